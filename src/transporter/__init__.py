@@ -1,0 +1,1 @@
+"""TRANSPORTER: from the logits of a video vision-language model to videos."""

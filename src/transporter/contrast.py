@@ -1,0 +1,77 @@
+"""Contrast pairs of words, and the captions in which one can stand for the other."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from transporter.errors import UserError
+from transporter.files import read_table
+
+KINDS = ("object", "action", "scene")
+COLUMNS = ("concept", "kind", "source", "target", "question")
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A pair of contrast words: phi = 0 is `source`, phi = 1 is `target`; `question` is the prompt whose answer is one of them."""
+
+    name: str
+    kind: str
+    source: str
+    target: str
+    question: str
+
+    def swap(self, caption: str) -> str | None:
+        """The caption with its `source` word replaced by `target`, or None where it does not hold `source` exactly once.
+
+        A word ends at a space or a punctuation mark, but not at a hyphen; it may be a phrase, as `at night`.
+        """
+        whole_word = rf"(?<![\w-]){re.escape(self.source)}(?![\w-])"
+        changed, count = re.subn(whole_word, lambda _: self.target, caption)
+        return changed if count == 1 else None
+
+    def pair(self, caption: str) -> tuple[str, str] | None:
+        """`(pi_minus, pi_plus)` captions made from one that holds either word, else None."""
+        if plus := self.swap(caption):
+            return caption, plus
+        if minus := Concept(self.name, self.kind, self.target, self.source, self.question).swap(caption):
+            return minus, caption
+        return None
+
+    def contexts(self, captions: Iterable[str]) -> list[tuple[str, str]]:
+        """Every distinct `(pi_minus, pi_plus)` that `captions` give, in order."""
+        return list(dict.fromkeys(pair for caption in captions if (pair := self.pair(caption))))
+
+
+def read_concepts(path: str | os.PathLike[str], names: Sequence[str] | None = None) -> list[Concept]:
+    """Read `concepts.tsv`; `names` picks some, in their order.
+
+    Raises:
+        UserError: no concept, a missing column, a doubled or unknown name, a name that cannot name a file, a kind other than object,
+            action or scene, words that are missing or equal, or no question.
+    """
+    table = read_table(path, COLUMNS, text=COLUMNS)
+    concepts: dict[str, Concept] = {}
+    for line, row in enumerate(table[list(COLUMNS)].itertuples(index=False), start=2):
+        concept = Concept(*row)
+        where = f"{path}, line {line}, column"
+        if not re.fullmatch(r"\w[\w-]*", concept.name):
+            raise UserError(f"{where} concept: expected a name of letters, digits, _ and -, got {concept.name!r}")
+        if concept.name in concepts:
+            raise UserError(f"{where} concept: {concept.name!r} stands there twice; rename one")
+        if concept.kind not in KINDS:
+            raise UserError(f"{where} kind: expected one of {', '.join(KINDS)}, got {concept.kind!r}")
+        if not concept.source or not concept.target or concept.source == concept.target:
+            raise UserError(f"{path}, line {line}: expected two different words, got {concept.source!r} and {concept.target!r}")
+        if not concept.question:
+            raise UserError(f"{where} question: expected the prompt that {concept.source!r} or {concept.target!r} answers, got nothing")
+        concepts[concept.name] = concept
+    if not concepts:
+        raise UserError(f"{path}: expected at least one concept, got a header alone")
+    unknown = [name for name in names or () if name not in concepts]
+    if unknown:
+        raise UserError(f"{path}: no concept named {', '.join(unknown)}; it has {', '.join(concepts)}")
+    return [concepts[name] for name in names] if names is not None else list(concepts.values())

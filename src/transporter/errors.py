@@ -1,0 +1,5 @@
+"""Errors that a user can mend; the command line prints their message alone, without a traceback."""
+
+
+class UserError(Exception):
+    """Bad input. The message says what was expected, what came, where, and what to do, in one line."""

@@ -1,0 +1,83 @@
+"""The four modulations of the paper: interpolation, composition, step injection, partial frames.
+
+All are one thing: a change `delta` of the condition `(B, L, d)`, active in a range of sampling steps and of latent frames.
+Interpolation is `phi q`, composition `sum_k phi_k q_k`; the two ranges give the other two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+WHOLE = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Modulation:
+    """`delta` `(B, L, d)` is added to the condition; ranges are shares in [0, 1], half open, of sampling steps and latent frames."""
+
+    delta: torch.Tensor
+    steps: tuple[float, float] = WHOLE
+    frames: tuple[float, float] = WHOLE
+
+    def __post_init__(self) -> None:
+        for name, (first, last) in (("steps", self.steps), ("frames", self.frames)):
+            if not 0 <= first < last <= 1:
+                raise ValueError(f"Expected {name} as (first, last) with 0 <= first < last <= 1, got ({first}, {last})")
+
+    def active(self, step: int, steps: int) -> bool:
+        """Whether sampling step `step` of `steps` lies in the range."""
+        return _within(step, steps, self.steps)
+
+    def frame_mask(self, frames: int) -> torch.Tensor:
+        """1 where a latent frame is modulated: `(frames,)`."""
+        return torch.tensor([float(_within(frame, frames, self.frames)) for frame in range(frames)])
+
+
+def _within(index: int, count: int, share: tuple[float, float]) -> bool:
+    return share[0] <= index / count < share[1]
+
+
+def compose(vectors: Mapping[str, torch.Tensor], strengths: Mapping[str, float]) -> torch.Tensor:
+    """`sum_k phi_k q_k` of the named vectors, each `(L, d)` or `(1, d)`."""
+    terms = [strength * vectors[name] for name, strength in strengths.items()]
+    if not terms:
+        raise ValueError("Expected at least one concept to compose, got none")
+    return torch.stack(torch.broadcast_tensors(*terms)).sum(0)
+
+
+@contextmanager
+def frame_mixing(transformer: nn.Module, tokens: int, mask: torch.Tensor) -> Iterator[None]:
+    """Let `transformer` take two conditions at once and mix their velocities by latent frame.
+
+    While active, a call whose `encoder_hidden_states` hold `2 * tokens` text tokens is run for either half, and frame f of the
+    result is taken from the second half where `mask[f]` is 1. Calls with `tokens` text tokens pass unchanged.
+    """
+    doubled = []
+
+    def split(module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        condition = kwargs["encoder_hidden_states"]
+        doubled.append(condition.shape[1] == 2 * tokens)
+        if doubled[-1]:
+            kwargs = dict(kwargs)
+            kwargs["encoder_hidden_states"] = torch.cat(condition.split(tokens, dim=1))
+            for name in ("hidden_states", "timestep"):
+                kwargs[name] = torch.cat([kwargs[name]] * 2)
+        return args, kwargs
+
+    def mix(module: nn.Module, args: tuple, output: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+        if not doubled.pop():
+            return output
+        base, modulated = output[0].chunk(2)
+        return (base.lerp(modulated, mask.to(base).view(1, 1, -1, 1, 1)),)
+
+    handles = [transformer.register_forward_pre_hook(split, with_kwargs=True), transformer.register_forward_hook(mix)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

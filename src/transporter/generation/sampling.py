@@ -1,0 +1,160 @@
+"""Sweeps of phi from one noise, for a concept vector and for its controls, written as clips and latents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+
+from transporter.concepts.bank import ConceptBank, random_like
+from transporter.contrast import Concept
+from transporter.errors import UserError
+from transporter.files import read_table, write_table, written_whole
+from transporter.generation.modulation import WHOLE, Modulation
+from transporter.generators.base import Generator
+from transporter.video import write_video
+
+METHODS = ("transporter", "random", "prompt_interpolation")
+INDEX = ("row", "method", "seed", "phi", "caption", "clip")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How clips are sampled; `steps` and `guidance` belong to the generator."""
+
+    steps: int
+    guidance: float
+    batch: int = 16
+
+
+def pick_contexts(concept: Concept, captions: Sequence[str], seen: Sequence[str], count: int) -> list[tuple[str, str]]:
+    """`count` caption pairs that no vector was fitted on, those that name most first; cycled when there are fewer.
+
+    Raises:
+        UserError: no caption outside `seen` holds either word.
+    """
+    fitted = set(concept.contexts(seen))
+    fresh = [pair for pair in concept.contexts(captions) if pair not in fitted]
+    if not fresh:
+        raise UserError(
+            f"concept {concept.name}: expected captions with {concept.source!r} or {concept.target!r} that were not fitted on, "
+            f"found none in {len(captions)}; add held-out clips"
+        )
+    fresh.sort(key=lambda pair: -len(pair[0].split()))
+    return [fresh[index % len(fresh)] for index in range(count)]
+
+
+def full_change(
+    method: str, concept: Concept, pairs: Sequence[tuple[str, str]], generator: Generator, bank: ConceptBank, seed: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`pi-` and what `method` adds to it at phi = 1: `(B, L, d)` each.
+
+    `transporter`: the concept's vector; `random`: a direction of equal norm; `prompt_interpolation`: `pi+ - pi-`.
+    """
+    minus, plus = (generator.encode_text([pair[side] for pair in pairs]) for side in (0, 1))
+    vector = bank[concept.name].to(minus)
+    changes = {
+        "transporter": lambda: vector.expand_as(minus),
+        "random": lambda: random_like(vector, seed).expand_as(minus),
+        "prompt_interpolation": lambda: plus - minus,
+    }
+    if method not in changes:
+        raise UserError(f"key generation.methods: expected some of {', '.join(METHODS)}, got {method!r}")
+    return minus, changes[method]()
+
+
+def sweep(
+    generator: Generator,
+    condition: torch.Tensor,
+    change: torch.Tensor,
+    phis: Sequence[float],
+    seeds: Sequence[int],
+    sampling: Sampling,
+    steps: tuple[float, float] = WHOLE,
+    frames: tuple[float, float] = WHOLE,
+) -> torch.Tensor:
+    """Latents at every phi, each row of `condition` from its own noise: `(B, L, d)` to `(B, len(phis), c, t, h, w)`.
+
+    `steps` and `frames` are the ranges of `Modulation` (step injection, partial frames).
+    """
+    phi = torch.tensor(phis).to(condition).repeat(len(condition)).view(-1, 1, 1)
+    # (B * P, L, d), the phis of one row side by side
+    base, delta = (x.repeat_interleave(len(phis), dim=0) for x in (condition, change))
+    delta = phi * delta
+    noise = [seed for seed in seeds for _ in phis]
+    z = []
+    for start in range(0, len(base), sampling.batch):
+        part = slice(start, start + sampling.batch)
+        modulation = Modulation(delta[part], steps, frames)
+        z.append(generator.sample(base[part], noise[part], sampling.steps, sampling.guidance, modulation))
+    return torch.cat(z).unflatten(0, (len(condition), len(phis)))
+
+
+def write_concept(
+    folder: str | os.PathLike[str],
+    concept: Concept,
+    pairs: Sequence[tuple[str, str]],
+    generator: Generator,
+    bank: ConceptBank,
+    phis: Sequence[float],
+    methods: Sequence[str],
+    sampling: Sampling,
+    seed: int = 0,
+) -> None:
+    """Sweep every method over `phis`, one noise seed per caption pair; phi = 0 is the same clip for all methods, made once.
+
+    Writes `clips/*.mp4`, `latents.safetensors` (`z_xi` `(rows, c, t, h, w)`) and `index.tsv` (columns of `INDEX`; `row` counts
+    latents) into `folder`, which appears whole or not at all.
+    """
+    seeds = [seed + number for number in range(len(pairs))]
+    z: list[torch.Tensor] = []
+    index: list[dict[str, object]] = []
+    origin: dict[int, tuple[int, str]] = {}
+    with written_whole(folder) as partial:
+        (partial / "clips").mkdir(parents=True)
+        for method in methods:
+            minus, change = full_change(method, concept, pairs, generator, bank, seed)
+            wanted = [phi for phi in phis if phi or not origin]
+            latents = sweep(generator, minus, change, wanted, seeds, sampling)
+            for number, pair, rows in zip(seeds, pairs, latents, strict=True):
+                fresh = dict(zip(wanted, rows, strict=True))
+                for phi in phis:
+                    if phi in fresh:
+                        name = f"clips/{'origin' if not phi else method}_seed{number}_phi{phi:g}.mp4"
+                        write_video(partial / name, generator.decode(fresh[phi][None])[0].clamp(0, 1), generator.fps)
+                        z.append(fresh[phi])
+                        place = (len(z) - 1, name)
+                        if not phi:
+                            origin[number] = place
+                    else:
+                        place = origin[number]
+                    values = (place[0], method, number, phi, pair[0], place[1])
+                    index.append(dict(zip(INDEX, values, strict=True)))
+            print(f"concept {concept.name}, {method}: {len(pairs)} captions x {len(phis)} strengths", flush=True)
+        save_file({"z_xi": torch.stack(z).cpu()}, partial / "latents.safetensors")
+        write_table(pd.DataFrame(index), partial / "index.tsv")
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What `write_concept` left: one row of `index` per method, seed and phi, and the latents that its column `row` counts."""
+
+    index: pd.DataFrame
+    z_xi: torch.Tensor
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Generated:
+        index = read_table(Path(folder) / "index.tsv", INDEX)
+        return cls(index, load_file(Path(folder) / "latents.safetensors")["z_xi"])
+
+    def by_method(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """The rows of each method, in the order they were made."""
+        for method in self.index["method"].unique():
+            yield method, self.index[self.index["method"] == method]
+
+

@@ -1,0 +1,119 @@
+"""Does the video change as the word says, does the VLM's answer follow, and does everything else stay?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import spearmanr
+
+from transporter.contrast import Concept
+from transporter.concepts.bank import ConceptBank
+from transporter.generation.sampling import Generated, full_change
+from transporter.reading import Reader
+
+SUMMARY = ("concept", "kind", "generator", "vlm", "method", "seeds", "spearman", "hit_rate", "others_kept")
+
+
+class Judge(Protocol):
+    """Reads attributes from pixels; the method never sees it."""
+
+    def probabilities(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Attribute to the probabilities of its words `(B, n)`."""
+
+    @property
+    def vocabulary(self) -> dict[str, tuple[str, ...]]:
+        """Attribute to its words, in the order of the probabilities."""
+
+
+def _judged(video: torch.Tensor, concept: Concept, judge: Judge) -> pd.DataFrame:
+    """The judge's reading of clips `(B, T, C, H, W)`: `p_source`, `p_target` and one column of words per attribute."""
+    probabilities = judge.probabilities(video)
+    columns: dict[str, Sequence] = {}
+    for attribute, words in judge.vocabulary.items():
+        columns[attribute] = [words[index] for index in probabilities[attribute].argmax(-1)]
+        for column, word in (("p_source", concept.source), ("p_target", concept.target)):
+            if word in words:
+                columns[column] = probabilities[attribute][:, words.index(word)].tolist()
+    return pd.DataFrame(columns)
+
+
+@torch.no_grad()
+def read_concept(
+    generated: Generated, concept: Concept, reader: Reader, bank: ConceptBank, judge: Judge | None, seed: int = 0, batch: int = 16
+) -> pd.DataFrame:
+    """Read every clip of one concept: by the VLM after decoding and encoding again, through Phi, and by the judge.
+
+    One row per method, seed and phi, with `log_odds` (decoded and encoded again), `log_odds_phi` (through Phi), `caption_read`
+    (through Phi) and, with a judge, `p_source`, `p_target`, a word per attribute and `kept`.
+    """
+    tables = []
+    for method, rows in generated.by_method():
+        minus, change = _conditions(method, rows, concept, reader, bank, seed)
+        for start in range(0, len(rows), batch):
+            part = rows.iloc[start : start + batch].reset_index(drop=True)
+            z_xi = generated.z_xi[part["row"].to_numpy()].to(reader.generator.device)
+            phi = torch.tensor(part["phi"].to_numpy(), dtype=minus.dtype).view(-1, 1, 1).to(minus)
+            video = reader.generator.decode(z_xi).clamp(0, 1)
+            z_again = reader.vlm.encode(video)
+            z_tilde = reader.through_phi(z_xi, minus[start : start + batch] + phi * change[start : start + batch], z_again)
+            part = part[["method", "caption", "seed", "phi", "clip"]].assign(
+                log_odds=reader.log_odds(z_again, concept).tolist(),
+                log_odds_phi=reader.log_odds(z_tilde, concept).tolist(),
+                caption_read=reader.vlm.caption(z_tilde),
+            )
+            tables.append(part if judge is None else part.join(_judged(video, concept, judge)))
+    table = pd.concat(tables, ignore_index=True)
+    return table if judge is None else table.assign(kept=kept(table, concept, judge.vocabulary))
+
+
+def _conditions(
+    method: str, rows: pd.DataFrame, concept: Concept, reader: Reader, bank: ConceptBank, seed: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    pairs = [(caption, concept.swap(caption) or caption) for caption in rows["caption"]]
+    return full_change(method, concept, pairs, reader.generator, bank, seed)
+
+
+def kept(table: pd.DataFrame, concept: Concept, words: dict[str, tuple[str, ...]]) -> list[float]:
+    """Per row, the share of attributes named in the caption, but not by the concept, that read as at phi = 0 of the same seed."""
+    others = {name: set(values) for name, values in words.items() if concept.source not in values}
+    origins = {(row["method"], row["seed"]): row for _, row in table.iterrows() if row["phi"] == 0}
+    shares = []
+    for _, row in table.iterrows():
+        origin, caption = origins[row["method"], row["seed"]], set(row["caption"].split())
+        named = [name for name, values in others.items() if values & caption]
+        shares.append(float(np.mean([row[name] == origin[name] for name in named])) if named else float("nan"))
+    return shares
+
+
+def summarise(readings: pd.DataFrame) -> pd.DataFrame:
+    """One row per concept, generator, VLM and method (columns of `SUMMARY`).
+
+    `spearman`: of phi and the mean log-odds over seeds; `hit_rate`: share of seeds whose clip at the largest phi the judge calls
+    by the target word rather than the source; `others_kept`: mean of `kept` at the largest phi. Empty without a judge.
+    """
+    keys = ["concept", "kind", "generator", "vlm", "method"]
+    rows = [dict(zip(keys, names, strict=True)) | _summary(group) for names, group in readings.groupby(keys, sort=False)]
+    return pd.DataFrame(rows, columns=list(SUMMARY))
+
+
+def _summary(group: pd.DataFrame) -> dict[str, float | int]:
+    curve = group.groupby("phi")["log_odds"].mean()
+    last = group[group["phi"] == group["phi"].max()]
+    constant = curve.nunique() < 2
+    judged = "p_target" in group
+    return {
+        "seeds": int(group["seed"].nunique()),
+        "spearman": 0.0 if constant else float(spearmanr(curve.index, curve.to_numpy()).statistic),
+        "hit_rate": float((last["p_target"] > last["p_source"]).mean()) if judged else float("nan"),
+        "others_kept": float(last["kept"].mean()) if judged else float("nan"),
+    }
+
+
+def label(readings: pd.DataFrame, concept: Concept, generator: str, vlm: str) -> pd.DataFrame:
+    """Put the columns that name concept and models in front."""
+    names: Iterable[tuple[str, str]] = (("concept", concept.name), ("kind", concept.kind), ("generator", generator), ("vlm", vlm))
+    return pd.DataFrame(dict(names), index=readings.index).join(readings)

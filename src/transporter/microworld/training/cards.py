@@ -1,0 +1,156 @@
+"""Model cards: what a trained microworld model does on held-out clips, measured and shown by the rule that trained it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from transporter.figures.filmstrip import contact_sheet
+from transporter.generators.base import Generator
+from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
+from transporter.microworld.language import QUESTIONS, caption
+from transporter.microworld.probes import Probe
+from transporter.microworld.renderer import draw_layout, render
+from transporter.microworld.training.loop import Summary
+from transporter.vlms.base import VLM
+
+SEEN_SEED, UNSEEN_SEED = 900_001, 900_002
+"""Seeds of clips that no training draws: new clips of seen combinations of attributes, and combinations held out of training."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Clips for a card: attributes, captions and video `(n, T, C, H, W)` in [0, 1]."""
+
+    attributes: list[Attributes]
+    video: torch.Tensor
+
+    @classmethod
+    def draw(cls, count: int, seed: int, held_out: bool) -> HeldOut:
+        rng = np.random.default_rng(seed)
+        attributes = [draw_attributes(rng, held_out=held_out) for _ in range(count)]
+        frames = np.stack([render(a, draw_layout(a, rng))[0] for a in attributes])
+        return cls(attributes, torch.from_numpy(frames).permute(0, 1, 4, 2, 3).float() / 255)
+
+    @property
+    def captions(self) -> list[str]:
+        return [caption(a.words()) for a in self.attributes]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The contact sheet of a card: clips `(n, T, C, H, W)`, a title each, and which of them failed."""
+
+    video: torch.Tensor
+    titles: Sequence[str]
+    failed: Sequence[bool]
+
+
+def psnr(video: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Peak signal-to-noise ratio of clips in [0, 1], in dB: `(B, T, C, H, W)` twice to `(B,)`."""
+    return -10 * torch.log10((video - reference).square().flatten(1).mean(1))
+
+
+def agreement(readings: Sequence[Mapping[str, str]], attributes: Sequence[Attributes]) -> dict[str, float]:
+    """Share of clips read by the word that is true, per attribute (clips in between two words are not asked), and of clips with none wrong."""
+    truth = [a.words() for a in attributes]
+    scores = {}
+    for name in WORDS:
+        pairs = [(read[name], true[name]) for read, true in zip(readings, truth, strict=True) if true[name] is not None]
+        scores[name] = float(np.mean([read == true for read, true in pairs]))
+    scores["all"] = float(np.mean([not wrong(read, true) for read, true in zip(readings, truth, strict=True)]))
+    return {name: round(score, 4) for name, score in scores.items()}
+
+
+def wrong(read: Mapping[str, str], truth: Mapping[str, str | None]) -> list[str]:
+    """The attributes that were read by another word than the true one."""
+    return [name for name, word in truth.items() if word is not None and read[name] != word]
+
+
+def _titles(readings: Sequence[Mapping[str, str]], clips: HeldOut) -> tuple[list[str], list[bool]]:
+    mistakes = [wrong(read, a.words()) for read, a in zip(readings, clips.attributes, strict=True)]
+    extra = ["; ".join(f"{name}: {read[name]}" for name in names) for read, names in zip(readings, mistakes, strict=True)]
+    return [f"{c} [{e}]" if e else c for c, e in zip(clips.captions, extra, strict=True)], [bool(names) for names in mistakes]
+
+
+@torch.no_grad()
+def vae_card(generator: Generator, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+    """Reconstruction in dB, whole frames; the worst clips of the sheet count as failed."""
+    video = torch.cat([generator.decode(generator.encode(part)).clamp(0, 1) for part in clips.video.split(16)])
+    decibels = psnr(video, clips.video)
+    titles = [f"{c} ({d:.1f} dB)" for c, d in zip(clips.captions, decibels.tolist(), strict=True)]
+    return {"psnr": round(float(decibels.mean()), 2)}, Examples(video, titles, (decibels < 25).tolist())
+
+
+@torch.no_grad()
+def generator_card(
+    generator: Generator, probe: Probe, clips: HeldOut, steps: int, guidance: float, batch: int = 16
+) -> tuple[dict[str, float], Examples]:
+    """Clips generated from held-out captions, read by the probes."""
+    seeds, parts = list(range(len(clips.captions))), []
+    for start in range(0, len(seeds), batch):
+        pi = generator.encode_text(clips.captions[start : start + batch])
+        z_xi = generator.sample(pi, seeds[start : start + batch], steps, guidance)
+        parts.append(generator.decode(z_xi).clamp(0, 1))
+    video = torch.cat(parts)
+    readings = [read for part in video.split(32) for read in probe.words(part)]
+    return agreement(readings, clips.attributes), Examples(video, *_titles(readings, clips))
+
+
+@torch.no_grad()
+def answers(vlm: VLM, video: torch.Tensor) -> list[dict[str, str]]:
+    """The VLM's answer to every attribute's question: the likeliest of the attribute's words."""
+    read: list[dict[str, str]] = []
+    for part in video.split(32):
+        tokens = vlm.encode(part)
+        best = {name: vlm.log_probs(tokens, QUESTIONS[name], words).argmax(-1).tolist() for name, words in WORDS.items()}
+        read += [{name: WORDS[name][best[name][index]] for name in WORDS} for index in range(len(part))]
+    return read
+
+
+def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+    """The VLM's answers about rendered clips."""
+    readings = answers(vlm, clips.video)
+    return agreement(readings, clips.attributes), Examples(clips.video, *_titles(readings, clips))
+
+
+def probe_card(probe: Probe, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+    """The probes' readings of rendered clips."""
+    readings = [read for part in clips.video.split(32) for read in probe.words(part)]
+    return agreement(readings, clips.attributes), Examples(clips.video, *_titles(readings, clips))
+
+
+def write_card(
+    folder: Path, name: str, what: str, summary: Summary, figures: Mapping[str, Mapping[str, float]], examples: Examples, sheet: int = 24
+) -> None:
+    """Write `card.json`, `card.md` and `examples.png` into `folder`.
+
+    `figures` maps a set of clips (`seen combinations`, `held-out combinations`) to its scores; `sheet` clips are shown, failures
+    among them.
+    """
+    card = {"name": name, "what": what, **asdict(summary), "held_out": {k: dict(v) for k, v in figures.items()}}
+    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    contact_sheet(examples.video[:sheet], examples.titles[:sheet], folder / "examples.png", examples.failed[:sheet])
+    measures = list(dict.fromkeys(key for scores in figures.values() for key in scores))
+    rows = [f"| {clips} | " + " | ".join(f"{scores.get(key, float('nan')):.4g}" for key in measures) + " |" for clips, scores in figures.items()]
+    text = [
+        f"# {name}",
+        "",
+        what,
+        "",
+        f"Trained for {summary.steps:,} steps from seed {summary.seed} in {summary.minutes:g} minutes on {summary.device}.",
+        "",
+        "| clips | " + " | ".join(measures) + " |",
+        "|---" * (len(measures) + 1) + "|",
+        *rows,
+        "",
+        f"The first {min(sheet, len(examples.titles))} clips, five frames each; failures are marked and say what was read instead.",
+        "",
+        "![examples](examples.png)",
+    ]
+    (folder / "card.md").write_text("\n".join(text) + "\n")

@@ -1,0 +1,79 @@
+"""The trained judge: a classifier of all attributes, on freshly rendered clips that are blurred, noisy or seen through the VAE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKLWan
+
+from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
+from transporter.microworld.probes import STRIDE, Classifier
+from transporter.microworld.renderer import Layout, draw_layout, render
+from transporter.microworld.training.loop import Schedule, Summary, fit
+from transporter.microworld.training.optimiser import MuonAdamW
+
+VAE_FROM = 0.75
+"""Share of the training after which a quarter of the clips are reconstructions of the VAE."""
+
+
+def _thinned(layout: Layout) -> Layout:
+    """Only the frames that the classifier looks at: it halves the time of rendering."""
+    return replace(layout, x=layout.x[::STRIDE], y=layout.y[::STRIDE], angle=layout.angle[::STRIDE])
+
+
+def _video(attributes: list[Attributes], rng: np.random.Generator, thin: bool) -> torch.Tensor:
+    layouts = [draw_layout(a, rng) for a in attributes]
+    clips = [render(a, _thinned(layout) if thin else layout)[0] for a, layout in zip(attributes, layouts, strict=True)]
+    return torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).float() / 255
+
+
+def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Blur, colour cast, contrast and noise, each of its own strength per clip and often none; `(B, T, C, H, W)` in [0, 1]."""
+
+    def strength(share: float, *shape: int) -> torch.Tensor:
+        drawn = torch.rand(len(video), *shape, 1, 1, generator=generator)
+        return drawn * (torch.rand(len(video), 1, 1, 1, 1, generator=generator) < share)
+
+    flat = video.flatten(0, 1)
+    fine = F.avg_pool2d(flat, 3, 1, 1, count_include_pad=False).view_as(video)
+    coarse = F.interpolate(F.avg_pool2d(flat, 2), scale_factor=2.0, mode="bilinear").view_as(video)
+    video = video.lerp(fine, strength(0.4, 1, 1)).lerp(coarse, strength(0.25, 1, 1))
+    gain = 1 + 0.06 * (2 * torch.rand(len(video), 1, 3, 1, 1, generator=generator) - 1)
+    shift = 0.02 * (2 * torch.rand(len(video), 1, 3, 1, 1, generator=generator) - 1)
+    noise = 0.05 * strength(0.5, 1, 1) * torch.randn(video.shape, generator=generator)
+    return (video * gain + shift + noise).clamp(0, 1)
+
+
+def train_probes(folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 32) -> tuple[Classifier, Summary]:
+    """Train the classifier, resumable in `folder`; in the last quarter of the steps a quarter of the clips come from the VAE."""
+    from transporter.microworld.training.vlm import through_vae
+
+    torch.manual_seed(schedule.seed)
+    model = Classifier()
+    load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
+    optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
+
+    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+        attributes = [draw_attributes(rng, held_out=False) for _ in range(batch)]
+        seen = batch // 4 if step >= VAE_FROM * schedule.steps else 0
+        frames = _video(attributes[seen:], rng, thin=True)
+        if seen:
+            clips = _video(attributes[:seen], rng, thin=False)
+            frames = torch.cat([through_vae(load_vae(), clips)[:, ::STRIDE], frames])
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(augment(frames, generator))
+        terms = {}
+        for name in WORDS:
+            target = torch.from_numpy(np.stack([a.probabilities(name) for a in attributes])).float()
+            # the entropy of the soft target is no error
+            terms[name] = F.cross_entropy(logits[name].float(), target) + torch.xlogy(target, target).sum(1).mean()
+        return {"loss": sum(terms.values()), **{name: term.detach() for name, term in terms.items()}}
+
+    trained, summary = fit(model, optimiser, loss, schedule, folder)
+    return trained.eval(), summary

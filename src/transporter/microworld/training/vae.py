@@ -1,0 +1,108 @@
+"""The microworld's video VAE: `AutoencoderKLWan` with 16 channels at an eighth of the size and a quarter of the frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKLWan
+from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from torch import nn
+
+from transporter.microworld.attributes import draw_attributes
+from transporter.microworld.renderer import draw_layout, render
+from transporter.microworld.training.loop import Schedule, Summary, fit
+from transporter.microworld.training.optimiser import MuonAdamW
+
+Z_DIM = 16
+KL_WEIGHT = 5e-4
+SPRITE_WEIGHT = 5.0
+"""How much more a pixel of the sprite counts than one of the landscape."""
+
+
+def build_vae() -> AutoencoderKLWan:
+    """An untrained VAE: video `(B, 3, 17, 64, 64)` in [-1, 1] to latent `(B, 16, 5, 8, 8)`."""
+    return AutoencoderKLWan(
+        base_dim=16,
+        z_dim=Z_DIM,
+        dim_mult=[1, 2, 2],
+        num_res_blocks=1,
+        is_residual=True,
+        temperal_downsample=[True, True],
+        patch_size=2,
+        in_channels=12,
+        out_channels=12,
+        scale_factor_temporal=4,
+        scale_factor_spatial=8,
+        latents_mean=[0.0] * Z_DIM,
+        latents_std=[1.0] * Z_DIM,
+    )
+
+
+def _kernels_to(model: nn.Module, layout: torch.memory_format) -> None:
+    """Only Conv3d weights can be channels-last here; it makes a CPU step a third faster."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv3d):
+            module.weight.data = module.weight.data.contiguous(memory_format=layout)
+
+
+def decode_unclamped(vae: AutoencoderKLWan, z: torch.Tensor) -> torch.Tensor:
+    """`vae.decode` without its clamp, which would stop gradients at saturated pixels: `(B, 16, t, h, w)` to `(B, 3, T, H, W)`."""
+    vae.clear_cache()
+    hidden, frames = vae.post_quant_conv(z), []
+    for index in range(z.shape[2]):
+        vae._conv_idx = [0]
+        first = {"first_chunk": True} if index == 0 else {}
+        frames.append(vae.decoder(hidden[:, :, index : index + 1], feat_cache=vae._feat_map, feat_idx=vae._conv_idx, **first))
+    vae.clear_cache()
+    return unpatchify(torch.cat(frames, 2), vae.config.patch_size)
+
+
+def render_batch(size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fresh training clips `(B, 3, T, H, W)` in [-1, 1] and sprite masks `(B, 1, T, H, W)`."""
+    rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+    clips = []
+    for _ in range(size):
+        attributes = draw_attributes(rng, held_out=False)
+        clips.append(render(attributes, draw_layout(attributes, rng)))
+    video = torch.from_numpy(np.stack([frames for frames, _ in clips])).permute(0, 4, 1, 2, 3)
+    mask = torch.from_numpy(np.stack([mask for _, mask in clips]))[:, None]
+    return video.float() / 127.5 - 1, mask
+
+
+def reconstruction_loss(output: torch.Tensor, video: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """L1, L2 and image-gradient error, sprite pixels weighted up."""
+    weight = 1 + SPRITE_WEIGHT * mask
+    weight = weight / weight.mean()
+    error = output - video
+    edges = sum((error.diff(dim=axis)).abs().mean() for axis in (-1, -2))
+    return (error.abs() * weight).mean() + 2 * (error.square() * weight).mean() + 0.5 * edges
+
+
+def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[AutoencoderKLWan, Summary]:
+    """Train a VAE, resumable in `folder`; the result still needs its latent statistics."""
+    torch.manual_seed(schedule.seed)
+    vae = build_vae()
+    _kernels_to(vae, torch.channels_last_3d)
+    optimiser = MuonAdamW(vae.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
+
+    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        video, mask = render_batch(batch, generator)
+        video = video.contiguous(memory_format=torch.channels_last_3d)
+        with torch.autocast("cpu", torch.bfloat16):
+            moments = vae._encode(video)
+        posterior = DiagonalGaussianDistribution(moments.float())
+        z = posterior.sample(generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            output = decode_unclamped(vae, z)
+        output = output.float()
+        kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
+        psnr = -10 * torch.log10(F.mse_loss(output.detach().clamp(-1, 1), video) / 4)
+        return {"loss": reconstruction_loss(output, video, mask) + KL_WEIGHT * kl, "kl": kl.detach(), "psnr": psnr}
+
+    trained, summary = fit(vae, optimiser, loss, schedule, folder)
+    _kernels_to(trained, torch.contiguous_format)
+    return trained, summary

@@ -105,6 +105,17 @@ def test_step_injection_after_the_first_step_shares_it(generator: WanGenerator, 
     assert changed == [False, False, True, True]
 
 
+@pytest.mark.parametrize("steps", [(0.0, 1.0), (0.5, 1.0), (0.25, 0.5)])
+def test_several_deltas_per_condition_equal_one_run_each(
+    generator: WanGenerator, pi: torch.Tensor, steps: tuple[float, float]
+) -> None:
+    delta = (pi[[1, 0]] - pi)[:, None] * torch.tensor([0.0, 0.5, 1.0]).view(1, 3, 1, 1)
+    together = generator.sample(pi, [3, 4], 4, 3.0, Modulation(delta.flatten(0, 1), steps)).unflatten(0, (2, 3))
+    for index in range(3):
+        alone = generator.sample(pi, [3, 4], 4, 3.0, Modulation(delta[:, index], steps))
+        torch.testing.assert_close(together[:, index], alone, atol=1e-4, rtol=1e-3)
+
+
 def test_velocity_lets_gradients_through(generator: WanGenerator, pi: torch.Tensor) -> None:
     z_t, condition = torch.randn(2, *generator.latent_shape, requires_grad=True), pi.clone().requires_grad_()
     generator.velocity(z_t, torch.tensor([0.5, 0.5]), condition).square().mean().backward()

@@ -60,7 +60,7 @@ class Progress:
 
     def separation(self, name: str) -> float:
         """Share of the wanted change of velocity that the vector explains: 1 all of it, 0 none."""
-        return 1 - self.error[name] / max(self.nothing[name], 1e-12)
+        return (self.nothing[name] - self.error[name]) / max(self.nothing[name], 1e-12)
 
 
 def gather_contexts(

@@ -82,16 +82,14 @@ def sweep(
 
     `steps` and `frames` are the ranges of `Modulation` (step injection, partial frames).
     """
-    phi = torch.tensor(phis).to(condition).repeat(len(condition)).view(-1, 1, 1)
-    # (B * P, L, d), the phis of one row side by side
-    base, delta = (x.repeat_interleave(len(phis), dim=0) for x in (condition, change))
-    delta = phi * delta
-    noise = [seed for seed in seeds for _ in phis]
+    # (B, P, L, d)
+    delta = torch.tensor(phis).to(condition).view(1, -1, 1, 1) * change[:, None]
+    rows = max(1, sampling.batch // len(phis))
     z = []
-    for start in range(0, len(base), sampling.batch):
-        part = slice(start, start + sampling.batch)
-        modulation = Modulation(delta[part], steps, frames)
-        z.append(generator.sample(base[part], noise[part], sampling.steps, sampling.guidance, modulation))
+    for start in range(0, len(condition), rows):
+        part = slice(start, start + rows)
+        modulation = Modulation(delta[part].flatten(0, 1), steps, frames)
+        z.append(generator.sample(condition[part], seeds[part], sampling.steps, sampling.guidance, modulation))
     return torch.cat(z).unflatten(0, (len(condition), len(phis)))
 
 

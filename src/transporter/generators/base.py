@@ -58,7 +58,8 @@ class Generator(ABC):
     ) -> torch.Tensor:
         """Generate latents `(B, c, t, h, w)`, clip b from the noise of `seeds[b]` whatever the batch.
 
-        `modulation`, if given, changes the condition during sampling (see `transporter.generation.modulation`).
+        `modulation` changes the condition during sampling (see `transporter.generation.modulation`). Its delta may hold R rows per
+        condition, side by side: the result is then `(B R, c, t, h, w)`, and steps before the modulation begins run once for all R.
         """
 
 

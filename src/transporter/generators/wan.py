@@ -115,37 +115,62 @@ class WanGenerator(Generator):
     ) -> torch.Tensor:
         if len(seeds) != len(condition):
             raise ValueError(f"Expected one seed per condition, got {len(seeds)} seeds for {len(condition)} conditions")
-        states = _Conditions(condition, modulation, steps)
+        run = _Run(self, condition, modulation, steps)
         with ExitStack() as stack:
-            if states.doubled:
+            if run.doubled:
                 mask = modulation.frame_mask(self.latent_shape[1])
                 for model in (self.pipeline.transformer, self.pipeline.transformer_2):
                     if model is not None:
                         stack.enter_context(frame_mixing(model, self.condition_shape[0], mask))
             return self.pipeline(
-                prompt_embeds=states.at(0),
-                negative_prompt_embeds=self.encode_text([""]).expand(len(condition), -1, -1),
-                latents=self.noise(seeds),
+                **run.tensors(0, self.noise(seeds)),
                 height=self.video_shape[2],
                 width=self.video_shape[3],
                 num_frames=self.video_shape[0],
                 num_inference_steps=steps,
                 guidance_scale=guidance,
-                callback_on_step_end=lambda pipeline, step, timestep, tensors: {"prompt_embeds": states.at(step + 1)},
-                callback_on_step_end_tensor_inputs=["prompt_embeds"],
+                callback_on_step_end=lambda pipeline, step, timestep, tensors: run.tensors(step + 1, tensors["latents"]),
+                callback_on_step_end_tensor_inputs=["latents"],
                 output_type="latent",
             ).frames.float()
 
 
-class _Conditions:
-    """The condition of each sampling step; with partial frames, base and modulated condition side by side (2 L tokens)."""
+class _Run:
+    """What the pipeline works on at each step of one call.
 
-    def __init__(self, condition: torch.Tensor, modulation: Modulation | None, steps: int) -> None:
-        self.condition, self.modulation, self.steps = condition, modulation, steps
+    Until the modulation begins, the rows that share a condition and a noise run as one; then the batch grows to one row per
+    delta. With partial frames, base and modulated condition stand side by side (2 L tokens).
+    """
+
+    def __init__(self, generator: WanGenerator, condition: torch.Tensor, modulation: Modulation | None, steps: int) -> None:
+        self.modulation, self.steps = modulation, steps
         self.doubled = modulation is not None and modulation.frames != WHOLE
+        self.copies = 1 if modulation is None else len(modulation.delta) // len(condition)
+        self.rows, self.condition = len(condition), condition.repeat_interleave(self.copies, dim=0)
+        self.empty = generator.encode_text([""])
+        self.scheduler = generator.pipeline.scheduler
 
-    def at(self, step: int) -> torch.Tensor:
-        if self.modulation is None or not self.modulation.active(step, self.steps):
-            return self.condition
-        modulated = self.condition + self.modulation.delta
-        return torch.cat([self.condition, modulated], dim=1) if self.doubled else modulated
+    def tensors(self, step: int, latents: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The pipeline's tensors for `step`, its batch grown once the modulation is active (or the last step is over)."""
+        active = self.modulation is not None and self.modulation.active(step, self.steps)
+        if (active or step == self.steps) and len(latents) == self.rows:
+            latents = latents.repeat_interleave(self.copies, dim=0)
+            self._grow_scheduler()
+        condition = self.condition if len(latents) == len(self.condition) else self.condition[:: self.copies]
+        if active:
+            modulated = condition + self.modulation.delta
+            condition = torch.cat([condition, modulated], dim=1) if self.doubled else modulated
+        negative = self.empty.expand(len(latents), -1, -1)
+        return {"latents": latents, "prompt_embeds": condition, "negative_prompt_embeds": negative}
+
+    def _grow_scheduler(self) -> None:
+        """Multistep schedulers remember earlier outputs, one row per row of the batch."""
+
+        def grown(value: object) -> object:
+            if isinstance(value, list):
+                return [grown(item) for item in value]
+            batch = isinstance(value, torch.Tensor) and value.ndim > 1 and len(value) == self.rows
+            return value.repeat_interleave(self.copies, dim=0) if batch else value
+
+        for name, value in list(vars(self.scheduler).items()):
+            setattr(self.scheduler, name, grown(value))

@@ -1,0 +1,96 @@
+"""Fitting on a generator whose velocity is linear in the condition, where the best vector is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from transporter.concepts.fitting import BankSettings, Contexts, control, fit_bank, gather_contexts
+from transporter.contrast import Concept
+from transporter.errors import UserError
+from transporter.reading import Reader
+
+RED = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
+DAY = Concept("day_night", "scene", "day", "night", "what time is it ?")
+NOTHING = Concept("here_there", "scene", "here", "there", "where is it ?")
+L, D = 4, 6
+WORDS = ["red", "blue", "day", "night", "here", "there", "a", "circle", "square"]
+LINEAR = torch.randn(L * D, 2 * 1 * 2 * 2, generator=torch.Generator().manual_seed(1)) / L
+
+
+class _LinearGenerator:
+    """Every word has an embedding at its place; here and there have the same one."""
+
+    device = torch.device("cpu")
+    condition_shape = (L, D)
+
+    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
+        result = torch.zeros(len(captions), L, D)
+        for row, caption in enumerate(captions):
+            for place, word in enumerate(caption.split()):
+                seed = WORDS.index("here" if word == "there" else word)
+                result[row, place] = torch.randn(D, generator=torch.Generator().manual_seed(seed))
+        return result
+
+    def velocity(self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        return (condition.flatten(1) @ LINEAR).view_as(z_t) - z_t
+
+
+class _Reader(Reader):
+    """The answer depends on the clean estimate's mean alone."""
+
+    def through_phi(self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None) -> torch.Tensor:
+        return z_xi.flatten(1).mean(1)
+
+    def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:
+        return torch.stack([tokens, -tokens], dim=-1).log_softmax(-1)
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return _Reader(_LinearGenerator(), None, None)
+
+
+CAPTIONS = ["red circle a day", "blue square a night", "red square a night", "a here circle"]
+Z = torch.randn(len(CAPTIONS), 2, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+
+
+def _fit(reader: Reader, concepts: list[Concept], **settings: object) -> tuple:
+    contexts = {c.name: gather_contexts(c, CAPTIONS, Z, reader) for c in concepts}
+    return contexts, *fit_bank(concepts, contexts, reader, BankSettings(**{"steps": 200, "batch": 8, "learning_rate": 0.1, **settings}))
+
+
+def test_a_linear_generator_is_explained_completely(reader: Reader) -> None:
+    contexts, bank, table = _fit(reader, [RED, DAY])
+    assert table.set_index("concept")["status"].to_dict() == {"red_blue": "ok", "day_night": "ok"}
+    assert (table["separation"] > 0.98).all()
+    change = (contexts["red_blue"].pi_plus - contexts["red_blue"].pi_minus)[0].flatten() @ LINEAR
+    torch.testing.assert_close(bank["red_blue"].flatten() @ LINEAR, change, atol=0.15, rtol=0.1)
+
+
+def test_a_concept_without_any_effect_is_reported_by_name(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, table = _fit(reader, [RED, NOTHING], steps=50)
+    assert table.set_index("concept")["status"]["here_there"] == "failed"
+    assert "here_there FAILED" in capsys.readouterr().out
+
+
+def test_the_control_is_the_divergence_of_the_two_answers(reader: Reader) -> None:
+    contexts = gather_contexts(RED, CAPTIONS, Z, reader)
+    assert control(RED, contexts, reader, BankSettings(), change=torch.zeros(L, D)) == pytest.approx(0)
+    assert 0 < control(RED, contexts, reader, BankSettings()) < 1
+    full = (contexts.pi_plus - contexts.pi_minus)[0]
+    same = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
+    assert control(RED, same, reader, BankSettings(), change=full) == pytest.approx(control(RED, same, reader, BankSettings()))
+
+
+def test_fitting_is_deterministic_and_shared_vectors_have_one_token(reader: Reader) -> None:
+    first, second = (_fit(reader, [RED], steps=5, tokens="shared")[1]["red_blue"] for _ in range(2))
+    assert first.shape == (1, D)
+    assert torch.equal(first, second)
+
+
+def test_a_concept_without_captions_is_refused(reader: Reader) -> None:
+    with pytest.raises(UserError, match=r"concept warm_cold: expected captions with 'warm' or 'cold', found none in 4"):
+        gather_contexts(Concept("warm_cold", "scene", "warm", "cold", "?"), CAPTIONS, Z, reader)

@@ -1,0 +1,67 @@
+"""The shared training loop: resuming is exact, averages are kept, and Muon's views are the weights themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from transporter.microworld.training.loop import Schedule, fit
+from transporter.microworld.training.optimiser import MuonAdamW, warm_then_decay
+
+
+def _train(folder: Path, steps: int, stop_after: int | None = None) -> nn.Module:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+    optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.01, adam_lr=3e-3)
+
+    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        if step == stop_after:
+            raise KeyboardInterrupt
+        x = torch.randn(16, 4, generator=generator)
+        return {"loss": (model(x) - x[:, :3]).square().mean()}
+
+    averages, _ = fit(model, optimiser, loss, Schedule(steps, seed=1, log_every=5, save_every=10, ema=0.9), folder)
+    return averages
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
+    straight = _train(tmp_path / "straight", 40)
+    with pytest.raises(KeyboardInterrupt):
+        _train(tmp_path / "broken", 40, stop_after=27)
+    resumed = _train(tmp_path / "broken", 40)
+    assert all(torch.equal(a, b) for a, b in zip(straight.parameters(), resumed.parameters(), strict=True))
+    assert json.loads((tmp_path / "broken" / "summary.json").read_text())["steps"] == 40
+
+
+def test_the_loss_falls_and_its_curve_is_written(tmp_path: Path) -> None:
+    _train(tmp_path, 200)
+    lines = (tmp_path / "curve.tsv").read_text().splitlines()
+    assert lines[0].split("\t") == ["step", "loss", "steps_per_second"]
+    first, last = float(lines[1].split("\t")[1]), float(lines[-1].split("\t")[1])
+    assert last < 0.6 * first
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_muon_moves_convolution_kernels_in_place(layout: torch.memory_format) -> None:
+    model = nn.Conv3d(3, 4, 3)
+    model.weight.data = model.weight.data.contiguous(memory_format=layout)
+    optimiser = MuonAdamW([("block.weight", model.weight), ("block.bias", model.bias)], muon_lr=0.1, adam_lr=0.1)
+    before = model.weight.detach().clone()
+    model(torch.randn(2, 3, 5, 5, 5)).square().mean().backward()
+    optimiser.step()
+    change = (model.weight.detach() - before).flatten(1)
+    # an orthogonalised update: all singular values are alike, up to the five Newton-Schulz steps
+    values = torch.linalg.svdvals(change)
+    assert values.min() > 0.4 * values.max() > 0
+
+
+def test_schedule_warms_up_and_decays_to_its_floor() -> None:
+    factor = warm_then_decay(1000, warm=100, decay_from=0.5, floor=0.02)
+    assert factor(0) == pytest.approx(0.01)
+    assert factor(300) == 1.0
+    assert factor(750) == pytest.approx(0.5)
+    assert factor(999) == pytest.approx(0.02)

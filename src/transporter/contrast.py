@@ -46,28 +46,32 @@ class Concept:
         return list(dict.fromkeys(pair for caption in captions if (pair := self.pair(caption))))
 
 
+def _check(concept: Concept, where: str) -> None:
+    """Raise a `UserError` for a row of the table, at `where`, that is no contrast pair."""
+    if not re.fullmatch(r"\w[\w-]*", concept.name):
+        raise UserError(f"{where}, column concept: expected a name of letters, digits, _ and -, got {concept.name!r}")
+    if concept.kind not in KINDS:
+        raise UserError(f"{where}, column kind: expected one of {', '.join(KINDS)}, got {concept.kind!r}")
+    if not concept.source or not concept.target or concept.source == concept.target:
+        raise UserError(f"{where}: expected two different words, got {concept.source!r} and {concept.target!r}")
+    if not concept.question:
+        raise UserError(f"{where}, column question: expected the prompt whose answer is one of the two words, got nothing")
+
+
 def read_concepts(path: str | os.PathLike[str], names: Sequence[str] | None = None) -> list[Concept]:
     """Read `concepts.tsv`; `names` picks some, in their order.
 
     Raises:
-        UserError: no concept, a missing column, a doubled or unknown name, a name that cannot name a file, a kind other than object,
-            action or scene, words that are missing or equal, or no question.
+        UserError: no concept, a missing column, a doubled or unknown name, a name that cannot name a file, a kind other than
+            object, action or scene, words that are missing or equal, or no question.
     """
     table = read_table(path, COLUMNS, text=COLUMNS)
     concepts: dict[str, Concept] = {}
     for line, row in enumerate(table[list(COLUMNS)].itertuples(index=False), start=2):
         concept = Concept(*row)
-        where = f"{path}, line {line}, column"
-        if not re.fullmatch(r"\w[\w-]*", concept.name):
-            raise UserError(f"{where} concept: expected a name of letters, digits, _ and -, got {concept.name!r}")
+        _check(concept, f"{path}, line {line}")
         if concept.name in concepts:
-            raise UserError(f"{where} concept: {concept.name!r} stands there twice; rename one")
-        if concept.kind not in KINDS:
-            raise UserError(f"{where} kind: expected one of {', '.join(KINDS)}, got {concept.kind!r}")
-        if not concept.source or not concept.target or concept.source == concept.target:
-            raise UserError(f"{path}, line {line}: expected two different words, got {concept.source!r} and {concept.target!r}")
-        if not concept.question:
-            raise UserError(f"{where} question: expected the prompt that {concept.source!r} or {concept.target!r} answers, got nothing")
+            raise UserError(f"{path}, line {line}, column concept: {concept.name!r} stands there twice; rename one")
         concepts[concept.name] = concept
     if not concepts:
         raise UserError(f"{path}: expected at least one concept, got a header alone")

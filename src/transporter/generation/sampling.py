@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from transporter.concepts.bank import ConceptBank, random_like
 from transporter.contrast import Concept
 from transporter.errors import UserError
 from transporter.files import read_table, write_table, written_whole
-from transporter.generation.modulation import WHOLE, Modulation
+from transporter.generation.modulation import WHOLE, Modulation, compose
 from transporter.generators.base import Generator
 from transporter.video import write_video
 
@@ -91,6 +91,30 @@ def sweep(
         modulation = Modulation(delta[part].flatten(0, 1), steps, frames)
         z.append(generator.sample(condition[part], seeds[part], sampling.steps, sampling.guidance, modulation))
     return torch.cat(z).unflatten(0, (len(condition), len(phis)))
+
+
+def generate(
+    generator: Generator,
+    bank: ConceptBank,
+    caption: str,
+    strengths: Mapping[str, float],
+    seed: int,
+    sampling: Sampling,
+    steps: tuple[float, float] = WHOLE,
+    frames: tuple[float, float] = WHOLE,
+) -> torch.Tensor:
+    """One video `(T, C, H, W)` in [0, 1] of `caption` with the named concepts at the given strengths.
+
+    Raises:
+        UserError: the bank lacks one of the concepts.
+    """
+    condition = generator.encode_text([caption])
+    vectors = {name: bank[name].to(condition) for name in strengths}
+    modulation = None
+    if strengths:
+        modulation = Modulation(compose(vectors, strengths).expand_as(condition), steps, frames)
+    z_xi = generator.sample(condition, [seed], sampling.steps, sampling.guidance, modulation)
+    return generator.decode(z_xi)[0].clamp(0, 1)
 
 
 def write_concept(

@@ -13,7 +13,7 @@ from transporter.microworld.training.loop import Schedule, fit
 from transporter.microworld.training.optimiser import MuonAdamW, warm_then_decay
 
 
-def _train(folder: Path, steps: int, stop_after: int | None = None) -> nn.Module:
+def _train(folder: Path, steps: int, stop_after: int | None = None, ema: float = 0.9) -> nn.Module:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
     optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.01, adam_lr=3e-3)
@@ -24,15 +24,16 @@ def _train(folder: Path, steps: int, stop_after: int | None = None) -> nn.Module
         x = torch.randn(16, 4, generator=generator)
         return {"loss": (model(x) - x[:, :3]).square().mean()}
 
-    averages, _ = fit(model, optimiser, loss, Schedule(steps, seed=1, log_every=5, save_every=10, ema=0.9), folder)
+    averages, _ = fit(model, optimiser, loss, Schedule(steps, seed=1, log_every=5, save_every=10, ema=ema), folder)
     return averages
 
 
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
-    straight = _train(tmp_path / "straight", 40)
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path: Path, ema: float) -> None:
+    straight = _train(tmp_path / "straight", 40, ema=ema)
     with pytest.raises(KeyboardInterrupt):
-        _train(tmp_path / "broken", 40, stop_after=27)
-    resumed = _train(tmp_path / "broken", 40)
+        _train(tmp_path / "broken", 40, stop_after=27, ema=ema)
+    resumed = _train(tmp_path / "broken", 40, ema=ema)
     assert all(torch.equal(a, b) for a, b in zip(straight.parameters(), resumed.parameters(), strict=True))
     assert json.loads((tmp_path / "broken" / "summary.json").read_text())["steps"] == 40
 

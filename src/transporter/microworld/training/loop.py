@@ -88,7 +88,8 @@ def fit(
     if checkpoint.exists():
         state = load_checkpoint(checkpoint)
         model.load_state_dict(state["model"])
-        averages.load_state_dict(state["averages"])
+        if schedule.ema:
+            averages.load_state_dict(state["averages"])
         optimiser.load_state_dict(state["optimiser"])
         first, minutes, curve.smooth = state["step"], state["minutes"], state["smooth"]
         print(f"resumed {checkpoint.name} at step {first}", flush=True)

@@ -7,15 +7,17 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 
 from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
-from transporter.microworld.probes import STRIDE, Classifier
+from transporter.microworld.probes import STRIDE, AnalyticProbe, Classifier
 from transporter.microworld.renderer import Layout, draw_layout, render
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
+from transporter.microworld.training.vlm import through_vae
 
 VAE_FROM = 0.75
 """Share of the training after which a quarter of the clips are reconstructions of the VAE."""
@@ -51,8 +53,6 @@ def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 def train_probes(folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 32) -> tuple[Classifier, Summary]:
     """Train the classifier, resumable in `folder`; in the last quarter of the steps a quarter of the clips come from the VAE."""
-    from transporter.microworld.training.vlm import through_vae
-
     torch.manual_seed(schedule.seed)
     model = Classifier()
     load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
@@ -77,3 +77,37 @@ def train_probes(folder: Path, schedule: Schedule, vae_folder: Path, batch: int 
 
     trained, summary = fit(model, optimiser, loss, schedule, folder)
     return trained.eval(), summary
+
+
+def _accuracies(logits: dict[str, torch.Tensor], attributes: list[Attributes]) -> dict[str, float]:
+    """Share of the clips that a word names exactly whose likeliest word is that one."""
+    result = {}
+    for name, values in logits.items():
+        target = torch.from_numpy(np.stack([a.probabilities(name) for a in attributes]))
+        named = target.amax(1) > 1 - 1e-9
+        result[name] = float((values.argmax(1) == target.argmax(1))[named].float().mean())
+    return result
+
+
+@torch.no_grad()
+def report_probes(classifier: Classifier, clips: int, seed: int, vae: AutoencoderKLWan | None = None) -> pd.DataFrame:
+    """How often each judge names the right word, on fresh clips: columns `clips`, `judge`, then one per attribute.
+
+    Rows: clips of seen combinations of attributes, of held-out ones, and the held-out ones blurred and, with `vae`, reconstructed.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    for held_out in (False, True):
+        attributes = [draw_attributes(rng, held_out=held_out) for _ in range(clips)]
+        video = _video(attributes, rng, thin=False)
+        kinds = {"held_out" if held_out else "seen": video}
+        if held_out:
+            kinds["augmented"] = augment(video, torch.Generator().manual_seed(seed))
+            kinds |= {"reconstructed": torch.cat([through_vae(vae, part) for part in video.split(8)])} if vae else {}
+        for kind, shown in kinds.items():
+            judges = {"analytic": AnalyticProbe().probabilities, "classifier": lambda part: classifier(part[:, ::STRIDE])}
+            for judge, read in judges.items():
+                parts = [read(part) for part in shown.split(32)]
+                logits = {name: torch.cat([part[name] for part in parts]) for name in WORDS}
+                rows.append({"clips": kind, "judge": judge, **_accuracies(logits, attributes)})
+    return pd.DataFrame(rows)

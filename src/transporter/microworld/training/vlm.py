@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 from transformers.models.qwen2_vl.processing_qwen2_vl import Qwen2VLProcessor
@@ -54,7 +55,7 @@ VAE_FROM = 0.8
 """Share of the training after which the VLM also sees reconstructed clips."""
 
 
-def build_vlm(vision: int = 128, vision_layers: int = 3, hidden: int = 128, layers: int = 4) -> Qwen2VLForConditionalGeneration:
+def build_vlm(vision: int = 256, vision_layers: int = 3, hidden: int = 128, layers: int = 4) -> Qwen2VLForConditionalGeneration:
     """An untrained VLM; a clip becomes 2 x 4 x 4 = 32 visual tokens of width `hidden`."""
     heads = 4
     half = hidden // heads // 2
@@ -168,7 +169,7 @@ def _padded(rows: list[list[int]], value: int) -> torch.Tensor:
 
 
 def train_vlm(folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 24) -> tuple[nn.Module, Summary]:
-    """Train a VLM, resumable in `folder`; in the last fifth of the steps a quarter of the clips are seen through the VAE."""
+    """Train a VLM, resumable in `folder`; in the last fifth of the steps an eighth of the clips are seen through the VAE."""
     torch.manual_seed(schedule.seed)
     vlm = build_vlm()
     frames_after = 2 * (SIZE // PATCH // MERGE) ** 2
@@ -183,13 +184,14 @@ def train_vlm(folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 2
         clips = np.stack([render(a, draw_layout(a, rng))[0] for a in attributes])
         video = torch.from_numpy(clips).permute(0, 1, 4, 2, 3).float() / 255
         if step >= VAE_FROM * schedule.steps:
-            video[: batch // 4] = through_vae(load_vae(), video[: batch // 4])
+            video[: batch // 8] = through_vae(load_vae(), video[: batch // 8])
         pixels = processor(videos=list(augment(video, generator)), do_rescale=False, return_tensors="pt")
         ids, labels = zip(*(conversation(a, rng) for a in attributes), strict=True)
         prefix = [IDS[BOS]] + [IDS[VIDEO]] * frames_after
         input_ids = _padded([prefix + row for row in ids], IDS[PAD])
         targets = _padded([[IGNORE] * len(prefix) + row for row in labels], IGNORE)
-        with torch.autocast("cpu", torch.bfloat16):
+        # with so few tokens the fused attention's backward pass costs a CPU more than the plain one's
+        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             features = vlm.model.get_video_features(**pixels)
             logits = vlm(
                 input_ids=input_ids,

@@ -1,0 +1,170 @@
+"""Phi: the coupling network from the generator's space Xi to the VLM's space Omega, in raw units on both sides."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from transporter.coupling.mixer import Phi1
+from transporter.coupling.relations import Phi2
+from transporter.coupling.settings import CouplingSettings
+from transporter.coupling.transport import RhoOT
+from transporter.errors import UserError
+from transporter.files import written_whole
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Aligned embeddings of n clips: what the coupling network learns from."""
+
+    z_xi: torch.Tensor
+    """Generator's latents `(n, c, t, h, w)`."""
+    pi: torch.Tensor
+    """Conditions `(n, L, d)`."""
+    z_omega: torch.Tensor
+    """The VLM's tokens of the true clips `(n, N, D)`."""
+    z_again: torch.Tensor
+    """The VLM's tokens of the decoded latents, E_Omega(D_Xi(z_xi)), `(n, N, D)`."""
+
+    def __post_init__(self) -> None:
+        counts = [len(tensor) for tensor in self.tensors()]
+        if len(set(counts)) > 1 or self.z_omega.shape != self.z_again.shape:
+            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in self.tensors())
+            raise UserError(f"coupling pairs: expected equally many of each, z_omega and z_again of one shape; got {shapes}")
+
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """z_xi, pi, z_omega, z_again."""
+        return self.z_xi, self.pi, self.z_omega, self.z_again
+
+    def __len__(self) -> int:
+        return len(self.z_xi)
+
+    def __getitem__(self, rows: torch.Tensor | slice) -> Pairs:
+        return Pairs(*(tensor[rows] for tensor in self.tensors()))
+
+    def to(self, device: torch.device | str) -> Pairs:
+        """The same pairs on `device`."""
+        return Pairs(*(tensor.to(device) for tensor in self.tensors()))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Every stage's tokens `(B, N, D)`, in standardised units."""
+
+    z_1: torch.Tensor
+    z_2: torch.Tensor
+    plain: torch.Tensor
+    transport: torch.Tensor
+
+    def output(self, name: str) -> torch.Tensor:
+        """What the network of that `output` setting gives out."""
+        if name == "mean":
+            return (self.z_1 + self.z_2) / 2
+        return {"phi_1": self.z_1, "phi_2": self.z_2, "plain": self.plain, "transport": self.transport}[name]
+
+
+class Coupling(nn.Module):
+    """`Phi(z_xi, pi, z_again) -> z_tilde`; the statistics of both spaces are buffers, so every argument and result is in raw units.
+
+    Inside, latents, conditions and tokens have mean 0 and deviation 1 per channel, and Phi_1 adds to each token position's mean.
+
+    Args:
+        latent_shape: `(c, t, h, w)` of `z_xi`.
+        condition_shape: `(L, d)` of `pi`.
+        tokens_shape: `(N, D)` of the VLM's tokens.
+    """
+
+    def __init__(
+        self,
+        latent_shape: tuple[int, int, int, int],
+        condition_shape: tuple[int, int],
+        tokens_shape: tuple[int, int],
+        settings: CouplingSettings | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings = settings or CouplingSettings()
+        self.latent_shape, self.condition_shape = tuple(latent_shape), tuple(condition_shape)
+        self.tokens_shape = tuple(tokens_shape)
+        self.phi_1 = Phi1(self.latent_shape, self.condition_shape, self.tokens_shape, settings.phi_1)
+        self.phi_2 = Phi2(self.tokens_shape, settings.phi_2)
+        self.transport = RhoOT(tokens_shape[1], settings.projections, settings.transport)
+        self._statistics("xi", (latent_shape[0], 1, 1, 1))
+        self._statistics("pi", (1, condition_shape[1]))
+        self._statistics("omega", (1, tokens_shape[1]))
+        self.register_buffer("omega_positions", torch.zeros(self.tokens_shape))
+
+    def _statistics(self, name: str, shape: tuple[int, ...]) -> None:
+        self.register_buffer(f"{name}_mean", torch.zeros(shape))
+        self.register_buffer(f"{name}_std", torch.ones(shape))
+
+    @torch.no_grad()
+    def measure(self, pairs: Pairs) -> None:
+        """Take the statistics of both spaces from training pairs; a channel without variance is only centred."""
+        for name, values, channel in (("xi", pairs.z_xi, 1), ("pi", pairs.pi, 2), ("omega", pairs.z_omega, 2)):
+            rest = [axis for axis in range(values.ndim) if axis != channel]
+            std, mean = torch.std_mean(values.float(), rest, correction=0)
+            buffer = getattr(self, f"{name}_mean")
+            buffer.copy_(mean.view_as(buffer))
+            getattr(self, f"{name}_std").copy_(torch.where(std > 1e-6, std, 1.0).view_as(buffer))
+        self.omega_positions.copy_(self.standardise(pairs.z_omega.float()).mean(0))
+
+    def standardise(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Raw tokens `(B, N, D)` to mean 0 and deviation 1 per channel."""
+        return (tokens - self.omega_mean) / self.omega_std
+
+    def raw(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Undo `standardise`."""
+        return tokens * self.omega_std + self.omega_mean
+
+    def parts(self, z_xi: torch.Tensor, pi: torch.Tensor, z_again: torch.Tensor) -> Parts:
+        """Raw inputs to every stage's tokens in standardised units."""
+        z_1 = self.omega_positions + self.phi_1((z_xi - self.xi_mean) / self.xi_std, (pi - self.pi_mean) / self.pi_std)
+        plain = self.standardise(z_again)
+        z_2 = self.phi_2(plain)
+        return Parts(z_1, z_2, plain, self.transport(z_1, z_2))
+
+    def forward(self, z_xi: torch.Tensor, pi: torch.Tensor, z_again: torch.Tensor) -> torch.Tensor:
+        """`z_xi` `(B, c, t, h, w)`, `pi` `(B, L, d)`, `z_again` `(B, N, D)` to `z_tilde` `(B, N, D)`; gradients reach all three."""
+        return self.raw(self.parts(z_xi, pi, z_again).output(self.settings.output))
+
+    def variant(self, **changes: Any) -> Coupling:
+        """A copy with the same weights and other settings, e.g. `variant(output="phi_2")`; the weights' shapes must stay."""
+        other = Coupling(self.latent_shape, self.condition_shape, self.tokens_shape, replace(self.settings, **changes))
+        other.load_state_dict(self.state_dict())
+        return other.to(self.omega_mean.device).train(self.training)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights and statistics as safetensors, shapes and settings as JSON in the header."""
+        shapes = {"latent": self.latent_shape, "condition": self.condition_shape, "tokens": self.tokens_shape}
+        header = {"coupling": json.dumps({"shapes": shapes, "settings": self.settings.as_dict()})}
+        with written_whole(path) as partial:
+            save_file({name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}, partial, header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Coupling:
+        """Read what `save` wrote, frozen and in evaluation mode.
+
+        Raises:
+            UserError: no such file, or a file of something else.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(f"{path}: expected a coupling network (.safetensors), found no such file; train it first")
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get("coupling")
+            if header is None:
+                raise UserError(f"{path}: expected a coupling network, got a safetensors file without its header")
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        made = json.loads(header)
+        shapes = [tuple(made["shapes"][name]) for name in ("latent", "condition", "tokens")]
+        coupling = cls(*shapes, CouplingSettings.from_mapping(made["settings"], f"{path}, header"))
+        coupling.load_state_dict(weights)
+        return coupling.to(device).eval().requires_grad_(False)

@@ -1,0 +1,80 @@
+"""How close the coupling network comes to the VLM's own tokens on held-out clips, as numbers and as the language model reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+
+from transporter.concepts.divergence import hellinger
+from transporter.coupling.network import Coupling, Pairs
+from transporter.coupling.relations import gram
+from transporter.coupling.training import batches
+from transporter.vlms.base import VLM
+
+ROWS = {"full": "transport", "phi_1": "phi_1", "phi_2": "phi_2", "mean": "mean", "plain": "plain"}
+"""Row of the report -> `output` setting."""
+
+
+@torch.no_grad()
+def log_answers(vlm: VLM, tokens: torch.Tensor, questions: Sequence[str], batch: int = 32) -> torch.Tensor:
+    """The VLM's log-distributions over its vocabulary after each question: `(n, N, D)` to `(n, questions, V)`."""
+    parts = tokens.to(vlm.device).split(batch)
+    return torch.cat([torch.stack([vlm.logits(part, question).log_softmax(-1) for question in questions], 1) for part in parts])
+
+
+@torch.no_grad()
+def tokens_of(coupling: Coupling, pairs: Pairs, output: str, batch: int = 64) -> torch.Tensor:
+    """`z_tilde` `(n, N, D)` of one `output`, in raw units on the network's device."""
+    parts = (part.to(coupling.omega_mean.device) for part in batches(pairs, batch))
+    return torch.cat([coupling.raw(coupling.parts(p.z_xi, p.pi, p.z_again).output(output)) for p in parts])
+
+
+def token_errors(coupling: Coupling, tokens: torch.Tensor, true: torch.Tensor) -> dict[str, float]:
+    """Raw tokens `(n, N, D)` against the true ones.
+
+    `cosine` is that of raw tokens; `relative_error` is `|z - z_omega|^2 / |z_omega - mean|^2` (0 perfect, 1 as bad as the mean of
+    each position); `gram_error` is `|H(z) - H(z_omega)|^2 / |H(z_omega)|^2`; the last two in standardised units.
+    """
+    z, target = coupling.standardise(tokens), coupling.standardise(true)
+    relations = gram(target)
+    return {
+        "cosine": float(F.cosine_similarity(tokens, true, dim=-1).mean()),
+        "relative_error": float((z - target).square().sum() / (target - coupling.omega_positions).square().sum()),
+        "gram_error": float((gram(z) - relations).square().sum() / relations.square().sum()),
+    }
+
+
+def report(
+    coupling: Coupling, vlm: VLM, questions: Sequence[str], held_out: Pairs, literal: Coupling | None = None, batch: int = 32
+) -> pd.DataFrame:
+    """One row per variant of the network on held-out clips.
+
+    Args:
+        questions: prompts whose next-token distributions are compared.
+        literal: a network with `aggregate: plans, values: z1`, for the row of that name.
+
+    Returns:
+        Columns `variant cosine relative_error gram_error hellinger same_answer`: the errors of `token_errors`, the Hellinger
+        distance between the VLM's answers on `z_tilde` and on `z_omega`, and the share of equal most likely answers, both averaged
+        over clips and questions.
+    """
+    true = held_out.z_omega.to(coupling.omega_mean.device)
+    reference = log_answers(vlm, true, questions, batch)
+    made: Mapping[str, Callable[[], torch.Tensor]] = {
+        name: lambda output=output: tokens_of(coupling, held_out, output, batch) for name, output in ROWS.items()
+    }
+    if literal is not None:
+        made = {**made, "literal": lambda: tokens_of(literal, held_out, "transport", batch)}
+    rows = []
+    for name, tokens_for in made.items():
+        tokens = tokens_for()
+        answers = log_answers(vlm, tokens, questions, batch)
+        read = {
+            "hellinger": float(hellinger(answers, reference).mean()),
+            "same_answer": float((answers.argmax(-1) == reference.argmax(-1)).float().mean()),
+        }
+        rows.append({"variant": name, **token_errors(coupling, tokens, true), **read})
+    return pd.DataFrame(rows)

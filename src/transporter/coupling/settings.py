@@ -1,0 +1,131 @@
+"""Every choice about the coupling network and its training, with the microworld's values as defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from transporter.errors import UserError
+
+Output = Literal["transport", "phi_1", "phi_2", "mean", "plain"]
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Phi1Settings:
+    """The MLP-Mixer on latent patches (paper: depth 24)."""
+
+    depth: int = 4
+    width: int = 192
+    """Channels of a patch inside the Mixer."""
+    token_width: int = 128
+    """Hidden units of the MLP across patches."""
+    patch: tuple[int, int, int] = (1, 2, 2)
+    """Latent cells per patch: time, height, width; each must divide the latent's size."""
+    condition_tokens: int = 8
+    """Tokens that the condition pi is pooled into and that are mixed in beside the patches; 0 leaves pi out."""
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class Phi2Settings:
+    """The Transformer on decoded-and-encoded-again tokens (paper: 12 layers)."""
+
+    layers: int = 2
+    width: int = 128
+    heads: int = 4
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class TransportSettings:
+    """rho-OT, which merges the outputs of both parts."""
+
+    aggregate: Literal["costs", "plans"] = "costs"
+    """`costs`: the mean cost of all projections makes one plan; `plans`: the mean of one plan per projection."""
+    values: Literal["residual", "z1"] = "residual"
+    """`residual`: z2 plus a gated transport of z1 - z2; `z1`: the barycentre of z1, as in the paper."""
+    scaling_steps: int = 1
+    """Row-and-column scalings after the softmax over columns; 0 leaves the softmax alone."""
+    epsilon: float = 0.1
+    """Entropic regularisation to start from, in units of one projection's squared distance between standardised tokens."""
+    at_once: int = 8
+    """Plans held in memory at once with `aggregate: plans`."""
+
+
+@dataclass(frozen=True)
+class CouplingSettings:
+    """The network (`output` to `phi_2`) and its training (the rest)."""
+
+    output: Output = "transport"
+    """What the network gives out: rho-OT, or one of the ablations (either part, the mean of both, or decode-and-encode alone)."""
+    projections: int = 100
+    """P, pairs of unit projection vectors of rho-OT."""
+    transport: TransportSettings = field(default_factory=TransportSettings)
+    phi_1: Phi1Settings = field(default_factory=Phi1Settings)
+    phi_2: Phi2Settings = field(default_factory=Phi2Settings)
+    steps: int = 1500
+    """Optimiser steps (paper: 100,000)."""
+    batch: int = 32
+    """Clips per forward pass (paper: 8)."""
+    accumulate: int = 1
+    """Forward passes per optimiser step (paper: 8)."""
+    lr: float = 1e-3
+    warm_up: int = 50
+    """Steps of linear warm-up; a cosine decay to zero follows."""
+    weight_decay: float = 0.05
+    max_norm: float = 1.0
+    """Gradients are clipped to this norm."""
+    latent_noise: float = 0.05
+    """Largest deviation of the noise added to a standardised latent (drawn per clip between 0 and this)."""
+    condition_shuffle: float = 0.0
+    """Share of clips that are trained with another clip's condition, so that Phi reads the video and not the prompt."""
+    log_every: int = 100
+    save_every: int = 500
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], where: str = "coupling") -> CouplingSettings:
+        """Read nested settings; keys left out keep their defaults.
+
+        Raises:
+            UserError: an unknown key, or a value of another type or outside its choices; the message names the key.
+        """
+        return _read(cls, mapping, where)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain nested values, fit for JSON."""
+        return asdict(self)
+
+
+def _read(cls: type[Made], mapping: Mapping[str, Any], where: str) -> Made:
+    known = get_type_hints(cls)
+    if not isinstance(mapping, Mapping):
+        raise UserError(f"{where}: expected keys out of {', '.join(known)}, got {mapping!r}")
+    unknown = [key for key in mapping if key not in known]
+    if unknown:
+        raise UserError(f"{where}.{unknown[0]}: unknown key; known are {', '.join(known)}")
+    given = {f.name: _value(known[f.name], mapping[f.name], f"{where}.{f.name}") for f in fields(cls) if f.name in mapping}
+    return cls(**given)
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if hasattr(kind, "__dataclass_fields__"):
+        return _read(kind, value, where)
+    if get_origin(kind) is Literal:
+        return _checked(value in get_args(kind), value, where, f"one of {', '.join(get_args(kind))}")
+    if get_origin(kind) is tuple:
+        sizes = get_args(kind)
+        fits = (
+            isinstance(value, list | tuple) and len(value) == len(sizes) and all(type(item) is int and item > 0 for item in value)
+        )
+        return tuple(_checked(fits, value, where, f"{len(sizes)} whole numbers above 0"))
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    fits = number and (kind is float or isinstance(value, int))
+    return kind(_checked(fits, value, where, {int: "a whole number", float: "a number"}[kind] + ", not negative"))
+
+
+def _checked(fits: bool, value: Any, where: str, expected: str) -> Any:
+    if not fits:
+        raise UserError(f"{where}: expected {expected}, got {value!r}")
+    return value

@@ -1,0 +1,83 @@
+"""rho-OT: learnable entropic optimal transport between the outputs of Phi_1 and Phi_2.
+
+With unit vectors `p1_r`, `p2_r`, the projections `a_ir = <z1_i, p1_r>`, `b_jr = <z2_j, p2_r>` and the cost
+`M_ijr = (a_ir - b_jr)^2`, a plan is `exp(-M / eps)`, made doubly stochastic in part. Rows are Omega_1, columns Omega_2, and
+columns sum to 1, so that output token j is a barycentre under column j and the tokens keep Omega's order.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from transporter.coupling.settings import TransportSettings
+
+
+def scaled_plan(score: torch.Tensor, scaling_steps: int) -> torch.Tensor:
+    """`exp(score)` `(..., N, N)` with columns scaled to sum 1, then rows and columns in turn `scaling_steps` times (in logs)."""
+    log_plan = score.log_softmax(-2)
+    for _ in range(scaling_steps):
+        log_plan = log_plan.log_softmax(-1).log_softmax(-2)
+    return log_plan.exp()
+
+
+def mean_cost(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """`mean_r (a_ir - b_jr)^2` in closed form, `a^2 - 2 a b + b^2`: `(B, N, P)` twice to `(B, N, N)`, in memory N^2 + N P."""
+    squares = a.square().sum(-1)[:, :, None] + b.square().sum(-1)[:, None, :]
+    return (squares - 2 * a @ b.transpose(1, 2)) / a.shape[-1]
+
+
+def _sum_of_plans(a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, scaling_steps: int) -> torch.Tensor:
+    cost = (a.transpose(1, 2)[..., :, None] - b.transpose(1, 2)[..., None, :]).square()  # (B, projections, N, N)
+    return scaled_plan(-cost / epsilon, scaling_steps).sum(1)
+
+
+def mean_of_plans(a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, scaling_steps: int, at_once: int = 8) -> torch.Tensor:
+    """Mean over r of one plan per projection: `(B, N, P)` twice to `(B, N, N)`.
+
+    Plans are added up `at_once` at a time and made again in the backward pass, so that memory grows with N^2 and not with P N^2.
+    """
+    total = a.new_zeros(a.shape[0], a.shape[1], b.shape[1])
+    for first in range(0, a.shape[-1], at_once):
+        some = slice(first, first + at_once)
+        arguments = (a[..., some], b[..., some], epsilon, scaling_steps)
+        total = total + checkpoint(_sum_of_plans, *arguments, use_reentrant=False, preserve_rng_state=False)
+    return total / a.shape[-1]
+
+
+class RhoOT(nn.Module):
+    """Merges `z1 = Phi_1(...)` and `z2 = Phi_2(...)` into `z~`, all `(B, N, D)` in standardised units.
+
+    `values: z1` is the paper's `z~_j = sum_i T_ij z1_i`. `values: residual` is `z~_j = z2_j + g * sum_i T_ij (z1_i - z2_i)` with a
+    learnt gate g per channel, zero at the start. Both parts and their mean are members of that family (T the identity and g = 1, 0
+    or 1/2), so a trained one has no reason to be worse than the better part.
+
+    Both vectors of a pair start equal: only then is the cost of a token to itself small.
+    """
+
+    def __init__(self, dim: int, projections: int, settings: TransportSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        start = F.normalize(torch.randn(projections, dim), dim=-1)
+        self.p1, self.p2 = nn.Parameter(start), nn.Parameter(start.clone())
+        self.log_epsilon = nn.Parameter(torch.tensor(math.log(settings.epsilon)))
+        self.gate = nn.Parameter(torch.zeros(dim))
+
+    def plan(self, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
+        """T `(B, N, N)`, rows Omega_1, columns Omega_2; columns sum to 1."""
+        a, b = z1 @ F.normalize(self.p1, dim=-1).T, z2 @ F.normalize(self.p2, dim=-1).T
+        epsilon, steps = self.log_epsilon.exp(), self.settings.scaling_steps
+        if self.settings.aggregate == "costs":
+            return scaled_plan(-mean_cost(a, b) / epsilon, steps)
+        return mean_of_plans(a, b, epsilon, steps, self.settings.at_once)
+
+    def forward(self, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
+        """`z~` `(B, N, D)`."""
+        to_columns = self.plan(z1, z2).transpose(1, 2)
+        if self.settings.values == "z1":
+            return to_columns @ z1
+        return z2 + self.gate * (to_columns @ (z1 - z2))

@@ -1,0 +1,1 @@
+"""What a person looks at: filmstrips, contact sheets and the gallery page."""

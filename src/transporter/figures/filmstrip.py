@@ -1,0 +1,161 @@
+"""Still pictures of videos: a sweep of phi as a filmstrip, and contact sheets for model cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from transporter.errors import UserError
+from transporter.files import written_whole
+
+SOURCE, TARGET = "#4f6375", "#a82a72"
+"""Slate and reddish purple, the two words' colours in the gallery too: no hue that a colour word names."""
+FAILED, INK, QUIET = "#d55e00", "#1c1f24", "#6b7178"
+DPI = 200
+CELL = 256
+"""Height of one frame in pixels: 64 pixels are drawn exactly four times as large."""
+GAP = 12
+SEAM = 2
+"""Pixels of white between the stills of a contact sheet, before they are scaled."""
+STYLE = {"font.family": "DejaVu Sans", "font.size": 8, "text.color": INK}
+
+
+def filmstrip(
+    videos: Mapping[float, torch.Tensor],
+    path: Path,
+    title: str,
+    words: tuple[str, str] | None = None,
+    frames: int = 5,
+    fps: float | None = None,
+) -> None:
+    """Draw videos `(T, C, H, W)` in [0, 1] of one sweep as a PNG: phi across (in the order of the values), time down.
+
+    `words` (source, target) stand above the two ends; with `fps` the rows are labelled in seconds, else by frame number.
+
+    Raises:
+        UserError: no video, or videos of different shapes.
+    """
+    shapes = sorted({tuple(video.shape) for video in videos.values()})
+    if len(shapes) != 1:
+        raise UserError(f"filmstrip {path}: expected at least one video and one shape (T, C, H, W), got {shapes or 'none'}")
+    phis, times = sorted(videos), still_indices(shapes[0][0], frames)
+    cell = (CELL, round(CELL * shapes[0][3] / shapes[0][2]))
+    sheet = _Sheet(len(times), len(phis), cell, left=104, top=156 if words else 124, margin=16, gaps=(GAP, GAP))
+    for column, phi in enumerate(phis):
+        for row, still in enumerate(stills(videos[phi], frames)):
+            sheet.picture(row, column, still)
+        sheet.text(sheet.middle(column), sheet.top - 20, f"φ = {phi:g}", ha="center", size=8.5)
+    for row, index in enumerate(times):
+        label = f"{index / fps:.2f} s" if fps else f"{index}"
+        sheet.text(sheet.left - 16, sheet.y(row) + CELL / 2, label, ha="right", va="center", color=QUIET, size=7)
+    if words:
+        first, last = sheet.middle(0), sheet.middle(len(phis) - 1)
+        for x, word, colour in ((first, words[0], SOURCE), (last, words[1], TARGET)):
+            sheet.text(x, sheet.top - 54, word, ha="center", color=colour, weight="bold", size=9)
+        sheet.arrow(first + cell[1] / 2, last - cell[1] / 2, sheet.top - 62)
+    sheet.text(sheet.left, 48, title, size=10)
+    sheet.write(path)
+
+
+def contact_sheet(
+    videos: Sequence[torch.Tensor],
+    titles: Sequence[str],
+    path: Path,
+    failed: Sequence[bool] | None = None,
+    frames: int = 5,
+    columns: int = 2,
+) -> None:
+    """Draw clips `(T, C, H, W)` in [0, 1] as a PNG: each a row of `frames` stills under its title, failed ones marked in vermilion.
+
+    Raises:
+        UserError: no video, or not one title (and mark) per video.
+    """
+    failed = failed if failed is not None else [False] * len(videos)
+    if not len(videos) == len(titles) == len(failed) > 0:
+        counts = f"{len(videos)} videos, {len(titles)} titles, {len(failed)} marks"
+        raise UserError(f"contact sheet {path}: expected at least one video, one title and mark for each, got {counts}")
+    strips = [torch.cat(list(F.pad(stills(video, frames), (0, SEAM), value=1.0)), dim=-1)[..., :-SEAM] for video in videos]
+    cell = (CELL // 2, max(round(CELL / 2 * strip.shape[-1] / strip.shape[-2]) for strip in strips))
+    sheet = _Sheet(-(-len(videos) // columns), columns, cell, left=32, top=64, margin=32, gaps=(68, 64))
+    for number, (strip, title, bad) in enumerate(zip(strips, titles, failed, strict=True)):
+        row, column = divmod(number, columns)
+        sheet.picture(row, column, strip, edge=FAILED if bad else None)
+        label, colour = (f"✕ {title}", FAILED) if bad else (title, INK)
+        sheet.text(sheet.x(column), sheet.y(row) - 14, label, color=colour, size=7.5)
+    sheet.write(path)
+
+
+def still_indices(total: int, frames: int) -> list[int]:
+    """Up to `frames` frame numbers, evenly spaced from the first to the last."""
+    return sorted(set(np.linspace(0, total - 1, min(frames, total)).round().astype(int).tolist()))
+
+
+def stills(video: torch.Tensor, frames: int) -> torch.Tensor:
+    """The frames `(frames, C, H, W)` of a video `(T, C, H, W)` at `still_indices`."""
+    return video[still_indices(len(video), frames)].detach().float().cpu().clamp(0, 1)
+
+
+def _scaled(image: torch.Tensor, height: int) -> torch.Tensor:
+    """An image `(C, H, W)` at another height: whole pixels where that is a multiple of its own, else interpolated."""
+    times, rest = divmod(height, image.shape[-2])
+    if times and not rest:
+        return image.repeat_interleave(times, -2).repeat_interleave(times, -1)
+    size = (height, round(height * image.shape[-1] / image.shape[-2]))
+    return F.interpolate(image[None], size=size, mode="bicubic", antialias=True, align_corners=False)[0].clamp(0, 1)
+
+
+class _Sheet:
+    """A grid of pictures and the words around it, laid out in pixels from the top left; `cell` and `gaps` are (height, width)."""
+
+    def __init__(
+        self, rows: int, columns: int, cell: tuple[int, int], left: int, top: int, margin: int, gaps: tuple[int, int]
+    ) -> None:
+        self.left, self.top, self.cell, self.gaps = left, top, cell, gaps
+        width, height = self.x(columns) - gaps[1] + margin, self.y(rows) - gaps[0] + margin
+        self.canvas = np.ones((height, width, 3), np.float32)
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+        FigureCanvasAgg(self.figure)
+        with rc_context(STYLE):
+            self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+        self.axes.set_axis_off()
+
+    def x(self, column: int) -> int:
+        return self.left + column * (self.cell[1] + self.gaps[1])
+
+    def y(self, row: int) -> int:
+        return self.top + row * (self.cell[0] + self.gaps[0])
+
+    def middle(self, column: int) -> float:
+        return self.x(column) + self.cell[1] / 2
+
+    def picture(self, row: int, column: int, image: torch.Tensor, edge: str | None = None) -> None:
+        """Put an image `(C, H, W)` into a cell, with a coloured edge around it if one is given."""
+        pixels = _scaled(image, self.cell[0]).permute(1, 2, 0).numpy()
+        height, width = pixels.shape[:2]
+        x, y = self.x(column), self.y(row)
+        self.canvas[y : y + height, x : x + width] = pixels
+        if edge:
+            self.axes.add_patch(Rectangle((x - 3, y - 3), width + 6, height + 6, fill=False, edgecolor=edge, linewidth=2))
+
+    def text(self, x: float, y: float, text: str, **options: object) -> None:
+        with rc_context(STYLE):
+            self.axes.text(x, y, text, parse_math=False, **{"va": "baseline", **options})
+
+    def arrow(self, start: float, end: float, y: float) -> None:
+        if end > start:
+            style = {"arrowstyle": "-|>,head_width=0.12,head_length=0.25", "color": QUIET, "linewidth": 0.6}
+            self.axes.annotate("", xy=(end, y), xytext=(start, y), arrowprops=style)
+
+    def write(self, path: Path) -> None:
+        """Write the PNG; the same pictures give the same bytes."""
+        self.figure.figimage(self.canvas[::-1], origin="lower", zorder=-1)
+        with written_whole(path) as partial:
+            self.figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None})

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+
+from transporter.coupling.network import Coupling, Pairs, Parts
+from transporter.coupling.settings import CouplingSettings
+from transporter.coupling.training import coupling_losses, learning_rate, relative_errors, train_coupling
+
+MakePairs = Callable[[int, int], Pairs]
+
+
+def assert_same_weights(a: Coupling, b: Coupling) -> None:
+    for (name, left), right in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
+        assert torch.equal(left, right), name
+
+
+def test_losses_are_means_and_vanish_at_the_target() -> None:
+    z = torch.randn(3, 5, 8)
+    assert all(value == 0 for value in coupling_losses(Parts(z, z, z, z), z).values())
+    wrong = torch.randn(3, 5, 8)
+    losses = coupling_losses(Parts(wrong, z, z, wrong), z)
+    difference = (wrong @ wrong.transpose(1, 2) - z @ z.transpose(1, 2)) / 8
+    torch.testing.assert_close(losses["phi_1"], (wrong - z).square().mean())
+    torch.testing.assert_close(losses["gram"], difference.square().mean())
+    torch.testing.assert_close(losses["loss"], 2 * losses["phi_1"] + losses["gram"])
+
+
+def test_phi_2_loss_sees_relations_alone() -> None:
+    z = torch.randn(3, 5, 8)
+    rotated = z @ torch.linalg.qr(torch.randn(8, 8)).Q
+    assert float(coupling_losses(Parts(z, rotated, z, z), z)["phi_2_gram"]) < 1e-8
+
+
+def test_learning_rate_warms_up_and_ends_near_zero() -> None:
+    settings = CouplingSettings(steps=100, warm_up=10, lr=1.0)
+    rates = [learning_rate(step, settings) for step in range(100)]
+    assert max(rates) == rates[9]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[-1] < 1e-3
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_resumed_training_is_bit_exact(make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, accumulate: int) -> None:
+    settings = replace(settings, accumulate=accumulate, condition_shuffle=0.3)
+    train, held_out = make_pairs(40, 0), make_pairs(8, 1)
+    straight = train_coupling(train, held_out, settings, tmp_path / "straight", seed=5)
+    train_coupling(train, held_out, settings, tmp_path / "halves", seed=5, until=10)
+    torch.manual_seed(99)
+    halves = train_coupling(train, held_out, settings, tmp_path / "halves", seed=5)
+    assert_same_weights(straight, halves)
+    curves = [(tmp_path / name / "curve.tsv").read_bytes() for name in ("straight", "halves")]
+    assert curves[0] == curves[1]
+    assert list(pd.read_csv(tmp_path / "halves/curve.tsv", sep="\t")["step"]) == [5, 10, 15, 20]
+
+
+def test_training_leaves_the_global_generator_alone(make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path) -> None:
+    before = torch.random.get_rng_state()
+    train_coupling(make_pairs(16, 0), make_pairs(8, 1), replace(settings, steps=2), tmp_path)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_checkpoint_of_other_data_or_settings_is_not_resumed(
+    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held_out = make_pairs(8, 1)
+    train_coupling(make_pairs(40, 0), held_out, settings, tmp_path)
+    fresh = train_coupling(make_pairs(40, 2), held_out, settings, tmp_path / "fresh")
+    again = train_coupling(make_pairs(40, 2), held_out, settings, tmp_path)
+    assert "starting afresh" in capsys.readouterr().out
+    assert_same_weights(fresh, again)
+
+
+def test_training_lowers_the_error_far_below_decode_and_encode(
+    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path
+) -> None:
+    train, held_out = make_pairs(400, 0), make_pairs(64, 1)
+    settings = replace(settings, steps=120, lr=1e-2, batch=16, log_every=1000)
+    errors = relative_errors(train_coupling(train, held_out, settings, tmp_path), held_out)
+    assert errors["transport"] < 0.6 * errors["plain"]
+
+
+def test_relative_error_of_plain_and_of_the_mean(make_pairs: MakePairs, settings: CouplingSettings) -> None:
+    pairs = make_pairs(32, 0)
+    fresh = Coupling(pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings)
+    fresh.measure(pairs)
+    errors = relative_errors(fresh, pairs, batch=10)
+    assert errors["phi_1"] == pytest.approx(1)
+    target = fresh.standardise(pairs.z_omega)
+    expected = F.mse_loss(fresh.standardise(pairs.z_again), target) / F.mse_loss(fresh.omega_positions.expand_as(target), target)
+    assert errors["plain"] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_only_one_part_is_trained(make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path) -> None:
+    train, held_out = make_pairs(40, 0), make_pairs(8, 1)
+    start = train_coupling(train, held_out, settings, tmp_path / "start")
+    literal = replace(settings, transport=replace(settings.transport, aggregate="plans", values="z1"), steps=5)
+    made = train_coupling(train, held_out, literal, tmp_path / "literal", start=start, only="transport")
+    moved = {name for name, value in made.state_dict().items() if not torch.equal(value, start.state_dict()[name])}
+    assert moved == {"transport.p1", "transport.p2", "transport.log_epsilon"}

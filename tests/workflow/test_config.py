@@ -1,0 +1,173 @@
+"""Settings are checked before any job starts, and what is wrong with them is said in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pipeline import ROOT, copy_project, snakemake, transporter
+
+from transporter.concepts.fitting import BankSettings
+from transporter.config import check_config, load_config, settings_table
+from transporter.coupling.settings import CouplingSettings
+from transporter.errors import UserError
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown key": (
+        {"generation": {"sed": 8}},
+        "broken.yaml: generation.sed: expected one of the keys phi, seeds, methods, got an unknown key; did you mean seeds?",
+    ),
+    "wrong type": ({"seed": "many"}, "broken.yaml: seed: expected an integer, got 'many' (string)"),
+    "unknown concept": ({"run": {"concepts": ["red_bleu"]}}, "broken.yaml: run.concepts: expected names from config/concepts.tsv"),
+    "missing clips": (
+        {"clips": {"source": "folder", "folder": "my_clips"}},
+        "broken.yaml: clips.folder: expected a folder with captions.tsv and clips/, got no my_clips",
+    ),
+    "phi out of order": (
+        {"generation": {"phi": [0, 0.4, 0.2, 1]}},
+        "broken.yaml: generation.phi: expected numbers in rising order, got [0, 0.4, 0.2, 1]",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("config") / "project")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_snakemake_stops_before_any_job_with_one_line(project: Path, name: str) -> None:
+    settings, expected = BROKEN[name]
+    (project / "broken.yaml").write_text(yaml.safe_dump(settings))
+    done = snakemake(project, "--dry-run", "--configfile", "broken.yaml")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    assert "rule " not in done.stdout
+    assert [line for line in done.stdout.splitlines() if expected in line], done.stdout
+
+
+def test_command_line_values_are_checked_too(project: Path) -> None:
+    done = snakemake(project, "--dry-run", "--config", "seed=-1")
+    assert "--config: seed: expected at least 0, got -1 (integer)" in done.stdout
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The default settings, in a folder where the models' folders are there and empty."""
+    for model in ("generator", "vlm", "probes"):
+        (tmp_path / "models" / model).mkdir(parents=True)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "concepts.tsv").write_text((ROOT / "config" / "concepts.tsv").read_text())
+    monkeypatch.chdir(tmp_path)
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+def refusal(settings: dict[str, Any]) -> str:
+    with pytest.raises(UserError) as caught:
+        check_config(settings, [("base.yaml", {}), ("mine.yaml", settings)], ROOT / "workflow" / "schemas")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    *way, last = path.split(".")
+    place = settings
+    for key in way:
+        place = place.setdefault(key, {})
+    place[last] = value
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("generators.microworld.adapter", "wann", "expected one of wan, got 'wann' (string)"),
+        ("generators.my model", {"adapter": "wan", "path": "a/b"}, "expected names of letters, digits"),
+        ("generators.microworld.path", "models/nothing", "expected a model's folder, got models/nothing, which is not there"),
+        ("run.vlms", ["other"], "expected names from vlms (microworld), got 'other'"),
+        ("run.concepts", "red_blue", "expected 'all' or a list, got 'red_blue' (string)"),
+        ("generation.phi", [0, 0.5], "expected a list that holds 0 (source) and 1 (target), got [0, 0.5]"),
+        ("generation.methods", ["transporter", "transporter"], "expected no entry twice"),
+        ("coupling.phi_1.patch", [1, 2], "expected at least 3 entries, got [1, 2] (list)"),
+        ("gallery.seeds", 99, "expected at most generation.seeds (8), got 99"),
+        ("coupling.lr", 0, "expected more than 0, got 0 (integer)"),
+        ("concepts", "nowhere.tsv", "expected a table of concepts, got nowhere.tsv, which is not there"),
+        ("bank", None, "expected a mapping, got None (null)"),
+    ],
+)
+def test_refusals_name_file_key_expectation_and_value(base: dict[str, Any], path: str, value: Any, expected: str) -> None:
+    message = refusal(_within(base, path, value))
+    assert message.startswith("mine.yaml: ")
+    assert expected in message
+
+
+def test_a_missing_key_without_default(base: dict[str, Any]) -> None:
+    del base["generators"]["microworld"]["path"]
+    assert "generators.microworld.path: expected a value, got none" in refusal(base)
+
+
+def test_concepts_are_checked_by_line(base: dict[str, Any]) -> None:
+    with Path("config/concepts.tsv").open("a") as file:
+        file.write("a/b\tobject\tred\tblue\twhat ?\n")
+    assert "config/concepts.tsv: line 14, concept: expected letters, digits" in refusal(base)
+
+
+def test_defaults_are_filled_in(base: dict[str, Any]) -> None:
+    full = check_config(base, [("base.yaml", base)], ROOT / "workflow" / "schemas")
+    assert full["generators"]["microworld"]["frames"] == 17
+    assert full["generation"]["methods"] == ["transporter", "random", "prompt_interpolation"]
+    assert check_config(full, [("base.yaml", full)], ROOT / "workflow" / "schemas") == full
+
+
+def test_the_default_file_says_nothing_but_defaults(base: dict[str, Any]) -> None:
+    """Other files are laid over it, and what they leave out must not depend on it."""
+    schemas = ROOT / "workflow" / "schemas"
+    bare = {kind: base[kind] for kind in ("generators", "vlms")}
+    assert check_config(base, [("a", base)], schemas) == check_config(bare, [("b", bare)], schemas)
+
+
+def test_defaults_are_those_of_the_library(base: dict[str, Any]) -> None:
+    full = check_config(base, [("base.yaml", base)], ROOT / "workflow" / "schemas")
+    coupling = {key: value for key, value in full["coupling"].items() if key != "literal_steps"}
+    assert CouplingSettings.from_mapping(coupling) == CouplingSettings()
+    bank = dict(full["bank"])
+    bank["control_sigma"] = tuple(bank["control_sigma"])
+    assert BankSettings(learning_rate=bank.pop("lr"), **bank) == BankSettings()
+
+
+@pytest.mark.parametrize("name", ["config", "miniature", "paper"])
+def test_shipped_settings_are_valid(base: dict[str, Any], name: str) -> None:
+    (Path("clips") / "clips").mkdir(parents=True)
+    Path("clips/captions.tsv").write_text("clip\tcaption\n")
+    load_config(ROOT / "config" / f"{name}.yaml", ROOT / "workflow" / "schemas")
+
+
+def test_the_readme_documents_every_key_and_no_other() -> None:
+    """`transporter settings` prints the table as it must stand there."""
+    assert settings_table(ROOT / "workflow" / "schemas") in (ROOT / "config" / "README.md").read_text()
+
+
+def test_every_key_has_a_description() -> None:
+    def check(part: dict[str, Any]) -> None:
+        for inner in part.get("properties", {}).values():
+            assert inner["description"].endswith(".")
+            check(inner)
+        if isinstance(part.get("additionalProperties"), dict):
+            check(part["additionalProperties"])
+
+    check(yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text()))
+
+
+def test_the_command_line_says_it_in_one_line_too(project: Path) -> None:
+    (project / "broken.yaml").write_text("generators: {}\n")
+    done = transporter(project, "config", "broken.yaml")
+    assert done.returncode == 2
+    assert done.stdout == "transporter: broken.yaml: generators: expected at least 1 entry, got {} (mapping)\n"
+
+
+def test_the_command_line_fills_defaults_in(project: Path) -> None:
+    done = transporter(project, "config")
+    assert done.returncode == 0
+    assert yaml.safe_load(done.stdout)["generators"]["microworld"]["frames"] == 17

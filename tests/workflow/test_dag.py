@@ -1,0 +1,137 @@
+"""The whole pipeline on a miniature: every stage writes what the next one and a reader need."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from pipeline import MINIATURE, ROOT, planned, snakemake
+
+from transporter.concepts.bank import ConceptBank
+from transporter.coupling.network import Coupling
+from transporter.embeddings import load_embeddings
+from transporter.generation.sampling import INDEX, METHODS
+from transporter.metrics.faithfulness import SUMMARY
+from transporter.microworld.attributes import WORDS
+
+SETTINGS = yaml.safe_load((ROOT / "config" / "miniature.yaml").read_text())
+SPLITS, CONCEPTS = SETTINGS["clips"]["splits"], SETTINGS["run"]["concepts"]
+PHI, SEEDS = SETTINGS["generation"]["phi"], SETTINGS["generation"]["seeds"]
+PAIR = "microworld/microworld"
+
+
+def table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t")
+
+
+def test_nothing_is_left_to_do(finished: Path) -> None:
+    assert planned(snakemake(finished, "--dry-run", *MINIATURE).stdout) == {}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_clips_and_embeddings(finished: Path, split: str) -> None:
+    folder = finished / "data" / split
+    captions = table(folder / "captions.tsv")
+    assert list(captions.columns) == ["clip", "caption"]
+    assert (
+        len(captions) == len(list((folder / "clips").glob("*.mp4"))) == len(list((folder / "masks").glob("*.png"))) == SPLITS[split]
+    )
+    assert set(WORDS) < set(table(folder / "attributes.tsv").columns)
+    embeddings = finished / "results" / "embeddings" / split
+    shapes = {"generators/microworld": (16, 5, 8, 8), "vlms/microworld/17x64x64": (32, 128), f"again/{PAIR}": (32, 128)}
+    for name, shape in shapes.items():
+        loaded = load_embeddings(embeddings / name)
+        assert loaded.clips == captions["clip"].tolist()
+        assert loaded.values.shape == (SPLITS[split], *shape)
+        assert list(table(embeddings / name / "failed.tsv").columns) == ["clip", "reason"]
+
+
+def test_coupling(finished: Path) -> None:
+    folder = finished / "results" / "coupling" / PAIR
+    assert Coupling.load(folder / "coupling.safetensors").tokens_shape == (32, 128)
+    report = table(folder / "report.tsv")
+    assert list(report.columns) == ["variant", "cosine", "relative_error", "gram_error", "hellinger", "same_answer"]
+    assert {"full", "phi_1", "phi_2", "plain", "literal"} <= set(report["variant"])
+    assert {"step", "loss"} <= set(table(folder / "curve.tsv").columns)
+
+
+def test_concepts(finished: Path) -> None:
+    folder = finished / "results" / "concepts" / PAIR
+    reached = table(folder / "separation.tsv")
+    assert list(reached.columns) == ["concept", "d_omega", "separation", "effect", "status"]
+    assert reached["concept"].tolist() == CONCEPTS == list(ConceptBank.load(folder / "bank.safetensors").vectors)
+
+
+@pytest.mark.parametrize("concept", CONCEPTS)
+def test_generation(finished: Path, concept: str) -> None:
+    folder = finished / "results" / "generation" / PAIR / concept
+    index = table(folder / "index.tsv")
+    assert list(index.columns) == list(INDEX)
+    assert len(index) == len(METHODS) * SEEDS * len(PHI)
+    assert all((folder / clip).is_file() for clip in index["clip"])
+    seen = set(table(finished / "data" / "train" / "captions.tsv")["caption"])
+    assert not seen & set(index["caption"])
+
+
+def test_evaluation(finished: Path) -> None:
+    folder = finished / "results" / "evaluation"
+    concepts = table(folder / "concepts.tsv")
+    assert list(concepts.columns) == list(SUMMARY)
+    assert len(concepts) == len(CONCEPTS) * len(METHODS)
+    readings = table(folder / "readings.tsv")
+    expected = {
+        "concept",
+        "kind",
+        "generator",
+        "vlm",
+        "method",
+        "caption",
+        "seed",
+        "phi",
+        "log_odds",
+        "log_odds_phi",
+        "caption_read",
+    }
+    assert expected | {"p_source", "p_target", "kept", *WORDS} <= set(readings.columns)
+    assert len(readings) == len(CONCEPTS) * len(METHODS) * SEEDS * len(PHI)
+    assert readings["log_odds"].notna().all()
+
+
+def test_figures(finished: Path) -> None:
+    for concept in CONCEPTS:
+        assert (finished / "results" / "filmstrips" / PAIR / f"{concept}.png").read_bytes().startswith(b"\x89PNG")
+    gallery = finished / "results" / "gallery"
+    assert "slowly_quickly" in (gallery / "index.html").read_text()
+    assert list(gallery.rglob("*.mp4"))
+
+
+def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
+    for rule in ("world_split", "embed_generator", "coupling", "concept_bank", "generation", "readings", "filmstrip"):
+        assert list((finished / "logs" / rule).rglob("*.log"))
+        assert list((finished / "logs" / rule).rglob("*.tsv"))
+    assert not [path for path in (finished / "unfinished").rglob("*") if path.is_file()]
+
+
+def test_report(finished: Path, tmp_path: Path) -> None:
+    done = snakemake(finished, "--report", str(tmp_path / "report.zip"), *MINIATURE)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert (tmp_path / "report.zip").stat().st_size > 10_000
+
+
+def test_versions(finished: Path) -> None:
+    assert {"python", "torch", "diffusers", "transformers"} <= set(table(finished / "results" / "versions.tsv")["library"])
+
+
+def test_models_can_be_trained_from_nothing(finished: Path) -> None:
+    jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "train_models").stdout)
+    assert {"train_vae", "train_vlm", "train_generator", "train_probes"} <= set(jobs)
+
+
+def test_trained_models_can_take_the_place_of_shipped_ones(finished: Path) -> None:
+    trained = json.dumps({"microworld": {"adapter": "wan", "path": "results/models/generator"}})
+    jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "--config", f"generators={trained}").stdout)
+    assert {"train_vae", "train_generator", "embed_generator"} <= set(jobs)
+    assert "embed_vlm" not in jobs

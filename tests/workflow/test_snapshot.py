@@ -1,0 +1,128 @@
+"""A finished run goes through DVC into a fresh clone: nothing is to be done there, and a change redoes just what depends on it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from pipeline import MINIATURE, planned, run, snakemake, transporter
+
+CONCEPTS = 3
+AFTER_THE_BANK = {"generation": CONCEPTS, "filmstrip": CONCEPTS, "readings": 1, "evaluation": 1, "gallery": 1, "versions": 1}
+
+
+def command(folder: Path, *words: str) -> None:
+    done = run(folder, *words)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def dvc(folder: Path, *words: str) -> None:
+    command(folder, sys.executable, "-m", "dvc", *words)
+
+
+def git(folder: Path, *words: str) -> None:
+    command(folder, "git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words)
+
+
+@pytest.fixture(scope="module")
+def frozen(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git repository of the finished run, frozen and pushed to a remote in a temporary folder."""
+    home = tmp_path_factory.mktemp("frozen")
+    project = home / "project"
+    shutil.copytree(finished, project, symlinks=True)
+    git(project, "init", "--quiet")
+    dvc(project, "remote", "add", "--default", "kept", str(home / "remote"))
+    said = transporter(project, "snapshot", "--configfile", "config/miniature.yaml")
+    assert said.returncode == 0, said.stdout
+    assert "git add data.dvc results.dvc provenance.json" in said.stdout
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "--message", "A run")
+    return project
+
+
+@pytest.fixture(scope="module")
+def restored(frozen: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh clone into which the run has been brought back."""
+    clone = tmp_path_factory.mktemp("restored") / "clone"
+    git(frozen, "clone", "--quiet", str(frozen), str(clone))
+    assert not (clone / "data").exists()
+    assert not (clone / "results").exists()
+    said = transporter(clone, "restore")
+    assert said.returncode == 0, said.stdout
+    return clone
+
+
+def left_to_do(project: Path, *options: str) -> dict[str, int]:
+    done = snakemake(project, "--dry-run", *MINIATURE, *options)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return planned(done.stdout)
+
+
+def test_nothing_is_to_be_done_in_a_fresh_clone(restored: Path) -> None:
+    assert left_to_do(restored) == {}
+
+
+def test_another_way_of_showing_redoes_the_page_alone(restored: Path) -> None:
+    assert left_to_do(restored, "--config", "gallery={seeds: 1}") == {"gallery": 1}
+
+
+def test_other_settings_of_the_bank_redo_what_comes_after_it(restored: Path) -> None:
+    assert left_to_do(restored, "--config", "bank={steps: 5}") == {"concept_bank": 1, **AFTER_THE_BANK}
+
+
+def test_more_clips_of_a_split_redo_what_reads_them(restored: Path) -> None:
+    jobs = left_to_do(restored, "--config", "clips={splits: {validation: 9}}")
+    once = {"world_split": 1, "embed_generator": 1, "embed_vlm": 1, "embed_again": 1, "coupling": 1, "concept_bank": 1}
+    assert jobs == {**once, **AFTER_THE_BANK}
+
+
+def test_a_changed_source_is_noticed_after_another_restore(restored: Path) -> None:
+    """Not its age tells, which is new for all files of a clone, but what is in it."""
+    table = restored / "config" / "concepts.tsv"
+    before = table.read_text()
+    table.write_text(
+        before.replace("red_blue\tobject\tred\tblue\twhat colour is it ?", "red_blue\tobject\tred\tblue\twhat colour ?")
+    )
+    said = transporter(restored, "restore", "--no-pull")
+    assert said.returncode == 0, said.stdout
+    jobs = left_to_do(restored)
+    table.write_text(before)
+    assert jobs == {"coupling": 1, "concept_bank": 1, **AFTER_THE_BANK}
+    assert transporter(restored, "restore", "--no-pull").returncode == 0
+    assert left_to_do(restored) == {}
+
+
+def test_an_unfinished_run_is_not_frozen(frozen: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(frozen, project, symlinks=True)
+    (project / "results" / "evaluation" / "concepts.tsv").unlink()
+    said = transporter(project, "snapshot", "--configfile", "config/miniature.yaml")
+    assert said.returncode == 2
+    assert said.stdout.startswith("transporter: snapshot: expected a finished run, got one with jobs left to do")
+    assert len(said.stdout.splitlines()) == 1
+
+
+def test_without_a_snapshot_there_is_nothing_to_restore(tmp_path: Path) -> None:
+    said = transporter(tmp_path, "restore")
+    assert said.returncode == 2
+    assert "provenance.json: expected the records of a snapshot, found no such file" in said.stdout
+
+
+def test_a_remote_that_is_not_there_is_said_in_one_line(frozen: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git(frozen, "clone", "--quiet", str(frozen), str(clone))
+    dvc(clone, "remote", "modify", "kept", "url", str(tmp_path / "nowhere"))
+    said = transporter(clone, "restore")
+    assert said.returncode == 2
+    assert said.stdout.startswith("transporter: dvc pull --quiet: expected success, got exit code")
+    assert len(said.stdout.splitlines()) == 1
+
+
+def test_data_made_again_are_the_same_to_the_byte(restored: Path) -> None:
+    shutil.rmtree(restored / "data" / "validation")
+    made = snakemake(restored, "--cores", "1", *MINIATURE, "data/validation/captions.tsv")
+    assert made.returncode == 0, made.stdout[-3000:]
+    status = run(restored, sys.executable, "-m", "dvc", "status", "data.dvc")
+    assert "up to date" in status.stdout, status.stdout

@@ -19,7 +19,10 @@ from transporter.generators.wan import WanGenerator
 from transporter.models import load_generator
 
 PHIS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-PAIR = ("a large red circle moves slowly left on grass during the day", "a large red circle moves quickly left on grass during the day")
+PAIR = (
+    "a large red circle moves slowly left on grass during the day",
+    "a large red circle moves quickly left on grass during the day",
+)
 SEED, INJECT_FROM = 7, 0.5
 
 

@@ -82,7 +82,9 @@ def _share(text: str, option: str) -> tuple[float, float]:
 @app.command()
 def generate(
     caption: Annotated[str, typer.Argument(help="What the video shows.")],
-    concept: Annotated[list[str] | None, typer.Option(help="NAME=PHI: a concept of the bank and its strength; may be repeated.")] = None,
+    concept: Annotated[
+        list[str] | None, typer.Option(help="NAME=PHI: a concept of the bank and its strength; may be repeated.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The mp4 to write.")] = Path("video.mp4"),
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     steps: Annotated[str, typer.Option(help="FIRST:LAST, the share of the sampling steps in which the concepts act.")] = "0:1",

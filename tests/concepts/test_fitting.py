@@ -59,7 +59,9 @@ Z = torch.randn(len(CAPTIONS), 2, 1, 2, 2, generator=torch.Generator().manual_se
 
 def _fit(reader: Reader, concepts: list[Concept], **settings: object) -> tuple:
     contexts = {c.name: gather_contexts(c, CAPTIONS, Z, reader) for c in concepts}
-    return contexts, *fit_bank(concepts, contexts, reader, BankSettings(**{"steps": 200, "batch": 8, "learning_rate": 0.1, **settings}))
+    return contexts, *fit_bank(
+        concepts, contexts, reader, BankSettings(**{"steps": 200, "batch": 8, "learning_rate": 0.1, **settings})
+    )
 
 
 def test_a_linear_generator_is_explained_completely(reader: Reader) -> None:

@@ -63,9 +63,7 @@ class Progress:
         return (self.nothing[name] - self.error[name]) / max(self.nothing[name], 1e-12)
 
 
-def gather_contexts(
-    concept: Concept, captions: Sequence[str], z_xi: torch.Tensor, reader: Reader, limit: int = 512
-) -> Contexts:
+def gather_contexts(concept: Concept, captions: Sequence[str], z_xi: torch.Tensor, reader: Reader, limit: int = 512) -> Contexts:
     """Every clip whose caption holds one of the words gives a context (at most `limit`).
 
     Raises:
@@ -93,7 +91,9 @@ def _draw(contexts: Contexts, count: int, random: torch.Generator) -> tuple[torc
 
 
 @torch.no_grad()
-def control(concept: Concept, contexts: Contexts, reader: Reader, settings: BankSettings, change: torch.Tensor | None = None) -> float:
+def control(
+    concept: Concept, contexts: Contexts, reader: Reader, settings: BankSettings, change: torch.Tensor | None = None
+) -> float:
     """`d_omega`: how far the VLM's answer moves, through Phi, from the clean estimate under pi- to that under pi+.
 
     With `change` `(L, d)` the second path is `pi- + change` instead: what a fitted vector achieves. Averaged over noise draws.
@@ -161,7 +161,10 @@ def fit_bank(
             reached = ", ".join(f"{name} {progress.separation(name):.2f}" for name in sorted(progress.error))
             print(f"step {step + 1}/{settings.steps}, separation reached: {reached}", flush=True)
     bank = ConceptBank({c.name: v for c, v in zip(concepts, vectors.detach(), strict=True)}, asdict(settings))
-    rows = [_row(c, float(d), progress.separation(c.name), bank, contexts, reader, settings) for c, d in zip(concepts, d_omega, strict=True)]
+    rows = [
+        _row(c, float(d), progress.separation(c.name), bank, contexts, reader, settings)
+        for c, d in zip(concepts, d_omega, strict=True)
+    ]
     return bank, pd.DataFrame(rows)
 
 

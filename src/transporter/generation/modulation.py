@@ -18,7 +18,7 @@ WHOLE = (0.0, 1.0)
 
 @dataclass(frozen=True)
 class Modulation:
-    """`delta` `(B, L, d)` is added to the condition; ranges are shares in [0, 1], half open, of sampling steps and latent frames."""
+    """`delta` `(B, L, d)` is added to the condition; ranges are half-open shares in [0, 1] of sampling steps and latent frames."""
 
     delta: torch.Tensor
     steps: tuple[float, float] = WHOLE

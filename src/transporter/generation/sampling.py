@@ -178,5 +178,3 @@ class Generated:
         """The rows of each method, in the order they were made."""
         for method in self.index["method"].unique():
             yield method, self.index[self.index["method"] == method]
-
-

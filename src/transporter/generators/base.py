@@ -18,8 +18,8 @@ class Generator(ABC):
 
     Shapes: video `(B, T, C, H, W)` RGB in [0, 1]; latent `z_xi` `(B, c, t, h, w)`, whitened as the velocity field sees it;
     condition `pi` `(B, L, d)`, text-encoder states with padding zeroed. All methods but `sample` and `encode_text` let gradients
-    through; no weight of the model requires one. `sigma` is the noise level of flow matching: `z_t = (1 - sigma) z_0 + sigma noise`,
-    velocity `noise - z_0`.
+    through; no weight of the model requires one. `sigma` is the noise level of flow matching:
+    `z_t = (1 - sigma) z_0 + sigma noise`, with the velocity `noise - z_0`.
     """
 
     video_shape: tuple[int, int, int, int]

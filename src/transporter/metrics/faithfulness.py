@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
-from transporter.contrast import Concept
 from transporter.concepts.bank import ConceptBank
+from transporter.contrast import Concept
 from transporter.generation.sampling import Generated, full_change
 from transporter.reading import Reader
 

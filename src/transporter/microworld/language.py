@@ -24,7 +24,7 @@ PAD, EOS, UNK, BOS, VIDEO, IMAGE = "<pad>", "</s>", "<unk>", "<s>", "<video>", "
 
 
 def caption(words: Mapping[str, str | None]) -> str:
-    """One sentence that says every attribute whose word is known, e.g. `a large red circle moves slowly left on grass during the night`."""
+    """One sentence that says every known attribute, e.g. `a large red circle moves slowly left on grass during the night`."""
     motion = words["motion"]
     verb, direction = (motion, None) if motion in ("bounces", "spins") else ("moves", motion)
     parts = ["a", words["size"], words["colour"], words["shape"], verb, words["speed"], direction, "on", words["ground"]]

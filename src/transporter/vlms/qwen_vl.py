@@ -1,4 +1,4 @@
-"""Qwen2-VL through `transformers`: its own processor, chat template and position ids; visual tokens enter as precomputed features."""
+"""Qwen2-VL through `transformers`: its own processor, template and position ids; visual tokens enter as computed features."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ class QwenVL(VLM):
     def _prompt_ids(self, prompt: str) -> list[int]:
         """Token ids of the chat with one video, its placeholder repeated once per visual token."""
         content = [{"type": "video"}, {"type": "text", "text": prompt}]
-        text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False)
+        text = self.processor.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
         ids = self.processor.tokenizer(text, add_special_tokens=False).input_ids
         place = ids.index(self._video_token)
         return ids[:place] + [self._video_token] * self.tokens_shape[0] + ids[place + 1 :]

@@ -57,7 +57,7 @@ def psnr(video: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
 
 
 def agreement(readings: Sequence[Mapping[str, str]], attributes: Sequence[Attributes]) -> dict[str, float]:
-    """Share of clips read by the word that is true, per attribute (clips in between two words are not asked), and of clips with none wrong."""
+    """Share of clips read by the true word, per attribute (where one names the clip), and of clips with none wrong (`all`)."""
     truth = [a.words() for a in attributes]
     scores = {}
     for name in WORDS:
@@ -126,7 +126,13 @@ def probe_card(probe: Probe, clips: HeldOut) -> tuple[dict[str, float], Examples
 
 
 def write_card(
-    folder: Path, name: str, what: str, summary: Summary, figures: Mapping[str, Mapping[str, float]], examples: Examples, sheet: int = 24
+    folder: Path,
+    name: str,
+    what: str,
+    summary: Summary,
+    figures: Mapping[str, Mapping[str, float]],
+    examples: Examples,
+    sheet: int = 24,
 ) -> None:
     """Write `card.json`, `card.md` and `examples.png` into `folder`.
 
@@ -137,7 +143,10 @@ def write_card(
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
     contact_sheet(examples.video[:sheet], examples.titles[:sheet], folder / "examples.png", examples.failed[:sheet])
     measures = list(dict.fromkeys(key for scores in figures.values() for key in scores))
-    rows = [f"| {clips} | " + " | ".join(f"{scores.get(key, float('nan')):.4g}" for key in measures) + " |" for clips, scores in figures.items()]
+    rows = [
+        f"| {clips} | " + " | ".join(f"{scores.get(key, float('nan')):.4g}" for key in measures) + " |"
+        for clips, scores in figures.items()
+    ]
     text = [
         f"# {name}",
         "",

@@ -24,7 +24,9 @@ def _as_matrix(tensor: torch.Tensor) -> torch.Tensor:
 class MuonAdamW:
     """Two torch optimisers behind one `step`; `torch.optim.Muon` takes 2-D weights only, so kernels enter as views."""
 
-    def __init__(self, named: Iterable[tuple[str, nn.Parameter]], muon_lr: float, adam_lr: float, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, named: Iterable[tuple[str, nn.Parameter]], muon_lr: float, adam_lr: float, weight_decay: float = 0.0
+    ) -> None:
         trained = [(name, p) for name, p in named if p.requires_grad]
         self.parameters = [p for _, p in trained]
         self._kernels = [p for name, p in trained if _is_matrix(name, p)]

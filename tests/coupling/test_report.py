@@ -35,3 +35,14 @@ def test_report_has_a_row_per_variant(make_pairs: Callable[[int, int], Pairs], s
     assert rows.loc["phi_1", "relative_error"] == pytest.approx(1, rel=1e-4)  # and Phi_1 gives each position's mean
     assert rows.loc["mean", "relative_error"] == pytest.approx(0.25, rel=1e-4)
     assert 0.1 < rows.loc["phi_1", "hellinger"] <= 1
+    assert (table.hellinger == table.hellinger_other_condition).all()  # a fresh Phi_1 knows no condition
+
+
+def test_report_shows_tokens_that_tell_of_the_prompt(make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings) -> None:
+    pairs = make_pairs(20, 0)
+    made = Coupling(pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings).eval()
+    made.measure(pairs)
+    torch.nn.init.normal_(made.phi_1.out.weight)
+    rows = report(made, LinearVLM(), ["what ?"], pairs, batch=8).set_index("variant")
+    changed = rows.hellinger != rows.hellinger_other_condition
+    assert changed.to_dict() == {"full": False, "phi_1": True, "phi_2": False, "mean": True, "plain": False}

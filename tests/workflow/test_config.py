@@ -45,7 +45,7 @@ def test_snakemake_stops_before_any_job_with_one_line(project: Path, name: str) 
     assert done.returncode != 0
     assert "Traceback" not in done.stdout
     assert "rule " not in done.stdout
-    assert [line for line in done.stdout.splitlines() if expected in line], done.stdout
+    assert done.stdout.splitlines()[-1].startswith(expected), done.stdout
 
 
 def test_command_line_values_are_checked_too(project: Path) -> None:

@@ -53,7 +53,7 @@ def test_coupling(finished: Path) -> None:
     folder = finished / "results" / "coupling" / PAIR
     assert Coupling.load(folder / "coupling.safetensors").tokens_shape == (32, 128)
     report = table(folder / "report.tsv")
-    assert list(report.columns) == ["variant", "cosine", "relative_error", "gram_error", "hellinger", "same_answer"]
+    assert {"variant", "cosine", "relative_error", "gram_error", "hellinger", "same_answer"} <= set(report.columns)
     assert {"full", "phi_1", "phi_2", "plain", "literal"} <= set(report["variant"])
     assert {"step", "loss"} <= set(table(folder / "curve.tsv").columns)
 
@@ -116,9 +116,9 @@ def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
 
 
 def test_report(finished: Path, tmp_path: Path) -> None:
-    done = snakemake(finished, "--report", str(tmp_path / "report.zip"), *MINIATURE)
+    done = snakemake(finished, "--report", str(tmp_path / "report.html"), *MINIATURE)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert (tmp_path / "report.zip").stat().st_size > 10_000
+    assert (tmp_path / "report.html").stat().st_size > 100_000
 
 
 def test_versions(finished: Path) -> None:

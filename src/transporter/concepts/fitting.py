@@ -27,9 +27,10 @@ class BankSettings:
     divergence: str = "hellinger"
     support: str = "pair"
     tokens: str = "each"
-    steps: int = 300
+    start: str = "prompts"
+    steps: int = 250
     batch: int = 24
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     control_sigma: tuple[float, float] = (0.7, 0.95)
     control_draws: int = 8
     seed: int = 0
@@ -110,6 +111,12 @@ def control(
     return float(DIVERGENCES[settings.divergence](*answers).mean())
 
 
+def mean_difference(contexts: Contexts, tokens: str) -> torch.Tensor:
+    """Where a vector may start: the mean of `pi+ - pi-` over contexts, `(L, d)` for `each` token or `(1, d)` `shared` by all."""
+    mean = (contexts.pi_plus - contexts.pi_minus).mean(0)
+    return mean if tokens == "each" else mean.mean(0, keepdim=True)
+
+
 def velocity_error(
     q: torch.Tensor, phi: torch.Tensor, contexts: tuple[torch.Tensor, ...], reader: Reader, random: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -138,7 +145,10 @@ def fit_bank(
     """
     length, width = reader.generator.condition_shape
     shape = (len(concepts), length if settings.tokens == "each" else 1, width)
-    vectors = torch.zeros(shape, device=reader.generator.device, requires_grad=True)
+    vectors = torch.zeros(shape, device=reader.generator.device)
+    if settings.start == "prompts":
+        vectors = torch.stack([mean_difference(contexts[c.name], settings.tokens) for c in concepts])
+    vectors.requires_grad_()
     d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts]).to(vectors)
     optimiser = torch.optim.Adam([vectors], lr=settings.learning_rate)
     progress, share = Progress(), max(1, settings.batch // len(concepts))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -57,24 +58,26 @@ def report(
         literal: a network with `aggregate: plans, values: z1`, for the row of that name.
 
     Returns:
-        Columns `variant cosine relative_error gram_error hellinger same_answer`: the errors of `token_errors`, the Hellinger
-        distance between the VLM's answers on `z_tilde` and on `z_omega`, and the share of equal most likely answers, both averaged
-        over clips and questions.
+        Columns `variant cosine relative_error gram_error hellinger same_answer hellinger_other_condition`: the errors of
+        `token_errors`, the Hellinger distance between the VLM's answers on `z_tilde` and on `z_omega`, the share of equal most
+        likely answers, both averaged over clips and questions, and the Hellinger distance when every clip comes with another clip's
+        condition: where that one is larger, the tokens tell of the prompt and not only of the video.
     """
     true = held_out.z_omega.to(coupling.omega_mean.device)
     reference = log_answers(vlm, true, questions, batch)
-    made: Mapping[str, Callable[[], torch.Tensor]] = {
-        name: lambda output=output: tokens_of(coupling, held_out, output, batch) for name, output in ROWS.items()
-    }
+    others = replace(held_out, pi=held_out.pi.roll(1, 0))
+    networks = {name: (coupling, output) for name, output in ROWS.items()}
     if literal is not None:
-        made = {**made, "literal": lambda: tokens_of(literal, held_out, "transport", batch)}
+        networks["literal"] = (literal, "transport")
     rows = []
-    for name, tokens_for in made.items():
-        tokens = tokens_for()
+    for name, (network, output) in networks.items():
+        tokens, swapped = (tokens_of(network, pairs, output, batch) for pairs in (held_out, others))
         answers = log_answers(vlm, tokens, questions, batch)
+        other = answers if torch.equal(tokens, swapped) else log_answers(vlm, swapped, questions, batch)
         read = {
             "hellinger": float(hellinger(answers, reference).mean()),
             "same_answer": float((answers.argmax(-1) == reference.argmax(-1)).float().mean()),
+            "hellinger_other_condition": float(hellinger(other, reference).mean()),
         }
         rows.append({"variant": name, **token_errors(coupling, tokens, true), **read})
     return pd.DataFrame(rows)

@@ -16,8 +16,8 @@ Made = TypeVar("Made")
 class Phi1Settings:
     """The MLP-Mixer on latent patches (paper: depth 24)."""
 
-    depth: int = 4
-    width: int = 192
+    depth: int = 3
+    width: int = 128
     """Channels of a patch inside the Mixer."""
     token_width: int = 128
     """Hidden units of the MLP across patches."""
@@ -50,6 +50,8 @@ class TransportSettings:
     """Row-and-column scalings after the softmax over columns; 0 leaves the softmax alone."""
     epsilon: float = 0.1
     """Entropic regularisation to start from, in units of one projection's squared distance between standardised tokens."""
+    rate: float = 10.0
+    """Learning rate of eps and the gate relative to `lr`: single numbers that have far to go."""
     at_once: int = 8
     """Plans held in memory at once with `aggregate: plans`."""
 

@@ -41,13 +41,15 @@ def learning_rate(step: int, settings: CouplingSettings) -> float:
     return settings.lr * min(1.0, (step + 1) / max(1, settings.warm_up)) * decay
 
 
-def _optimiser(model: nn.Module, settings: CouplingSettings) -> torch.optim.AdamW:
-    """AdamW that lets only the weights of linear maps decay."""
+def _optimiser(model: Coupling, settings: CouplingSettings) -> torch.optim.AdamW:
+    """AdamW in which only the weights of linear maps decay; `rate` of a group multiplies the learning rate."""
     linear = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
+    scalars = {id(p) for p in (model.transport.log_epsilon, model.transport.gate)}
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in trained if id(p) in linear], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if id(p) not in linear], "weight_decay": 0.0},
+        {"params": [p for p in trained if id(p) in linear], "weight_decay": settings.weight_decay, "rate": 1.0},
+        {"params": [p for p in trained if id(p) not in linear | scalars], "weight_decay": 0.0, "rate": 1.0},
+        {"params": [p for p in trained if id(p) in scalars], "weight_decay": 0.0, "rate": settings.transport.rate},
     ]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=settings.lr, betas=(0.9, 0.98), fused=True)
 
@@ -73,7 +75,7 @@ def _step(
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     torch.manual_seed(seed * 1_000_003 + step)  # dropout draws from the global generator
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate(step, settings)
+        group["lr"] = group["rate"] * learning_rate(step, settings)
     sums: dict[str, torch.Tensor] = {}
     for _ in range(settings.accumulate):
         batch = _batch(pairs, coupling, settings, generator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def contact_sheet(
         row, column = divmod(number, columns)
         sheet.picture(row, column, strip, edge=FAILED if bad else None)
         label, colour = (f"✕ {title}", FAILED) if bad else (title, INK)
-        sheet.text(sheet.x(column), sheet.y(row) - 14, label, color=colour, size=7.5)
+        lines = textwrap.wrap(label, round(cell[1] / 9.6), max_lines=2, placeholder=" …")
+        sheet.text(sheet.x(column), sheet.y(row) - 12, "\n".join(lines), color=colour, size=6.5, linespacing=1.1)
     sheet.write(path)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 import torch
 from diffusers import WanPipeline
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from transporter.errors import UserError
 from transporter.generation.modulation import WHOLE, Modulation, frame_mixing
@@ -92,12 +93,15 @@ class WanGenerator(Generator):
 
     def _velocity(self, model: torch.nn.Module, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         steps = self.pipeline.scheduler.config.num_train_timesteps
-        return model(
-            hidden_states=z_t.to(model.dtype),
-            timestep=sigma * steps,
-            encoder_hidden_states=condition.to(model.dtype),
-            return_dict=False,
-        )[0].float()
+        # on a CPU the fused attention's backward pass is the slower one
+        plain = self.device.type == "cpu" and torch.is_grad_enabled()
+        with sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
+            return model(
+                hidden_states=z_t.to(model.dtype),
+                timestep=sigma * steps,
+                encoder_hidden_states=condition.to(model.dtype),
+                return_dict=False,
+            )[0].float()
 
     def noise(self, seeds: Sequence[int]) -> torch.Tensor:
         """Starting noise `(B, c, t, h, w)`, each clip's from its own seed."""

@@ -20,9 +20,9 @@ TURNS = (0.25, 1.25)
 BOUNCE_HEIGHT = 18.0
 OUTLINE = 1.4
 
-_GROUND = {"grass": (0.30, 0.62, 0.22), "snow": (0.93, 0.95, 0.98), "sand": (0.87, 0.74, 0.48)}
-_SKY_NIGHT = np.array([(0.02, 0.03, 0.12), (0.10, 0.11, 0.28)], np.float32)
-_SKY_DAY = np.array([(0.45, 0.72, 0.98), (0.75, 0.88, 1.00)], np.float32)
+GROUND_COLOURS = {"grass": (0.30, 0.62, 0.22), "snow": (0.93, 0.95, 0.98), "sand": (0.87, 0.74, 0.48)}
+SKY_NIGHT = np.array([(0.02, 0.03, 0.12), (0.10, 0.11, 0.28)], np.float32)
+SKY_DAY = np.array([(0.45, 0.72, 0.98), (0.75, 0.88, 1.00)], np.float32)
 _Y, _X = (np.mgrid[:SIZE, :SIZE] + 0.5).astype(np.float32)
 _TRIANGLE = np.array([(math.cos(a), math.sin(a)) for a in (math.pi / 2, math.pi * 7 / 6, -math.pi / 6)], np.float32)
 """Outward normals of an equilateral triangle's edges (y points down, so one corner is at the top)."""
@@ -78,11 +78,11 @@ def draw_layout(attributes: Attributes, rng: np.random.Generator) -> Layout:
 def _background(attributes: Attributes, layout: Layout) -> np.ndarray:
     """Sky, ground and sun or moon: `(H, W, 3)`."""
     day = attributes.time
-    sky_top, sky_low = lerp((_SKY_NIGHT, _SKY_DAY), day)
+    sky_top, sky_low = lerp((SKY_NIGHT, SKY_DAY), day)
     sky = sky_top + (sky_low - sky_top) * np.clip(_Y / layout.horizon, 0, 1)[..., None]
     light = lerp((np.array((0.33, 0.36, 0.50)), np.ones(3)), day)
     shade = 1 - 0.18 * np.clip((_Y - layout.horizon) / (SIZE - layout.horizon), 0, 1)[..., None]
-    ground = np.array(_GROUND[attributes.ground]) * layout.ground_tint * light * shade
+    ground = np.array(GROUND_COLOURS[attributes.ground]) * layout.ground_tint * light * shade
     below = np.clip(_Y - layout.horizon + 0.5, 0, 1)[..., None]
     disc_colour = lerp((np.array((0.92, 0.92, 0.85)), np.array((1.0, 0.95, 0.55))), day)
     disc = np.clip(5 - np.hypot(_X - layout.disc[0], _Y - layout.disc[1]), 0, 1)[..., None]

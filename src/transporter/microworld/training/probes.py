@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 
 from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
-from transporter.microworld.probes import STRIDE, AnalyticProbe, Classifier
+from transporter.microworld.probes import SOURCES, STRIDE, Classifier, Probe
 from transporter.microworld.renderer import Layout, draw_layout, render
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
@@ -79,35 +79,34 @@ def train_probes(folder: Path, schedule: Schedule, vae_folder: Path, batch: int 
     return trained.eval(), summary
 
 
-def _accuracies(logits: dict[str, torch.Tensor], attributes: list[Attributes]) -> dict[str, float]:
-    """Share of the clips that a word names exactly whose likeliest word is that one."""
-    result = {}
-    for name, values in logits.items():
+def _score(read: dict[str, torch.Tensor], attributes: list[Attributes]) -> dict[str, dict[str, float]]:
+    """`accuracy`: share of the clips named exactly by a word whose likeliest word is that one; `error`: of the probabilities."""
+    scores: dict[str, dict[str, float]] = {"accuracy": {}, "error": {}}
+    for name, values in read.items():
         target = torch.from_numpy(np.stack([a.probabilities(name) for a in attributes]))
         named = target.amax(1) > 1 - 1e-9
-        result[name] = float((values.argmax(1) == target.argmax(1))[named].float().mean())
-    return result
+        scores["accuracy"][name] = float((values.argmax(1) == target.argmax(1))[named].float().mean())
+        scores["error"][name] = float((values - target).abs().amax(1).mean())
+    return scores
 
 
 @torch.no_grad()
 def report_probes(classifier: Classifier, clips: int, seed: int, vae: AutoencoderKLWan | None = None) -> pd.DataFrame:
-    """How often each judge names the right word, on fresh clips: columns `clips`, `judge`, then one per attribute.
+    """How well each judge reads fresh clips: columns `clips`, `judge`, `score`, then one per attribute.
 
-    Rows: clips of seen combinations of attributes, of held-out ones, and the held-out ones blurred and, with `vae`, reconstructed.
+    Clips are those of seen combinations of attributes, of held-out ones, and seen ones `augmented` and, with `vae`,
+    `reconstructed`. Scores are the `accuracy` on words and the mean `error`, the largest difference to `Attributes.probabilities`.
     """
-    rng = np.random.default_rng(seed)
-    rows = []
-    for held_out in (False, True):
-        attributes = [draw_attributes(rng, held_out=held_out) for _ in range(clips)]
-        video = _video(attributes, rng, thin=False)
-        kinds = {"held_out" if held_out else "seen": video}
-        if held_out:
-            kinds["augmented"] = augment(video, torch.Generator().manual_seed(seed))
-            kinds |= {"reconstructed": torch.cat([through_vae(vae, part) for part in video.split(8)])} if vae else {}
-        for kind, shown in kinds.items():
-            judges = {"analytic": AnalyticProbe().probabilities, "classifier": lambda part: classifier(part[:, ::STRIDE])}
-            for judge, read in judges.items():
-                parts = [read(part) for part in shown.split(32)]
-                logits = {name: torch.cat([part[name] for part in parts]) for name in WORDS}
-                rows.append({"clips": kind, "judge": judge, **_accuracies(logits, attributes)})
+    rng, rows = np.random.default_rng(seed), []
+    drawn = {kind: [draw_attributes(rng, held_out=kind == "held_out") for _ in range(clips)] for kind in ("seen", "held_out")}
+    shown = {kind: (attributes, _video(attributes, rng, thin=False)) for kind, attributes in drawn.items()}
+    attributes, video = shown["seen"]
+    shown["augmented"] = attributes, augment(video, torch.Generator().manual_seed(seed))
+    if vae is not None:
+        shown["reconstructed"] = attributes, torch.cat([through_vae(vae, part) for part in video.split(8)])
+    judges = {judge: dict.fromkeys(WORDS, judge) for judge in ("analytic", "classifier", "mean")} | {"chosen": SOURCES}
+    for kind, (attributes, video) in shown.items():
+        for judge, sources in judges.items():
+            read = Probe(classifier, sources).probabilities(video)
+            rows += [{"clips": kind, "judge": judge, "score": k, **v} for k, v in _score(read, attributes).items()]
     return pd.DataFrame(rows)

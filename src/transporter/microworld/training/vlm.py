@@ -51,6 +51,8 @@ CHAT_TEMPLATE = (
 )
 IDS = {token: index for index, token in enumerate(vocabulary())}
 IGNORE = -100
+HARD = {"shape": 4.0, "size": 2.0, "speed": 2.0}
+"""Weights of the attributes that are learnt last."""
 VAE_FROM = 0.8
 """Share of the training after which the VLM also sees reconstructed clips."""
 
@@ -123,7 +125,8 @@ class AttributeHeads(nn.Module):
     def forward(self, tokens: torch.Tensor, targets: dict[str, torch.Tensor]) -> torch.Tensor:
         """Summed cross-entropy of both readings against soft targets; `tokens` `(B, N, D)`."""
         mixed, mean = self.mix(tokens), tokens.mean(1)
-        return sum(F.cross_entropy(self.flat[k](mixed), y) + F.cross_entropy(self.pooled[k](mean), y) for k, y in targets.items())
+        losses = {k: F.cross_entropy(self.flat[k](mixed), y) + F.cross_entropy(self.pooled[k](mean), y) for k, y in targets.items()}
+        return sum(HARD.get(name, 1.0) * loss for name, loss in losses.items())
 
 
 class _Trained(nn.Module):

@@ -1,0 +1,39 @@
+# `make run` makes everything, `make test` tests it; both set up .venv first, once.
+# A machine without a GPU: `make run TORCH=cpu` takes PyTorch's smaller CPU build (see README.md).
+TORCH ?= $(if $(wildcard .venv/.ready-cpu),cpu,default)
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip
+READY := .venv/.ready-$(TORCH)
+
+.PHONY: run test setup lock
+.DELETE_ON_ERROR:
+
+run: $(READY)
+	$(BIN)/snakemake --cores all
+	@echo "The page is at file://$(CURDIR)/results/gallery/index.html"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+setup: $(READY)
+
+$(READY): envs/requirements.txt envs/uv.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement envs/uv.txt
+ifeq ($(TORCH),cpu)
+	awk '/^[^ ]/ { skip = /^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)==/ } !skip' envs/requirements.txt > .venv/requirements.txt
+	$(UV) sync --require-hashes --python $(BIN)/python .venv/requirements.txt envs/uv.txt
+	$(UV) install --no-deps --torch-backend cpu --python $(BIN)/python \
+		$$(grep -oE '^(torch|torchvision)==[^ ]+' envs/requirements.txt)
+else
+	$(UV) sync --require-hashes --python $(BIN)/python envs/requirements.txt envs/uv.txt
+endif
+	$(UV) install --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	rm -f .venv/.ready-*
+	touch $@
+
+# Choose versions anew; those in the files stay where they still fit (delete a file to take the newest).
+lock: $(READY)
+	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header envs/requirements.in -o envs/requirements.txt
+	echo uv | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -o envs/uv.txt

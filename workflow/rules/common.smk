@@ -1,0 +1,200 @@
+# What the files of rules share: the checked configuration, names of models and concepts, and where their files are.
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+from transporter.config import check_config
+from transporter.contrast import read_concepts
+from transporter.errors import UserError
+from transporter.provenance import code_hash, digest
+
+
+def config_sources():
+    """The files and options that the settings came from, the one that wins last."""
+    files = [
+        "config/config.yaml",
+        *map(os.path.relpath, workflow.overwrite_configfiles),
+    ]
+    given = workflow.config_settings.config
+    return [
+        *((name, yaml.safe_load(Path(name).read_text())) for name in files),
+        *([("--config", given)] if given else []),
+    ]
+
+
+try:
+    config = check_config(config, config_sources())
+except UserError as error:
+    sys.exit(str(error))
+
+
+SPLITS = list(config["clips"]["splits"])
+GENERATORS = config["run"]["generators"]
+VLMS = config["run"]["vlms"]
+CHOSEN = None if config["run"]["concepts"] == "all" else config["run"]["concepts"]
+CONCEPTS = [concept.name for concept in read_concepts(config["concepts"], CHOSEN)]
+
+
+wildcard_constraints:
+    split="|".join(SPLITS),
+    generator="[A-Za-z0-9_.-]+",
+    vlm="[A-Za-z0-9_.-]+",
+    concept="[A-Za-z0-9_.-]+",
+    shape=r"\d+x\d+x\d+",
+
+
+def final_outputs():
+    """What a plain run makes."""
+    return [
+        "results/gallery",
+        "results/evaluation/concepts.tsv",
+        "results/versions.tsv",
+        *expand(
+            "results/coupling/{generator}/{vlm}/report.tsv",
+            generator=GENERATORS,
+            vlm=VLMS,
+        ),
+        *expand(
+            "results/filmstrips/{generator}/{vlm}/{concept}.png",
+            generator=GENERATORS,
+            vlm=VLMS,
+            concept=CONCEPTS,
+        ),
+    ]
+
+
+def captions(split):
+    """The table of a split's clips; its column `clip` names files of `clip_folder`."""
+    if config["clips"]["source"] == "folder":
+        return f"results/clips/{split}.tsv"
+    return f"{config['clips']['folder']}/{split}/captions.tsv"
+
+
+def clip_folder(split):
+    """The folder of a split's clips."""
+    if config["clips"]["source"] == "folder":
+        return f"{config['clips']['folder']}/clips"
+    return f"{config['clips']['folder']}/{split}/clips"
+
+
+def model_files(path):
+    """A model as a rule's input: what its folder holds, or the folder if a rule makes it; nothing for a name on the hub."""
+    if path is None:
+        return []
+    if path.startswith("results/models/"):
+        return [path]
+    return sorted(
+        str(file)
+        for file in Path(path).rglob("*")
+        if file.is_file() and file.suffix != ".md"
+    )
+
+
+def generator_files(wildcards):
+    return model_files(config["generators"][wildcards.generator]["path"])
+
+
+def vlm_files(wildcards):
+    return model_files(config["vlms"][wildcards.vlm]["path"])
+
+
+def probe_files(wildcards):
+    return model_files(config["probes"])
+
+
+def encoder_settings(wildcards):
+    """What of a generator's settings matters while nothing is sampled."""
+    settings = config["generators"][wildcards.generator]
+    return {
+        key: value
+        for key, value in settings.items()
+        if key not in ("steps", "guidance")
+    }
+
+
+def generator_settings(wildcards):
+    """All of a generator's settings."""
+    return config["generators"][wildcards.generator]
+
+
+def vlm_settings(wildcards):
+    """All of a VLM's settings."""
+    return config["vlms"][wildcards.vlm]
+
+
+def shape(wildcards):
+    """Frames, height and width of a generator's videos, as a folder's name."""
+    settings = config["generators"][wildcards.generator]
+    return "{frames}x{height}x{width}".format(**settings)
+
+
+def video_settings(wildcards):
+    """How a generator's videos are read back."""
+    settings = config["generators"][wildcards.generator]
+    return {key: settings[key] for key in ("frames", "height", "width", "fps")}
+
+
+def pair_inputs(wildcards, splits):
+    """Aligned embeddings and captions of some splits."""
+    generator, vlm, size = wildcards.generator, wildcards.vlm, shape(wildcards)
+    folders = {
+        "z_xi": f"generators/{generator}",
+        "z_omega": f"vlms/{vlm}/{size}",
+        "z_again": f"again/{generator}/{vlm}",
+    }
+    return {
+        **{
+            f"{kind}_{split}": f"results/embeddings/{split}/{folder}"
+            for kind, folder in folders.items()
+            for split in splits
+        },
+        **{f"captions_{split}": captions(split) for split in splits},
+    }
+
+
+def training_pairs(wildcards):
+    """What Phi learns from, and what it is watched on."""
+    return pair_inputs(wildcards, ["train", "validation"])
+
+
+def held_out_pairs(wildcards):
+    """What only the report sees."""
+    return pair_inputs(wildcards, ["held_out"])
+
+
+def literal_coupling():
+    """rho-OT as the paper has it, trained on Phi's parts for the report, unless the settings leave it out."""
+    return (
+        "results/coupling/{generator}/{vlm}/literal.safetensors"
+        if config["coupling"]["literal_steps"]
+        else []
+    )
+
+
+def reader_inputs(wildcards):
+    """Both models and the coupling between them."""
+    return {
+        "coupling": f"results/coupling/{wildcards.generator}/{wildcards.vlm}/coupling.safetensors",
+        "generator": generator_files(wildcards),
+        "vlm": vlm_files(wildcards),
+    }
+
+
+def generated_folders():
+    """Every concept's videos, of every generator and VLM."""
+    pattern = "results/generation/{generator}/{vlm}/{concept}"
+    return expand(pattern, generator=GENERATORS, vlm=VLMS, concept=CONCEPTS)
+
+
+def adapters(*kinds):
+    """Modules of the adapters in use, so that a change of another adapter reruns nothing."""
+    names = {"generators": GENERATORS, "vlms": VLMS}
+    return sorted(
+        {
+            f"transporter.{kind}.{config[kind][name]['adapter']}"
+            for kind in kinds
+            for name in names[kind]
+        }
+    )

@@ -1,0 +1,37 @@
+# The concept bank: one vector per contrast pair, in the generator's condition space.
+
+
+rule concept_bank:
+    input:
+        unpack(reader_inputs),
+        captions=captions("train"),
+        z_xi="results/embeddings/train/generators/{generator}",
+        concepts=config["concepts"],
+    output:
+        bank="results/concepts/{generator}/{vlm}/bank.safetensors",
+        table=report(
+            "results/concepts/{generator}/{vlm}/separation.tsv",
+            caption="../report/separation.rst",
+            category="Concepts",
+            labels={"generator": "{generator}", "vlm": "{vlm}"},
+        ),
+    log:
+        "logs/concept_bank/{generator}/{vlm}.log",
+    benchmark:
+        "logs/concept_bank/{generator}/{vlm}.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=1440,
+    params:
+        generator=encoder_settings,
+        vlm=vlm_settings,
+        names=CONCEPTS,
+        settings=config["bank"],
+        seed=config["seed"],
+        code=code_hash("transporter.concepts.fitting", *adapters("generators", "vlms")),
+    script:
+        "../scripts/concept_bank.py"

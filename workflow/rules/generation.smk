@@ -1,0 +1,30 @@
+# Videos of every concept: each method's sweep of phi from the same noises, in captions that no vector was fitted on.
+
+
+rule generation:
+    input:
+        bank="results/concepts/{generator}/{vlm}/bank.safetensors",
+        model=generator_files,
+        seen=captions("train"),
+        captions=captions("held_out"),
+        concepts=config["concepts"],
+    output:
+        directory("results/generation/{generator}/{vlm}/{concept}"),
+    log:
+        "logs/generation/{generator}/{vlm}/{concept}.log",
+    benchmark:
+        "logs/generation/{generator}/{vlm}/{concept}.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=3000,
+        runtime=240,
+    params:
+        generator=generator_settings,
+        settings=config["generation"],
+        seed=config["seed"],
+        code=code_hash("transporter.generation.sampling", *adapters("generators")),
+    script:
+        "../scripts/generation.py"

@@ -1,0 +1,115 @@
+# The microworld's own models, trained from nothing: `snakemake --cores all train_models`. A plain run uses the shipped ones.
+# Checkpoints lie outside the declared outputs, so that a failed or stopped job goes on from its last one.
+
+
+rule train_models:
+    input:
+        expand("results/models/{model}", model=["vae", "vlm", "generator", "probes"]),
+
+
+rule train_vae:
+    output:
+        directory("results/models/vae"),
+    log:
+        "logs/train_vae.log",
+    benchmark:
+        "logs/train_vae.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        steps=config["training"]["vae"],
+        seed=config["seed"],
+        code=code_hash(
+            "transporter.microworld.training.vae",
+            "transporter.microworld.training.cards",
+        ),
+    script:
+        "../scripts/train_vae.py"
+
+
+rule train_vlm:
+    input:
+        vae="results/models/vae",
+    output:
+        directory("results/models/vlm"),
+    log:
+        "logs/train_vlm.log",
+    benchmark:
+        "logs/train_vlm.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        steps=config["training"]["vlm"],
+        seed=config["seed"],
+        code=code_hash(
+            "transporter.microworld.training.vlm",
+            "transporter.microworld.training.cards",
+        ),
+    script:
+        "../scripts/train_vlm.py"
+
+
+rule train_generator:
+    input:
+        vae="results/models/vae",
+        probes="results/models/probes",
+    output:
+        directory("results/models/generator"),
+    log:
+        "logs/train_generator.log",
+    benchmark:
+        "logs/train_generator.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 4
+    resources:
+        gpu=0,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        steps=config["training"]["generator"],
+        seed=config["seed"],
+        chunks=config["training"]["chunks"],
+        code=code_hash(
+            "transporter.microworld.training.generator",
+            "transporter.microworld.training.cards",
+        ),
+    script:
+        "../scripts/train_generator.py"
+
+
+rule train_probes:
+    input:
+        vae="results/models/vae",
+    output:
+        directory("results/models/probes"),
+    log:
+        "logs/train_probes.log",
+    benchmark:
+        "logs/train_probes.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        steps=config["training"]["probes"],
+        seed=config["seed"],
+        code=code_hash(
+            "transporter.microworld.training.probes",
+            "transporter.microworld.training.cards",
+        ),
+    script:
+        "../scripts/train_probes.py"

@@ -1,0 +1,23 @@
+"""The last step of every training: the model's card, its curve, and the end of its checkpoints."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from transporter.microworld.training.cards import SEEN_SEED, UNSEEN_SEED, Examples, HeldOut, write_card
+from transporter.microworld.training.loop import Summary
+
+CLIPS = 256
+"""Clips of each kind that a card's figures come from."""
+
+
+def finish(
+    folder: Path, what: str, summary: Summary, checkpoints: Path, measure: Callable[[HeldOut], tuple[Mapping[str, float], Examples]]
+) -> None:
+    """Measure a trained model on clips that no training saw, write its card into `folder`, and clear up."""
+    kinds = {"seen combinations": (SEEN_SEED, False), "held-out combinations": (UNSEEN_SEED, True)}
+    measured = {name: measure(HeldOut.draw(CLIPS, *kind)) for name, kind in kinds.items()}
+    figures = {name: scores for name, (scores, _) in measured.items()}
+    write_card(folder, folder.name, what, summary, figures, measured["held-out combinations"][1])
+    shutil.move(checkpoints / "curve.tsv", folder / "curve.tsv")
+    shutil.rmtree(checkpoints)

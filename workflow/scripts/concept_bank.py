@@ -1,0 +1,27 @@
+"""Fit the concept vectors of one generator and VLM."""
+
+from pathlib import Path
+
+from stage import stage
+from transporter.concepts.fitting import BankSettings, fit_bank, gather_contexts
+from transporter.contrast import read_concepts
+from transporter.coupling.network import Coupling
+from transporter.embeddings import load_embeddings
+from transporter.files import read_table, write_table
+from transporter.models import load_generator, load_vlm
+from transporter.reading import Reader
+
+with stage(snakemake) as device:
+    generator = load_generator(snakemake.params.generator, device)
+    vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
+    reader = Reader(generator, vlm, Coupling.load(snakemake.input.coupling, device))
+    clips, z_xi = load_embeddings(Path(snakemake.input.z_xi))
+    table = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",)).set_index("clip")
+    captions = table.loc[clips, "caption"].tolist()
+    concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
+    contexts = {concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts}
+    settings = dict(snakemake.params.settings)
+    settings = BankSettings(learning_rate=settings.pop("lr"), seed=snakemake.params.seed, **settings)
+    bank, reached = fit_bank(concepts, contexts, reader, settings)
+    write_table(reached, snakemake.output.table)
+    bank.save(snakemake.output.bank)

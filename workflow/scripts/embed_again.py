@@ -1,0 +1,27 @@
+"""Decode a split's latents and encode the videos with the VLM: E_Omega(D_Xi(z_xi))."""
+
+import shutil
+from pathlib import Path
+
+from stage import stage, unfinished
+from transporter.embeddings import embed_latents
+from transporter.models import load_generator, load_vlm
+from transporter.provenance import digest, files_hash
+
+BATCH, SHARD = 16, 256
+
+with stage(snakemake) as device:
+    generator = load_generator(snakemake.params.generator, device)
+    vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
+    folder = unfinished(snakemake)
+    embed_latents(
+        Path(snakemake.input.z_xi),
+        lambda z_xi: vlm.encode(generator.decode(z_xi.to(device)).clamp(0, 1)),
+        folder,
+        BATCH,
+        SHARD,
+        key=digest(
+            snakemake.params.generator, snakemake.params.vlm, files_hash(snakemake.input.generator), files_hash(snakemake.input.vlm)
+        ),
+    )
+    shutil.move(folder, snakemake.output[0])

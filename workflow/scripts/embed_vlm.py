@@ -1,0 +1,29 @@
+"""Encode a split's clips with the VLM: z_omega."""
+
+import shutil
+from pathlib import Path
+
+from stage import stage, unfinished
+from transporter.embeddings import embed_clips
+from transporter.files import read_table
+from transporter.models import load_vlm
+from transporter.provenance import digest, files_hash
+from transporter.video import read_video
+
+BATCH, SHARD = 16, 256
+
+with stage(snakemake) as device:
+    frames, height, width = map(int, snakemake.wildcards.shape.split("x"))
+    vlm = load_vlm(snakemake.params.vlm, (frames, 3, height, width), device)
+    names = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",))["clip"]
+    folder = unfinished(snakemake)
+    embed_clips(
+        [Path(snakemake.input.clips) / name for name in names],
+        lambda video: vlm.encode(video.to(device)),
+        folder,
+        lambda path: read_video(path, frames, height, width),
+        BATCH,
+        SHARD,
+        key=digest(snakemake.params.vlm, snakemake.wildcards.shape, files_hash(snakemake.input.model)),
+    )
+    shutil.move(folder, snakemake.output[0])

@@ -1,0 +1,16 @@
+"""Put all readings into one table, and sum them up per concept and method."""
+
+import pandas as pd
+
+from stage import stage
+from transporter.files import read_table, write_table
+from transporter.metrics.faithfulness import summarise
+
+COLUMNS = ("concept", "kind", "generator", "vlm", "method", "phi", "seed", "log_odds")
+
+with stage(snakemake):
+    readings = pd.concat([read_table(path, COLUMNS) for path in snakemake.input], ignore_index=True)
+    write_table(readings, snakemake.output.readings)
+    for column in {"p_source", "p_target", "kept"} & set(readings):
+        readings[column] = pd.to_numeric(readings[column], errors="coerce")
+    write_table(summarise(readings), snakemake.output.concepts)

@@ -1,0 +1,39 @@
+"""What every script does around its call of the library."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from transporter.devices import lease, pick_device
+from transporter.errors import UserError
+
+os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries are unreadable in a log
+
+
+@contextmanager
+def stage(snakemake: Any) -> Iterator[Any]:
+    """Send all output to the job's log, lease a device and yield it; what a user can mend ends the job with one line."""
+    sys.stdout.flush()
+    terminal = os.dup(2)
+    with open(snakemake.log[0], "w") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        count = snakemake.resources.get("gpu", 0)
+        with lease(count):
+            import torch
+
+            torch.set_num_threads(snakemake.threads)
+            yield pick_device() if count else torch.device("cpu")
+    except UserError as error:
+        print(error, file=sys.stderr, flush=True)
+        os.write(terminal, f"{snakemake.rule}: {error}\n".encode())
+        sys.exit(1)
+
+
+def unfinished(snakemake: Any) -> Path:
+    """A folder for checkpoints and shards: no declared output, so it outlives a failed job; another code has another folder."""
+    return Path("unfinished", *Path(snakemake.log[0]).with_suffix("").parts[1:], snakemake.params.code)

@@ -1,0 +1,26 @@
+"""Train the microworld's text encoder and diffusion transformer, and put them together with the VAE."""
+
+from pathlib import Path
+
+from card import finish
+from stage import stage, unfinished
+from transporter.generators.wan import WanGenerator
+from transporter.microworld.probes import Probe
+from transporter.microworld.renderer import FPS, FRAMES, SIZE
+from transporter.microworld.training.cards import generator_card
+from transporter.microworld.training.generator import MAX_TOKENS, train_generator
+from transporter.microworld.training.loop import Schedule
+
+WHAT = "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by the probes."
+STEPS, GUIDANCE = 25, 4.0
+
+with stage(snakemake):
+    folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
+    schedule = Schedule(snakemake.params.steps, snakemake.params.seed, ema=0.999, decay_from=0.4)
+    pipeline, summary = train_generator(checkpoints, schedule, Path(snakemake.input.vae), snakemake.params.chunks)
+    for part in (pipeline.vae, pipeline.text_encoder, pipeline.transformer):
+        part.half()
+    pipeline.save_pretrained(folder)
+    generator = WanGenerator(str(folder), FRAMES, SIZE, SIZE, FPS, MAX_TOKENS)
+    probe = Probe.from_pretrained(snakemake.input.probes)
+    finish(folder, WHAT, summary, checkpoints, lambda clips: generator_card(generator, probe, clips, STEPS, GUIDANCE))

@@ -1,0 +1,19 @@
+"""Train the microworld's judges of attributes."""
+
+from pathlib import Path
+
+from card import finish
+from stage import stage, unfinished
+from transporter.microworld.probes import Probe
+from transporter.microworld.training.cards import probe_card
+from transporter.microworld.training.loop import Schedule
+from transporter.microworld.training.probes import train_probes
+
+WHAT = "The microworld's probes: for each attribute a classifier, a measurement that needs no training, or the mean of both."
+
+with stage(snakemake):
+    folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
+    schedule = Schedule(snakemake.params.steps, snakemake.params.seed)
+    classifier, summary = train_probes(checkpoints, schedule, Path(snakemake.input.vae))
+    Probe(classifier).save_pretrained(folder)
+    finish(folder, WHAT, summary, checkpoints, lambda clips: probe_card(Probe.from_pretrained(folder), clips))

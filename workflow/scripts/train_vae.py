@@ -1,0 +1,21 @@
+"""Train the microworld's video VAE."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from card import finish
+from stage import stage, unfinished
+from transporter.microworld.training.cards import vae_card
+from transporter.microworld.training.loop import Schedule
+from transporter.microworld.training.vae import train_vae
+from transporter.microworld.training.vlm import through_vae
+
+WHAT = "The microworld's video VAE, an `AutoencoderKLWan`: 17 frames of 64 x 64 pixels to 16 x 5 x 8 x 8 numbers."
+
+with stage(snakemake):
+    folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
+    vae, summary = train_vae(checkpoints, Schedule(snakemake.params.steps, snakemake.params.seed))
+    vae.half().save_pretrained(folder)
+    vae.float().eval()
+    both_ways = SimpleNamespace(encode=lambda video: video, decode=lambda video: through_vae(vae, video))
+    finish(folder, WHAT, summary, checkpoints, lambda clips: vae_card(both_ways, clips))

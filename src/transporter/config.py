@@ -65,6 +65,18 @@ def check_config(settings: Mapping[str, Any], sources: Sequence[Source], schemas
     return complete
 
 
+def typed(value: Any) -> Any:
+    """Values from a command line, where a number inside braces or brackets arrives as text: text becomes what YAML reads in it."""
+    if isinstance(value, Mapping):
+        return {key: typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [typed(item) for item in value]
+    try:
+        return yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        return value
+
+
 def settings_table(schemas: Path = SCHEMAS) -> str:
     """Every key, its default and what it means, as a table in Markdown."""
     schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())

@@ -37,6 +37,8 @@ def direct_plan(rho: RhoOT, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
     costs = torch.stack([((z1 @ a)[:, :, None] - (z2 @ b)[:, None, :]) ** 2 for a, b in zip(p1, p2, strict=True)])
     if rho.settings.aggregate == "costs":
         costs = costs.mean(0, keepdim=True)
+    if rho.settings.values == "residual":
+        costs = costs - epsilon * rho.stay * torch.eye(costs.shape[-1])
     plan = torch.exp(-costs / epsilon)
     plan = plan / plan.sum(-2, keepdim=True)
     for _ in range(rho.settings.scaling_steps):
@@ -85,22 +87,22 @@ def test_many_scaling_steps_reach_pot_sinkhorn(seed: int) -> None:
 def test_gradients_of_the_recomputed_plans(steps: int) -> None:
     a, b = tokens(2, 4, 5).requires_grad_(), tokens(2, 4, 5, seed=1).requires_grad_()
     epsilon = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda *inputs: mean_of_plans(*inputs, steps, at_once=2), (a, b, epsilon))
+    prior = tokens(4, 4, seed=2).requires_grad_()
+    assert torch.autograd.gradcheck(lambda *inputs: mean_of_plans(*inputs, steps, at_once=2), (a, b, epsilon, prior))
 
 
-@pytest.mark.parametrize(("aggregate", "values", "steps"), FORMS)
-def test_order_of_omega_1_tokens(aggregate: str, values: str, steps: int) -> None:
+@pytest.mark.parametrize(("aggregate", "steps"), [(aggregate, steps) for aggregate in ("costs", "plans") for steps in (0, 1, 3)])
+def test_order_of_omega_1_tokens(aggregate: str, steps: int) -> None:
     """Permuting z1 permutes the plan's rows and leaves a barycentre of z1 as it was."""
-    rho = transport(aggregate=aggregate, values=values, scaling_steps=steps)
+    rho = transport(aggregate=aggregate, values="z1", scaling_steps=steps)
     z1, z2, order = tokens(2, 6, 8), tokens(2, 6, 8, seed=1), torch.tensor([3, 1, 5, 0, 2, 4])
     torch.testing.assert_close(rho.plan(z1[:, order], z2), rho.plan(z1, z2)[:, order])
-    if values == "z1":
-        torch.testing.assert_close(rho(z1[:, order], z2), rho(z1, z2))
+    torch.testing.assert_close(rho(z1[:, order], z2), rho(z1, z2))
 
 
 @pytest.mark.parametrize("aggregate", ["costs", "plans"])
 def test_small_epsilon_picks_the_nearest(aggregate: str) -> None:
-    rho = transport(projections=1 if aggregate == "plans" else 5, aggregate=aggregate, epsilon=1e-7, scaling_steps=0)
+    rho = transport(projections=1 if aggregate == "plans" else 5, aggregate=aggregate, values="z1", epsilon=1e-7, scaling_steps=0)
     z1, z2 = tokens(2, 6, 8), tokens(2, 6, 8, seed=1)
     a, b = z1 @ F.normalize(rho.p1, dim=-1).T, z2 @ F.normalize(rho.p2, dim=-1).T
     nearest = torch.cdist(a, b).argmin(1)  # (B, N): a row for each column
@@ -109,11 +111,9 @@ def test_small_epsilon_picks_the_nearest(aggregate: str) -> None:
 
 @pytest.mark.parametrize("gate", [0.0, 0.5, 1.0])
 def test_residual_form_holds_both_parts_and_their_mean(gate: float) -> None:
-    rho = transport(projections=50, epsilon=1e-7, scaling_steps=0)
-    rho.p2.data.copy_(rho.p1.data)
+    rho = transport(stay=1e6)
     rho.gate.data.fill_(gate)
-    z2 = tokens(2, 6, 8)
-    z1 = z2 + 1e-3 * tokens(2, 6, 8, seed=1)
+    z1, z2 = tokens(2, 6, 8), tokens(2, 6, 8, seed=1)
     torch.testing.assert_close(rho(z1, z2), z2 + gate * (z1 - z2))
 
 
@@ -146,16 +146,16 @@ def peak_and_saved(aggregate: str, projections: int, count: int = 64) -> tuple[f
     torch.manual_seed(0)
     rho = RhoOT(4, projections, TransportSettings(aggregate=aggregate, values="z1", at_once=2))
     z1, z2 = (torch.randn(1, count, 4, requires_grad=True) for _ in range(2))
-    saved: list[int] = []
+    saved: set[torch.UntypedStorage] = set()
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
-        saved.append(tensor.numel() * tensor.element_size())
+        saved.add(tensor.untyped_storage())
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), PeakBytes() as peak:
         rho(z1, z2).square().sum().backward()
     plan = count * count * 4
-    return peak.peak / plan, sum(saved) / plan
+    return peak.peak / plan, sum(storage.nbytes() for storage in saved) / plan
 
 
 @pytest.mark.parametrize("aggregate", ["costs", "plans"])

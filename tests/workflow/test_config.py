@@ -10,7 +10,7 @@ import yaml
 from pipeline import ROOT, copy_project, snakemake, transporter
 
 from transporter.concepts.fitting import BankSettings
-from transporter.config import check_config, load_config, settings_table
+from transporter.config import check_config, load_config, settings_table, typed
 from transporter.coupling.settings import CouplingSettings
 from transporter.errors import UserError
 
@@ -114,6 +114,15 @@ def test_concepts_are_checked_by_line(base: dict[str, Any]) -> None:
     assert "config/concepts.tsv: line 14, concept: expected letters, digits" in refusal(base)
 
 
+def test_numbers_of_a_command_line() -> None:
+    assert typed({"bank": {"steps": "5", "tokens": "each"}, "generation": {"phi": ["0", "0.5", "1"]}, "seed": 1}) == {
+        "bank": {"steps": 5, "tokens": "each"},
+        "generation": {"phi": [0, 0.5, 1]},
+        "seed": 1,
+    }
+    assert typed("a: b: c") == "a: b: c"
+
+
 def test_defaults_are_filled_in(base: dict[str, Any]) -> None:
     full = check_config(base, [("base.yaml", base)], ROOT / "workflow" / "schemas")
     assert full["generators"]["microworld"]["frames"] == 17
@@ -161,7 +170,7 @@ def test_every_key_has_a_description() -> None:
 
 
 def test_the_command_line_says_it_in_one_line_too(project: Path) -> None:
-    (project / "broken.yaml").write_text("generators: {}\n")
+    (project / "broken.yaml").write_text("generators: {}\nvlms: {}\n")
     done = transporter(project, "config", "broken.yaml")
     assert done.returncode == 2
     assert done.stdout == "transporter: broken.yaml: generators: expected at least 1 entry, got {} (mapping)\n"

@@ -126,7 +126,7 @@ def test_versions(finished: Path) -> None:
 
 
 def test_models_can_be_trained_from_nothing(finished: Path) -> None:
-    jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "train_models").stdout)
+    jobs = planned(snakemake(finished, "train_models", "--dry-run", *MINIATURE).stdout)
     assert {"train_vae", "train_vlm", "train_generator", "train_probes"} <= set(jobs)
 
 

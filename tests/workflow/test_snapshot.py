@@ -122,7 +122,7 @@ def test_a_remote_that_is_not_there_is_said_in_one_line(frozen: Path, tmp_path: 
 
 def test_data_made_again_are_the_same_to_the_byte(restored: Path) -> None:
     shutil.rmtree(restored / "data" / "validation")
-    made = snakemake(restored, "--cores", "1", *MINIATURE, "data/validation/captions.tsv")
+    made = snakemake(restored, "data/validation/captions.tsv", "--cores", "1", *MINIATURE)
     assert made.returncode == 0, made.stdout[-3000:]
     status = run(restored, sys.executable, "-m", "dvc", "status", "data.dvc")
     assert "up to date" in status.stdout, status.stdout

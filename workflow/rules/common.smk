@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 import yaml
+from snakemake.utils import update_config
 
-from transporter.config import check_config
+from transporter.config import check_config, typed
 from transporter.contrast import read_concepts
 from transporter.errors import UserError
 from transporter.provenance import code_hash, digest
@@ -17,7 +18,7 @@ def config_sources():
         "config/config.yaml",
         *map(os.path.relpath, workflow.overwrite_configfiles),
     ]
-    given = workflow.config_settings.config
+    given = typed(workflow.config_settings.config)
     return [
         *((name, yaml.safe_load(Path(name).read_text())) for name in files),
         *([("--config", given)] if given else []),
@@ -25,7 +26,9 @@ def config_sources():
 
 
 try:
-    config = check_config(config, config_sources())
+    sources = config_sources()
+    update_config(config, sources[-1][1])
+    config = check_config(config, sources)
 except UserError as error:
     sys.exit(str(error))
 
@@ -88,7 +91,8 @@ def model_files(path):
     return sorted(
         str(file)
         for file in Path(path).rglob("*")
-        if file.is_file() and file.suffix != ".md"
+        if file.is_file() and file.suffix not in (".md", ".png", ".tsv")
+        if file.name != "card.json" and not file.name.startswith(".")
     )
 
 

@@ -51,7 +51,9 @@ class TransportSettings:
     epsilon: float = 0.1
     """Entropic regularisation to start from, in units of one projection's squared distance between standardised tokens."""
     rate: float = 10.0
-    """Learning rate of eps and the gate relative to `lr`: single numbers that have far to go."""
+    """Learning rate of eps, stay and the gate relative to `lr`: single numbers that have far to go."""
+    stay: float = 5.0
+    """With `values: residual`: log-weight to start from of a token's own place in the plan; 0 leaves the choice to the cost."""
     at_once: int = 8
     """Plans held in memory at once with `aggregate: plans`."""
 
@@ -67,7 +69,7 @@ class CouplingSettings:
     transport: TransportSettings = field(default_factory=TransportSettings)
     phi_1: Phi1Settings = field(default_factory=Phi1Settings)
     phi_2: Phi2Settings = field(default_factory=Phi2Settings)
-    steps: int = 1500
+    steps: int = 600
     """Optimiser steps (paper: 100,000)."""
     batch: int = 32
     """Clips per forward pass (paper: 8)."""

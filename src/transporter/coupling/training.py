@@ -44,7 +44,7 @@ def learning_rate(step: int, settings: CouplingSettings) -> float:
 def _optimiser(model: Coupling, settings: CouplingSettings) -> torch.optim.AdamW:
     """AdamW in which only the weights of linear maps decay; `rate` of a group multiplies the learning rate."""
     linear = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
-    scalars = {id(p) for p in (model.transport.log_epsilon, model.transport.gate)}
+    scalars = {id(p) for p in (model.transport.log_epsilon, model.transport.stay, model.transport.gate)}
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if id(p) in linear], "weight_decay": settings.weight_decay, "rate": 1.0},

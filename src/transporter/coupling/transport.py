@@ -31,20 +31,22 @@ def mean_cost(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (squares - 2 * a @ b.transpose(1, 2)) / a.shape[-1]
 
 
-def _sum_of_plans(a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, scaling_steps: int) -> torch.Tensor:
+def _sum_of_plans(a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, prior: torch.Tensor, scaling_steps: int) -> torch.Tensor:
     cost = (a.transpose(1, 2)[..., :, None] - b.transpose(1, 2)[..., None, :]).square()  # (B, projections, N, N)
-    return scaled_plan(-cost / epsilon, scaling_steps).sum(1)
+    return scaled_plan(prior - cost / epsilon, scaling_steps).sum(1)
 
 
-def mean_of_plans(a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, scaling_steps: int, at_once: int = 8) -> torch.Tensor:
-    """Mean over r of one plan per projection: `(B, N, P)` twice to `(B, N, N)`.
+def mean_of_plans(
+    a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, prior: torch.Tensor, scaling_steps: int, at_once: int = 8
+) -> torch.Tensor:
+    """Mean over r of one plan per projection: `(B, N, P)` twice and the log-prior `(N, N)` to `(B, N, N)`.
 
     Plans are added up `at_once` at a time and made again in the backward pass, so that memory grows with N^2 and not with P N^2.
     """
     total = a.new_zeros(a.shape[0], a.shape[1], b.shape[1])
     for first in range(0, a.shape[-1], at_once):
         some = slice(first, first + at_once)
-        arguments = (a[..., some], b[..., some], epsilon, scaling_steps)
+        arguments = (a[..., some], b[..., some], epsilon, prior, scaling_steps)
         total = total + checkpoint(_sum_of_plans, *arguments, use_reentrant=False, preserve_rng_state=False)
     return total / a.shape[-1]
 
@@ -53,8 +55,9 @@ class RhoOT(nn.Module):
     """Merges `z1 = Phi_1(...)` and `z2 = Phi_2(...)` into `z~`, all `(B, N, D)` in standardised units.
 
     `values: z1` is the paper's `z~_j = sum_i T_ij z1_i`. `values: residual` is `z~_j = z2_j + g * sum_i T_ij (z1_i - z2_i)` with a
-    learnt gate g per channel, zero at the start. Both parts and their mean are members of that family (T the identity and g = 1, 0
-    or 1/2), so a trained one has no reason to be worse than the better part.
+    learnt gate g per channel, zero at the start, and its plan is `exp(stay [i = j] - M / eps)`: optimal transport relative to a
+    plan that favours a token's own place, by a learnt amount. Both parts and their mean are members of that family (stay large and
+    g = 1, 0 or 1/2), so a trained one has no reason to be worse than the better part.
 
     Both vectors of a pair start equal: only then is the cost of a token to itself small.
     """
@@ -65,15 +68,18 @@ class RhoOT(nn.Module):
         start = F.normalize(torch.randn(projections, dim), dim=-1)
         self.p1, self.p2 = nn.Parameter(start), nn.Parameter(start.clone())
         self.log_epsilon = nn.Parameter(torch.tensor(math.log(settings.epsilon)))
+        self.stay = nn.Parameter(torch.tensor(settings.stay if settings.values == "residual" else 0.0))
         self.gate = nn.Parameter(torch.zeros(dim))
 
     def plan(self, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
         """T `(B, N, N)`, rows Omega_1, columns Omega_2; columns sum to 1."""
         a, b = z1 @ F.normalize(self.p1, dim=-1).T, z2 @ F.normalize(self.p2, dim=-1).T
         epsilon, steps = self.log_epsilon.exp(), self.settings.scaling_steps
+        stay = self.stay if self.settings.values == "residual" else torch.zeros_like(self.stay)
+        prior = stay * torch.eye(z1.shape[1], dtype=a.dtype, device=a.device)
         if self.settings.aggregate == "costs":
-            return scaled_plan(-mean_cost(a, b) / epsilon, steps)
-        return mean_of_plans(a, b, epsilon, steps, self.settings.at_once)
+            return scaled_plan(prior - mean_cost(a, b) / epsilon, steps)
+        return mean_of_plans(a, b, epsilon, prior, steps, self.settings.at_once)
 
     def forward(self, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
         """`z~` `(B, N, D)`."""

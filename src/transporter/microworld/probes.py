@@ -329,6 +329,11 @@ class Probe:
         self.classifier = frozen(classifier, device or torch.device("cpu"))
         self.analytic, self.sources, self.device = AnalyticProbe(), dict(sources), device or torch.device("cpu")
 
+    @property
+    def vocabulary(self) -> dict[str, tuple[str, ...]]:
+        """Attribute to its words, in the order of the probabilities."""
+        return dict(WORDS)
+
     @torch.no_grad()
     def probabilities(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
         """Clips `(B, T, 3, H, W)` in [0, 1] to attribute -> `(B, n)`, in the order of `attributes.WORDS`; rows sum to 1.

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from transporter.devices import pick_device
 from transporter.errors import UserError
 from transporter.generators.base import Generator
 from transporter.generators.wan import WanGenerator
@@ -17,11 +18,6 @@ GENERATORS: Mapping[str, type[Generator]] = {"wan": WanGenerator}
 VLMS: Mapping[str, type[VLM]] = {"qwen_vl": QwenVL}
 _ADAPTER_ONLY = ("adapter", "steps", "guidance")
 """Settings of the configuration that choose an adapter or belong to sampling, not to loading."""
-
-
-def pick_device() -> torch.device:
-    """The first visible GPU, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _arguments(settings: Mapping[str, Any], known: Mapping[str, type]) -> tuple[type, dict[str, Any]]:

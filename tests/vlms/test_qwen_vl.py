@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from transporter.microworld.training.vlm import build_processor, build_vlm
+from transporter.microworld.training.vlm_model import build_processor, build_vlm
 from transporter.vlms.qwen_vl import QwenVL
 
 SHAPE = (17, 3, 64, 64)

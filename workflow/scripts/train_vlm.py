@@ -6,7 +6,8 @@ from card import finish
 from stage import stage, unfinished
 from transporter.microworld.training.cards import vlm_card
 from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.vlm import build_processor, train_vlm
+from transporter.microworld.training.vlm import train_vlm
+from transporter.microworld.training.vlm_model import build_processor
 from transporter.vlms.qwen_vl import QwenVL
 
 WHAT = "The microworld's VLM, a `Qwen2VLForConditionalGeneration`: it describes a clip and answers about one attribute."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,10 @@ class Layout:
     horizon: float
     disc: tuple[float, float]
     ground_tint: float
+
+    def at(self, frames: np.ndarray | slice) -> Layout:
+        """The same layout at some of its frames only."""
+        return replace(self, x=self.x[frames], y=self.y[frames], angle=self.angle[frames])
 
 
 def draw_layout(attributes: Attributes, rng: np.random.Generator) -> Layout:

@@ -43,10 +43,8 @@ class QwenVL(VLM):
         self.tokens_shape = (int(self._grid.prod()) // merge**2, self.model.config.text_config.hidden_size)
 
     def _pixels(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Patches as the family's processor makes them; differentiable, since it works on float tensors."""
-        return self.processor.video_processor(
-            videos=list(video.to(self.device)), do_rescale=False, do_sample_frames=False, return_tensors="pt"
-        )
+        """Patches of the frames that the family's processor chooses; differentiable, since it works on float tensors."""
+        return self.processor.video_processor(videos=list(video.to(self.device)), do_rescale=False, return_tensors="pt")
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         features = self.model.model.get_video_features(**self._pixels(video))

@@ -11,7 +11,8 @@ from torch import nn
 
 def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
     outer = ("embed", "shared", "relative", "scale_shift", "proj_out", "conv_in", "conv_out", "lm_head", "head.", "norm", "gamma")
-    return parameter.ndim >= 2 and min(parameter.shape[:2]) > 1 and not any(word in name for word in outer)
+    inner = ".patch_embed." in name or not any(word in name for word in outer)
+    return parameter.ndim >= 2 and min(parameter.shape[:2]) > 1 and inner
 
 
 def _as_matrix(tensor: torch.Tensor) -> torch.Tensor:

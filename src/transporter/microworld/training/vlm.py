@@ -1,7 +1,9 @@
-"""The microworld's VLM: a small `Qwen2VLForConditionalGeneration` that captions a clip and answers about one attribute."""
+"""The microworld's VLM, trained: its vision tower learns to show the attributes, then all of it to caption and to answer."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -11,130 +13,60 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
-from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
-from transformers.models.qwen2_vl.processing_qwen2_vl import Qwen2VLProcessor
-from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
+from transformers import Qwen2VLForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.video_utils import VideoMetadata
 
 from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
-from transporter.microworld.language import (
-    BOS,
-    DESCRIBE,
-    EOS,
-    IMAGE,
-    PAD,
-    QUESTIONS,
-    VIDEO,
-    build_tokenizer,
-    caption,
-    sampled_words,
-    vocabulary,
-)
-from transporter.microworld.renderer import SIZE, draw_layout, render
+from transporter.microworld.language import BOS, DESCRIBE, EOS, PAD, QUESTIONS, VIDEO, caption, sampled_words
+from transporter.microworld.renderer import FPS, FRAMES, draw_layout, render
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
+from transporter.microworld.training.vlm_model import CELL, IDS, TOKENS, TUBELET, build_video_processor, build_vlm
 
-PATCH, MERGE, TUBELET = 8, 2, 9
-"""Tubelets of nine frames: with fewer frames per token motion was not learnt in a short training."""
-_PIXELS = {
-    "size": {"shortest_edge": SIZE * SIZE, "longest_edge": SIZE * SIZE},
-    "patch_size": PATCH,
-    "merge_size": MERGE,
-    "temporal_patch_size": TUBELET,
-    "image_mean": [0.5] * 3,
-    "image_std": [0.5] * 3,
-}
-CHAT_TEMPLATE = (
-    "{% for message in messages %}{% for part in message['content'] %}"
-    "{% if part['type'] == 'video' %}" + f"{BOS} {VIDEO} " + "{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %}{% endfor %}"
-)
-IDS = {token: index for index, token in enumerate(vocabulary())}
 IGNORE = -100
+VISION_SHARE = 0.4
+"""Share of the training in which the vision tower learns alone, from linear readings of its tokens."""
+HEADS_UNTIL, HEADS_WEIGHT = 0.8, 0.15
+"""Share of the rest in which these readings still count, and their weight at its start."""
+VAE_FROM = 0.7
+"""Share of the rest after which an eighth of the clips are seen through the VAE."""
 HARD = {"shape": 4.0, "size": 2.0, "speed": 2.0}
 """Weights of the attributes that are learnt last."""
-VAE_FROM = 0.8
-"""Share of the training after which the VLM also sees reconstructed clips."""
-
-
-def build_vlm(vision: int = 256, vision_layers: int = 3, hidden: int = 128, layers: int = 4) -> Qwen2VLForConditionalGeneration:
-    """An untrained VLM; a clip becomes 2 x 4 x 4 = 32 visual tokens of width `hidden`."""
-    heads = 4
-    half = hidden // heads // 2
-    section = [half - 2 * (half * 3 // 8), half * 3 // 8, half * 3 // 8]
-    config = Qwen2VLConfig(
-        vision_config={
-            "depth": vision_layers,
-            "embed_dim": vision,
-            "hidden_size": hidden,
-            "num_heads": heads,
-            "mlp_ratio": 3,
-            "patch_size": PATCH,
-            "temporal_patch_size": TUBELET,
-            "spatial_merge_size": MERGE,
-            "in_channels": 3,
-        },
-        text_config={
-            "vocab_size": len(IDS),
-            "hidden_size": hidden,
-            "intermediate_size": 3 * hidden,
-            "num_hidden_layers": layers,
-            "num_attention_heads": heads,
-            "num_key_value_heads": heads,
-            "max_position_embeddings": 512,
-            "tie_word_embeddings": True,
-            "bos_token_id": IDS[BOS],
-            "eos_token_id": IDS[EOS],
-            "pad_token_id": IDS[PAD],
-            "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0, "mrope_section": section},
-        },
-        image_token_id=IDS[IMAGE],
-        video_token_id=IDS[VIDEO],
-        vision_start_token_id=IDS[BOS],
-        vision_end_token_id=IDS[BOS],
-        tie_word_embeddings=True,
-    )
-    return Qwen2VLForConditionalGeneration(config)
-
-
-def build_video_processor() -> Qwen2VLVideoProcessor:
-    """The family's own processor, told to keep 64 x 64 pixels."""
-    return Qwen2VLVideoProcessor(**_PIXELS, cap_pixels_per_frame=False)
-
-
-def build_processor() -> Qwen2VLProcessor:
-    """Tokenizer, pixel processors and chat template, as `AutoProcessor` loads them from the model's folder."""
-    tokenizer = build_tokenizer(max_length=512, append_eos=False, extra_special_tokens={"video_token": VIDEO, "image_token": IMAGE})
-    return Qwen2VLProcessor(
-        image_processor=Qwen2VLImageProcessor(**_PIXELS),
-        tokenizer=tokenizer,
-        video_processor=build_video_processor(),
-        chat_template=CHAT_TEMPLATE,
-    )
+LOCAL = 8.0
+"""Weight of the shape that single tokens show."""
+COVERED = 0.05
+"""A token shows a shape when the sprite covers this share of its cell."""
 
 
 class AttributeHeads(nn.Module):
-    """Linear readings of the visual tokens that speed training up and are dropped after it."""
+    """Linear readings of the visual tokens that teach the vision tower and are dropped after training."""
 
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
         self.mix = nn.Sequential(nn.Flatten(), nn.Linear(tokens * width, 256), nn.GELU())
         self.flat = nn.ModuleDict({name: nn.Linear(256, len(words)) for name, words in WORDS.items()})
         self.pooled = nn.ModuleDict({name: nn.Linear(width, len(words)) for name, words in WORDS.items()})
+        self.local = nn.Linear(width, 1 + len(WORDS["shape"]))
 
-    def forward(self, tokens: torch.Tensor, targets: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Summed cross-entropy of both readings against soft targets; `tokens` `(B, N, D)`."""
+    def forward(self, tokens: torch.Tensor, targets: dict[str, torch.Tensor], shapes: torch.Tensor) -> torch.Tensor:
+        """Summed cross-entropy of the readings of `tokens` `(B, N, D)`.
+
+        `targets` are probabilities `(B, words)` per attribute, read from all tokens and from their mean; `shapes` `(B, N)` are the
+        indices of the shape that each token shows (0 for none), read token by token.
+        """
         mixed, mean = self.mix(tokens), tokens.mean(1)
         losses = {k: F.cross_entropy(self.flat[k](mixed), y) + F.cross_entropy(self.pooled[k](mean), y) for k, y in targets.items()}
-        return sum(HARD.get(name, 1.0) * loss for name, loss in losses.items())
+        local = F.cross_entropy(self.local(tokens).flatten(0, 1), shapes.flatten())
+        return sum(HARD.get(name, 1.0) * loss for name, loss in losses.items()) + LOCAL * local
 
 
-class _Trained(nn.Module):
-    """The VLM and its training-only heads as one module for the loop."""
+class _Taught(nn.Module):
+    """The VLM, or its vision tower, and the heads that teach it, as one module for the loop."""
 
-    def __init__(self, vlm: nn.Module, heads: nn.Module) -> None:
+    def __init__(self, model: nn.Module, heads: AttributeHeads) -> None:
         super().__init__()
-        self.vlm, self.head = vlm, heads
+        self.model, self.head = model, heads
 
 
 def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -171,48 +103,133 @@ def _padded(rows: list[list[int]], value: int) -> torch.Tensor:
     return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
 
 
-def train_vlm(folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 24) -> tuple[nn.Module, Summary]:
-    """Train a VLM, resumable in `folder`; in the last fifth of the steps an eighth of the clips are seen through the VAE."""
-    torch.manual_seed(schedule.seed)
-    vlm = build_vlm()
-    frames_after = 2 * (SIZE // PATCH // MERGE) ** 2
-    trained = _Trained(vlm, AttributeHeads(frames_after, vlm.config.text_config.hidden_size))
-    processor = build_video_processor()
-    load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
-    optimiser = MuonAdamW(trained.named_parameters(), muon_lr=0.02, adam_lr=1.5e-3)
+@dataclass(frozen=True)
+class _Batch:
+    """Fresh clips: attributes, sampled frames as the vision tower takes them, and the shape that each token shows `(B, N)`."""
+
+    attributes: list[Attributes]
+    pixels: Mapping[str, torch.Tensor]
+    shapes: torch.Tensor
+
+    @property
+    def targets(self) -> dict[str, torch.Tensor]:
+        """Probabilities of each attribute's words: `(B, words)`."""
+        return {name: torch.from_numpy(np.stack([a.probabilities(name) for a in self.attributes])).float() for name in WORDS}
+
+
+class _World:
+    """Draws batches; the frames are those that the model's own processor samples."""
+
+    def __init__(self, vae_folder: Path) -> None:
+        self.processor = build_video_processor()
+        self.frames = self.processor.sample_frames(VideoMetadata(total_num_frames=FRAMES, fps=FPS)).numpy()
+        self.load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
+
+    def draw(self, size: int, through_vae_first: int, rng: np.random.Generator, generator: torch.Generator) -> _Batch:
+        """`size` clips, the first `through_vae_first` of them reconstructed by the VAE."""
+        attributes = [draw_attributes(rng, held_out=False) for _ in range(size)]
+        layouts = [draw_layout(a, rng) for a in attributes]
+        drawn = [render(a, layout.at(self.frames)) for a, layout in zip(attributes, layouts, strict=True)]
+        video = _video([frames for frames, _ in drawn])
+        if through_vae_first:
+            some = slice(through_vae_first)
+            whole = _video([render(a, layout)[0] for a, layout in zip(attributes[some], layouts[some], strict=True)])
+            video[some] = through_vae(self.load_vae(), whole)[:, self.frames]
+        pixels = self.processor(
+            videos=list(augment(video, generator)), do_rescale=False, do_sample_frames=False, return_tensors="pt"
+        )
+        masks = torch.from_numpy(np.stack([mask for _, mask in drawn]))
+        return _Batch(attributes, pixels, _shown_shapes(masks, attributes))
+
+
+def _video(clips: list[np.ndarray]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).float() / 255
+
+
+def _shown_shapes(masks: torch.Tensor, attributes: list[Attributes]) -> torch.Tensor:
+    """Which shape each token shows, 0 for none: masks `(B, T, H, W)` to `(B, N)`."""
+    cover = F.avg_pool3d(masks.float(), (TUBELET, CELL, CELL)).flatten(1)
+    shapes = torch.tensor([[1 + WORDS["shape"].index(a.shape)] for a in attributes])
+    return torch.where(cover > COVERED, shapes, 0)
+
+
+def _encode(vlm: Qwen2VLForConditionalGeneration, pixels: Mapping[str, torch.Tensor]) -> BaseModelOutputWithPooling:
+    # with so few tokens the fused attention's backward pass costs a CPU more than the plain one's
+    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        return vlm.model.get_video_features(**pixels)
+
+
+def _tokens(features: BaseModelOutputWithPooling) -> torch.Tensor:
+    return torch.stack(list(features.pooler_output)).float()
+
+
+def _language_loss(
+    vlm: Qwen2VLForConditionalGeneration, features: BaseModelOutputWithPooling, batch: _Batch, rng: np.random.Generator
+) -> torch.Tensor:
+    """Cross-entropy of captions and answers about the clips of `batch`."""
+    ids, labels = zip(*(conversation(a, rng) for a in batch.attributes), strict=True)
+    prefix = [IDS[BOS]] + [IDS[VIDEO]] * TOKENS
+    input_ids = _padded([prefix + row for row in ids], IDS[PAD])
+    targets = _padded([[IGNORE] * len(prefix) + row for row in labels], IGNORE)
+    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        logits = vlm(
+            input_ids=input_ids,
+            attention_mask=(input_ids != IDS[PAD]).long(),
+            mm_encoder_outputs={"video": features},
+            video_grid_thw=batch.pixels["video_grid_thw"],
+            mm_token_type_ids=(input_ids == IDS[VIDEO]).int() * 2,
+            use_cache=False,
+        ).logits
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), targets[:, 1:].flatten(), ignore_index=IGNORE)
+
+
+def _random(generator: torch.Generator) -> np.random.Generator:
+    return np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+
+
+def _teach_vision(
+    vlm: Qwen2VLForConditionalGeneration, heads: AttributeHeads, world: _World, folder: Path, schedule: Schedule, batch: int
+) -> Summary:
+    """Train the vision tower and the heads in place."""
 
     def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-        attributes = [draw_attributes(rng, held_out=False) for _ in range(batch)]
-        clips = np.stack([render(a, draw_layout(a, rng))[0] for a in attributes])
-        video = torch.from_numpy(clips).permute(0, 1, 4, 2, 3).float() / 255
-        if step >= VAE_FROM * schedule.steps:
-            video[: batch // 8] = through_vae(load_vae(), video[: batch // 8])
-        pixels = processor(videos=list(augment(video, generator)), do_rescale=False, return_tensors="pt")
-        ids, labels = zip(*(conversation(a, rng) for a in attributes), strict=True)
-        prefix = [IDS[BOS]] + [IDS[VIDEO]] * frames_after
-        input_ids = _padded([prefix + row for row in ids], IDS[PAD])
-        targets = _padded([[IGNORE] * len(prefix) + row for row in labels], IGNORE)
-        # with so few tokens the fused attention's backward pass costs a CPU more than the plain one's
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            features = vlm.model.get_video_features(**pixels)
-            logits = vlm(
-                input_ids=input_ids,
-                attention_mask=(input_ids != IDS[PAD]).long(),
-                mm_encoder_outputs={"video": features},
-                video_grid_thw=pixels["video_grid_thw"],
-                mm_token_type_ids=(input_ids == IDS[VIDEO]).int() * 2,
-                use_cache=False,
-            ).logits
-        language = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), targets[:, 1:].flatten(), ignore_index=IGNORE)
-        tokens = torch.stack(list(features.pooler_output)).float()
-        soft = {k: torch.from_numpy(np.stack([a.probabilities(k) for a in attributes])).float() for k in WORDS}
-        auxiliary = trained.head(tokens, soft)
-        weight = 0.15 * max(0.0, 1 - step / (0.8 * schedule.steps))
+        clips = world.draw(batch, 0, _random(generator), generator)
+        return {"loss": heads(_tokens(_encode(vlm, clips.pixels)), clips.targets, clips.shapes)}
+
+    taught = _Taught(vlm.model.visual, heads)
+    return fit(taught, MuonAdamW(taught.named_parameters(), muon_lr=0.01, adam_lr=1.5e-3), loss, schedule, folder)[1]
+
+
+def _teach_language(
+    vlm: Qwen2VLForConditionalGeneration, heads: AttributeHeads, world: _World, folder: Path, schedule: Schedule, batch: int
+) -> Summary:
+    """Train the whole VLM in place, the heads fading out."""
+
+    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        rng = _random(generator)
+        clips = world.draw(batch, batch // 8 if step >= VAE_FROM * schedule.steps else 0, rng, generator)
+        features = _encode(vlm, clips.pixels)
+        language = _language_loss(vlm, features, clips, rng)
+        auxiliary = heads(_tokens(features), clips.targets, clips.shapes)
+        weight = HEADS_WEIGHT * max(0.0, 1 - step / (HEADS_UNTIL * schedule.steps))
         return {"loss": language + weight * auxiliary, "language": language.detach(), "auxiliary": auxiliary.detach()}
 
-    _, summary = fit(trained, optimiser, loss, schedule, folder)
-    return vlm.eval(), summary
+    taught = _Taught(vlm, heads)
+    return fit(taught, MuonAdamW(taught.named_parameters(), muon_lr=0.01, adam_lr=1.5e-3), loss, schedule, folder)[1]
+
+
+def train_vlm(
+    folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 24
+) -> tuple[Qwen2VLForConditionalGeneration, Summary]:
+    """Train a VLM, resumable in `folder`: its vision tower alone (`folder/vision`), then all of it on captions and answers."""
+    torch.manual_seed(schedule.seed)
+    vlm, world = build_vlm(), _World(vae_folder)
+    heads = AttributeHeads(TOKENS, vlm.config.text_config.hidden_size)
+    alone = round(VISION_SHARE * schedule.steps)
+    seen = _teach_vision(vlm, heads, world, folder / "vision", replace(schedule, steps=alone), batch)
+    rest = replace(schedule, steps=schedule.steps - alone, seed=schedule.seed + 1)
+    said = _teach_language(vlm, heads, world, folder, rest, batch)
+    return vlm.eval(), replace(said, steps=schedule.steps, seed=schedule.seed, minutes=round(seen.minutes + said.minutes, 1))
 
 
 @torch.no_grad()

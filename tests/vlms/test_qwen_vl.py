@@ -40,9 +40,7 @@ def test_logits_equal_those_of_the_processor_and_the_whole_model(vlm: QwenVL, vi
     prompt = "how fast does it move ?"
     content = [{"type": "video"}, {"type": "text", "text": prompt}]
     text = vlm.processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
-    inputs = vlm.processor(
-        text=[text] * 2, videos=list((video * 255).round()), do_sample_frames=False, add_special_tokens=False, return_tensors="pt"
-    )
+    inputs = vlm.processor(text=[text] * 2, videos=list((video * 255).round()), add_special_tokens=False, return_tensors="pt")
     with torch.no_grad():
         expected = vlm.model(**inputs).logits[:, -1]
         got = vlm.logits(vlm.encode((video * 255).round() / 255), prompt)

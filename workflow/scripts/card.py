@@ -1,4 +1,4 @@
-"""The last step of every training: the model's card, its curve, and the end of its checkpoints."""
+"""The last step of every training: the model's card, its curves, and the end of its checkpoints."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -19,5 +19,6 @@ def finish(
     measured = {name: measure(HeldOut.draw(CLIPS, *kind)) for name, kind in kinds.items()}
     figures = {name: scores for name, (scores, _) in measured.items()}
     write_card(folder, folder.name, what, summary, figures, measured["held-out combinations"][1])
-    shutil.move(checkpoints / "curve.tsv", folder / "curve.tsv")
+    for curve in checkpoints.rglob("curve.tsv"):
+        shutil.move(curve, folder / "_".join(curve.relative_to(checkpoints).parts))
     shutil.rmtree(checkpoints)

@@ -12,11 +12,22 @@ CLIPS = 256
 
 
 def finish(
-    folder: Path, what: str, summary: Summary, checkpoints: Path, measure: Callable[[HeldOut], tuple[Mapping[str, float], Examples]]
+    folder: Path,
+    what: str,
+    summary: Summary,
+    checkpoints: Path,
+    measure: Callable[[HeldOut], tuple[Mapping[str, float], Examples]],
+    controls: Mapping[str, Callable[[HeldOut], HeldOut]] | None = None,
 ) -> None:
-    """Measure a trained model on clips that no training saw, write its card into `folder`, and clear up."""
+    """Measure a trained model on clips that no training saw, write its card into `folder`, and clear up.
+
+    `controls` are changes of the clips, by name, that the model is measured under as well.
+    """
     kinds = {"seen combinations": (SEEN_SEED, False), "held-out combinations": (UNSEEN_SEED, True)}
-    measured = {name: measure(HeldOut.draw(CLIPS, *kind)) for name, kind in kinds.items()}
+    clips = {name: HeldOut.draw(CLIPS, *kind) for name, kind in kinds.items()}
+    measured = {name: measure(drawn) for name, drawn in clips.items()}
+    for name, change in (controls or {}).items():
+        measured[f"seen combinations, {name}"] = measure(change(clips["seen combinations"]))
     figures = {name: scores for name, (scores, _) in measured.items()}
     write_card(folder, folder.name, what, summary, figures, measured["held-out combinations"][1])
     for curve in checkpoints.rglob("curve.tsv"):

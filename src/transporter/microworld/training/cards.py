@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
+from transporter.metrics.calibration import expected_calibration_error
 from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
 from transporter.microworld.language import QUESTIONS, caption
 from transporter.microworld.probes import Probe
@@ -40,6 +42,17 @@ class HeldOut:
     @property
     def captions(self) -> list[str]:
         return [caption(a.words()) for a in self.attributes]
+
+    def shuffled(self, seed: int = 0) -> HeldOut:
+        """The same clips, the frames of each in random order."""
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.rand(self.video.shape[:2], generator=generator).argsort(1)
+        return replace(self, video=torch.stack([clip[o] for clip, o in zip(self.video, order, strict=True)]))
+
+    def still(self) -> HeldOut:
+        """The same clips, their middle frame all the time."""
+        middle = self.video.shape[1] // 2
+        return replace(self, video=self.video[:, middle, None].expand_as(self.video).contiguous())
 
 
 @dataclass(frozen=True)
@@ -103,20 +116,31 @@ def generator_card(
 
 
 @torch.no_grad()
-def answers(vlm: VLM, video: torch.Tensor) -> list[dict[str, str]]:
-    """The VLM's answer to every attribute's question: the likeliest of the attribute's words."""
-    read: list[dict[str, str]] = []
-    for part in video.split(32):
-        tokens = vlm.encode(part)
-        best = {name: vlm.log_probs(tokens, QUESTIONS[name], words).argmax(-1).tolist() for name, words in WORDS.items()}
-        read += [{name: WORDS[name][best[name][index]] for name in WORDS} for index in range(len(part))]
-    return read
+def answers(vlm: VLM, video: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The VLM's answer to every attribute's question: probabilities `(B, words)` of the attribute's words, which sum to 1."""
+    parts = [vlm.encode(part) for part in video.split(32)]
+    read = {name: [vlm.log_probs(tokens, QUESTIONS[name], words) for tokens in parts] for name, words in WORDS.items()}
+    return {name: torch.cat(scores).softmax(-1) for name, scores in read.items()}
+
+
+def _calibration(read: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]) -> float:
+    """Expected calibration error over the answers about all attributes that a word names."""
+    width = max(map(len, WORDS.values()))
+    rows, labels = [], []
+    for name, probabilities in read.items():
+        named = [(row, a.word(name)) for row, a in zip(probabilities, attributes, strict=True) if a.word(name) is not None]
+        rows += [F.pad(row, (0, width - len(row))) for row, _ in named]
+        labels += [WORDS[name].index(word) for _, word in named]
+    return expected_calibration_error(torch.stack(rows), torch.tensor(labels))
 
 
 def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
-    """The VLM's answers about rendered clips."""
-    readings = answers(vlm, clips.video)
-    return agreement(readings, clips.attributes), Examples(clips.video, *_titles(readings, clips))
+    """The VLM's answers about rendered clips, and how far its confidence in them can be trusted."""
+    read = answers(vlm, clips.video)
+    best = {name: probabilities.argmax(-1).tolist() for name, probabilities in read.items()}
+    readings = [{name: WORDS[name][best[name][index]] for name in WORDS} for index in range(len(clips.video))]
+    scores = agreement(readings, clips.attributes) | {"calibration error": round(_calibration(read, clips.attributes), 4)}
+    return scores, Examples(clips.video, *_titles(readings, clips))
 
 
 def probe_card(probe: Probe, clips: HeldOut) -> tuple[dict[str, float], Examples]:

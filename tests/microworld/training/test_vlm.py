@@ -28,7 +28,7 @@ def test_training_shows_the_frames_that_the_processor_samples(world: training._W
     video = [torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 255 for clip in clips]
     assert {len(clip) for clip in video} == {FRAMES}
     expected = build_processor().video_processor(videos=video, do_rescale=False, return_tensors="pt")
-    assert batch.attributes == attributes
+    assert batch.clips.attributes == attributes
     torch.testing.assert_close(batch.pixels["pixel_values_videos"], expected["pixel_values_videos"])
     assert batch.pixels["video_grid_thw"].tolist() == expected["video_grid_thw"].tolist()
 

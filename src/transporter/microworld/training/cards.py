@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
 from transporter.metrics.calibration import expected_calibration_error
-from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
+from transporter.microworld.attributes import WORDS, Attributes
 from transporter.microworld.language import QUESTIONS, caption
 from transporter.microworld.probes import Probe
-from transporter.microworld.renderer import draw_layout, render
+from transporter.microworld.training.clips import Clips
 from transporter.microworld.training.loop import Summary
 from transporter.vlms.base import VLM
 
@@ -34,10 +34,8 @@ class HeldOut:
 
     @classmethod
     def draw(cls, count: int, seed: int, held_out: bool) -> HeldOut:
-        rng = np.random.default_rng(seed)
-        attributes = [draw_attributes(rng, held_out=held_out) for _ in range(count)]
-        frames = np.stack([render(a, draw_layout(a, rng))[0] for a in attributes])
-        return cls(attributes, torch.from_numpy(frames).permute(0, 1, 4, 2, 3).float() / 255)
+        clips = Clips.draw(count, np.random.default_rng(seed), held_out)
+        return cls(clips.attributes, clips.video())
 
     @property
     def captions(self) -> list[str]:

@@ -14,9 +14,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import UMT5Config, UMT5EncoderModel
 
 from transporter.files import written_whole
-from transporter.microworld.attributes import draw_attributes
 from transporter.microworld.language import build_tokenizer, caption, vocabulary
-from transporter.microworld.renderer import draw_layout, render
+from transporter.microworld.training.clips import Clips
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 
@@ -82,14 +81,12 @@ def encode_world(vae: AutoencoderKLWan, folder: Path, chunk: int, seed: int) -> 
     if path.exists():
         return
     rng = np.random.default_rng([seed, chunk])
-    attributes = [draw_attributes(rng, held_out=False) for _ in range(CHUNK)]
-    z = []
+    clips, z = Clips.draw(CHUNK, rng), []
     for start in range(0, CHUNK, 20):
-        clips = np.stack([render(a, draw_layout(a, rng))[0] for a in attributes[start : start + 20]])
-        video = torch.from_numpy(clips).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+        video = clips[start : start + 20].video().transpose(1, 2) * 2 - 1
         z.append(vae.encode(video).latent_dist.mode().half())
     text = build_tokenizer(MAX_TOKENS, append_eos=True)(
-        [caption(a.words()) for a in attributes], padding="max_length", max_length=MAX_TOKENS, return_tensors="pt"
+        [caption(a.words()) for a in clips.attributes], padding="max_length", max_length=MAX_TOKENS, return_tensors="pt"
     )
     with written_whole(path) as partial:
         save_file({"z": torch.cat(z), "ids": text.input_ids, "mask": text.attention_mask}, partial)

@@ -11,24 +11,17 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 
-from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
+from transporter.microworld.attributes import WORDS, Attributes
 from transporter.microworld.probes import SOURCES, STRIDE, Classifier, Probe
-from transporter.microworld.renderer import draw_layout, render
+from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.vlm import through_vae
 
+SHOWN = slice(None, None, STRIDE)
+"""The frames that the classifier looks at."""
 VAE_FROM = 0.75
 """Share of the training after which a quarter of the clips are reconstructions of the VAE."""
-
-
-def _video(attributes: list[Attributes], rng: np.random.Generator, thin: bool) -> torch.Tensor:
-    """Fresh clips; `thin` draws only the frames that the classifier looks at, which halves the time."""
-    layouts = [draw_layout(a, rng) for a in attributes]
-    if thin:
-        layouts = [layout.at(slice(None, None, STRIDE)) for layout in layouts]
-    clips = [render(a, layout)[0] for a, layout in zip(attributes, layouts, strict=True)]
-    return torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).float() / 255
 
 
 def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -56,18 +49,16 @@ def train_probes(folder: Path, schedule: Schedule, vae_folder: Path, batch: int 
     optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-        attributes = [draw_attributes(rng, held_out=False) for _ in range(batch)]
-        seen = batch // 4 if step >= VAE_FROM * schedule.steps else 0
-        frames = _video(attributes[seen:], rng, thin=True)
-        if seen:
-            clips = _video(attributes[:seen], rng, thin=False)
-            frames = torch.cat([through_vae(load_vae(), clips)[:, ::STRIDE], frames])
+        clips = Clips.draw(batch, random_state(generator))
+        reconstructed = batch // 4 if step >= VAE_FROM * schedule.steps else 0
+        frames = clips.video(SHOWN)
+        if reconstructed:
+            frames[:reconstructed] = through_vae(load_vae(), clips[:reconstructed].video())[:, SHOWN]
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(augment(frames, generator))
         terms = {}
         for name in WORDS:
-            target = torch.from_numpy(np.stack([a.probabilities(name) for a in attributes])).float()
+            target = clips.targets(name)
             # the entropy of the soft target is no error
             terms[name] = F.cross_entropy(logits[name].float(), target) + torch.xlogy(target, target).sum(1).mean()
         return {"loss": sum(terms.values()), **{name: term.detach() for name, term in terms.items()}}
@@ -95,8 +86,8 @@ def report_probes(classifier: Classifier, clips: int, seed: int, vae: Autoencode
     `reconstructed`. Scores are the `accuracy` on words and the mean `error`, the largest difference to `Attributes.probabilities`.
     """
     rng, rows = np.random.default_rng(seed), []
-    drawn = {kind: [draw_attributes(rng, held_out=kind == "held_out") for _ in range(clips)] for kind in ("seen", "held_out")}
-    shown = {kind: (attributes, _video(attributes, rng, thin=False)) for kind, attributes in drawn.items()}
+    drawn = {kind: Clips.draw(clips, rng, held_out=kind == "held_out") for kind in ("seen", "held_out")}
+    shown = {kind: (part.attributes, part.video()) for kind, part in drawn.items()}
     attributes, video = shown["seen"]
     shown["augmented"] = attributes, augment(video, torch.Generator().manual_seed(seed))
     if vae is not None:

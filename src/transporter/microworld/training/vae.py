@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
@@ -12,8 +11,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import nn
 
-from transporter.microworld.attributes import draw_attributes
-from transporter.microworld.renderer import draw_layout, render
+from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 
@@ -61,20 +59,8 @@ def decode_unclamped(vae: AutoencoderKLWan, z: torch.Tensor) -> torch.Tensor:
     return unpatchify(torch.cat(frames, 2), vae.config.patch_size)
 
 
-def render_batch(size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Fresh training clips `(B, 3, T, H, W)` in [-1, 1] and sprite masks `(B, 1, T, H, W)`."""
-    rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-    clips = []
-    for _ in range(size):
-        attributes = draw_attributes(rng, held_out=False)
-        clips.append(render(attributes, draw_layout(attributes, rng)))
-    video = torch.from_numpy(np.stack([frames for frames, _ in clips])).permute(0, 4, 1, 2, 3)
-    mask = torch.from_numpy(np.stack([mask for _, mask in clips]))[:, None]
-    return video.float() / 127.5 - 1, mask
-
-
 def reconstruction_loss(output: torch.Tensor, video: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """L1, L2 and image-gradient error, sprite pixels weighted up."""
+    """L1, L2 and image-gradient error of `(B, 3, T, H, W)`, pixels of the sprite's mask `(B, 1, T, H, W)` weighted up."""
     weight = 1 + SPRITE_WEIGHT * mask
     weight = weight / weight.mean()
     error = output - video
@@ -90,8 +76,8 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
     optimiser = MuonAdamW(vae.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        video, mask = render_batch(batch, generator)
-        video = video.contiguous(memory_format=torch.channels_last_3d)
+        video, mask = Clips.draw(batch, random_state(generator)).render()
+        video = (video.transpose(1, 2) * 2 - 1).contiguous(memory_format=torch.channels_last_3d)
         with torch.autocast("cpu", torch.bfloat16):
             moments = vae._encode(video)
         posterior = DiagonalGaussianDistribution(moments.float())
@@ -101,7 +87,7 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
         output = output.float()
         kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
         psnr = -10 * torch.log10(F.mse_loss(output.detach().clamp(-1, 1), video) / 4)
-        return {"loss": reconstruction_loss(output, video, mask) + KL_WEIGHT * kl, "kl": kl.detach(), "psnr": psnr}
+        return {"loss": reconstruction_loss(output, video, mask[:, None]) + KL_WEIGHT * kl, "kl": kl.detach(), "psnr": psnr}
 
     trained, summary = fit(vae, optimiser, loss, schedule, folder)
     _kernels_to(trained, torch.contiguous_format)

@@ -17,9 +17,10 @@ from transformers import Qwen2VLForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.video_utils import VideoMetadata
 
-from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
+from transporter.microworld.attributes import WORDS, Attributes
 from transporter.microworld.language import BOS, DESCRIBE, EOS, PAD, QUESTIONS, VIDEO, caption, sampled_words
-from transporter.microworld.renderer import FPS, FRAMES, draw_layout, render
+from transporter.microworld.renderer import FPS, FRAMES
+from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.vlm_model import CELL, IDS, TOKENS, TUBELET, build_video_processor, build_vlm
@@ -103,20 +104,6 @@ def _padded(rows: list[list[int]], value: int) -> torch.Tensor:
     return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Fresh clips: attributes, sampled frames as the vision tower takes them, and the shape that each token shows `(B, N)`."""
-
-    attributes: list[Attributes]
-    pixels: Mapping[str, torch.Tensor]
-    shapes: torch.Tensor
-
-    @property
-    def targets(self) -> dict[str, torch.Tensor]:
-        """Probabilities of each attribute's words: `(B, words)`."""
-        return {name: torch.from_numpy(np.stack([a.probabilities(name) for a in self.attributes])).float() for name in WORDS}
-
-
 class _World:
     """Draws batches; the frames are those that the model's own processor samples."""
 
@@ -125,25 +112,30 @@ class _World:
         self.frames = self.processor.sample_frames(VideoMetadata(total_num_frames=FRAMES, fps=FPS)).numpy()
         self.load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
 
-    def draw(self, size: int, through_vae_first: int, rng: np.random.Generator, generator: torch.Generator) -> _Batch:
-        """`size` clips, the first `through_vae_first` of them reconstructed by the VAE."""
-        attributes = [draw_attributes(rng, held_out=False) for _ in range(size)]
-        layouts = [draw_layout(a, rng) for a in attributes]
-        drawn = [render(a, layout.at(self.frames)) for a, layout in zip(attributes, layouts, strict=True)]
-        video = _video([frames for frames, _ in drawn])
-        if through_vae_first:
-            some = slice(through_vae_first)
-            whole = _video([render(a, layout)[0] for a, layout in zip(attributes[some], layouts[some], strict=True)])
-            video[some] = through_vae(self.load_vae(), whole)[:, self.frames]
+    def draw(self, size: int, reconstructed: int, rng: np.random.Generator, generator: torch.Generator) -> _Batch:
+        """`size` clips, the first `reconstructed` of them as the VAE gives them back."""
+        clips = Clips.draw(size, rng)
+        video, masks = clips.render(self.frames)
+        if reconstructed:
+            video[:reconstructed] = through_vae(self.load_vae(), clips[:reconstructed].video())[:, self.frames]
         pixels = self.processor(
             videos=list(augment(video, generator)), do_rescale=False, do_sample_frames=False, return_tensors="pt"
         )
-        masks = torch.from_numpy(np.stack([mask for _, mask in drawn]))
-        return _Batch(attributes, pixels, _shown_shapes(masks, attributes))
+        return _Batch(clips, pixels, _shown_shapes(masks, clips.attributes))
 
 
-def _video(clips: list[np.ndarray]) -> torch.Tensor:
-    return torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).float() / 255
+@dataclass(frozen=True)
+class _Batch:
+    """Clips, their frames as the vision tower takes them, and the shape that each token shows `(B, N)`."""
+
+    clips: Clips
+    pixels: Mapping[str, torch.Tensor]
+    shapes: torch.Tensor
+
+    @property
+    def targets(self) -> dict[str, torch.Tensor]:
+        """Probabilities of each attribute's words: `(B, words)`."""
+        return {name: self.clips.targets(name) for name in WORDS}
 
 
 def _shown_shapes(masks: torch.Tensor, attributes: list[Attributes]) -> torch.Tensor:
@@ -167,7 +159,7 @@ def _language_loss(
     vlm: Qwen2VLForConditionalGeneration, features: BaseModelOutputWithPooling, batch: _Batch, rng: np.random.Generator
 ) -> torch.Tensor:
     """Cross-entropy of captions and answers about the clips of `batch`."""
-    ids, labels = zip(*(conversation(a, rng) for a in batch.attributes), strict=True)
+    ids, labels = zip(*(conversation(a, rng) for a in batch.clips.attributes), strict=True)
     prefix = [IDS[BOS]] + [IDS[VIDEO]] * TOKENS
     input_ids = _padded([prefix + row for row in ids], IDS[PAD])
     targets = _padded([[IGNORE] * len(prefix) + row for row in labels], IGNORE)
@@ -183,17 +175,13 @@ def _language_loss(
     return F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), targets[:, 1:].flatten(), ignore_index=IGNORE)
 
 
-def _random(generator: torch.Generator) -> np.random.Generator:
-    return np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-
-
 def _teach_vision(
     vlm: Qwen2VLForConditionalGeneration, heads: AttributeHeads, world: _World, folder: Path, schedule: Schedule, batch: int
 ) -> Summary:
     """Train the vision tower and the heads in place."""
 
     def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        clips = world.draw(batch, 0, _random(generator), generator)
+        clips = world.draw(batch, 0, random_state(generator), generator)
         return {"loss": heads(_tokens(_encode(vlm, clips.pixels)), clips.targets, clips.shapes)}
 
     taught = _Taught(vlm.model.visual, heads)
@@ -206,7 +194,7 @@ def _teach_language(
     """Train the whole VLM in place, the heads fading out."""
 
     def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        rng = _random(generator)
+        rng = random_state(generator)
         clips = world.draw(batch, batch // 8 if step >= VAE_FROM * schedule.steps else 0, rng, generator)
         features = _encode(vlm, clips.pixels)
         language = _language_loss(vlm, features, clips, rng)

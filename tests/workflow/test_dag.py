@@ -128,7 +128,7 @@ def test_versions(finished: Path) -> None:
 
 def test_models_can_be_trained_from_nothing(finished: Path) -> None:
     jobs = planned(snakemake(finished, "train_models", "--dry-run", *MINIATURE).stdout)
-    assert {"train_vae", "train_vlm", "train_generator", "train_probes"} <= set(jobs)
+    assert {"train_vae", "train_vlm", "train_generator", "train_probes", "train_judge"} <= set(jobs)
 
 
 def test_trained_models_can_take_the_place_of_shipped_ones(finished: Path) -> None:

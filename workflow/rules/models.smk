@@ -4,7 +4,7 @@
 
 rule train_models:
     input:
-        expand("results/models/{model}", model=["vae", "vlm", "generator", "probes"]),
+        expand("results/models/{model}", model=["vae", "vlm", "generator", "probes", "judge"]),
 
 
 rule train_vae:
@@ -113,3 +113,30 @@ rule train_probes:
         ),
     script:
         "../scripts/train_probes.py"
+
+
+rule train_judge:
+    input:
+        vae="results/models/vae",
+    output:
+        directory("results/models/judge"),
+    log:
+        "logs/train_judge.log",
+    benchmark:
+        "logs/train_judge.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        steps=config["training"]["judge"],
+        seed=config["seed"],
+        code=code_hash(
+            "transporter.microworld.training.judge",
+            "transporter.microworld.training.cards",
+        ),
+    script:
+        "../scripts/train_judge.py"

@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
 from transporter.metrics.calibration import expected_calibration_error
+from transporter.metrics.retrieval import recall_at
 from transporter.microworld.attributes import WORDS, Attributes
+from transporter.microworld.judge import Judge
 from transporter.microworld.language import QUESTIONS, caption
 from transporter.microworld.probes import Probe
 from transporter.microworld.training.clips import Clips
@@ -145,6 +147,25 @@ def probe_card(probe: Probe, clips: HeldOut) -> tuple[dict[str, float], Examples
     """The probes' readings of rendered clips."""
     readings = [read for part in clips.video.split(32) for read in probe.words(part)]
     return agreement(readings, clips.attributes), Examples(clips.video, *_titles(readings, clips))
+
+
+@torch.no_grad()
+def judge_card(judge: Judge, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+    """Retrieval among clips of different captions: of the caption by the clip, and of the clip by the caption."""
+    first = {text: index for index, text in reversed(list(enumerate(clips.captions)))}
+    captions, video = list(first), clips.video[list(first.values())]
+    seen = torch.cat([judge.embed_video(part) for part in video.split(32)])
+    similarity = seen @ judge.embed_text(captions).T
+    found = [captions[index] for index in similarity.argmax(1).tolist()]
+    titles = [c if f == c else f"{c} [{f}]" for c, f in zip(captions, found, strict=True)]
+    scores = {
+        "captions": float(len(captions)),
+        "caption R@1": recall_at(1, similarity),
+        "caption R@5": recall_at(5, similarity),
+        "clip R@1": recall_at(1, similarity.T),
+    }
+    failed = [f != c for c, f in zip(captions, found, strict=True)]
+    return {name: round(score, 4) for name, score in scores.items()}, Examples(video, titles, failed)
 
 
 def write_card(

@@ -10,7 +10,20 @@ from torch import nn
 
 
 def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
-    outer = ("embed", "shared", "relative", "scale_shift", "proj_out", "conv_in", "conv_out", "lm_head", "head.", "norm", "gamma")
+    outer = (
+        "embed",
+        "shared",
+        "relative",
+        "scale_shift",
+        "proj_out",
+        "conv_in",
+        "conv_out",
+        "lm_head",
+        "head.",
+        "norm",
+        "gamma",
+        "position",
+    )
     inner = ".patch_embed." in name or not any(word in name for word in outer)
     return parameter.ndim >= 2 and min(parameter.shape[:2]) > 1 and inner
 

@@ -1,0 +1,21 @@
+"""Train the microworld's CLIP."""
+
+from functools import partial
+from pathlib import Path
+
+from card import finish
+from stage import stage, unfinished
+from transporter.microworld.judge import Judge
+from transporter.microworld.training.cards import judge_card
+from transporter.microworld.training.judge import train_judge
+from transporter.microworld.training.loop import Schedule
+
+WHAT = "The microworld's CLIP, a video-text dual encoder with weights and architecture of its own: does a caption fit a clip?"
+
+with stage(snakemake):
+    folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
+    schedule = Schedule(snakemake.params.steps, snakemake.params.seed)
+    judge, summary = train_judge(checkpoints, schedule, Path(snakemake.input.vae))
+    judge.save_pretrained(folder)
+    (folder / "README.md").unlink()  # the hub's empty form; card.md says it all
+    finish(folder, WHAT, summary, checkpoints, partial(judge_card, Judge.from_pretrained(folder).eval()))

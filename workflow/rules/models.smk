@@ -4,7 +4,10 @@
 
 rule train_models:
     input:
-        expand("results/models/{model}", model=["vae", "vlm", "generator", "probes", "judge"]),
+        expand(
+            "results/models/{model}",
+            model=["vae", "vlm", "generator", "probes", "judge"],
+        ),
 
 
 rule train_vae:

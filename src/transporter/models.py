@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,18 @@ from transporter.errors import UserError
 from transporter.generators.base import Generator
 from transporter.generators.wan import WanGenerator
 from transporter.vlms.base import VLM
+from transporter.vlms.gemma3 import Gemma3
+from transporter.vlms.phi4_multimodal import Phi4Multimodal
 from transporter.vlms.qwen_vl import QwenVL
+from transporter.vlms.video_llama3 import VideoLlama3
 
 GENERATORS: Mapping[str, type[Generator]] = {"wan": WanGenerator}
-VLMS: Mapping[str, type[VLM]] = {"qwen_vl": QwenVL}
+VLMS: Mapping[str, type[VLM]] = {
+    "gemma3": Gemma3,
+    "phi4_multimodal": Phi4Multimodal,
+    "qwen_vl": QwenVL,
+    "video_llama3": VideoLlama3,
+}
 _ADAPTER_ONLY = ("adapter", "steps", "guidance")
 """Settings of the configuration that choose an adapter or belong to sampling, not to loading."""
 
@@ -24,7 +33,10 @@ def _arguments(settings: Mapping[str, Any], known: Mapping[str, type]) -> tuple[
     adapter = settings.get("adapter")
     if adapter not in known:
         raise UserError(f"key adapter: expected one of {', '.join(known)}, got {adapter!r}")
-    arguments = {key: value for key, value in settings.items() if key not in _ADAPTER_ONLY}
+    arguments = {key: value for key, value in settings.items() if key not in _ADAPTER_ONLY and value is not None}
+    taken = {name for part in known[adapter].__mro__ for name in inspect.signature(part.__init__).parameters}
+    if unknown := sorted(arguments.keys() - taken):
+        raise UserError(f"key {unknown[0]}: the adapter {adapter} has no such setting")
     if "dtype" in arguments:
         arguments["dtype"] = getattr(torch, arguments["dtype"])
     return known[adapter], arguments

@@ -1,0 +1,61 @@
+"""Phi 4 multimodal through `transformers`: frames as images, its own processor and template; visual tokens enter as embeddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import Phi4MultimodalForCausalLM, PreTrainedModel
+
+from transporter.vlms.frames_vlm import FramesVLM
+
+_PIXELS = ("image_pixel_values", "image_sizes", "image_attention_mask")
+
+
+class Phi4Multimodal(FramesVLM):
+    """A frozen Phi 4 multimodal.
+
+    Each frame is a thumbnail and up to the processor's `dynamic_hd` crops at full resolution: several hundred tokens.
+
+    Args:
+        path: folder or hub name that `from_pretrained` loads, model and processor.
+        video_shape: (T, C, H, W) of the videos to come; with `frames` it fixes the number of visual tokens.
+        lora: folder within `path` of low-rank weights to add (`vision-lora` in the published model, which was trained to see with
+            them); needs the package `peft`.
+        others: `frames`, `describe`, `revision`, `dtype` and `device`, as in `FramesVLM`.
+    """
+
+    model_class = Phi4MultimodalForCausalLM
+
+    def __init__(self, path: str, video_shape: tuple[int, int, int, int], lora: str | None = None, **others: Any) -> None:
+        self._lora = lora
+        super().__init__(path, video_shape, **others)
+
+    def _load(self, path: str, revision: str, dtype: torch.dtype) -> PreTrainedModel:
+        model = super()._load(path, revision, dtype)
+        if self._lora is not None:
+            model.load_adapter(path, adapter_name="vision", adapter_kwargs={"subfolder": self._lora, "revision": revision})
+            model.set_adapter("vision")
+        return model
+
+    def _content(self, prompt: str) -> list[dict[str, str]] | str:
+        # its template takes a turn to be text, in which placeholders are written out
+        return self.processor.image_token * len(self.frames) + prompt
+
+    @property
+    def _visual_token(self) -> int:
+        return self.model.config.vision_config.image_token_id
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        pixels = self._pixels(video)
+        # the model has no method that gives its features away, but puts them where a prompt has placeholders: here, everywhere
+        ids = torch.full((len(video), self.tokens_shape[0]), self._visual_token, device=self.device)
+        room = torch.zeros(*ids.shape, self.tokens_shape[1], dtype=self.model.dtype, device=self.device)
+        embed = self.model.model.embed_tokens_extend.image_embed
+        return embed(ids, room, **{key: pixels[key].to(self.device) for key in _PIXELS}).float()
+
+    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+        text = self.model.get_input_embeddings()(ids)
+        places = (ids == self._visual_token)[..., None]
+        embeddings = text.masked_scatter(places, tokens.to(text.dtype))
+        return self.model(inputs_embeds=embeddings, use_cache=False, logits_to_keep=keep).logits.float()

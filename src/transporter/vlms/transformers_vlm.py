@@ -1,0 +1,129 @@
+"""What the VLMs of `transformers` share: the family's own processor and chat template, and visual tokens as computed features."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from transformers import AutoProcessor, PreTrainedModel
+
+from transporter.generators.base import frozen
+from transporter.vlms.base import VLM
+
+
+class TransformersVLM(VLM):
+    """A frozen VLM whose processor takes whole videos; a family adds `model_class`, `encode` and `_logits`.
+
+    Args:
+        path: folder or hub name that `from_pretrained` loads, model and processor.
+        video_shape: (T, C, H, W) of the videos to come; it fixes the number of visual tokens.
+        describe: the prompt that asks for a caption.
+        revision: branch, tag or commit of a model on the hub.
+        dtype: precision of the model.
+    """
+
+    model_class: ClassVar[type[PreTrainedModel]]
+    medium: ClassVar[str] = "video"
+    """What the processor takes a clip for: one `video`, or an `image` per frame."""
+
+    def __init__(
+        self,
+        path: str,
+        video_shape: tuple[int, int, int, int],
+        describe: str = "Describe the video.",
+        revision: str = "main",
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.device = torch.device(device)
+        self.describe = describe
+        self.processor = AutoProcessor.from_pretrained(path, revision=revision)
+        self.model = frozen(self._load(path, revision, dtype), self.device)
+        self._blank = torch.zeros(1, *video_shape)
+        self._prompts: dict[str, list[int]] = {}
+        count = self._prompt_ids(describe).count(self._visual_token)
+        self.tokens_shape = (count, self.model.config.get_text_config().hidden_size)
+
+    @abstractmethod
+    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+        """Logits `(B, keep, V)` float32 at the last `keep` positions of `ids` `(B, S)`, with placeholders for `tokens`."""
+
+    def _load(self, path: str, revision: str, dtype: torch.dtype) -> PreTrainedModel:
+        return self.model_class.from_pretrained(path, revision=revision, dtype=dtype)
+
+    @property
+    def _visual_token(self) -> int:
+        """The placeholder's token id."""
+        return getattr(self.model.config, f"{self.medium}_token_id")
+
+    def _content(self, prompt: str) -> list[dict[str, str]] | str:
+        """A user's turn about one clip, as the chat template takes it."""
+        return [{"type": "video"}, {"type": "text", "text": prompt}]
+
+    def _inputs(self, video: torch.Tensor) -> dict[str, Any]:
+        """Clips `(B, T, C, H, W)` as the processor's call takes them, and its settings."""
+        return {"videos": list(video.to(self.device)), "do_rescale": False}
+
+    def _pixels(self, video: torch.Tensor) -> dict[str, Any]:
+        """What the vision tower takes in; differentiable, since the processors work on float tensors."""
+        return getattr(self.processor, f"{self.medium}_processor")(**self._inputs(video), return_tensors="pt")
+
+    def _prompt_ids(self, prompt: str) -> list[int]:
+        """Token ids of the chat about one clip, with a placeholder per visual token.
+
+        The processor writes them about a blank clip: families put time stamps or line breaks between the placeholders, and how many
+        there are depends on the clip's shape alone.
+        """
+        if prompt not in self._prompts:
+            chat = [{"role": "user", "content": self._content(prompt)}]
+            template = self.processor.chat_template or self.processor.tokenizer.chat_template
+            text = self.processor.apply_chat_template(chat, template, add_generation_prompt=True, tokenize=False)
+            # templates write the special tokens themselves
+            inputs = self.processor(text=[text], **self._inputs(self._blank), add_special_tokens=False, return_tensors="pt")
+            self._prompts[prompt] = inputs["input_ids"][0].tolist()
+        return self._prompts[prompt]
+
+    def _ids(self, tokens: torch.Tensor, ids: Sequence[int]) -> torch.Tensor:
+        return torch.tensor(ids, device=self.device).expand(len(tokens), -1)
+
+    def logits(self, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
+        return self._logits(tokens, self._ids(tokens, self._prompt_ids(prompt)), 1)[:, 0]
+
+    def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
+        answers = [self.processor.tokenizer(text, add_special_tokens=False).input_ids for text in continuations]
+        if not all(answers):
+            raise ValueError(f"Expected continuations of at least one token, got {list(continuations)}")
+        if all(len(answer) == 1 for answer in answers):
+            return self.logits(tokens, prompt).log_softmax(-1)[:, [answer[0] for answer in answers]]
+        prefix = self._prompt_ids(prompt)
+        return torch.stack([self._sequence_log_prob(tokens, prefix, answer) for answer in answers], dim=1)
+
+    def _sequence_log_prob(self, tokens: torch.Tensor, prefix: list[int], answer: list[int]) -> torch.Tensor:
+        # logits that predict the answer's tokens: from the prompt's last position to the answer's last but one
+        logits = self._logits(tokens, self._ids(tokens, prefix + answer[:-1]), len(answer))
+        return logits.log_softmax(-1).gather(-1, self._ids(tokens, answer)[..., None]).sum((1, 2))
+
+    def _ends(self) -> torch.Tensor:
+        """Ids of all tokens that end an answer; chat models have an end of turn beside the tokenizer's end of text."""
+        ends = self.model.generation_config.eos_token_id
+        ends = ends if isinstance(ends, list) else [] if ends is None else [ends]
+        return torch.tensor([self.processor.tokenizer.eos_token_id, *ends], device=self.device)
+
+    @torch.no_grad()
+    def caption(self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32) -> list[str]:
+        ids = self._ids(tokens, self._prompt_ids(self.describe if prompt is None else prompt))
+        start, ends = ids.shape[1], self._ends()
+        running = torch.ones(len(tokens), dtype=torch.bool, device=self.device)
+        for _ in range(max_tokens):
+            logits = self._logits(tokens, ids, 1)[:, 0]
+            # an answer cannot show a clip, and a placeholder more than there are visual tokens would be an error
+            logits[:, self._visual_token] = -torch.inf
+            token = logits.argmax(-1)
+            token = torch.where(running, token, ends[0])
+            ids = torch.cat([ids, token[:, None]], dim=1)
+            running &= ~torch.isin(token, ends)
+            if not running.any():
+                break
+        return [text.strip() for text in self.processor.tokenizer.batch_decode(ids[:, start:], skip_special_tokens=True)]

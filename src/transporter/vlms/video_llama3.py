@@ -1,0 +1,52 @@
+"""VideoLLaMA 3 through `transformers`: its own processor, template and time stamps; visual tokens enter as computed features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import VideoLlama3ForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.video_utils import VideoMetadata
+
+from transporter.vlms.transformers_vlm import TransformersVLM
+
+_PIXELS = ("pixel_values_videos", "video_grid_thw", "video_merge_sizes")
+
+
+class VideoLlama3(TransformersVLM):
+    """A frozen VideoLLaMA 3.
+
+    Its token compression, which drops patches that hardly differ from the frame before, is off: all videos of a shape must have one
+    number of tokens, and a choice by threshold would hide the dropped patches from gradients.
+
+    Args:
+        path: folder or hub name that `from_pretrained` loads, model and processor. The format must be that of `transformers`
+            (model type `video_llama_3`).
+        video_shape: (T, C, H, W) of the videos to come; it fixes the number of visual tokens.
+        fps: frames per second of the videos, which the prompt's time stamps tell and a processor that samples by time goes by; by
+            default 1, as the processor has it where nothing is known.
+        others: `describe`, `revision`, `dtype` and `device`, as in `TransformersVLM`.
+    """
+
+    model_class = VideoLlama3ForConditionalGeneration
+
+    def __init__(self, path: str, video_shape: tuple[int, int, int, int], fps: float = 1.0, **others: Any) -> None:
+        self.fps = fps
+        super().__init__(path, video_shape, **others)
+
+    def _inputs(self, video: torch.Tensor) -> dict[str, Any]:
+        # one per clip, since the processor writes into them
+        metadata = [VideoMetadata(len(clip), fps=self.fps, frames_indices=list(range(len(clip)))) for clip in video]
+        return {**super()._inputs(video), "video_metadata": metadata, "use_token_compression": False}
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        pixels = self._pixels(video)
+        features = self.model.model.get_video_features(**{key: pixels[key].to(self.device) for key in _PIXELS})
+        return torch.stack(list(features.pooler_output)).float()
+
+    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+        features = BaseModelOutputWithPooling(pooler_output=tuple(tokens.to(self.model.dtype)))
+        hidden = self.model.model(input_ids=ids, mm_encoder_outputs={"video": features}, use_cache=False).last_hidden_state
+        # the whole model would give logits at every position, too many for its vocabulary
+        return self.model.lm_head(hidden[:, -keep:]).float()

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
-from transporter.metrics.calibration import expected_calibration_error
 from transporter.metrics.retrieval import recall_at
 from transporter.microworld.attributes import WORDS, Attributes
 from transporter.microworld.judge import Judge
@@ -124,14 +124,14 @@ def answers(vlm: VLM, video: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def _calibration(read: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]) -> float:
-    """Expected calibration error over the answers about all attributes that a word names."""
+    """Expected calibration error (Guo et al. 2017) over the answers about all attributes that a word names."""
     width = max(map(len, WORDS.values()))
     rows, labels = [], []
     for name, probabilities in read.items():
         named = [(row, a.word(name)) for row, a in zip(probabilities, attributes, strict=True) if a.word(name) is not None]
         rows += [F.pad(row, (0, width - len(row))) for row, _ in named]
         labels += [WORDS[name].index(word) for _, word in named]
-    return expected_calibration_error(torch.stack(rows), torch.tensor(labels))
+    return float(multiclass_calibration_error(torch.stack(rows), torch.tensor(labels), num_classes=width))
 
 
 def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:

@@ -30,7 +30,7 @@ from transformers import (
     VideoLlama3VideoProcessor,
 )
 
-from transporter.microworld.training.vlm_model import build_processor, build_vlm
+from transporter.microworld.training.families import qwen2_vl
 from transporter.models import load_vlm
 from transporter.vlms.transformers_vlm import TransformersVLM
 
@@ -69,10 +69,6 @@ def template(start: str, medium: str, placeholder: str, turn: str) -> str:
         f"{placeholder}" + "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}"
         "{% if add_generation_prompt %}" + turn + "{% endif %}"
     )
-
-
-def qwen_vl() -> Built:
-    return build_vlm(), build_processor()
 
 
 def video_llama3() -> Built:
@@ -156,7 +152,7 @@ class Family:
 
 OBLONG = (6, 3, 40, 96)
 FAMILIES = {
-    "qwen_vl": Family(qwen_vl, (17, 3, 64, 64), (32, 128), answers=("grass night", "snow"), gap=" "),
+    "qwen_vl": Family(qwen2_vl, (17, 3, 64, 64), (32, 128), answers=("grass night", "snow"), gap=" "),
     # 2 of 4 frames per second, of 6 x 2 cells of 16 pixels each
     "video_llama3": Family(
         video_llama3,

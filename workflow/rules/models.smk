@@ -1,12 +1,24 @@
 # The microworld's own models, trained from nothing: `snakemake --cores all train_models`. A plain run uses the shipped ones.
 # Checkpoints lie outside the declared outputs, so that a failed or stopped job goes on from its last one.
 
+FAMILIES = ["qwen2_vl", "video_llama3", "gemma3"]
+
+
+wildcard_constraints:
+    family="|".join(FAMILIES),
+
 
 rule train_models:
     input:
         expand(
             "results/models/{model}",
-            model=["vae", "vlm", "generator", "probes", "judge"],
+            model=[
+                "vae",
+                *(f"vlms/{family}" for family in FAMILIES),
+                "generator",
+                "probes",
+                "judge",
+            ],
         ),
 
 
@@ -39,11 +51,11 @@ rule train_vlm:
     input:
         vae="results/models/vae",
     output:
-        directory("results/models/vlm"),
+        directory("results/models/vlms/{family}"),
     log:
-        "logs/train_vlm.log",
+        "logs/train_vlm/{family}.log",
     benchmark:
-        "logs/train_vlm.tsv"
+        "logs/train_vlm/{family}.tsv"
     conda:
         "../../envs/transporter.yaml"
     threads: 1

@@ -26,7 +26,7 @@ class Gemma3(FramesVLM):
         features = self.model.model.get_image_features(self._pixels(video)["pixel_values"])
         return features.pooler_output.float().reshape(len(video), *self.tokens_shape)
 
-    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
         return self.model(
             input_ids=ids,
             mm_encoder_outputs={"image": BaseModelOutputWithPooling(pooler_output=tokens.to(self.model.dtype))},

@@ -54,7 +54,7 @@ class Phi4Multimodal(FramesVLM):
         embed = self.model.model.embed_tokens_extend.image_embed
         return embed(ids, room, **{key: pixels[key].to(self.device) for key in _PIXELS}).float()
 
-    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
         text = self.model.get_input_embeddings()(ids)
         places = (ids == self._visual_token)[..., None]
         embeddings = text.masked_scatter(places, tokens.to(text.dtype))

@@ -28,7 +28,7 @@ class QwenVL(TransformersVLM):
         features = self.model.model.get_video_features(**self._pixels(video))
         return torch.stack(list(features.pooler_output)).float()
 
-    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
         features = BaseModelOutputWithPooling(pooler_output=tuple(tokens.to(self.model.dtype)))
         return self.model(
             input_ids=ids,

@@ -14,7 +14,7 @@ from transporter.vlms.base import VLM
 
 
 class TransformersVLM(VLM):
-    """A frozen VLM whose processor takes whole videos; a family adds `model_class`, `encode` and `_logits`.
+    """A frozen VLM whose processor takes whole videos; a family adds `model_class`, `encode` and `token_logits`.
 
     Args:
         path: folder or hub name that `from_pretrained` loads, model and processor.
@@ -43,11 +43,11 @@ class TransformersVLM(VLM):
         self.model = frozen(self._load(path, revision, dtype), self.device)
         self._blank = torch.zeros(1, *video_shape)
         self._prompts: dict[str, list[int]] = {}
-        count = self._prompt_ids(describe).count(self._visual_token)
+        count = self.prompt_ids(describe).count(self._visual_token)
         self.tokens_shape = (count, self.model.config.get_text_config().hidden_size)
 
     @abstractmethod
-    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
         """Logits `(B, keep, V)` float32 at the last `keep` positions of `ids` `(B, S)`, with placeholders for `tokens`."""
 
     def _load(self, path: str, revision: str, dtype: torch.dtype) -> PreTrainedModel:
@@ -70,7 +70,7 @@ class TransformersVLM(VLM):
         """What the vision tower takes in; differentiable, since the processors work on float tensors."""
         return getattr(self.processor, f"{self.medium}_processor")(**self._inputs(video), return_tensors="pt")
 
-    def _prompt_ids(self, prompt: str) -> list[int]:
+    def prompt_ids(self, prompt: str) -> list[int]:
         """Token ids of the chat about one clip, with a placeholder per visual token.
 
         The processor writes them about a blank clip: families put time stamps or line breaks between the placeholders, and how many
@@ -89,7 +89,7 @@ class TransformersVLM(VLM):
         return torch.tensor(ids, device=self.device).expand(len(tokens), -1)
 
     def logits(self, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
-        return self._logits(tokens, self._ids(tokens, self._prompt_ids(prompt)), 1)[:, 0]
+        return self.token_logits(tokens, self._ids(tokens, self.prompt_ids(prompt)), 1)[:, 0]
 
     def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
         answers = [self.processor.tokenizer(text, add_special_tokens=False).input_ids for text in continuations]
@@ -97,12 +97,12 @@ class TransformersVLM(VLM):
             raise ValueError(f"Expected continuations of at least one token, got {list(continuations)}")
         if all(len(answer) == 1 for answer in answers):
             return self.logits(tokens, prompt).log_softmax(-1)[:, [answer[0] for answer in answers]]
-        prefix = self._prompt_ids(prompt)
+        prefix = self.prompt_ids(prompt)
         return torch.stack([self._sequence_log_prob(tokens, prefix, answer) for answer in answers], dim=1)
 
     def _sequence_log_prob(self, tokens: torch.Tensor, prefix: list[int], answer: list[int]) -> torch.Tensor:
         # logits that predict the answer's tokens: from the prompt's last position to the answer's last but one
-        logits = self._logits(tokens, self._ids(tokens, prefix + answer[:-1]), len(answer))
+        logits = self.token_logits(tokens, self._ids(tokens, prefix + answer[:-1]), len(answer))
         return logits.log_softmax(-1).gather(-1, self._ids(tokens, answer)[..., None]).sum((1, 2))
 
     def _ends(self) -> torch.Tensor:
@@ -113,11 +113,11 @@ class TransformersVLM(VLM):
 
     @torch.no_grad()
     def caption(self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32) -> list[str]:
-        ids = self._ids(tokens, self._prompt_ids(self.describe if prompt is None else prompt))
+        ids = self._ids(tokens, self.prompt_ids(self.describe if prompt is None else prompt))
         start, ends = ids.shape[1], self._ends()
         running = torch.ones(len(tokens), dtype=torch.bool, device=self.device)
         for _ in range(max_tokens):
-            logits = self._logits(tokens, ids, 1)[:, 0]
+            logits = self.token_logits(tokens, ids, 1)[:, 0]
             # an answer cannot show a clip, and a placeholder more than there are visual tokens would be an error
             logits[:, self._visual_token] = -torch.inf
             token = logits.argmax(-1)

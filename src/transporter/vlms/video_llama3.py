@@ -45,7 +45,7 @@ class VideoLlama3(TransformersVLM):
         features = self.model.model.get_video_features(**{key: pixels[key].to(self.device) for key in _PIXELS})
         return torch.stack(list(features.pooler_output)).float()
 
-    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
         features = BaseModelOutputWithPooling(pooler_output=tuple(tokens.to(self.model.dtype)))
         hidden = self.model.model(input_ids=ids, mm_encoder_outputs={"video": features}, use_cache=False).last_hidden_state
         # the whole model would give logits at every position, too many for its vocabulary

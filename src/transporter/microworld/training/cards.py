@@ -152,8 +152,9 @@ def probe_card(probe: Probe, clips: HeldOut) -> tuple[dict[str, float], Examples
 @torch.no_grad()
 def judge_card(judge: Judge, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     """Retrieval among clips of different captions: of the caption by the clip, and of the clip by the caption."""
-    first = {text: index for index, text in reversed(list(enumerate(clips.captions)))}
-    captions, video = list(first), clips.video[list(first.values())]
+    drawn = clips.captions
+    captions = list(dict.fromkeys(drawn))
+    video = clips.video[[drawn.index(text) for text in captions]]
     seen = torch.cat([judge.embed_video(part) for part in video.split(32)])
     similarity = seen @ judge.embed_text(captions).T
     found = [captions[index] for index in similarity.argmax(1).tolist()]

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
+OUTER = (
+    "embed",
+    "shared",
+    "relative",
+    "scale_shift",
+    "proj_out",
+    "conv_in",
+    "conv_out",
+    "lm_head",
+    "head.",
+    "norm",
+    "gamma",
+    "position",
+)
+"""Parts of the names of weights that are AdamW's although they have two axes, most of them where a network begins or ends."""
 
-def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
-    outer = (
-        "embed",
-        "shared",
-        "relative",
-        "scale_shift",
-        "proj_out",
-        "conv_in",
-        "conv_out",
-        "lm_head",
-        "head.",
-        "norm",
-        "gamma",
-        "position",
-    )
-    inner = ".patch_embed." in name or not any(word in name for word in outer)
+
+def _is_matrix(name: str, parameter: nn.Parameter, also: Sequence[str]) -> bool:
+    inner = any(part in name for part in also) or not any(part in name for part in OUTER)
     return parameter.ndim >= 2 and min(parameter.shape[:2]) > 1 and inner
 
 
@@ -36,14 +38,22 @@ def _as_matrix(tensor: torch.Tensor) -> torch.Tensor:
 
 
 class MuonAdamW:
-    """Two torch optimisers behind one `step`; `torch.optim.Muon` takes 2-D weights only, so kernels enter as views."""
+    """Two torch optimisers behind one `step`; `torch.optim.Muon` takes 2-D weights only, so kernels enter as views.
+
+    `also` are parts of names of weights that are Muon's in spite of `OUTER`.
+    """
 
     def __init__(
-        self, named: Iterable[tuple[str, nn.Parameter]], muon_lr: float, adam_lr: float, weight_decay: float = 0.0
+        self,
+        named: Iterable[tuple[str, nn.Parameter]],
+        muon_lr: float,
+        adam_lr: float,
+        weight_decay: float = 0.0,
+        also: Sequence[str] = (),
     ) -> None:
         trained = [(name, p) for name, p in named if p.requires_grad]
         self.parameters = [p for _, p in trained]
-        self._kernels = [p for name, p in trained if _is_matrix(name, p)]
+        self._kernels = [p for name, p in trained if _is_matrix(name, p, also)]
         chosen = {id(p) for p in self._kernels}
         self._views = [nn.Parameter(_as_matrix(p.data)) for p in self._kernels]
         self._muon = torch.optim.Muon(self._views, lr=muon_lr, weight_decay=weight_decay)

@@ -1,8 +1,9 @@
-"""The microworld's VLM, trained: its vision tower learns to show the attributes, then all of it to caption and to answer."""
+"""The microworld's VLMs, trained: a vision tower learns to show the attributes, then all of a VLM to caption and to answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,17 +14,16 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import Qwen2VLForConditionalGeneration
-from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.video_utils import VideoMetadata
+from transformers import PreTrainedModel, ProcessorMixin
 
 from transporter.microworld.attributes import WORDS, Attributes
-from transporter.microworld.language import BOS, DESCRIBE, EOS, PAD, QUESTIONS, VIDEO, caption, sampled_words
-from transporter.microworld.renderer import FPS, FRAMES
+from transporter.microworld.language import DESCRIBE, EOS, PAD, QUESTIONS, caption, sampled_words
+from transporter.microworld.renderer import FRAMES, SIZE
 from transporter.microworld.training.clips import Clips, random_state
-from transporter.microworld.training.loop import Schedule, Summary, fit
+from transporter.microworld.training.families import IDS, shown_frames, untrained
+from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
-from transporter.microworld.training.vlm_model import CELL, IDS, TOKENS, TUBELET, build_video_processor, build_vlm
+from transporter.vlms.transformers_vlm import TransformersVLM
 
 IGNORE = -100
 VISION_SHARE = 0.4
@@ -62,14 +62,6 @@ class AttributeHeads(nn.Module):
         return sum(HARD.get(name, 1.0) * loss for name, loss in losses.items()) + LOCAL * local
 
 
-class _Taught(nn.Module):
-    """The VLM, or its vision tower, and the heads that teach it, as one module for the loop."""
-
-    def __init__(self, model: nn.Module, heads: AttributeHeads) -> None:
-        super().__init__()
-        self.model, self.head = model, heads
-
-
 def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Noise and blur, so that what a VAE does to a clip does not surprise the VLM; `(B, T, C, H, W)` in [0, 1]."""
 
@@ -99,37 +91,17 @@ def conversation(attributes: Attributes, rng: np.random.Generator) -> tuple[list
     return ids, labels
 
 
-def _padded(rows: list[list[int]], value: int) -> torch.Tensor:
+def _padded(rows: Sequence[list[int]], value: int) -> torch.Tensor:
     longest = max(map(len, rows))
     return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
 
 
-class _World:
-    """Draws batches; the frames are those that the model's own processor samples."""
-
-    def __init__(self, vae_folder: Path) -> None:
-        self.processor = build_video_processor()
-        self.frames = self.processor.sample_frames(VideoMetadata(total_num_frames=FRAMES, fps=FPS)).numpy()
-        self.load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
-
-    def draw(self, size: int, reconstructed: int, rng: np.random.Generator, generator: torch.Generator) -> _Batch:
-        """`size` clips, the first `reconstructed` of them as the VAE gives them back."""
-        clips = Clips.draw(size, rng)
-        video, masks = clips.render(self.frames)
-        if reconstructed:
-            video[:reconstructed] = through_vae(self.load_vae(), clips[:reconstructed].video())[:, self.frames]
-        pixels = self.processor(
-            videos=list(augment(video, generator)), do_rescale=False, do_sample_frames=False, return_tensors="pt"
-        )
-        return _Batch(clips, pixels, _shown_shapes(masks, clips.attributes))
-
-
 @dataclass(frozen=True)
 class _Batch:
-    """Clips, their frames as the vision tower takes them, and the shape that each token shows `(B, N)`."""
+    """Clips, their video `(B, T, 3, H, W)` where the VLM looks at it, and the shape that each visual token shows `(B, N)`."""
 
     clips: Clips
-    pixels: Mapping[str, torch.Tensor]
+    video: torch.Tensor
     shapes: torch.Tensor
 
     @property
@@ -138,86 +110,101 @@ class _Batch:
         return {name: self.clips.targets(name) for name in WORDS}
 
 
-def _shown_shapes(masks: torch.Tensor, attributes: list[Attributes]) -> torch.Tensor:
-    """Which shape each token shows, 0 for none: masks `(B, T, H, W)` to `(B, N)`."""
-    cover = F.avg_pool3d(masks.float(), (TUBELET, CELL, CELL)).flatten(1)
-    shapes = torch.tensor([[1 + WORDS["shape"].index(a.shape)] for a in attributes])
-    return torch.where(cover > COVERED, shapes, 0)
+class _World:
+    """Draws batches for a VLM whose visual tokens show `frames` `(S, F)`, each in `side` x `side` cells."""
+
+    def __init__(self, frames: np.ndarray, side: int, vae_folder: Path) -> None:
+        self.frames, self.side = frames, side
+        self.load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
+
+    def draw(self, size: int, reconstructed: int, rng: np.random.Generator, generator: torch.Generator) -> _Batch:
+        """`size` clips, the first `reconstructed` of them as the VAE gives them back; frames that no token shows stay black."""
+        clips, shown = Clips.draw(size, rng), self.frames.flatten()
+        seen, masks = clips.render(shown)
+        if reconstructed:
+            seen[:reconstructed] = through_vae(self.load_vae(), clips[:reconstructed].video())[:, shown]
+        video = seen.new_zeros(size, FRAMES, *seen.shape[2:])
+        video[:, shown] = augment(seen, generator)
+        return _Batch(clips, video, self._shapes(masks, clips.attributes))
+
+    def _shapes(self, masks: torch.Tensor, attributes: list[Attributes]) -> torch.Tensor:
+        """Which shape each token shows, 0 for none: masks of the shown frames `(B, S F, H, W)` to `(B, N)`."""
+        cell = SIZE // self.side
+        cover = F.avg_pool3d(masks.float(), (self.frames.shape[1], cell, cell)).flatten(1)
+        shapes = torch.tensor([[1 + WORDS["shape"].index(a.shape)] for a in attributes])
+        return torch.where(cover > COVERED, shapes, 0)
 
 
-def _encode(vlm: Qwen2VLForConditionalGeneration, pixels: Mapping[str, torch.Tensor]) -> BaseModelOutputWithPooling:
+@contextmanager
+def _half_precision() -> Iterator[None]:
     # with so few tokens the fused attention's backward pass costs a CPU more than the plain one's
     with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-        return vlm.model.get_video_features(**pixels)
+        yield
 
 
-def _tokens(features: BaseModelOutputWithPooling) -> torch.Tensor:
-    return torch.stack(list(features.pooler_output)).float()
+def _language_loss(vlm: TransformersVLM, tokens: torch.Tensor, clips: Clips, rng: np.random.Generator) -> torch.Tensor:
+    """Cross-entropy of captions and answers about the clips with visual tokens `(B, N, D)`."""
+    rows, labels = zip(*(conversation(a, rng) for a in clips.attributes), strict=True)
+    words = _padded(rows, IDS[PAD])
+    ids = torch.cat([torch.tensor(vlm.prompt_ids("")).expand(len(words), -1), words], 1)
+    # what is predicted at the prompt's last position is the first word
+    with _half_precision():
+        logits = vlm.token_logits(tokens, ids, words.shape[1] + 1)[:, :-1]
+    return F.cross_entropy(logits.flatten(0, 1), _padded(labels, IGNORE).flatten(), ignore_index=IGNORE)
 
 
-def _language_loss(
-    vlm: Qwen2VLForConditionalGeneration, features: BaseModelOutputWithPooling, batch: _Batch, rng: np.random.Generator
-) -> torch.Tensor:
-    """Cross-entropy of captions and answers about the clips of `batch`."""
-    ids, labels = zip(*(conversation(a, rng) for a in batch.clips.attributes), strict=True)
-    prefix = [IDS[BOS]] + [IDS[VIDEO]] * TOKENS
-    input_ids = _padded([prefix + row for row in ids], IDS[PAD])
-    targets = _padded([[IGNORE] * len(prefix) + row for row in labels], IGNORE)
-    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-        logits = vlm(
-            input_ids=input_ids,
-            attention_mask=(input_ids != IDS[PAD]).long(),
-            mm_encoder_outputs={"video": features},
-            video_grid_thw=batch.pixels["video_grid_thw"],
-            mm_token_type_ids=(input_ids == IDS[VIDEO]).int() * 2,
-            use_cache=False,
-        ).logits
-    return F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), targets[:, 1:].flatten(), ignore_index=IGNORE)
+class _Lesson(nn.Module):
+    """A VLM in training and the heads that teach it: one module for the loop, and the losses of both parts of the training."""
 
+    def __init__(self, vlm: TransformersVLM, vae_folder: Path, batch: int) -> None:
+        super().__init__()
+        self.vlm, self.model, self.batch = vlm, vlm.model, batch
+        self.head = AttributeHeads(*vlm.tokens_shape)
+        frames = shown_frames(vlm)
+        self.world = _World(frames, round((vlm.tokens_shape[0] / len(frames)) ** 0.5), vae_folder)
 
-def _teach_vision(
-    vlm: Qwen2VLForConditionalGeneration, heads: AttributeHeads, world: _World, folder: Path, schedule: Schedule, batch: int
-) -> Summary:
-    """Train the vision tower and the heads in place."""
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        with _half_precision():
+            return self.vlm.encode(video)
 
-    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        clips = world.draw(batch, 0, random_state(generator), generator)
-        return {"loss": heads(_tokens(_encode(vlm, clips.pixels)), clips.targets, clips.shapes)}
+    def vision(self, generator: torch.Generator) -> Losses:
+        """What the visual tokens show, as the heads read it."""
+        batch = self.world.draw(self.batch, 0, random_state(generator), generator)
+        return {"loss": self.head(self.encode(batch.video), batch.targets, batch.shapes)}
 
-    taught = _Taught(vlm.model.visual, heads)
-    return fit(taught, MuonAdamW(taught.named_parameters(), muon_lr=0.01, adam_lr=1.5e-3), loss, schedule, folder)[1]
-
-
-def _teach_language(
-    vlm: Qwen2VLForConditionalGeneration, heads: AttributeHeads, world: _World, folder: Path, schedule: Schedule, batch: int
-) -> Summary:
-    """Train the whole VLM in place, the heads fading out."""
-
-    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    def language(self, generator: torch.Generator, through_vae: bool, heads_weight: float) -> Losses:
+        """What the VLM says, the heads beside it."""
         rng = random_state(generator)
-        clips = world.draw(batch, batch // 8 if step >= VAE_FROM * schedule.steps else 0, rng, generator)
-        features = _encode(vlm, clips.pixels)
-        language = _language_loss(vlm, features, clips, rng)
-        auxiliary = heads(_tokens(features), clips.targets, clips.shapes)
-        weight = HEADS_WEIGHT * max(0.0, 1 - step / (HEADS_UNTIL * schedule.steps))
-        return {"loss": language + weight * auxiliary, "language": language.detach(), "auxiliary": auxiliary.detach()}
+        batch = self.world.draw(self.batch, self.batch // 8 if through_vae else 0, rng, generator)
+        tokens = self.encode(batch.video)
+        language = _language_loss(self.vlm, tokens, batch.clips, rng)
+        auxiliary = self.head(tokens, batch.targets, batch.shapes)
+        return {"loss": language + heads_weight * auxiliary, "language": language.detach(), "auxiliary": auxiliary.detach()}
 
-    taught = _Taught(vlm, heads)
-    return fit(taught, MuonAdamW(taught.named_parameters(), muon_lr=0.01, adam_lr=1.5e-3), loss, schedule, folder)[1]
+    def fit(self, loss: Callable[[int, torch.Generator], Losses], schedule: Schedule, folder: Path) -> Summary:
+        optimiser = MuonAdamW(self.named_parameters(), muon_lr=0.01, adam_lr=1.5e-3, also=("patch_embed",))
+        return fit(self, optimiser, loss, schedule, folder)[1]
 
 
 def train_vlm(
-    folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 24
-) -> tuple[Qwen2VLForConditionalGeneration, Summary]:
-    """Train a VLM, resumable in `folder`: its vision tower alone (`folder/vision`), then all of it on captions and answers."""
-    torch.manual_seed(schedule.seed)
-    vlm, world = build_vlm(), _World(vae_folder)
-    heads = AttributeHeads(TOKENS, vlm.config.text_config.hidden_size)
-    alone = round(VISION_SHARE * schedule.steps)
-    seen = _teach_vision(vlm, heads, world, folder / "vision", replace(schedule, steps=alone), batch)
-    rest = replace(schedule, steps=schedule.steps - alone, seed=schedule.seed + 1)
-    said = _teach_language(vlm, heads, world, folder, rest, batch)
-    return vlm.eval(), replace(said, steps=schedule.steps, seed=schedule.seed, minutes=round(seen.minutes + said.minutes, 1))
+    family: str, folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 24
+) -> tuple[PreTrainedModel, ProcessorMixin, Summary]:
+    """Train a VLM of a family, resumable in `folder`: its vision alone (`folder/vision`), then all of it on captions and answers.
+
+    Returns the model, its processor and a summary.
+    """
+    lesson = _Lesson(untrained(family, schedule.seed), vae_folder, batch)
+    alone = replace(schedule, steps=round(VISION_SHARE * schedule.steps))
+    rest = replace(schedule, steps=schedule.steps - alone.steps, seed=schedule.seed + 1)
+
+    def language(step: int, generator: torch.Generator) -> Losses:
+        fading = HEADS_WEIGHT * max(0.0, 1 - step / (HEADS_UNTIL * rest.steps))
+        return lesson.language(generator, step >= VAE_FROM * rest.steps, fading)
+
+    seen = lesson.fit(lambda step, generator: lesson.vision(generator), alone, folder / "vision")
+    said = lesson.fit(language, rest, folder)
+    summary = replace(said, steps=schedule.steps, seed=schedule.seed, minutes=round(seen.minutes + said.minutes, 1))
+    return lesson.model.eval(), lesson.vlm.processor, summary
 
 
 @torch.no_grad()

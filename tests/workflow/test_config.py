@@ -56,7 +56,7 @@ def test_command_line_values_are_checked_too(project: Path) -> None:
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The default settings, in a folder where the models' folders are there and empty."""
-    for model in ("generator", "vlm", "probes"):
+    for model in ("generator", "vlms/qwen2_vl", "probes"):
         (tmp_path / "models" / model).mkdir(parents=True)
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "concepts.tsv").write_text((ROOT / "config" / "concepts.tsv").read_text())
@@ -86,7 +86,7 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("generators.microworld.adapter", "wann", "expected one of wan, got 'wann' (string)"),
         ("generators.my model", {"adapter": "wan", "path": "a/b"}, "expected names of letters, digits"),
         ("generators.microworld.path", "models/nothing", "expected a model's folder, got models/nothing, which is not there"),
-        ("run.vlms", ["other"], "expected names from vlms (microworld), got 'other'"),
+        ("run.vlms", ["other"], "expected names from vlms (qwen2_vl), got 'other'"),
         ("run.concepts", "red_blue", "expected 'all' or a list, got 'red_blue' (string)"),
         ("generation.phi", [0, 0.5], "expected a list that holds 0 (source) and 1 (target), got [0, 0.5]"),
         ("generation.methods", ["transporter", "transporter"], "expected no entry twice"),

@@ -20,7 +20,7 @@ from transporter.microworld.attributes import WORDS
 SETTINGS = yaml.safe_load((ROOT / "config" / "miniature.yaml").read_text())
 SPLITS, CONCEPTS = SETTINGS["clips"]["splits"], SETTINGS["run"]["concepts"]
 PHI, SEEDS = SETTINGS["generation"]["phi"], SETTINGS["generation"]["seeds"]
-PAIR = "microworld/microworld"
+PAIR = "microworld/qwen2_vl"
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def test_clips_and_embeddings(finished: Path, split: str) -> None:
     )
     assert set(WORDS) < set(table(folder / "attributes.tsv").columns)
     embeddings = finished / "results" / "embeddings" / split
-    shapes = {"generators/microworld": (16, 5, 8, 8), "vlms/microworld/17x64x64": (32, 128), f"again/{PAIR}": (32, 128)}
+    shapes = {"generators/microworld": (16, 5, 8, 8), "vlms/qwen2_vl/17x64x64": (32, 128), f"again/{PAIR}": (32, 128)}
     for name, shape in shapes.items():
         loaded = load_embeddings(embeddings / name)
         assert loaded.clips == captions["clip"].tolist()

@@ -28,7 +28,7 @@ class BankSettings:
     support: str = "pair"
     tokens: str = "each"
     start: str = "prompts"
-    strengths: str = "unit"
+    strengths: str = "control"
     steps: int = 300
     batch: int = 24
     learning_rate: float = 0.01

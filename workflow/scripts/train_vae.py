@@ -7,8 +7,7 @@ from card import finish
 from stage import stage, unfinished
 from transporter.microworld.training.cards import vae_card
 from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.vae import train_vae
-from transporter.microworld.training.vlm import through_vae
+from transporter.microworld.training.vae import through_vae, train_vae
 
 WHAT = "The microworld's video VAE, an `AutoencoderKLWan`: 17 frames of 64 x 64 pixels to 16 x 5 x 8 x 8 numbers."
 

@@ -70,7 +70,7 @@ def _template(medium: str, placeholder: str) -> str:
 
 
 def qwen2_vl(vision: int = 256, vision_layers: int = 3, tubelet: int = 3, sampled: int = 6, merge: int = 2) -> Built:
-    """2 x 4 x 4 = 32 visual tokens, of three sampled frames each: motion shows within a token, and a shape is not smeared."""
+    """2 x 4 x 4 = 32 visual tokens, of three sampled frames each, so that motion shows within a token."""
     half = WIDTH // HEADS // 2
     section = [half - 2 * (half * 3 // 8), half * 3 // 8, half * 3 // 8]
     config = Qwen2VLConfig(

@@ -17,7 +17,7 @@ from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.probes import augment
-from transporter.microworld.training.vlm import through_vae
+from transporter.microworld.training.vae import through_vae
 
 VAE_FROM = 0.75
 """Share of the training after which a quarter of the clips are reconstructions of the VAE."""

@@ -16,7 +16,7 @@ from transporter.microworld.probes import SOURCES, STRIDE, Classifier, Probe
 from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
-from transporter.microworld.training.vlm import through_vae
+from transporter.microworld.training.vae import through_vae
 
 SHOWN = slice(None, None, STRIDE)
 """The frames that the classifier looks at."""

@@ -92,3 +92,10 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
     trained, summary = fit(vae, optimiser, loss, schedule, folder)
     _kernels_to(trained, torch.contiguous_format)
     return trained, summary
+
+
+@torch.no_grad()
+def through_vae(vae: AutoencoderKLWan, video: torch.Tensor) -> torch.Tensor:
+    """Encode and decode; `(B, T, C, H, W)` in [0, 1]."""
+    z = vae.encode(video.transpose(1, 2) * 2 - 1).latent_dist.mode()
+    return (vae.decode(z).sample.transpose(1, 2) / 2 + 0.5).clamp(0, 1)

@@ -23,6 +23,7 @@ from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.families import IDS, shown_frames, untrained
 from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
+from transporter.microworld.training.vae import through_vae
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 IGNORE = -100
@@ -172,10 +173,10 @@ class _Lesson(nn.Module):
         batch = self.world.draw(self.batch, 0, random_state(generator), generator)
         return {"loss": self.head(self.encode(batch.video), batch.targets, batch.shapes)}
 
-    def language(self, generator: torch.Generator, through_vae: bool, heads_weight: float) -> Losses:
+    def language(self, generator: torch.Generator, reconstruct: bool, heads_weight: float) -> Losses:
         """What the VLM says, the heads beside it."""
         rng = random_state(generator)
-        batch = self.world.draw(self.batch, self.batch // 8 if through_vae else 0, rng, generator)
+        batch = self.world.draw(self.batch, self.batch // 8 if reconstruct else 0, rng, generator)
         tokens = self.encode(batch.video)
         language = _language_loss(self.vlm, tokens, batch.clips, rng)
         auxiliary = self.head(tokens, batch.targets, batch.shapes)
@@ -205,10 +206,3 @@ def train_vlm(
     said = lesson.fit(language, rest, folder)
     summary = replace(said, steps=schedule.steps, seed=schedule.seed, minutes=round(seen.minutes + said.minutes, 1))
     return lesson.model.eval(), lesson.vlm.processor, summary
-
-
-@torch.no_grad()
-def through_vae(vae: AutoencoderKLWan, video: torch.Tensor) -> torch.Tensor:
-    """Encode and decode; `(B, T, C, H, W)` in [0, 1]."""
-    z = vae.encode(video.transpose(1, 2) * 2 - 1).latent_dist.mode()
-    return (vae.decode(z).sample.transpose(1, 2) / 2 + 0.5).clamp(0, 1)

@@ -33,7 +33,7 @@ rule train_vae:
         "../../envs/transporter.yaml"
     threads: 1
     resources:
-        gpu=0,
+        gpu=1,
         mem_mb=4000,
         runtime=240,
     params:
@@ -60,7 +60,7 @@ rule train_vlm:
         "../../envs/transporter.yaml"
     threads: 1
     resources:
-        gpu=0,
+        gpu=1,
         mem_mb=4000,
         runtime=240,
     params:
@@ -88,7 +88,7 @@ rule train_generator:
         "../../envs/transporter.yaml"
     threads: 4
     resources:
-        gpu=0,
+        gpu=1,
         mem_mb=4000,
         runtime=240,
     params:
@@ -116,7 +116,7 @@ rule train_probes:
         "../../envs/transporter.yaml"
     threads: 1
     resources:
-        gpu=0,
+        gpu=1,
         mem_mb=4000,
         runtime=240,
     params:
@@ -143,7 +143,7 @@ rule train_judge:
         "../../envs/transporter.yaml"
     threads: 1
     resources:
-        gpu=0,
+        gpu=1,
         mem_mb=4000,
         runtime=240,
     params:

@@ -14,9 +14,9 @@ from transporter.microworld.training.loop import Schedule
 WHAT = "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by the probes."
 STEPS, GUIDANCE = 25, 4.0
 
-with stage(snakemake):
+with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
-    schedule = Schedule(snakemake.params.steps, snakemake.params.seed, ema=0.999, decay_from=0.4)
+    schedule = Schedule(snakemake.params.steps, snakemake.params.seed, ema=0.999, decay_from=0.4, device=str(device))
     pipeline, summary = train_generator(checkpoints, schedule, Path(snakemake.input.vae), snakemake.params.chunks)
     for part in (pipeline.vae, pipeline.text_encoder, pipeline.transformer):
         part.half()

@@ -12,9 +12,9 @@ from transporter.microworld.training.loop import Schedule
 
 WHAT = "The microworld's CLIP, a video-text dual encoder with weights and architecture of its own: does a caption fit a clip?"
 
-with stage(snakemake):
+with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
-    schedule = Schedule(snakemake.params.steps, snakemake.params.seed)
+    schedule = Schedule(snakemake.params.steps, snakemake.params.seed, device=str(device))
     judge, summary = train_judge(checkpoints, schedule, Path(snakemake.input.vae))
     judge.save_pretrained(folder)
     (folder / "README.md").unlink()  # the hub's empty form; card.md says it all

@@ -14,9 +14,9 @@ CONTROLS = {"frames shuffled": HeldOut.shuffled, "one frame only": HeldOut.still
 """What a clip must lose for its motion to become unreadable."""
 WHAT = "A VLM of the microworld, a `{}`: it describes a clip and answers about one attribute."
 
-with stage(snakemake):
+with stage(snakemake) as device:
     folder, checkpoints, family = Path(snakemake.output[0]), unfinished(snakemake), snakemake.wildcards.family
-    schedule = Schedule(snakemake.params.steps, snakemake.params.seed, max_norm=2.0)
+    schedule = Schedule(snakemake.params.steps, snakemake.params.seed, max_norm=2.0, device=str(device))
     model, processor, summary = train_vlm(family, checkpoints, schedule, Path(snakemake.input.vae))
     model.half().save_pretrained(folder)
     processor.save_pretrained(folder)

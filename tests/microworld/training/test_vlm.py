@@ -87,7 +87,7 @@ def test_the_language_loss_is_that_of_each_row_alone(lesson: training._Lesson) -
             ids, labels = training.conversation(attributes, rng)
             assert IDS[PAD] not in ids
             prompt = lesson.vlm.prompt_ids("")
-            with training._half_precision():
+            with training.half_precision("cpu"):
                 logits = lesson.vlm.token_logits(tokens[index, None], torch.tensor([prompt + ids]), len(ids) + 1)[0, :-1]
             asked = [(place, label) for place, label in enumerate(labels) if label != training.IGNORE]
             sums.append(sum(-logits[place].log_softmax(-1)[label] for place, label in asked))

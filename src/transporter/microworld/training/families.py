@@ -193,20 +193,20 @@ FAMILIES: Mapping[str, tuple[Callable[[], Built], type[TransformersVLM], Mapping
 """Name -> the untrained model, its adapter, and the adapter's settings."""
 
 
-def load_family(name: str, folder: Path | str) -> TransformersVLM:
+def load_family(name: str, folder: Path | str, device: torch.device | str = "cpu") -> TransformersVLM:
     """The adapter of a family's model in `folder`, for clips of the microworld."""
     _, adapter, settings = FAMILIES[name]
-    return adapter(str(folder), (FRAMES, 3, SIZE, SIZE), **settings)
+    return adapter(str(folder), (FRAMES, 3, SIZE, SIZE), **settings, device=device)
 
 
-def untrained(name: str, seed: int) -> TransformersVLM:
+def untrained(name: str, seed: int, device: torch.device | str = "cpu") -> TransformersVLM:
     """A family's adapter around a model with random weights that can be trained."""
     torch.manual_seed(seed)
     model, processor = FAMILIES[name][0]()
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
-        vlm = load_family(name, folder)
+        vlm = load_family(name, folder, device)
     vlm.model.requires_grad_(True).train()
     return vlm
 

@@ -16,6 +16,7 @@ from transporter.microworld.language import caption
 from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
+from transporter.microworld.training.precision import half_precision
 from transporter.microworld.training.probes import augment
 from transporter.microworld.training.vae import through_vae
 
@@ -50,8 +51,8 @@ def contrastive_loss(video: torch.Tensor, text: torch.Tensor, misses: torch.Tens
 def train_judge(folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 48) -> tuple[Judge, Summary]:
     """Train the judge, resumable in `folder`; in the last quarter of the steps a quarter of the clips come from the VAE."""
     torch.manual_seed(schedule.seed)
-    judge = Judge()
-    load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
+    judge = Judge().to(schedule.device)
+    load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval())
     optimiser = MuonAdamW(judge.named_parameters(), muon_lr=0.01, adam_lr=1e-3)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -63,8 +64,8 @@ def train_judge(folder: Path, schedule: Schedule, vae_folder: Path, batch: int =
             frames[some] = through_vae(load_vae(), clips[some].video())[:, SHOWN]
         captions = [caption(a.words()) for a in clips.attributes]
         misses = [wrong for a in clips.attributes for wrong in near_misses(a, rng)]
-        with torch.autocast("cpu", torch.bfloat16):
-            seen = judge.embed_frames(augment(frames, generator))
+        with half_precision(schedule.device):
+            seen = judge.embed_frames(augment(frames, generator).to(schedule.device))
             said, missed = judge.embed_text(captions + misses).split([batch, len(misses)])
         missed = missed.float().unflatten(0, (batch, -1))
         return {"loss": contrastive_loss(seen.float(), said.float(), missed, judge.scale)}

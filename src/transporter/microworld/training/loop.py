@@ -21,7 +21,10 @@ Losses = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long to train and how often to write. `ema` 0 keeps no average of the weights."""
+    """How long to train, how often to write, and where to compute. `ema` 0 keeps no average of the weights.
+
+    Clips and noise are drawn on the CPU whatever the `device`, so that each step sees the same ones everywhere.
+    """
 
     steps: int
     seed: int = 0
@@ -30,6 +33,7 @@ class Schedule:
     ema: float = 0.0
     decay_from: float = 0.5
     max_norm: float = 1.0
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ def _average(averages: nn.Module, model: nn.Module, decay: float) -> None:
     with torch.no_grad():
         for slow, fast in zip(averages.parameters(), model.parameters(), strict=True):
             slow.lerp_(fast, 1 - decay)
+
+
+def _name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
 
 
 class Curve:
@@ -77,6 +85,7 @@ def fit(
 ) -> tuple[nn.Module, Summary]:
     """Train `model` in place for `schedule.steps` steps, or go on from the checkpoint in `folder`.
 
+    Model and optimiser are on the schedule's device already.
     `loss(step, generator)` must draw all its randomness from `generator` (seeded by seed and step), so that an interrupted run
     that resumes ends with the same weights as one that was not. Returns the averaged model (the model itself without EMA) and a
     summary; `folder` also gets `curve.tsv`.
@@ -120,7 +129,6 @@ def fit(
                 "smooth": curve.smooth,
             }
             save_checkpoint(checkpoint, state)
-    device = str(next(model.parameters()).device)
-    summary = Summary(schedule.steps, schedule.seed, round(spent(), 1), device)
+    summary = Summary(schedule.steps, schedule.seed, round(spent(), 1), _name(schedule.device))
     (folder / "summary.json").write_text(json.dumps(asdict(summary), indent=1))
     return averages, summary

@@ -16,6 +16,7 @@ from transporter.microworld.probes import SOURCES, STRIDE, Classifier, Probe
 from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
+from transporter.microworld.training.precision import half_precision
 from transporter.microworld.training.vae import through_vae
 
 SHOWN = slice(None, None, STRIDE)
@@ -44,8 +45,8 @@ def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 def train_probes(folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 32) -> tuple[Classifier, Summary]:
     """Train the classifier, resumable in `folder`; in the last quarter of the steps a quarter of the clips come from the VAE."""
     torch.manual_seed(schedule.seed)
-    model = Classifier()
-    load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
+    model = Classifier().to(schedule.device)
+    load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval())
     optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -54,11 +55,11 @@ def train_probes(folder: Path, schedule: Schedule, vae_folder: Path, batch: int 
         frames = clips.video(SHOWN)
         if reconstructed:
             frames[:reconstructed] = through_vae(load_vae(), clips[:reconstructed].video())[:, SHOWN]
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = model(augment(frames, generator))
+        with half_precision(schedule.device):
+            logits = model(augment(frames, generator).to(schedule.device))
         terms = {}
         for name in WORDS:
-            target = clips.targets(name)
+            target = clips.targets(name).to(schedule.device)
             # the entropy of the soft target is no error
             terms[name] = F.cross_entropy(logits[name].float(), target) + torch.xlogy(target, target).sum(1).mean()
         return {"loss": sum(terms.values()), **{name: term.detach() for name, term in terms.items()}}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedModel, ProcessorMixin
 
 from transporter.microworld.attributes import WORDS, Attributes
@@ -23,6 +21,7 @@ from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.families import IDS, shown_frames, untrained
 from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
+from transporter.microworld.training.precision import half_precision
 from transporter.microworld.training.vae import through_vae
 from transporter.vlms.transformers_vlm import TransformersVLM
 
@@ -114,9 +113,9 @@ class _Batch:
 class _World:
     """Draws batches for a VLM whose visual tokens show `frames` `(S, F)`, each in `side` x `side` cells."""
 
-    def __init__(self, frames: np.ndarray, side: int, vae_folder: Path) -> None:
+    def __init__(self, frames: np.ndarray, side: int, vae_folder: Path, device: torch.device) -> None:
         self.frames, self.side = frames, side
-        self.load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).eval())
+        self.load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(device).eval())
 
     def draw(self, size: int, reconstructed: int, rng: np.random.Generator, generator: torch.Generator) -> _Batch:
         """`size` clips, the first `reconstructed` of them as the VAE gives them back; frames that no token shows stay black."""
@@ -136,22 +135,16 @@ class _World:
         return torch.where(cover > COVERED, shapes, 0)
 
 
-@contextmanager
-def _half_precision() -> Iterator[None]:
-    # with so few tokens the fused attention's backward pass costs a CPU more than the plain one's
-    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-        yield
-
-
 def _language_loss(vlm: TransformersVLM, tokens: torch.Tensor, clips: Clips, rng: np.random.Generator) -> torch.Tensor:
     """Cross-entropy of captions and answers about the clips with visual tokens `(B, N, D)`."""
     rows, labels = zip(*(conversation(a, rng) for a in clips.attributes), strict=True)
     words = _padded(rows, IDS[PAD])
-    ids = torch.cat([torch.tensor(vlm.prompt_ids("")).expand(len(words), -1), words], 1)
+    ids = torch.cat([torch.tensor(vlm.prompt_ids("")).expand(len(words), -1), words], 1).to(vlm.device)
     # what is predicted at the prompt's last position is the first word
-    with _half_precision():
+    with half_precision(vlm.device):
         logits = vlm.token_logits(tokens, ids, words.shape[1] + 1)[:, :-1]
-    return F.cross_entropy(logits.flatten(0, 1), _padded(labels, IGNORE).flatten(), ignore_index=IGNORE)
+    wanted = _padded(labels, IGNORE).to(vlm.device)
+    return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORE)
 
 
 class _Lesson(nn.Module):
@@ -160,18 +153,22 @@ class _Lesson(nn.Module):
     def __init__(self, vlm: TransformersVLM, vae_folder: Path, batch: int) -> None:
         super().__init__()
         self.vlm, self.model, self.batch = vlm, vlm.model, batch
-        self.head = AttributeHeads(*vlm.tokens_shape)
+        self.head = AttributeHeads(*vlm.tokens_shape).to(vlm.device)
         frames = shown_frames(vlm)
-        self.world = _World(frames, round((vlm.tokens_shape[0] / len(frames)) ** 0.5), vae_folder)
+        self.world = _World(frames, round((vlm.tokens_shape[0] / len(frames)) ** 0.5), vae_folder, vlm.device)
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
-        with _half_precision():
+        with half_precision(self.vlm.device):
             return self.vlm.encode(video)
+
+    def _heads_loss(self, tokens: torch.Tensor, batch: _Batch) -> torch.Tensor:
+        targets = {name: target.to(tokens.device) for name, target in batch.targets.items()}
+        return self.head(tokens, targets, batch.shapes.to(tokens.device))
 
     def vision(self, generator: torch.Generator) -> Losses:
         """What the visual tokens show, as the heads read it."""
         batch = self.world.draw(self.batch, 0, random_state(generator), generator)
-        return {"loss": self.head(self.encode(batch.video), batch.targets, batch.shapes)}
+        return {"loss": self._heads_loss(self.encode(batch.video), batch)}
 
     def language(self, generator: torch.Generator, reconstruct: bool, heads_weight: float) -> Losses:
         """What the VLM says, the heads beside it."""
@@ -179,7 +176,7 @@ class _Lesson(nn.Module):
         batch = self.world.draw(self.batch, self.batch // 8 if reconstruct else 0, rng, generator)
         tokens = self.encode(batch.video)
         language = _language_loss(self.vlm, tokens, batch.clips, rng)
-        auxiliary = self.head(tokens, batch.targets, batch.shapes)
+        auxiliary = self._heads_loss(tokens, batch)
         return {"loss": language + heads_weight * auxiliary, "language": language.detach(), "auxiliary": auxiliary.detach()}
 
     def fit(self, loss: Callable[[int, torch.Generator], Losses], schedule: Schedule, folder: Path) -> Summary:
@@ -194,7 +191,7 @@ def train_vlm(
 
     Returns the model, its processor and a summary.
     """
-    lesson = _Lesson(untrained(family, schedule.seed), vae_folder, batch)
+    lesson = _Lesson(untrained(family, schedule.seed, schedule.device), vae_folder, batch)
     alone = replace(schedule, steps=round(VISION_SHARE * schedule.steps))
     rest = replace(schedule, steps=schedule.steps - alone.steps, seed=schedule.seed + 1)
 

@@ -181,3 +181,19 @@ def test_the_shipped_classifier_agrees(shipped, clips):
     for name in WORDS:
         bar = 0.97 if name != "shape" or not drawn[0].held_out else 0.75  # it knows shapes less well in combinations it never saw
         assert accuracy(drawn, read, name) >= bar, name
+
+
+def test_features_are_what_the_classifier_reads_and_tell_another_order_of_frames():
+    probe = Probe.from_pretrained(SHIPPED)
+    rng = np.random.default_rng(3)
+    video = video_of(*(draw_attributes(rng, held_out=False) for _ in range(CLIPS)))
+    features = probe.features(video)
+    assert features.shape == (CLIPS, probe.classifier.settings["hidden"])
+    with torch.no_grad():
+        shape = probe.classifier.head["shape"](features)
+        torch.testing.assert_close(shape, probe.classifier(video[:, ::STRIDE])["shape"])
+    moved = (probe.features(video.flip(1)) - features).norm(dim=1)
+    noisy = (
+        probe.features((video + 0.02 * torch.randn(video.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)) - features
+    ).norm(dim=1)
+    assert moved.median() > 3 * noisy.median()

@@ -313,13 +313,17 @@ class Classifier(nn.Module):
         self.squeeze = nn.Sequential(nn.Conv3d(third, mix, 1), nn.Flatten(), nn.Linear(mix * cells, hidden), nn.GELU())
         self.head = nn.ModuleDict({name: nn.Linear(hidden, len(words)) for name, words in WORDS.items()})
 
-    def forward(self, frames: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Every `STRIDE`-th frame of a clip `(B, T', 3, H, W)` in [0, 1] to logits `(B, n)` per attribute."""
+    def features(self, frames: torch.Tensor) -> torch.Tensor:
+        """Every `STRIDE`-th frame of a clip `(B, T', 3, H, W)` in [0, 1] to what all heads read, `(B, hidden)`."""
         hidden = frames.transpose(1, 2) * 2 - 1
         position = self.position.expand(len(hidden), -1, hidden.shape[2], -1, -1)
         hidden = nn.functional.gelu(self.norm_in(self.conv_in(torch.cat([hidden, position], 1))))
-        hidden = self.squeeze(self.blocks(hidden))
-        return {name: layer(hidden) for name, layer in self.head.items()}
+        return self.squeeze(self.blocks(hidden))
+
+    def forward(self, frames: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Every `STRIDE`-th frame of a clip `(B, T', 3, H, W)` in [0, 1] to logits `(B, n)` per attribute."""
+        features = self.features(frames)
+        return {name: layer(features) for name, layer in self.head.items()}
 
 
 class Probe:
@@ -343,6 +347,16 @@ class Probe:
         """
         parts = [self._part(part.to(self.device)) for part in _checked(video).split(CLIPS_AT_ONCE)]
         return {name: torch.cat([part[name] for part in parts]) for name in WORDS}
+
+    @torch.no_grad()
+    def features(self, video: torch.Tensor) -> torch.Tensor:
+        """The classifier's features of clips `(B, T, 3, H, W)` in [0, 1], for a Fréchet distance: `(B, 128)`.
+
+        Raises:
+            UserError: clips of another size than the microworld's.
+        """
+        parts = _checked(video).split(CLIPS_AT_ONCE)
+        return torch.cat([self.classifier.features(part[:, ::STRIDE].float().to(self.device)) for part in parts])
 
     def words(self, video: torch.Tensor) -> list[dict[str, str]]:
         """The best fitting word of every attribute, for each clip of `(B, T, 3, H, W)`."""

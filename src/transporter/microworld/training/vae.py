@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,13 +13,16 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import nn
 
 from transporter.microworld.training.clips import Clips, random_state
-from transporter.microworld.training.loop import Schedule, Summary, fit
+from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
+from transporter.microworld.training.precision import half_precision
 
 Z_DIM = 16
 KL_WEIGHT = 5e-4
 SPRITE_WEIGHT = 5.0
 """How much more a pixel of the sprite counts than one of the landscape."""
+DECODER_SHARE = 0.25
+"""Share of the training, its end, in which the decoder learns alone, so that latents stay what they are."""
 
 
 def build_vae() -> AutoencoderKLWan:
@@ -68,34 +72,50 @@ def reconstruction_loss(output: torch.Tensor, video: torch.Tensor, mask: torch.T
     return (error.abs() * weight).mean() + 2 * (error.square() * weight).mean() + 0.5 * edges
 
 
-def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[AutoencoderKLWan, Summary]:
-    """Train a VAE, resumable in `folder`; the result still needs its latent statistics."""
-    torch.manual_seed(schedule.seed)
-    vae = build_vae()
-    _kernels_to(vae, torch.channels_last_3d)
-    optimiser = MuonAdamW(vae.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
+def _reconstruct(vae: AutoencoderKLWan, video: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Clips `(B, 3, T, H, W)` in [-1, 1] as the VAE gives them back from a drawn latent, and the KL term of that latent."""
+    with half_precision(video.device):
+        moments = vae._encode(video)
+    posterior = DiagonalGaussianDistribution(moments.float())
+    z = posterior.sample(generator)
+    with half_precision(video.device):
+        output = decode_unclamped(vae, z)
+    return output.float(), 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
 
-    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        video, mask = Clips.draw(batch, random_state(generator)).render()
+
+def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[AutoencoderKLWan, Summary]:
+    """Train a VAE, resumable in `folder`: all of it, then its decoder alone (`folder/decoder`).
+
+    The result still needs its latent statistics.
+    """
+    torch.manual_seed(schedule.seed)
+    vae = build_vae().to(schedule.device)
+    _kernels_to(vae, torch.channels_last_3d)
+    alone = replace(schedule, steps=round(DECODER_SHARE * schedule.steps), seed=schedule.seed + 1)
+    both = replace(schedule, steps=schedule.steps - alone.steps)
+
+    def loss(step: int, generator: torch.Generator) -> Losses:
+        video, mask = (x.to(schedule.device) for x in Clips.draw(batch, random_state(generator)).render())
         video = (video.transpose(1, 2) * 2 - 1).contiguous(memory_format=torch.channels_last_3d)
-        with torch.autocast("cpu", torch.bfloat16):
-            moments = vae._encode(video)
-        posterior = DiagonalGaussianDistribution(moments.float())
-        z = posterior.sample(generator)
-        with torch.autocast("cpu", torch.bfloat16):
-            output = decode_unclamped(vae, z)
-        output = output.float()
-        kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
+        output, kl = _reconstruct(vae, video, generator)
         psnr = -10 * torch.log10(F.mse_loss(output.detach().clamp(-1, 1), video) / 4)
         return {"loss": reconstruction_loss(output, video, mask[:, None]) + KL_WEIGHT * kl, "kl": kl.detach(), "psnr": psnr}
 
-    trained, summary = fit(vae, optimiser, loss, schedule, folder)
-    _kernels_to(trained, torch.contiguous_format)
-    return trained, summary
+    def part(schedule: Schedule, folder: Path) -> Summary:
+        optimiser = MuonAdamW(vae.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
+        return fit(vae, optimiser, loss, schedule, folder)[1]
+
+    first = part(both, folder)
+    for module in (vae.encoder, vae.quant_conv):
+        module.requires_grad_(False)
+    last = part(alone, folder / "decoder")
+    _kernels_to(vae, torch.contiguous_format)
+    summary = replace(first, steps=schedule.steps, minutes=round(first.minutes + last.minutes, 1))
+    return vae, summary
 
 
 @torch.no_grad()
 def through_vae(vae: AutoencoderKLWan, video: torch.Tensor) -> torch.Tensor:
-    """Encode and decode; `(B, T, C, H, W)` in [0, 1]."""
-    z = vae.encode(video.transpose(1, 2) * 2 - 1).latent_dist.mode()
-    return (vae.decode(z).sample.transpose(1, 2) / 2 + 0.5).clamp(0, 1)
+    """Encode and decode; `(B, T, C, H, W)` in [0, 1], given back on the device that it came from."""
+    z = vae.encode(video.to(vae.device).transpose(1, 2) * 2 - 1).latent_dist.mode()
+    return (vae.decode(z).sample.transpose(1, 2) / 2 + 0.5).clamp(0, 1).to(video.device)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import UMT5Config, UMT5EncoderModel
+from transformers import BatchEncoding, UMT5Config, UMT5EncoderModel
 
 from transporter.files import written_whole
 from transporter.microworld.attributes import draw_attributes
 from transporter.microworld.language import build_tokenizer, caption, vocabulary
 from transporter.microworld.renderer import draw_layout
 from transporter.microworld.training.clips import Clips
-from transporter.microworld.training.loop import Schedule, Summary, fit
+from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.precision import half_precision
 
@@ -94,6 +94,11 @@ def compile_where_possible(model: nn.Module) -> None:
         model.compile()
 
 
+def _tokens(captions: Sequence[str]) -> BatchEncoding:
+    tokenizer = build_tokenizer(MAX_TOKENS, append_eos=True)
+    return tokenizer(captions, padding="max_length", max_length=MAX_TOKENS, return_tensors="pt")
+
+
 @torch.no_grad()
 def encode_world(vae: AutoencoderKLWan, folder: Path, chunk: int, seed: int) -> None:
     """Render and encode one chunk of training clips: latents and caption ids into `folder`; kept if it is there already."""
@@ -105,24 +110,28 @@ def encode_world(vae: AutoencoderKLWan, folder: Path, chunk: int, seed: int) -> 
     for start in range(0, CHUNK, 20):
         video = clips[start : start + 20].video().to(vae.device).transpose(1, 2) * 2 - 1
         z.append(vae.encode(video).latent_dist.mode().half().cpu())
-    text = build_tokenizer(MAX_TOKENS, append_eos=True)(
-        [caption(a.words()) for a in clips.attributes], padding="max_length", max_length=MAX_TOKENS, return_tensors="pt"
-    )
+    text = _tokens([caption(a.words()) for a in clips.attributes])
     with written_whole(path) as partial:
         save_file({"z": torch.cat(z), "ids": text.input_ids, "mask": text.attention_mask}, partial)
 
 
-def load_world(folder: Path, chunks: int) -> dict[str, torch.Tensor]:
-    """All encoded training clips: `z` `(n, c, t, h, w)`, `ids` and `mask` `(n, L)`."""
-    parts = [load_file(folder / f"chunk-{chunk:04d}.safetensors") for chunk in range(chunks)]
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+class World:
+    """Latents and captions of the encoded training clips; `mean` and `std` `(1, c, 1, 1, 1)` whiten a latent by channel."""
 
+    def __init__(self, folder: Path, chunks: int) -> None:
+        parts = [load_file(folder / f"chunk-{chunk:04d}.safetensors") for chunk in range(chunks)]
+        self.z, self.ids, self.mask = (torch.cat([part[name] for part in parts]) for name in ("z", "ids", "mask"))
+        z = self.z.float()
+        self.mean, self.std = (statistic(dim=(0, 2, 3, 4), keepdim=True) for statistic in (z.mean, z.std))
+        self.empty = _tokens([""])
 
-def with_latent_statistics(vae: AutoencoderKLWan, z: torch.Tensor) -> AutoencoderKLWan:
-    """Store the per-channel mean and deviation of latents `(n, c, t, h, w)` in the VAE's configuration."""
-    z = z.float()
-    vae.register_to_config(latents_mean=z.mean((0, 2, 3, 4)).tolist(), latents_std=z.std((0, 2, 3, 4)).tolist())
-    return vae
+    def draw(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Whitened latents `(B, c, t, h, w)`, token ids and mask `(B, L)`; some captions are replaced by the empty one."""
+        rows = torch.randint(len(self.z), (size,), generator=generator)
+        dropped = torch.rand(size, 1, generator=generator) < DROP_CAPTION
+        ids = torch.where(dropped, self.empty.input_ids, self.ids[rows])
+        mask = torch.where(dropped, self.empty.attention_mask, self.mask[rows])
+        return (self.z[rows].float() - self.mean) / self.std, ids, mask
 
 
 def draw_sigma(size: int, generator: torch.Generator) -> torch.Tensor:
@@ -132,40 +141,41 @@ def draw_sigma(size: int, generator: torch.Generator) -> torch.Tensor:
     return torch.where(torch.rand(size, generator=generator) < 0.5, uniform, normal)
 
 
+def flow_matching_loss(
+    model: nn.Module, z_0: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor, sigma: torch.Tensor, noise: torch.Tensor
+) -> torch.Tensor:
+    """Squared error of the velocity `noise - z_0` at `z_t = (1 - sigma) z_0 + sigma noise` (Lipman et al. 2023), per clip: `(B,)`.
+
+    Shapes: latents `(B, c, t, h, w)`, ids and mask `(B, L)`, sigma `(B,)`.
+    """
+    z_t = z_0.lerp(noise, sigma.view(-1, 1, 1, 1, 1))
+    with half_precision(z_t.device):
+        velocity = model(z_t, sigma, ids, mask)
+    return (velocity.float() - (noise - z_0)).square().flatten(1).mean(1)
+
+
 def train_generator(
-    folder: Path, schedule: Schedule, vae_folder: Path, chunks: int = 24, batch: int = 32
+    folder: Path, schedule: Schedule, vae_folder: Path, chunks: int = 44, batch: int = 32
 ) -> tuple[WanPipeline, Summary]:
     """Train text encoder and transformer on latents of a trained VAE; resumable in `folder`. Returns the whole pipeline."""
     vae = AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
     for chunk in range(chunks):
         encode_world(vae, folder / "world", chunk, schedule.seed)
-    world = load_world(folder / "world", chunks)
-    vae = with_latent_statistics(vae, world["z"])
-    mean, std = (torch.tensor(s).view(1, -1, 1, 1, 1) for s in (vae.config.latents_mean, vae.config.latents_std))
-    tokenizer = build_tokenizer(MAX_TOKENS, append_eos=True)
-    empty = tokenizer([""], padding="max_length", max_length=MAX_TOKENS, return_tensors="pt")
+    world = World(folder / "world", chunks)
     torch.manual_seed(schedule.seed)
     model = TextToVelocity().to(schedule.device)
     compile_where_possible(model.transformer)
     optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01)
 
-    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        rows = torch.randint(len(world["z"]), (batch,), generator=generator)
-        z_0 = (world["z"][rows].float() - mean) / std
-        dropped = torch.rand(batch, 1, generator=generator) < DROP_CAPTION
-        ids = torch.where(dropped, empty.input_ids, world["ids"][rows])
-        mask = torch.where(dropped, empty.attention_mask, world["mask"][rows])
-        sigma = draw_sigma(batch, generator)
-        noise = torch.randn(z_0.shape, generator=generator)
-        z_t = z_0.lerp(noise, sigma.view(-1, 1, 1, 1, 1))
-        given = (x.to(schedule.device) for x in (z_t, sigma, ids, mask))
-        with half_precision(schedule.device):
-            velocity = model(*given)
-        return {"loss": F.mse_loss(velocity.float(), (noise - z_0).to(schedule.device))}
+    def loss(step: int, generator: torch.Generator) -> Losses:
+        drawn = world.draw(batch, generator)
+        sigma, noise = draw_sigma(batch, generator), torch.randn(drawn[0].shape, generator=generator)
+        return {"loss": flow_matching_loss(model, *(x.to(schedule.device) for x in (*drawn, sigma, noise))).mean()}
 
     trained, summary = fit(model, optimiser, loss, schedule, folder)
+    vae.register_to_config(latents_mean=world.mean.flatten().tolist(), latents_std=world.std.flatten().tolist())
     pipeline = WanPipeline(
-        tokenizer=tokenizer,
+        tokenizer=build_tokenizer(MAX_TOKENS, append_eos=True),
         text_encoder=trained.text_encoder.eval(),
         vae=vae,
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=1.0),

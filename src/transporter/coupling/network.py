@@ -141,6 +141,13 @@ class Coupling(nn.Module):
         other.load_state_dict(self.state_dict())
         return other.to(self.omega_mean.device).train(self.training)
 
+    def take_over(self, start: Coupling) -> None:
+        """The statistics and weights of `start`; rho-OT stays as it is where its number of projections is another."""
+        weights = start.state_dict()
+        if start.settings.projections != self.settings.projections:
+            weights.update({f"transport.{name}": value for name, value in self.transport.state_dict().items()})
+        self.load_state_dict(weights)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and statistics as safetensors, shapes and settings as JSON in the header."""
         shapes = {"latent": self.latent_shape, "condition": self.condition_shape, "tokens": self.tokens_shape}

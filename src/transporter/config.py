@@ -96,6 +96,8 @@ def _leaves(schema: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, M
 
 
 def _default(part: Mapping[str, Any]) -> str:
+    if "$ref" in part:
+        return "none"
     if "default" not in part:
         return "must be given"
     value = part["default"]
@@ -189,7 +191,7 @@ def _alternative(option: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _completed(value: Any, schema: Mapping[str, Any]) -> Any:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or "$ref" in schema:  # laid over another part, so no defaults
         return copy.deepcopy(value)
     known, others = schema.get("properties", {}), schema.get("additionalProperties")
     result = {}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
 
-from transporter.concepts.fitting import BankSettings, Contexts, control, fit_bank, gather_contexts
+from transporter.concepts import fitting
+from transporter.concepts.fitting import BankSettings, Contexts, control, fit_bank, gather_contexts, velocity_error
 from transporter.contrast import Concept
 from transporter.errors import UserError
 from transporter.reading import Reader
@@ -45,7 +49,9 @@ class _Reader(Reader):
         return z_xi.flatten(1).mean(1)
 
     def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:
-        return torch.stack([tokens, -tokens], dim=-1).log_softmax(-1)
+        """Over the pair, or over a vocabulary of three in which the third word takes what it can get."""
+        logits = torch.stack([tokens, -tokens, 2 * tokens.abs()], dim=-1)
+        return logits[..., : 3 if support == "vocab" else 2].log_softmax(-1)
 
 
 @pytest.fixture
@@ -85,6 +91,38 @@ def test_the_control_is_the_divergence_of_the_two_answers(reader: Reader) -> Non
     full = (contexts.pi_plus - contexts.pi_minus)[0]
     same = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
     assert control(RED, same, reader, BankSettings(), change=full) == pytest.approx(control(RED, same, reader, BankSettings()))
+
+
+SCIPY = {
+    "hellinger": lambda p, q: np.linalg.norm(np.sqrt(p) - np.sqrt(q)) / np.sqrt(2),
+    "kl": entropy,
+    "js": lambda p, q: jensenshannon(p, q, base=2) ** 2,
+}
+
+
+@pytest.mark.parametrize("support", ["pair", "vocab"])
+@pytest.mark.parametrize("divergence", list(SCIPY))
+def test_every_divergence_and_support_is_a_control_and_scales_the_strengths(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, divergence: str, support: str
+) -> None:
+    """One draw, read by hand, against SciPy; then the strengths that a fit asks for."""
+    contexts = gather_contexts(RED, CAPTIONS, Z, reader)
+    contexts = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
+    settings = BankSettings(divergence=divergence, support=support, control_draws=1, control_sigma=(0.9, 0.9), steps=40, batch=8)
+    d_omega = control(RED, contexts, reader, settings)
+    random = torch.Generator().manual_seed(settings.seed)
+    torch.randint(1, (1,), generator=random), torch.rand(1, generator=random)
+    z_t = 0.1 * contexts.z_xi + 0.9 * torch.randn(1, *Z.shape[1:], generator=random)
+    sigma = torch.tensor([0.9])
+    cleaned = [z_t - 0.9 * reader.generator.velocity(z_t, sigma, pi) for pi in (contexts.pi_minus, contexts.pi_plus)]
+    p, q = (reader.answer(reader.through_phi(z, None), RED, support)[0].exp().double().numpy() for z in cleaned)
+    assert d_omega == pytest.approx(SCIPY[divergence](p / p.sum(), q / q.sum()), rel=1e-4)
+
+    asked = []
+    monkeypatch.setattr(fitting, "velocity_error", lambda q, phi, *rest: asked.append(phi) or velocity_error(q, phi, *rest))
+    _, table = fit_bank([RED], {"red_blue": contexts}, reader, settings)
+    assert table["d_omega"].tolist() == pytest.approx([d_omega])
+    assert 0.9 * d_omega < float(torch.cat(asked).max()) <= d_omega * (1 + 1e-6)
 
 
 def test_fitting_is_deterministic_and_shared_vectors_have_one_token(reader: Reader) -> None:

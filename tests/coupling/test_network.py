@@ -75,6 +75,13 @@ def test_variants_are_settings_of_one_network(make_pairs: MakePairs, settings: C
     torch.testing.assert_close(made.variant(output=output)(*inputs(pairs)), made.raw(expected[output]))
 
 
+def test_variants_are_as_frozen_as_their_model(make_pairs: MakePairs, settings: CouplingSettings) -> None:
+    made = coupling_for(make_pairs(8, 0), settings)
+    made.phi_1.requires_grad_(False)
+    frozen = {name for name, parameter in made.variant(output="phi_2").named_parameters() if not parameter.requires_grad}
+    assert frozen == {f"phi_1.{name}" for name, _ in made.phi_1.named_parameters()}
+
+
 @pytest.mark.parametrize("form", [TransportSettings(), TransportSettings(aggregate="plans", values="z1", scaling_steps=0)])
 def test_save_and_load(make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, form: TransportSettings) -> None:
     pairs = make_pairs(8, 0)

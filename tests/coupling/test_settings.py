@@ -22,7 +22,7 @@ def test_round_trip_through_json() -> None:
     [
         ({"step": 3}, r"coupling\.step: unknown key; known are output, projections"),
         ({"transport": {"agregate": "costs"}}, r"coupling\.transport\.agregate: unknown key"),
-        ({"transport": {"aggregate": "sum"}}, r"coupling\.transport\.aggregate: expected one of costs, plans, got 'sum'"),
+        ({"transport": {"aggregate": "sum"}}, r"coupling\.transport\.aggregate: expected one of costs, plans, gromov, got 'sum'"),
         ({"transport": 3}, r"coupling\.transport: expected keys out of"),
         ({"steps": 1.5}, r"coupling\.steps: expected a whole number, not negative, got 1.5"),
         ({"lr": "fast"}, r"coupling\.lr: expected a number"),

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from transporter.coupling.network import Coupling, Pairs, Parts
 from transporter.coupling.settings import CouplingSettings
@@ -16,7 +17,7 @@ from transporter.coupling.training import coupling_losses, learning_rate, relati
 MakePairs = Callable[[int, int], Pairs]
 
 
-def assert_same_weights(a: Coupling, b: Coupling) -> None:
+def assert_same_weights(a: nn.Module, b: nn.Module) -> None:
     for (name, left), right in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
         assert torch.equal(left, right), name
 
@@ -95,6 +96,36 @@ def test_relative_error_of_plain_and_of_the_mean(make_pairs: MakePairs, settings
     target = fresh.standardise(pairs.z_omega)
     expected = F.mse_loss(fresh.standardise(pairs.z_again), target) / F.mse_loss(fresh.omega_positions.expand_as(target), target)
     assert errors["plain"] == pytest.approx(float(expected), rel=1e-5)
+
+
+TRANSPORTS = [
+    *({"projections": count} for count in (50, 100, 200, 400)),
+    *({"transport": {"scaling_steps": steps}} for steps in (0, 1, 5)),
+    *({"transport": {"aggregate": name, "values": values}} for name in ("plans", "gromov") for values in ("z1", "residual")),
+]
+
+
+@pytest.mark.parametrize("changes", TRANSPORTS, ids=str)
+def test_every_form_of_transport_is_trained_whole_and_on_given_parts(
+    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, changes: dict
+) -> None:
+    """What the paper's ablations set, as a file of settings gives it."""
+    train, held_out = make_pairs(24, 0), make_pairs(8, 1)
+    base = replace(settings, steps=2, log_every=2)
+    variant = CouplingSettings.from_mapping({**base.as_dict(), **changes})
+    whole = train_coupling(train, held_out, variant, tmp_path / "whole")
+    assert whole.settings == variant
+    assert whole.transport.p1.shape == (variant.projections, 8)
+    assert relative_errors(whole, held_out)["transport"] > 0
+
+    start = train_coupling(train, held_out, base, tmp_path / "base")
+    made = train_coupling(train, held_out, variant, tmp_path / "on_parts", start=start, only="transport")
+    for part in ("phi_1", "phi_2"):
+        assert_same_weights(getattr(made, part), getattr(start, part))
+    errors, before = relative_errors(made, held_out), relative_errors(start, held_out)
+    assert all(errors[name] == before[name] for name in ("phi_1", "phi_2", "mean", "plain"))
+    if variant.transport.values == "z1":
+        assert not torch.equal(made.transport.p1, start.transport.p1)
 
 
 def test_only_one_part_is_trained(make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path) -> None:

@@ -83,6 +83,20 @@ def test_many_scaling_steps_reach_pot_sinkhorn(seed: int) -> None:
     torch.testing.assert_close(plan.sum(1), torch.ones(count, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("values", ["z1", "residual"])
+@pytest.mark.parametrize("aggregate", ["costs", "plans"])
+def test_rho_ot_with_many_scaling_steps_is_pot_sinkhorn(aggregate: str, values: str) -> None:
+    """One Sinkhorn of the mean cost, or the mean of one Sinkhorn per projection; staying in place is a discount on the diagonal."""
+    rho = transport(aggregate=aggregate, values=values, scaling_steps=2000, epsilon=0.8, stay=2.0).requires_grad_(False)
+    z1, z2, uniform = tokens(1, 6, 8), tokens(1, 6, 8, seed=1), torch.full((6,), 1 / 6, dtype=torch.float64)
+    p1, p2, epsilon = F.normalize(rho.p1, dim=-1), F.normalize(rho.p2, dim=-1), float(rho.log_epsilon.exp())
+    costs = [((z1[0] @ a)[:, None] - (z2[0] @ b)[None, :]) ** 2 for a, b in zip(p1, p2, strict=True)]
+    costs = costs if aggregate == "plans" else [torch.stack(costs).mean(0)]
+    discount = epsilon * float(rho.stay) * torch.eye(6, dtype=torch.float64)
+    plans = [ot.sinkhorn(uniform, uniform, cost - discount, epsilon, numItermax=100_000, stopThr=1e-13) * 6 for cost in costs]
+    torch.testing.assert_close(rho.plan(z1, z2)[0], torch.stack(plans).mean(0), atol=1e-9, rtol=1e-7)
+
+
 @pytest.mark.parametrize("steps", [0, 2])
 def test_gradients_of_the_recomputed_plans(steps: int) -> None:
     a, b = tokens(2, 4, 5).requires_grad_(), tokens(2, 4, 5, seed=1).requires_grad_()

@@ -136,10 +136,22 @@ class Coupling(nn.Module):
         return self.raw(self.parts(z_xi, pi, z_again).output(self.settings.output))
 
     def variant(self, **changes: Any) -> Coupling:
-        """A copy with the same weights and other settings, e.g. `variant(output="phi_2")`; the weights' shapes must stay."""
+        """A copy with the same weights, as frozen as they are, and other settings; the weights' shapes must stay.
+
+        `variant(output="phi_2")` and the other outputs are ablations that need no training; another rho-OT does.
+        """
         other = Coupling(self.latent_shape, self.condition_shape, self.tokens_shape, replace(self.settings, **changes))
         other.load_state_dict(self.state_dict())
+        for copied, parameter in zip(other.parameters(), self.parameters(), strict=True):
+            copied.requires_grad_(parameter.requires_grad)
         return other.to(self.omega_mean.device).train(self.training)
+
+    def take_over(self, start: Coupling) -> None:
+        """The statistics and weights of `start`; rho-OT stays as it is where its number of projections is another."""
+        weights = start.state_dict()
+        if start.settings.projections != self.settings.projections:
+            weights.update({f"transport.{name}": value for name, value in self.transport.state_dict().items()})
+        self.load_state_dict(weights)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and statistics as safetensors, shapes and settings as JSON in the header."""

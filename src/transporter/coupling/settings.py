@@ -42,8 +42,9 @@ class Phi2Settings:
 class TransportSettings:
     """rho-OT, which merges the outputs of both parts."""
 
-    aggregate: Literal["costs", "plans"] = "costs"
-    """`costs`: the mean cost of all projections makes one plan; `plans`: the mean of one plan per projection."""
+    aggregate: Literal["costs", "plans", "gromov"] = "costs"
+    """`costs`: the mean cost of all projections makes one plan; `plans`: the mean of one plan per projection; `gromov`: the mean of
+    one sliced Gromov-Wasserstein matching per projection."""
     values: Literal["residual", "z1"] = "residual"
     """`residual`: z2 plus a gated transport of z1 - z2; `z1`: the barycentre of z1, as in the paper."""
     scaling_steps: int = 1
@@ -55,7 +56,7 @@ class TransportSettings:
     stay: float = 5.0
     """With `values: residual`: log-weight to start from of a token's own place in the plan; 0 leaves the choice to the cost."""
     at_once: int = 8
-    """Plans held in memory at once with `aggregate: plans`."""
+    """Plans held in memory at once with `aggregate: plans` or `gromov`."""
 
 
 @dataclass(frozen=True)

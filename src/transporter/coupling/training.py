@@ -157,7 +157,7 @@ def train_coupling(
         held_out: pairs whose error is logged.
         settings: network and training.
         folder: gets `checkpoint.safetensors` and `curve.tsv`; a checkpoint of other settings, seed or data is not resumed.
-        start: weights and statistics to start from instead of fresh ones.
+        start: weights and statistics to start from instead of fresh ones; with other `projections` rho-OT starts afresh.
         only: name of the one part to train (`phi_1`, `phi_2`, `transport`); the others stay as in `start`.
         until: stop after this many steps in all, with a checkpoint, as an interrupted run would.
 
@@ -170,7 +170,7 @@ def train_coupling(
     if start is None:
         coupling.measure(train)
     else:
-        coupling.load_state_dict(start.state_dict())
+        coupling.take_over(start)
     for name, part in coupling.named_children():
         part.requires_grad_(only in (None, name)).train(only in (None, name))
     optimiser, progress = _optimiser(coupling, settings), _Progress(folder / "curve.tsv")

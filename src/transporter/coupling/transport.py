@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from transporter.coupling.gromov import facing, mean_of_matchings
 from transporter.coupling.settings import TransportSettings
 
 
@@ -51,6 +52,20 @@ def mean_of_plans(
     return total / a.shape[-1]
 
 
+def sliced_gromov(a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, scaling_steps: int, at_once: int = 8) -> torch.Tensor:
+    """Mean over r of one Gromov-Wasserstein matching per projection: `(B, N, P)` twice to `(B, N, N)`, without a prior.
+
+    A matching stays the same under small changes, so its own gradient is zero. Where one is asked for, that of `mean_of_plans`
+    takes its place (straight through): those plans tend to the same matchings with a small eps and many scaling steps.
+    """
+    a, b = facing(a, b)
+    matched = mean_of_matchings(a, b)
+    if not torch.is_grad_enabled():
+        return matched
+    soft = mean_of_plans(a, b, epsilon.detach(), a.new_zeros(()), scaling_steps, at_once)
+    return matched + (soft - soft.detach())
+
+
 class RhoOT(nn.Module):
     """Merges `z1 = Phi_1(...)` and `z2 = Phi_2(...)` into `z~`, all `(B, N, D)` in standardised units.
 
@@ -60,6 +75,9 @@ class RhoOT(nn.Module):
     g = 1, 0 or 1/2), so a trained one has no reason to be worse than the better part.
 
     Both vectors of a pair start equal: only then is the cost of a token to itself small.
+
+    With `aggregate: gromov` T is the mean of sliced Gromov-Wasserstein matchings, the paper's ablation; stay has no part in it, and
+    eps, not learnt then, only in the projections' gradient.
     """
 
     def __init__(self, dim: int, projections: int, settings: TransportSettings) -> None:
@@ -75,6 +93,8 @@ class RhoOT(nn.Module):
         """T `(B, N, N)`, rows Omega_1, columns Omega_2; columns sum to 1."""
         a, b = z1 @ F.normalize(self.p1, dim=-1).T, z2 @ F.normalize(self.p2, dim=-1).T
         epsilon, steps = self.log_epsilon.exp(), self.settings.scaling_steps
+        if self.settings.aggregate == "gromov":
+            return sliced_gromov(a, b, epsilon, steps, self.settings.at_once)
         stay = self.stay if self.settings.values == "residual" else torch.zeros_like(self.stay)
         prior = stay * torch.eye(z1.shape[1], dtype=a.dtype, device=a.device)
         if self.settings.aggregate == "costs":

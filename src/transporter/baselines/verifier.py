@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from transporter.baselines.layers import Layer, batch_norms, multipliers, recorded
+from transporter.baselines.layers import Features, Layer, batch_norms, multipliers, recorded
 from transporter.errors import UserError
 
 
@@ -70,13 +70,17 @@ class Verifier:
             raise UserError("verifier: expected at least one clip and one layer to measure statistics with, got none")
         return cls(network, tuple(layers), {name: _running(*parts) for name, parts in sums.items()})
 
-    def distance(self, video: torch.Tensor, first: float = 0.0) -> torch.Tensor:
-        """Sum over layers of lambda_l times `Running.distance`, of a clip `(1, T, C, H, W)`.
+    def read(self, video: torch.Tensor) -> dict[str, Features]:
+        """The layers' features of a clip `(1, T, C, H, W)` in [0, 1]."""
+        with recorded(self.layers) as features:
+            self.network(video)
+        return features
+
+    def distance(self, features: Mapping[str, Features], first: float = 0.0) -> torch.Tensor:
+        """Sum over layers of lambda_l times `Running.distance`, a scalar.
 
         `first` sets the layers' multipliers (`layers.multipliers`); 0 weighs all alike.
         """
-        with recorded(self.layers) as features:
-            self.network(video)
         weights = multipliers(len(features), first) if first else [1.0] * len(features)
         return sum(
             weight * self.running[name].distance(*feature.moments())

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from transporter.baselines.inversion import augmented, step_losses
-from transporter.baselines.layers import named
 from transporter.baselines.methods import leaps
 from transporter.baselines.parametrisations import Parametrisation
 from transporter.baselines.settings import InversionSettings
@@ -26,6 +25,7 @@ from transporter.contrast import read_concepts
 from transporter.microworld.judge import Judge
 from transporter.microworld.training.clips import Clips
 from transporter.microworld.training.families import load_family
+from transporter.microworld.verifier import microworld_verifier
 
 SETTINGS = InversionSettings(steps=300, jitter=4, flip=0.0)
 
@@ -57,9 +57,7 @@ def main(rounds: int) -> None:
     torch.set_num_threads(1)
     clips = Clips.draw(3, np.random.default_rng(0)).video()
     subject = VLMSubject(load_family("qwen2_vl", "models/vlms/qwen2_vl"), read_concepts("config/concepts.tsv")[0])
-    tower = Judge.from_pretrained("models/judge").eval().requires_grad_(False).video
-    layers = named(tower, ["frame.0", "frame.3", "frame.6", "frame.9"])
-    verifier = Verifier.measured(lambda video: tower(video[:, ::2]), layers, clips[1:])
+    verifier = microworld_verifier(Judge.from_pretrained("models/judge"), clips[1:])
     method = leaps(subject, clips[0], verifier, SETTINGS)
     parameters = method.start(torch.Generator().manual_seed(0))
     runs = {

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from transporter.baselines.inversion import invert
-from transporter.baselines.layers import named
 from transporter.baselines.methods import Method, activation_maximisation, gradvit, leaps, maco
 from transporter.baselines.settings import InversionSettings
 from transporter.baselines.subjects import VLMSubject
@@ -19,9 +18,10 @@ from transporter.contrast import read_concepts
 from transporter.microworld.judge import Judge
 from transporter.microworld.training.clips import Clips
 from transporter.microworld.training.families import load_family
+from transporter.microworld.verifier import microworld_verifier
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = InversionSettings(steps=8, lr=0.1, warm_up=2, jitter=1, flip=0.0, patch=(3, 8, 8), statistics=0.005, log_every=4)
+SETTINGS = InversionSettings(steps=8, lr=0.1, warm_up=2, jitter=1, flip=0.0, patch=(3, 8, 8), log_every=4)
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,7 @@ def subject() -> VLMSubject:
 
 @pytest.fixture(scope="module")
 def verifier(clips: Clips) -> Verifier:
-    """A network without batch normalisation; which one matters to no test here."""
-    tower = Judge.from_pretrained(ROOT / "models/judge").eval().requires_grad_(False).video
-    return Verifier.measured(lambda video: tower(video[:, ::2]), named(tower, ["frame.0", "frame.3", "frame.6"]), clips[:2].video())
+    return microworld_verifier(Judge.from_pretrained(ROOT / "models/judge"), clips[:2].video())
 
 
 def make(name: str, subject: VLMSubject, verifier: Verifier, clips: Clips) -> Method:
@@ -63,6 +61,16 @@ def test_a_few_steps_raise_the_targets_log_probability(
     end = subject.verdict(invert(subject, method, SETTINGS, 0, tmp_path))
     assert end["log_prob"] > start["log_prob"] + 0.05
     assert end["log_odds"] > start["log_odds"] + 0.3
+
+
+def test_real_clips_are_closer_to_the_verifiers_statistics_than_noise(verifier: Verifier, clips: Clips) -> None:
+    """Clips that it was not measured on."""
+    noise = torch.rand(1, 17, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        real = [float(verifier.distance(verifier.read(clip[None]))) for clip in clips[4:8].video()]
+        far = float(verifier.distance(verifier.read(noise)))
+    assert len(verifier.layers) == 4
+    assert 2 * max(real) < far
 
 
 def test_all_towers_are_recorded_in_order(subject: VLMSubject, clips: Clips) -> None:

@@ -13,8 +13,8 @@ from transporter.settings import read_settings
 class InversionSettings:
     """The loop (`steps` to `flip`), the weights of the terms (`l2` to `patch_prior`), and what the terms need.
 
-    Optimiser, augmentation, `l2` and the layers' multipliers are those of LEAPS (paper and published code); so is r = .05, though the
-    terms that it weighs are means over channels here. **Ours:** the other weights, `noise` and `margin`.
+    Optimiser, augmentation, `l2` and the layers' multipliers are those of LEAPS (paper and published code); so is r = .05, though
+    the terms that it weighs are means over channels here. **Ours:** the other weights, `noise` and `margin`.
     """
 
     steps: int = 3000

@@ -24,8 +24,8 @@ class Running:
         """How far the moments `(C,)` of other videos are, a scalar: root mean squares over channels of both differences, added up.
 
         **Ours:** in units of the layer's mean running variance, and a mean over channels. The published norms of plain differences
-        mean little, since a batch normalisation makes the scale of its input arbitrary: on I3D their sum over layers began at 30,000,
-        where the cross-entropy was 11.
+        mean little, since a batch normalisation makes the scale of its input arbitrary: on I3D their sum over layers began at
+        30,000, where the cross-entropy was 11.
         """
         scale = self.variance.mean().clamp_min(1e-12)
         apart = ((mean - self.mean) / scale.sqrt(), (variance - self.variance) / scale)

@@ -1,7 +1,7 @@
 """LEAPS on I3D with real clips as stimuli: seconds per iteration, and whether I3D sees the class.
 
 Run: python benchmarks/leaps_i3d.py WEIGHTS STEPS FRAMES SIDE CLIP=LABEL [CLIP=LABEL ...]
-WEIGHTS is where the network's weights are or go. The published setting is 3,000 steps at 16 frames of 224 x 224.
+WEIGHTS is where the network's weights are or go. Published are 3,000 steps.
 I3D verifies itself here, as the network does in LEAPS's published code; there is no second network of the same classes.
 """
 

@@ -38,6 +38,17 @@ def test_tokens_have_the_declared_shape(family: Any, vlm: TransformersVLM, video
     assert tokens.dtype == torch.float32
 
 
+def test_tokens_go_step_by_step_in_time(family: Any, vlm: TransformersVLM, video: torch.Tensor) -> None:
+    """All families encode steps in time apart from each other: another first frame changes the first step's tokens alone."""
+    changed = video.clone()
+    changed[:, family.frames[0] if family.frames else 0].mul_(0.5)
+    with torch.no_grad():
+        moved = (vlm.encode(changed) - vlm.encode(video)).abs().unflatten(1, (vlm.time_steps, -1)).amax((0, 2, 3))
+    assert vlm.time_steps > 1
+    assert moved[0] > 1e-3
+    assert moved[1:].max() < 1e-5
+
+
 def test_logits_equal_those_of_the_processor_and_the_whole_model(family: Any, vlm: TransformersVLM, video: torch.Tensor) -> None:
     with torch.no_grad():
         expected = vlm.model(**whole_inputs(family, vlm, video, PROMPT)).logits[:, -1]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-from transporter.errors import UserError
+from transporter.settings import read_settings
 
 Output = Literal["transport", "phi_1", "phi_2", "mean", "plain"]
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -96,41 +95,8 @@ class CouplingSettings:
         Raises:
             UserError: an unknown key, or a value of another type or outside its choices; the message names the key.
         """
-        return _read(cls, mapping, where)
+        return read_settings(cls, mapping, where)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain nested values, fit for JSON."""
         return asdict(self)
-
-
-def _read(cls: type[Made], mapping: Mapping[str, Any], where: str) -> Made:
-    known = get_type_hints(cls)
-    if not isinstance(mapping, Mapping):
-        raise UserError(f"{where}: expected keys out of {', '.join(known)}, got {mapping!r}")
-    unknown = [key for key in mapping if key not in known]
-    if unknown:
-        raise UserError(f"{where}.{unknown[0]}: unknown key; known are {', '.join(known)}")
-    given = {f.name: _value(known[f.name], mapping[f.name], f"{where}.{f.name}") for f in fields(cls) if f.name in mapping}
-    return cls(**given)
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if hasattr(kind, "__dataclass_fields__"):
-        return _read(kind, value, where)
-    if get_origin(kind) is Literal:
-        return _checked(value in get_args(kind), value, where, f"one of {', '.join(get_args(kind))}")
-    if get_origin(kind) is tuple:
-        sizes = get_args(kind)
-        fits = (
-            isinstance(value, list | tuple) and len(value) == len(sizes) and all(type(item) is int and item > 0 for item in value)
-        )
-        return tuple(_checked(fits, value, where, f"{len(sizes)} whole numbers above 0"))
-    number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-    fits = number and (kind is float or isinstance(value, int))
-    return kind(_checked(fits, value, where, {int: "a whole number", float: "a number"}[kind] + ", not negative"))
-
-
-def _checked(fits: bool, value: Any, where: str, expected: str) -> Any:
-    if not fits:
-        raise UserError(f"{where}: expected {expected}, got {value!r}")
-    return value

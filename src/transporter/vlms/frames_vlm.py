@@ -30,6 +30,10 @@ class FramesVLM(TransformersVLM):
         self.frames = [(2 * i + 1) * video_shape[0] // (2 * frames) for i in range(frames)]
         super().__init__(path, video_shape, **others)
 
+    @property
+    def time_steps(self) -> int:
+        return len(self.frames)
+
     def _content(self, prompt: str) -> list[dict[str, str]] | str:
         return [{"type": "image"}] * len(self.frames) + [{"type": "text", "text": prompt}]
 

@@ -70,6 +70,11 @@ class TransformersVLM(VLM):
         """What the vision tower takes in; differentiable, since the processors work on float tensors."""
         return getattr(self.processor, f"{self.medium}_processor")(**self._inputs(video), return_tensors="pt")
 
+    @property
+    def time_steps(self) -> int:
+        """Steps in time that the visual tokens tell: rows of `z_omega` go step by step, N / `time_steps` for each."""
+        return int(self._pixels(self._blank)["video_grid_thw"][0, 0])
+
     def prompt_ids(self, prompt: str) -> list[int]:
         """Token ids of the chat about one clip, with a placeholder per visual token.
 

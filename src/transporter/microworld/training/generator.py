@@ -29,7 +29,7 @@ WIDTH = 96
 CHUNK = 500
 """Clips per file of encoded training data."""
 SPUN = 0.25
-"""Share of the training clips that are made to spin, and half of them squares, whatever was drawn: corners that turn are learnt last."""
+"""Share of the training clips that are made to spin, half of them squares, whatever was drawn: corners that turn come last."""
 DROP_CAPTION = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from transporter.microworld.training.cards import SEEN_SEED, UNSEEN_SEED, Examples, HeldOut, write_card
 from transporter.microworld.training.loop import Summary
 
+SEEN, UNSEEN = "seen combinations", "held-out combinations"
 CLIPS = 256
 """Clips of each kind that a card's figures come from."""
 
@@ -17,19 +18,19 @@ def finish(
     summary: Summary,
     checkpoints: Path,
     measure: Callable[[HeldOut], tuple[Mapping[str, float], Examples]],
-    controls: Mapping[str, Callable[[HeldOut], HeldOut]] | None = None,
+    controls: Mapping[str, tuple[str, Callable[[HeldOut], HeldOut]]] | None = None,
 ) -> None:
     """Measure a trained model on clips that no training saw, write its card into `folder`, and clear up.
 
-    `controls` are changes of the clips, by name, that the model is measured under as well.
+    `controls` are changes, by name, of one of both kinds of clips, that the model is measured under as well.
     """
-    kinds = {"seen combinations": (SEEN_SEED, False), "held-out combinations": (UNSEEN_SEED, True)}
+    kinds = {SEEN: (SEEN_SEED, False), UNSEEN: (UNSEEN_SEED, True)}
     clips = {name: HeldOut.draw(CLIPS, *kind) for name, kind in kinds.items()}
     measured = {name: measure(drawn) for name, drawn in clips.items()}
-    for name, change in (controls or {}).items():
-        measured[f"seen combinations, {name}"] = measure(change(clips["seen combinations"]))
+    for name, (kind, change) in (controls or {}).items():
+        measured[f"{kind}, {name}"] = measure(change(clips[kind]))
     figures = {name: scores for name, (scores, _) in measured.items()}
-    write_card(folder, folder.name, what, summary, figures, measured["held-out combinations"][1])
+    write_card(folder, folder.name, what, summary, figures, measured[UNSEEN][1])
     for curve in checkpoints.rglob("curve.tsv"):
         shutil.move(curve, folder / "_".join(curve.relative_to(checkpoints).parts))
     shutil.rmtree(checkpoints)

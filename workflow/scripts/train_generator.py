@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from card import finish
+from card import UNSEEN, finish
 from stage import stage, unfinished
 from transporter.generators.wan import WanGenerator
 from transporter.microworld.probes import Probe
 from transporter.microworld.renderer import FPS, FRAMES, SIZE
-from transporter.microworld.training.cards import generator_card
+from transporter.microworld.training.cards import HeldOut, generator_card
 from transporter.microworld.training.generator import MAX_TOKENS, train_generator
 from transporter.microworld.training.loop import Schedule
 
 WHAT = "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by the probes."
 STEPS, GUIDANCE = 25, 4.0
+CONTROLS = {"in colours and on ground of seen ones": (UNSEEN, HeldOut.seen_twins)}
+"""What of the difference between both kinds of clips comes from their shapes and motions."""
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
@@ -23,4 +25,4 @@ with stage(snakemake) as device:
     pipeline.save_pretrained(folder)
     generator = WanGenerator(str(folder), FRAMES, SIZE, SIZE, FPS, MAX_TOKENS)
     probe = Probe.from_pretrained(snakemake.input.probes)
-    finish(folder, WHAT, summary, checkpoints, lambda clips: generator_card(generator, probe, clips, STEPS, GUIDANCE))
+    finish(folder, WHAT, summary, checkpoints, lambda clips: generator_card(generator, probe, clips, STEPS, GUIDANCE), CONTROLS)

@@ -3,14 +3,14 @@
 from functools import partial
 from pathlib import Path
 
-from card import finish
+from card import SEEN, finish
 from stage import stage, unfinished
 from transporter.microworld.training.cards import HeldOut, vlm_card
 from transporter.microworld.training.families import load_family
 from transporter.microworld.training.loop import Schedule
 from transporter.microworld.training.vlm import train_vlm
 
-CONTROLS = {"frames shuffled": HeldOut.shuffled, "one frame only": HeldOut.still}
+CONTROLS = {"frames shuffled": (SEEN, HeldOut.shuffled), "one frame only": (SEEN, HeldOut.still)}
 """What a clip must lose for its motion to become unreadable."""
 WHAT = "A VLM of the microworld, a `{}`: it describes a clip and answers about one attribute."
 

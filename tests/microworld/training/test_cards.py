@@ -57,6 +57,16 @@ def test_shuffled_and_still_clips_hold_the_same_frames(clips: HeldOut) -> None:
     assert shuffled.attributes == still.attributes == clips.attributes
 
 
+def test_seen_twins_differ_in_colour_and_ground_alone() -> None:
+    unseen = HeldOut.draw(20, seed=3, held_out=True)
+    twins = unseen.seen_twins()
+    kept = ("shape", "size", "motion", "speed", "time")
+    for clip, twin in zip(unseen.attributes, twins.attributes, strict=True):
+        assert clip.held_out and not twin.held_out
+        assert all(getattr(clip, name) == getattr(twin, name) for name in kept)
+    assert twins.video.shape == unseen.video.shape and not torch.equal(twins.video, unseen.video)
+
+
 def test_a_judge_card_retrieves_among_different_captions(clips: HeldOut) -> None:
     captions = list(dict.fromkeys(clips.captions))
 

@@ -15,10 +15,11 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
 from transporter.metrics.retrieval import recall_at
-from transporter.microworld.attributes import WORDS, Attributes
+from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
 from transporter.microworld.judge import Judge
 from transporter.microworld.language import QUESTIONS, caption
 from transporter.microworld.probes import Probe
+from transporter.microworld.renderer import draw_layout
 from transporter.microworld.training.clips import Clips
 from transporter.microworld.training.loop import Summary
 from transporter.vlms.base import VLM
@@ -49,10 +50,23 @@ class HeldOut:
         order = torch.rand(self.video.shape[:2], generator=generator).argsort(1)
         return replace(self, video=torch.stack([clip[o] for clip, o in zip(self.video, order, strict=True)]))
 
+    def seen_twins(self, seed: int = 0) -> HeldOut:
+        """The same clips in other colours and on other ground, so that training has seen their combinations of attributes."""
+        rng = np.random.default_rng(seed)
+        clips = [_seen_twin(a, rng) for a in self.attributes]
+        return HeldOut(clips, Clips(clips, [draw_layout(a, rng) for a in clips]).video())
+
     def still(self) -> HeldOut:
         """The same clips, their middle frame all the time."""
         middle = self.video.shape[1] // 2
         return replace(self, video=self.video[:, middle, None].expand_as(self.video).contiguous())
+
+
+def _seen_twin(attributes: Attributes, rng: np.random.Generator) -> Attributes:
+    while attributes.held_out:
+        drawn = draw_attributes(rng)
+        attributes = replace(attributes, hue=drawn.hue, ground=drawn.ground)
+    return attributes
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,8 @@ def score_readings(readings: pd.DataFrame, concepts: Mapping[str, Concept], cosi
             agreement = caption_scores(said, targets)
             scores[reading] = ClipScores({"cos": cosines(said, targets), **agreement.each}, agreement.counts)
     if "p_target" in clips:
-        hits = clips["p_target"].astype(float) > clips["p_source"].astype(float)
-        scores["probes"] = ClipScores({"hit": hits.to_numpy(dtype=float)})
+        target, source = (pd.to_numeric(clips[column], errors="coerce") for column in ("p_target", "p_source"))
+        scores["probes"] = ClipScores({"hit": (target > source).to_numpy(dtype=float)})
     return Scored(clips[KEYS], scores)
 
 

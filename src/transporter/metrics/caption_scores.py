@@ -48,6 +48,7 @@ def caption_scores(candidates: Sequence[str], references: Sequence[str]) -> Clip
     Raises:
         Unavailable: pycocoevalcap is missing.
     """
+    spice = has_spice() and has_java()
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
 
@@ -55,7 +56,7 @@ def caption_scores(candidates: Sequence[str], references: Sequence[str]) -> Clip
     own, target = (dict(enumerate(cut([[text] for text in texts]))) for texts in (candidates, references))
     scorers = {"rouge_l": Rouge, "cider": Cider} | ({"meteor": meteor} if has_java() else {})
     each = {name: 100 * np.asarray(scorer().compute_score(target, own)[1], dtype=float) for name, scorer in scorers.items()}
-    return ClipScores(each | _spice(target, own), _counts(target, own))
+    return ClipScores(each | (_spice(target, own) if spice else {}), _counts(target, own))
 
 
 def has_java() -> bool:
@@ -68,8 +69,6 @@ def _words(captions: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def _spice(references: Captions, candidates: Captions) -> dict[str, np.ndarray]:
-    if not (has_java() and has_spice()):
-        return {}
     from pycocoevalcap.spice.spice import Spice
 
     return {"spice": 100 * np.array([clip["All"]["f"] for clip in Spice().compute_score(references, candidates)[1]])}

@@ -13,6 +13,7 @@ from transporter.concepts.fitting import BankSettings
 from transporter.config import check_config
 from transporter.coupling.settings import CouplingSettings
 from transporter.errors import UserError
+from transporter.figures.ablation import FULL, LABELS
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = yaml.safe_load("""
@@ -54,6 +55,20 @@ def test_rows_of_the_paper_are_settings_of_the_library(name: str) -> None:
     coupling.pop("literal_steps")
     read = CouplingSettings.from_mapping(coupling), BankSettings(learning_rate=bank.pop("lr"), **bank)
     assert read != (CouplingSettings(), BankSettings(control_sigma=[0.8, 0.99]))
+
+
+def test_the_default_settings_have_every_row_and_the_whole_method_with_equal_banks() -> None:
+    bare = settings(TABLE)
+    del bare["ablations"]
+    config = check_config(bare, [("mine.yaml", bare)], ROOT / "workflow" / "schemas")
+    default = {name: variant(config, name) for name in config["ablations"]}
+    assert set(default) >= {*TABLE, FULL}
+    for name, row in TABLE.items():
+        expected = variant({**config, "ablations": {name: row}}, name)
+        expected["bank"]["steps"] = default[FULL]["bank"]["steps"]
+        assert {key: default[name][key] for key in ("coupling", "bank")} == {key: expected[key] for key in ("coupling", "bank")}
+    assert default[FULL]["coupling"] == config["coupling"]
+    assert set(default) <= set(LABELS)
 
 
 def test_only_another_transport_is_trained_anew() -> None:

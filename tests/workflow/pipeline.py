@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "workflow", "profiles", "envs", "models", ".dvc", ".gitignore", ".dvcignore")
+VARIANT = "results/ablations/p_4/evaluation/microworld/qwen2_vl/readings.tsv"
+"""The end of one of the miniature's ablations, one that trains a coupling of its own."""
 MINIATURE = ("--configfile", "config/miniature.yaml")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from pipeline import MINIATURE, ROOT, planned, snakemake
+from pipeline import MINIATURE, ROOT, VARIANT, planned, snakemake
 
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling
@@ -124,6 +124,41 @@ def test_report(finished: Path, tmp_path: Path) -> None:
 
 def test_versions(finished: Path) -> None:
     assert {"python", "torch", "diffusers", "transformers"} <= set(table(finished / "results" / "versions.tsv")["library"])
+
+
+def test_an_ablation_is_made_by_the_same_rules(finished: Path) -> None:
+    folder = finished / "results" / "ablations" / "p_4"
+    assert Coupling.load(folder / "coupling" / PAIR / "coupling.safetensors").settings.projections == 4
+    assert set(ConceptBank.load(folder / "concepts" / PAIR / "bank.safetensors").vectors) == set(CONCEPTS)
+    readings = table(finished / VARIANT)
+    assert (len(readings), set(readings["phi"]), set(readings["method"])) == (len(CONCEPTS) * SEEDS, {1}, {"transporter"})
+    base = table(finished / "results" / "evaluation" / PAIR / "readings.tsv").query("phi == 1 and method == 'transporter'")
+    assert readings[["concept", "caption", "seed"]].to_numpy().tolist() == base[["concept", "caption", "seed"]].to_numpy().tolist()
+    assert readings[["caption_read", "caption_again", "p_target"]].notna().all(axis=None)
+
+
+def test_a_plain_run_plans_no_ablation(finished: Path) -> None:
+    jobs = planned(snakemake(finished, "--dry-run", "--forceall", *MINIATURE).stdout)
+    assert "concept_bank" in jobs
+    assert not [rule for rule in jobs if "variant" in rule or "ablation" in rule]
+
+
+def test_the_table_plans_every_ablation_and_trains_shared_weights_once(finished: Path) -> None:
+    jobs = planned(snakemake(finished, "results/paper/tables/ablation.tsv", "--dry-run", "--forceall", *MINIATURE).stdout)
+    made = {rule: count for rule, count in jobs.items() if "variant" in rule}
+    after = ("concept_bank_of_variant", "generation_of_variant", "readings_of_variant")
+    assert made == {"coupling_of_variant": 1, **dict.fromkeys(after, len(SETTINGS["ablations"]))}
+    assert (jobs["coupling"], jobs["ablation_table"]) == (1, 1)
+
+
+def test_a_change_of_an_ablation_redoes_it_alone(finished: Path) -> None:
+    def left(change: str) -> dict[str, int]:
+        return planned(snakemake(finished, "all", VARIANT, "--dry-run", *MINIATURE, "--config", f"ablations={change}").stdout)
+
+    after = ("concept_bank_of_variant", "generation_of_variant", "readings_of_variant")
+    assert left("{phi_1: {bank: {steps: 3}}}") == {}
+    assert left("{p_4: {bank: {steps: 3}}}") == dict.fromkeys(after, 1)
+    assert left("{p_4: {coupling: {projections: 5}}}") == dict.fromkeys(("coupling_of_variant", *after), 1)
 
 
 def test_models_can_be_trained_from_nothing(finished: Path) -> None:

@@ -1,11 +1,13 @@
 # What the files of rules share: the checked configuration, names of models and concepts, and where their files are.
 import os
+import re
 import sys
 from pathlib import Path
 
 import yaml
 from snakemake.utils import update_config
 
+from transporter.ablations import trained_as, variant
 from transporter.config import check_config, typed
 from transporter.contrast import read_concepts
 from transporter.errors import UserError
@@ -46,6 +48,7 @@ wildcard_constraints:
     vlm="[A-Za-z0-9_.-]+",
     concept="[A-Za-z0-9_.-]+",
     shape=r"\d+x\d+x\d+",
+    variant="|".join(map(re.escape, config["ablations"])) or "none",
 
 
 def final_outputs():
@@ -177,10 +180,24 @@ def literal_coupling():
     )
 
 
+def experiment(wildcards):
+    """All settings of a job: those of its ablation, or the base's where it is of none."""
+    name = wildcards.get("variant")
+    return variant(config, name) if name else config
+
+
+def trained_coupling(wildcards):
+    """The file of the weights of Phi; ablations that differ in nothing that is trained share one."""
+    name = wildcards.get("variant")
+    owner = trained_as(config, name) if name else None
+    folder = f"results/ablations/{owner}/coupling" if owner else "results/coupling"
+    return f"{folder}/{wildcards.generator}/{wildcards.vlm}/coupling.safetensors"
+
+
 def reader_inputs(wildcards):
     """Both models and the coupling between them."""
     return {
-        "coupling": f"results/coupling/{wildcards.generator}/{wildcards.vlm}/coupling.safetensors",
+        "coupling": trained_coupling(wildcards),
         "generator": generator_files(wildcards),
         "vlm": vlm_files(wildcards),
     }

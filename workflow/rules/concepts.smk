@@ -30,7 +30,8 @@ rule concept_bank:
         generator=encoder_settings,
         vlm=vlm_settings,
         names=CONCEPTS,
-        settings=config["bank"],
+        output=lambda w: experiment(w)["coupling"]["output"],
+        settings=lambda w: experiment(w)["bank"],
         seed=config["seed"],
         code=code_hash("transporter.concepts.fitting", *adapters("generators", "vlms")),
     script:

@@ -27,7 +27,7 @@ rule coupling:
         runtime=1440,
     params:
         generator=encoder_settings,
-        settings=config["coupling"],
+        settings=lambda w: experiment(w)["coupling"],
         seed=config["seed"],
         code=code_hash(
             "transporter.coupling.training",

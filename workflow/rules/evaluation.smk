@@ -26,6 +26,7 @@ rule readings:
     params:
         generator=encoder_settings,
         vlm=vlm_settings,
+        output=lambda w: experiment(w)["coupling"]["output"],
         probes=config["probes"],
         names=CONCEPTS,
         seed=config["seed"],

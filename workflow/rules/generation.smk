@@ -23,6 +23,7 @@ rule generation:
         runtime=240,
     params:
         generator=generator_settings,
+        names=lambda w: [w.concept],
         settings=config["generation"],
         seed=config["seed"],
         code=code_hash("transporter.generation.sampling", *adapters("generators")),

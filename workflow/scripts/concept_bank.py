@@ -14,7 +14,8 @@ from transporter.reading import Reader
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
     vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
-    reader = Reader(generator, vlm, Coupling.load(snakemake.input.coupling, device))
+    coupling = Coupling.load(snakemake.input.coupling, device).variant(output=snakemake.params.output)
+    reader = Reader(generator, vlm, coupling)
     clips, z_xi = load_embeddings(Path(snakemake.input.z_xi))
     table = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",)).set_index("clip")
     captions = table.loc[clips, "caption"].tolist()

@@ -18,7 +18,8 @@ from transporter.reading import Reader
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
     vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
-    reader = Reader(generator, vlm, Coupling.load(snakemake.input.coupling, device))
+    coupling = Coupling.load(snakemake.input.coupling, device).variant(output=snakemake.params.output)
+    reader = Reader(generator, vlm, coupling)
     bank = ConceptBank.load(snakemake.input.bank, device)
     probe = Probe.from_pretrained(Path(snakemake.params.probes)) if snakemake.params.probes else None
     tables = []

@@ -23,6 +23,9 @@ SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "φ": r"$\varphi$",
     "Φ": r"$\Phi$",
     "ω": r"$\omega$",
+    "ρ": r"$\rho$",
+    "≥": r"$\geq$",
+    ">": "$>$",
     "Δ": r"$\Delta$",
     "^": r"\^{}",
     "–": "--",
@@ -34,13 +37,15 @@ ARROWS = {True: "↑", False: "↓", None: ""}
 class Column:
     """A column of numbers; where the frame has `key_low` and `key_high`, the interval stands beside the number.
 
-    `better` says whether higher is better, None neither; `digits` are those after the point.
+    `better` says whether higher is better, None neither; `digits` are those after the point;
+    without `interval` the number stands alone.
     """
 
     key: str
     title: str
     better: bool | None = None
     digits: int = 2
+    interval: bool = True
 
     @property
     def heading(self) -> str:
@@ -50,11 +55,11 @@ class Column:
         return [self._cell(row) for row in frame.to_dict("records")]
 
     def _cell(self, row: dict[str, float]) -> str:
-        numbers = [row.get(f"{self.key}{end}") for end in ("", "_low", "_high")]
+        numbers = [row.get(f"{self.key}{end}") for end in ("", "_low", "_high")[: 3 if self.interval else 1]]
         if pd.isna(numbers[0]):
             return "–"
         value, *interval = (None if pd.isna(number) else f"{number:.{self.digits}f}" for number in numbers)
-        return value if None in interval else f"{value} [{', '.join(interval)}]"
+        return value if not interval or None in interval else f"{value} [{', '.join(interval)}]"
 
     def best(self, frame: pd.DataFrame, group: str | None) -> list[bool]:
         """Which rows have the best number, of all or of their group."""

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torchmetrics.utilities import dim_zero_cat
@@ -86,7 +87,7 @@ class CaptionAgreement(Metric):
             raise UserError("caption agreement: expected captions, got none")
         # in a fixed order, for sums of floats depend on it
         pairs = sorted(self._pairs)
-        tokenized = _tokenize([own for _, own in pairs] + [[caption] for caption, _ in pairs])
+        tokenized = tokenize([own for _, own in pairs] + [[caption] for caption, _ in pairs])
         references, candidates = (dict(enumerate(half)) for half in (tokenized[: len(pairs)], tokenized[len(pairs) :]))
         return {name: 100 * score for name, score in _scores(references, candidates).items()}
 
@@ -95,7 +96,8 @@ class CaptionAgreement(Metric):
         return {"captions": len(self._pairs), "by": "pycocoevalcap 1.2", "scale": "100"}
 
 
-def _tokenize(captions: Sequence[Sequence[str]]) -> list[list[str]]:
+def tokenize(captions: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Each clip's captions as the Stanford tokenizer cuts them, joined by spaces, without capitals and punctuation; needs Java."""
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
     # the tokenizer takes a caption a line; whatever else breaks lines would shift all captions after it
@@ -104,11 +106,11 @@ def _tokenize(captions: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 @cache
-def _meteor() -> Any:
+def meteor() -> Any:
     """METEOR's process, one for all: it loads its tables for several seconds."""
     from pycocoevalcap.meteor.meteor import Meteor
 
-    atexit.register(_meteor.cache_clear)
+    atexit.register(meteor.cache_clear)
     return Meteor()
 
 
@@ -119,7 +121,7 @@ def _scores(references: Captions, candidates: Captions) -> dict[str, float]:
 
     bleu, _ = Bleu(4).compute_score(references, candidates, verbose=0)
     scores = {f"bleu_{n}": float(score) for n, score in enumerate(bleu, start=1)}
-    scorers = {"rouge_l": Rouge, "cider": Cider, "meteor": _meteor}
+    scorers = {"rouge_l": Rouge, "cider": Cider, "meteor": meteor}
     if has_spice():
         from pycocoevalcap.spice.spice import Spice
 
@@ -144,7 +146,7 @@ class SentenceCosine(Metric):
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.model = frozen(AutoModel.from_pretrained(folder), torch.device(device))
         self.hash = file_hash(Path(folder) / "model.safetensors")[:LENGTH]
-        self.add_state("cosines", default=[], dist_reduce_fx="cat")
+        self.add_state("values", default=[], dist_reduce_fx="cat")
 
     def embed(self, sentences: Sequence[str]) -> torch.Tensor:
         """Sentences to unit vectors `(B, 384)`: the mean of the last states of their tokens."""
@@ -162,12 +164,20 @@ class SentenceCosine(Metric):
         """
         if len(candidates) != len(targets):
             raise UserError(f"sentence cosine: expected a target for each of {len(candidates)} captions, got {len(targets)}")
-        self.cosines.append((self.embed(candidates) * self.embed(targets)).sum(-1))
+        self.values.append(self._cosines(candidates, targets))
+
+    def _cosines(self, candidates: Sequence[str], targets: Sequence[str]) -> torch.Tensor:
+        return (self.embed(candidates) * self.embed(targets)).sum(-1)
+
+    @torch.no_grad()
+    def cosines(self, candidates: Sequence[str], targets: Sequence[str]) -> np.ndarray:
+        """The cosine of each caption and its target `(B,)`, without taking them in."""
+        return self._cosines(candidates, targets).double().cpu().numpy()
 
     def compute(self) -> dict[str, float]:
         """`sentence_cos`."""
-        return {"sentence_cos": float(dim_zero_cat(self.cosines).double().mean())}
+        return {"sentence_cos": float(dim_zero_cat(self.values).double().mean())}
 
     def protocol(self) -> dict[str, str | int]:
         """Captions, model and the hash of its weights."""
-        return {"captions": sum(map(len, self.cosines)), "model": "all-MiniLM-L6-v2", "hash": self.hash}
+        return {"captions": sum(map(len, self.values)), "model": "all-MiniLM-L6-v2", "hash": self.hash}

@@ -47,8 +47,8 @@ def read_concept(
 ) -> pd.DataFrame:
     """Read every clip of one concept: by the VLM after decoding and encoding again, through Phi, and by the judge.
 
-    One row per method, seed and phi, with `log_odds` (decoded and encoded again), `log_odds_phi` (through Phi), `caption_read`
-    (through Phi) and, with a judge, `p_source`, `p_target`, a word per attribute and `kept`.
+    One row per method, seed and phi, with `log_odds` and `caption_again` (decoded and encoded again), `log_odds_phi` and
+    `caption_read` (through Phi) and, with a judge, `p_source`, `p_target`, a word per attribute and `kept`.
     """
     tables = []
     for method, rows in generated.by_method():
@@ -64,6 +64,7 @@ def read_concept(
                 log_odds=reader.log_odds(z_again, concept).tolist(),
                 log_odds_phi=reader.log_odds(z_tilde, concept).tolist(),
                 caption_read=reader.vlm.caption(z_tilde),
+                caption_again=reader.vlm.caption(z_again),
             )
             tables.append(part if judge is None else part.join(_judged(video, concept, judge)))
     table = pd.concat(tables, ignore_index=True)
@@ -78,13 +79,16 @@ def _conditions(
 
 
 def kept(table: pd.DataFrame, concept: Concept, words: dict[str, tuple[str, ...]]) -> list[float]:
-    """Per row, the share of attributes named in the caption, but not by the concept, that read as at phi = 0 of the same seed."""
+    """Per row, the share of attributes named in the caption, but not by the concept, that read as at phi = 0 of the same seed.
+
+    Without a clip at phi = 0 there is no such share.
+    """
     others = {name: set(values) for name, values in words.items() if concept.source not in values}
     origins = {(row["method"], row["seed"]): row for _, row in table.iterrows() if row["phi"] == 0}
     shares = []
     for _, row in table.iterrows():
-        origin, caption = origins[row["method"], row["seed"]], set(row["caption"].split())
-        named = [name for name, values in others.items() if values & caption]
+        origin, caption = origins.get((row["method"], row["seed"])), set(row["caption"].split())
+        named = [] if origin is None else [name for name, values in others.items() if values & caption]
         shares.append(float(np.mean([row[name] == origin[name] for name in named])) if named else float("nan"))
     return shares
 

@@ -1,0 +1,52 @@
+"""The ablation table of every generator and VLM, and which of the paper's orders hold."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stage import stage
+from transporter.contrast import read_concepts
+from transporter.figures.ablation import BASE, BASELINE, columns, compare, explain, orders, score_readings, told
+from transporter.figures.exhibit import Exhibit
+from transporter.figures.table import write_paper_table
+from transporter.files import read_table, write_table
+from transporter.metrics.caption_scores import has_java
+from transporter.metrics.captions import SentenceCosine
+
+COLUMNS = ("concept", "generator", "vlm", "caption", "seed")
+TEXT = ("caption", "caption_read", "caption_again")
+
+
+def gather(given: Any) -> pd.DataFrame:
+    """Every variant's readings at phi = 1 in one table; a baseline's are taken as they are."""
+    names = [*([BASE] * len(given.base)), *snakemake.params.variants]
+    paths = [*given.base, *given.variants]
+    swept = [
+        read_table(path, (*COLUMNS, "method", "phi"), TEXT).assign(variant=name) for path, name in zip(paths, names, strict=True)
+    ]
+    swept = [table[(table["phi"] == 1) & (table["method"] == "transporter")] for table in swept]
+    others = [read_table(path, COLUMNS, TEXT).assign(variant=BASELINE) for path in given.get("baseline", [])]
+    return pd.concat(swept + others, ignore_index=True)
+
+
+with stage(snakemake) as device:
+    if not has_java():
+        print("no java: no METEOR, and captions are cut at spaces and punctuation", flush=True)
+    concepts = {concept.name: concept for concept in read_concepts(snakemake.input.concepts, snakemake.params.names)}
+    sentences = SentenceCosine(snakemake.input.sentences, device)
+    rows, found, said = [], [], []
+    for (generator, vlm), readings in gather(snakemake.input).groupby(["generator", "vlm"], sort=False):
+        scored = {
+            name: score_readings(part.dropna(axis=1, how="all"), concepts, sentences.cosines)
+            for name, part in readings.groupby("variant", sort=False)
+        }
+        rows.append(compare(scored).assign(generator=generator, vlm=vlm))
+        found.append(orders(scored).assign(generator=generator, vlm=vlm))
+        said.append(f"{vlm} through Φ: {told(found[-1], 'phi', 'cos')}. {vlm} decoded: {told(found[-1], 'again', 'cos')}")
+        print(said[-1], flush=True)
+    rows, stem = pd.concat(rows, ignore_index=True), Path(snakemake.output.tsv).with_suffix("")
+    data = [*snakemake.input.base, *snakemake.input.variants, *snakemake.input.get("baseline", [])]
+    exhibit = Exhibit.of(snakemake.output.tsv, explain(rows, said), snakemake.params.settings, data, snakemake.params.code)
+    write_paper_table(rows, ("vlm", "label"), columns(rows), exhibit, stem, group="vlm")
+    write_table(pd.concat(found, ignore_index=True), snakemake.output.orders)

@@ -12,6 +12,7 @@ include: "workflow/rules/generation.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/versions.smk"
+include: "workflow/rules/baselines.smk"
 include: "workflow/rules/paper.smk"
 
 

@@ -12,6 +12,7 @@ from pipeline import MINIATURE, copy_project, snakemake
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which the miniature has run to its end; tests must leave it as it is."""
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    done = snakemake(project, "--cores", "2", *MINIATURE)
+    read = "results/baselines/qwen2_vl/captions.tsv"
+    done = snakemake(project, "--cores", "2", *MINIATURE, "--", "all", "paper", read)
     assert done.returncode == 0, done.stdout[-6000:]
     return project

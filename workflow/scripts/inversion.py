@@ -35,7 +35,7 @@ with stage(snakemake) as device:
     def verifier() -> Verifier:
         if judge := snakemake.params.judge:
             return microworld_verifier(Judge.from_pretrained(judge).to(device), (clip.to(device) for clip in clips))
-        return Verifier.of_batch_norms(I3D.load(fetched("i3d", snakemake.input.verifier), device).eval().requires_grad_(False))
+        return Verifier.of_batch_norms(I3D.load(fetched("i3d", snakemake.input.verifier[0]), device).eval().requires_grad_(False))
 
     known = seen["caption"].tolist()
     contexts = pick_contexts(concept, fresh["caption"].tolist(), known, seeds)

@@ -61,7 +61,7 @@ with stage(snakemake) as device:
             "embeddings": lambda: EmbeddingSimilarity(snakemake.wildcards.vlm),
         }
     )
-    scores = score(clips, real.files, metrics, lambda path: read_video(path, *size).to(device), lambda video: vlm.encode(video))
+    scores = score(clips, real.files, metrics, lambda path: read_video(path, *size).to(device), vlm.encode)
     write_table(scores.table, snakemake.output.clips)
     with written_whole(snakemake.output.vectors) as partial:
         save_file({name: vectors.contiguous() for name, vectors in scores.vectors.items()}, partial)

@@ -112,3 +112,16 @@ def test_i3d(weights) -> None:
     assert tensors.keys() == I3D().state_dict().keys()
     assert all((tensors[name] == 1).all() for name in tensors if name.endswith("norm.weight"))
     assert sum(tensor.size for name, tensor in tensors.items() if "num" not in name) == 12_711_824
+
+
+def test_what_cannot_be_fetched_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(name: str, folder: Path) -> Path:
+        raise Unavailable("no index")
+
+    monkeypatch.setattr(weights, "fetch", fetch)
+    weights.fetch_or_say("i3d", tmp_path / "i3d")
+    with pytest.raises(Unavailable, match=r"no index; then delete .*i3d and run again"):
+        weights.fetched("i3d", tmp_path / "i3d")
+    monkeypatch.setattr(weights, "fetch", lambda name, folder: (folder / "i3d.safetensors").write_bytes(b"x"))
+    weights.fetch_or_say("i3d", tmp_path / "i3d")
+    assert weights.fetched("i3d", tmp_path / "i3d").read_bytes() == b"x"

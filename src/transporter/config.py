@@ -232,6 +232,8 @@ def _check_places(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
     paths = {(kind, name, "path"): config[kind][name]["path"] for kind in ("generators", "vlms") for name in config["run"][kind]}
     if config["probes"] is not None:
         paths[("probes",)] = config["probes"]
+    if config["metrics"]["judge"] is not None:
+        paths[("metrics", "judge")] = config["metrics"]["judge"]
     for key, path in paths.items():
         if _is_place(path) and not Path(path).is_dir():
             raise _refusal(sources, key, f"expected a model's folder, got {path}, which is not there")

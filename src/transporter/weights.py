@@ -31,6 +31,8 @@ from transporter.errors import Unavailable, UserError
 from transporter.files import written_whole
 from transporter.metrics import perceptual
 
+MISSING = "missing.txt"
+"""In a folder of weights that could not be fetched: why."""
 TRIES = 3
 """How often a download is begun before it counts as failed."""
 _ARRAYS = {("numpy._core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}
@@ -141,6 +143,28 @@ def fetch(name: str, folder: str | os.PathLike[str]) -> Path:
         with tempfile.TemporaryDirectory() as aside, written_whole(target) as partial:
             published.convert(_download(published, Path(aside)), partial)
     return target
+
+
+def fetch_or_say(name: str, folder: str | os.PathLike[str]) -> None:
+    """Make a folder with the weights `name`, or with the reason why they are unavailable, for a workflow to go on without them."""
+    with written_whole(folder) as partial:
+        partial.mkdir()
+        try:
+            fetch(name, partial)
+        except Unavailable as reason:
+            (partial / MISSING).write_text(f"{reason}\n")
+            print(f"{name} is left out: {reason}", flush=True)
+
+
+def fetched(name: str, folder: str | os.PathLike[str]) -> Path:
+    """The path of the weights `name` in a folder that `fetch_or_say` made.
+
+    Raises:
+        Unavailable: they could not be fetched then; the message says why.
+    """
+    if (reason := Path(folder) / MISSING).exists():
+        raise Unavailable(f"{reason.read_text().strip()}; then delete {folder} and run again")
+    return Path(folder) / WEIGHTS[name].file
 
 
 def _download(published: Published, folder: Path) -> Path:

@@ -109,6 +109,27 @@ def test_figures(finished: Path) -> None:
     assert list(gallery.rglob("*.mp4"))
 
 
+def test_tables_of_the_paper(finished: Path) -> None:
+    folder = finished / "results" / "paper" / "tables"
+    systems = {
+        "activation_maximisation/w",
+        "gradvit/w",
+        "maco/w",
+        "leaps/w",
+        "maco/w_dw",
+        "leaps/w_dw",
+        "transporter/microworld",
+        "real/clips",
+    }
+    for name, numbers in (("main", {"fvd_probe", "clip_score", "delta"}), ("similarity", {"cos", "l1", "l2", "kl"})):
+        made = table(folder / f"{name}.tsv")
+        assert set(made["system"]) == systems and (made["clips"] == len(CONCEPTS)).all()
+        assert made[list(numbers)].notna().all(axis=None)
+    assert {"fvd_probe", "clip", "delta"} <= set(table(folder / "main_protocol.tsv")["metric"])
+    read = table(finished / "results" / "baselines" / "qwen2_vl" / "captions.tsv")
+    assert len(read) == 6 * len(CONCEPTS) and read["log_odds"].notna().all()
+
+
 def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
     for rule in ("world_split", "embed_generator", "coupling", "concept_bank", "generation", "readings", "filmstrip"):
         assert list((finished / "logs" / rule).rglob("*.log"))

@@ -70,26 +70,6 @@ use rule readings as readings_of_variant with:
     threads: 1
 
 
-rule sentence_model:
-    output:
-        directory("results/weights/minilm"),
-    log:
-        "logs/sentence_model.log",
-    benchmark:
-        "logs/sentence_model.tsv"
-    conda:
-        "../../envs/transporter.yaml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=1000,
-        runtime=30,
-    params:
-        code=code_hash("transporter.weights"),
-    script:
-        "../scripts/sentence_model.py"
-
-
 rule ablation_table:
     input:
         base=expand(
@@ -103,8 +83,7 @@ rule ablation_table:
             generator=GENERATORS,
             vlm=VLMS,
         ),
-        # tables like readings of videos that maximise the VLM's answer, if there are any
-        baseline=[],
+        baseline=expand("results/baselines/{vlm}/captions.tsv", vlm=VLMS),
         concepts=config["concepts"],
         sentences="results/weights/minilm",
     output:
@@ -132,6 +111,8 @@ rule ablation_table:
         variants=[
             name for name in config["ablations"] for _ in GENERATORS for _ in VLMS
         ],
+        generators=GENERATORS,
+        vlms=VLMS,
         names=CONCEPTS,
         settings=config["ablations"],
         code=code_hash("transporter.figures.ablation"),

@@ -219,3 +219,25 @@ def adapters(*kinds):
             for name in names[kind]
         }
     )
+
+
+def inverted_folders():
+    """Every concept's inverted clips of one VLM, in the order of the paper's rows."""
+    return [
+        f"results/baselines/{{vlm}}/{method}/{target}/{concept}"
+        for target in ("w", "w_dw")
+        for method, targets in config["baselines"]["methods"].items()
+        if target in targets
+        for concept in CONCEPTS
+    ]
+
+
+def first_video():
+    """How clips are read back: as those of the first generator."""
+    settings = config["generators"][GENERATORS[0]]
+    return {key: settings[key] for key in ("frames", "height", "width", "fps")}
+
+
+def inversion_verifier():
+    """The weights of the network whose statistics are a prior, where no judge of the microworld serves."""
+    return [] if config["metrics"]["judge"] else ["results/weights/i3d"]

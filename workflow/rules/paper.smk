@@ -1,6 +1,6 @@
 # The paper's tables and figures: `snakemake --cores all paper`. Each is remade alone by asking for its file.
 
-PAPER_TABLES = ["ablation"]
+PAPER_TABLES = ["main", "similarity", "ablation"]
 PAPER_FIGURES = []
 
 

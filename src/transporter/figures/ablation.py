@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -55,8 +55,8 @@ CAPTION = (
     "cos: all-MiniLM-L6-v2; B, R, C, M: BLEU (of all clips together), ROUGE-L, CIDEr, METEOR (means over clips), in hundredths. "
     "Plain columns: the VLM reads through the variant's own Φ, so rows differ in video and reader; decoded: it reads the decoded "
     "video, the same way for every row. hits: share of clips that the probes call by the target word. Brackets: 95 % of resamples "
-    "of captions; no correction for many comparisons. Not there: {missing}. The paper's orders by differences of cos on the same "
-    "clips, one training seed: {orders}."
+    "of captions; no correction for many comparisons. Not there: {missing}. The paper's orders by differences of {score} on the "
+    "same clips, one training seed: {orders}."
 )
 KEYS = ["concept", "caption", "seed"]
 Cosines = Callable[[Sequence[str], Sequence[str]], np.ndarray]
@@ -81,10 +81,11 @@ class Scored:
         return both["row"].to_numpy(), both["row_other"].to_numpy()
 
 
-def score_readings(readings: pd.DataFrame, concepts: Mapping[str, Concept], cosines: Cosines) -> Scored:
+def score_readings(readings: pd.DataFrame, concepts: Mapping[str, Concept], cosines: Cosines | None) -> Scored:
     """Score the captions of one variant's clips at phi = 1 against the source captions with the word swapped.
 
-    Captions are those columns of `READINGS` that are there; `p_source` and `p_target`, where there, give the probes' `hit`.
+    Captions are those columns of `READINGS` that are there; without `cosines` there is no `cos`. `p_source` and `p_target`, where
+    there, give the probes' `hit`.
 
     Raises:
         UserError: no clips.
@@ -98,7 +99,8 @@ def score_readings(readings: pd.DataFrame, concepts: Mapping[str, Concept], cosi
         if column in clips:
             said = clips[column].astype(str).tolist()
             agreement = caption_scores(said, targets)
-            scores[reading] = ClipScores({"cos": cosines(said, targets), **agreement.each}, agreement.counts)
+            cosine = {"cos": cosines(said, targets)} if cosines else {}
+            scores[reading] = ClipScores({**cosine, **agreement.each}, agreement.counts)
     if "p_target" in clips:
         target, source = (pd.to_numeric(clips[column], errors="coerce") for column in ("p_target", "p_source"))
         scores["probes"] = ClipScores({"hit": (target > source).to_numpy(dtype=float)})
@@ -168,6 +170,11 @@ def orders(scored: Mapping[str, Scored]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=ORDER_COLUMNS)
 
 
+def order_score(names: Iterable[str]) -> str:
+    """The score that the orders are told by: the sentence cosine, or ROUGE-L where its model is not there."""
+    return "cos" if "cos" in names else "rouge_l"
+
+
 def told(found: pd.DataFrame, reading: str, score: str) -> str:
     """The orders by one score in words: an order holds if each of its steps does, fails if one does, and is else not settled."""
     chosen = found[(found["reading"] == reading) & (found["score"] == score)]
@@ -188,10 +195,14 @@ def columns(frame: pd.DataFrame) -> list[Column]:
 
 def explain(frame: pd.DataFrame, said: Sequence[str]) -> str:
     """The table's caption: what the numbers are, what of the paper's table is not there, and what became of the paper's orders."""
+    score = order_score(name.removeprefix("phi_") for name in frame)
     lacks = {
+        "cos (its model could not be fetched)": score != "cos",
         "METEOR (no Java)": not any(name.endswith("_meteor") for name in frame),
         "SPICE (its parser is not installed)": not any(name.endswith("_spice") for name in frame),
         "the baseline": BASELINE not in set(frame["variant"]),
     }
     missing = ", ".join(what for what, lacking in lacks.items() if lacking) or "nothing"
-    return CAPTION.format(clips="/".join(map(str, sorted(set(frame["clips"])))), missing=missing, orders=". ".join(said))
+    return CAPTION.format(
+        clips="/".join(map(str, sorted(set(frame["clips"])))), missing=missing, score=score, orders=". ".join(said)
+    )

@@ -1,0 +1,51 @@
+"""Invert the VLM into clips of one concept, by one method and target."""
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from stage import stage, unfinished
+from transporter.baselines.clips import TARGETS, Inverter, nearest, unmirrored, write_inversions
+from transporter.baselines.settings import InversionSettings
+from transporter.baselines.subjects import VLMSubject
+from transporter.baselines.verifier import Verifier
+from transporter.classifiers.i3d import I3D
+from transporter.contrast import read_concepts
+from transporter.files import read_table
+from transporter.generation.sampling import pick_contexts
+from transporter.microworld.judge import Judge
+from transporter.microworld.verifier import microworld_verifier
+from transporter.models import load_vlm
+from transporter.video import read_video
+from transporter.weights import fetched
+
+with stage(snakemake) as device:
+    names, size, chosen = snakemake.wildcards, snakemake.params.video, dict(snakemake.params.settings)
+    seeds, real_clips = chosen.pop("seeds"), chosen.pop("real_clips")
+    [concept] = read_concepts(snakemake.input.concepts, [names.concept])
+    seen, fresh = (
+        read_table(path, ("clip", "caption"), text=("clip",)) for path in (snakemake.input.seen, snakemake.input.captions)
+    )
+
+    def read(row: int) -> torch.Tensor:
+        clip = Path(snakemake.params.folder, seen["clip"].iloc[row])
+        return read_video(clip, size["frames"], size["height"], size["width"])
+
+    def verifier() -> Verifier:
+        if judge := snakemake.params.judge:
+            return microworld_verifier(Judge.from_pretrained(judge).to(device), (clip.to(device) for clip in clips))
+        return Verifier.of_batch_norms(I3D.load(fetched("i3d", snakemake.input.verifier[0]), device).eval().requires_grad_(False))
+
+    known = seen["caption"].tolist()
+    contexts = pick_contexts(concept, fresh["caption"].tolist(), known, seeds)
+    clips = [read(row) for row in range(min(real_clips, len(seen)))]
+    stimuli = [read(nearest(target, known, concept)) for _, target in contexts]
+    vlm = load_vlm(snakemake.params.vlm, (size["frames"], 3, size["height"], size["width"]), device)
+    subject = VLMSubject(vlm, concept, difference=TARGETS[names.target])
+    inverter = Inverter(subject, clips, verifier, unmirrored(InversionSettings.from_mapping(chosen), concept))
+    checkpoints = unfinished(snakemake)
+    write_inversions(
+        snakemake.output[0], names.method, inverter, contexts, stimuli, size["fps"], snakemake.params.seed, checkpoints
+    )
+    shutil.rmtree(checkpoints)

@@ -16,9 +16,23 @@ def shown_video():
     return {key: settings[key] for key in ("frames", "height", "width")}
 
 
+PROJECTIONS = {
+    "full" if "full" in config["ablations"] else "base": config["coupling"][
+        "projections"
+    ],
+    **{
+        name: variant["coupling"]["projections"]
+        for name, variant in config["ablations"].items()
+        if "projections" in variant.get("coupling", {})
+    },
+}
+INVERSIONS = config.get("baselines", {}).get("methods", {})
+COMPARED = [name for kind in KINDS.values() for name in concepts_of_kind(kind)[:2]]
 DRAWN = [
     "method",
     *(figure for figure, kind in KINDS.items() if concepts_of_kind(kind)),
+    *(["projections"] if len(PROJECTIONS) > 1 else []),
+    *(["comparison"] if any(INVERSIONS.values()) else []),
 ]
 
 
@@ -75,3 +89,62 @@ rule figure_sweeps:
         code=code_hash("transporter.figures.sweeps", "transporter.generation.sampling"),
     script:
         "../scripts/figure_sweeps.py"
+
+
+rule figure_projections:
+    input:
+        table="results/paper/tables/ablation.tsv",
+    output:
+        pdf="results/paper/figures/projections.pdf",
+        png="results/paper/figures/projections.png",
+    log:
+        "logs/figure_projections.log",
+    benchmark:
+        "logs/figure_projections.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        projections=PROJECTIONS,
+        code=code_hash("transporter.figures.projections"),
+    script:
+        "../scripts/figure_projections.py"
+
+
+rule figure_comparison:
+    input:
+        inverted=[
+            f"results/baselines/{VLMS[0]}/{method}/{target}/{concept}"
+            for concept in COMPARED
+            for target in ("w", "w_dw")
+            for method, targets in INVERSIONS.items()
+            if target in targets
+        ],
+        generated=expand(f"results/generation/{SHOWN}/{{concept}}", concept=COMPARED),
+        concepts=config["concepts"],
+    output:
+        pdf="results/paper/figures/comparison.pdf",
+        png="results/paper/figures/comparison.png",
+    log:
+        "logs/figure_comparison.log",
+    benchmark:
+        "logs/figure_comparison.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        names=COMPARED,
+        vlm=VLMS[0],
+        video=shown_video(),
+        settings=[INVERSIONS, config["generation"]],
+        code=code_hash("transporter.figures.comparison"),
+    script:
+        "../scripts/figure_comparison.py"

@@ -14,6 +14,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/versions.smk"
 include: "workflow/rules/ablations.smk"
 include: "workflow/rules/baselines.smk"
+include: "workflow/rules/paper_figures.smk"
 include: "workflow/rules/paper.smk"
 
 

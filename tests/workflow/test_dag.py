@@ -143,6 +143,11 @@ def test_report(finished: Path, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").stat().st_size > 100_000
 
 
+def test_the_figures_of_the_paper_are_planned(finished: Path) -> None:
+    jobs = planned(snakemake(finished, "paper", "--dry-run", *MINIATURE).stdout)
+    assert jobs["figure_method"] == 1 and jobs["figure_sweeps"] == 3
+
+
 def test_versions(finished: Path) -> None:
     assert {"python", "torch", "diffusers", "transformers"} <= set(table(finished / "results" / "versions.tsv")["library"])
 

@@ -1,7 +1,7 @@
 # The paper's tables and figures: `snakemake --cores all paper`. Each is remade alone by asking for its file.
 
 PAPER_TABLES = ["main", "similarity", "ablation"]
-PAPER_FIGURES = []
+PAPER_FIGURES = DRAWN
 
 
 rule paper:

@@ -1,0 +1,118 @@
+"""Sweeps of phi for several concepts, each beside the log-odds that the VLM gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from transporter.contrast import Concept
+from transporter.errors import UserError
+from transporter.figures.canvas import GAP, MARGIN, Canvas
+from transporter.figures.exhibit import COLOURS, PAGE
+from transporter.figures.filmstrip import QUIET, stills
+from transporter.metrics.bootstrap import mean_interval
+
+LINE, BETWEEN, HEAD, FOOT = 0.17, 0.1, 0.2, 0.28
+"""Inches: a row's words, the space between rows, the line of phi above all, the axis below."""
+PLOT, AXIS = 1.1, 0.4
+"""Least width of the curve, and that of its labels."""
+SEAM = 0.025
+FRAMES = {"action": 3}
+"""Kinds of concepts that need several frames, one below another."""
+SHARES = {"action": 0.72}
+"""Width of such frames as a share of the others', so that four concepts fit on a page; the curve takes what is left."""
+WHAT = {
+    "object": "The middle frame of each clip is shown.",
+    "action": "First, middle and last frame of each clip stand one below another.",
+    "scene": "The middle frame of each clip is shown.",
+}
+CAPTION = (
+    "Sweeps of the concept strength φ, each from one noise. {what} Above each row stands its caption for φ\u00a0=\u00a00; "
+    "the clip is the one whose final log-odds are the median of {seeds} seeds. Right: log-odds of the target word against the "
+    "source word that {vlm} gives the decoded clips; grey: each seed, blue: their mean and its 95 % bootstrap interval."
+)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One concept's row: the clips `(T, C, H, W)` of one seed by phi, and the readings of all seeds (seed, phi, log_odds)."""
+
+    concept: Concept
+    caption: str
+    videos: Mapping[float, torch.Tensor]
+    readings: pd.DataFrame
+
+
+def typical_seed(readings: pd.DataFrame) -> int:
+    """The seed whose log-odds at the largest phi are the (lower) median of all seeds.
+
+    Raises:
+        UserError: no readings.
+    """
+    last = readings[readings["phi"] == readings["phi"].max()].sort_values(["log_odds", "seed"])
+    if last.empty:
+        raise UserError("figure of sweeps: expected readings of at least one seed, got none")
+    return int(last["seed"].iloc[(len(last) - 1) // 2])
+
+
+def sweeps_figure(sweeps: Sequence[Sweep]) -> Figure:
+    """One row per concept: stills from phi = 0 to 1 and the VLM's log-odds.
+
+    Raises:
+        UserError: no sweep.
+    """
+    if not sweeps:
+        raise UserError("figure of sweeps: expected at least one concept, got none")
+    phis = sorted(sweeps[0].videos)
+    column = min(SHARES.get(sweep.concept.kind, 1.0) for sweep in sweeps) * (PAGE - 2 * MARGIN - PLOT - AXIS + GAP) / len(phis)
+    right = MARGIN + len(phis) * column - GAP
+    plot = PAGE - MARGIN - right - AXIS
+    tall = max(_tall(sweep, column - GAP) for sweep in sweeps)
+    row = LINE + tall + BETWEEN
+    canvas = Canvas(PAGE, HEAD + len(sweeps) * row - BETWEEN + FOOT)
+    for number, phi in enumerate(phis):
+        canvas.text(MARGIN + number * column + (column - GAP) / 2, 0.14, f"φ = {phi:g}", ha="center", color=QUIET)
+    for number, sweep in enumerate(sweeps):
+        y = HEAD + number * row
+        _stills(canvas, sweep, phis, y + LINE, column)
+        canvas.words(MARGIN, right, y + LINE - 0.05, sweep.concept.source, sweep.concept.target)
+        canvas.text((MARGIN + right) / 2, y + LINE - 0.05, sweep.caption, ha="center", color=QUIET, size=6, style="italic")
+        _curve(canvas.plot(right + AXIS, y + LINE, plot, tall), sweep.readings, last=number == len(sweeps) - 1)
+    canvas.text(right + AXIS + plot / 2, 0.14, "log-odds of the target", ha="center", color=QUIET)
+    return canvas.figure
+
+
+def _tall(sweep: Sweep, width: float) -> float:
+    count = FRAMES.get(sweep.concept.kind, 1)
+    rows, columns = next(iter(sweep.videos.values())).shape[-2:]
+    return count * width * rows / columns + (count - 1) * SEAM
+
+
+def _stills(canvas: Canvas, sweep: Sweep, phis: Sequence[float], y: float, column: float) -> None:
+    count = FRAMES.get(sweep.concept.kind, 1)
+    for number, phi in enumerate(phis):
+        video = sweep.videos[phi]
+        height = (column - GAP) * video.shape[-2] / video.shape[-1]
+        shown = stills(video, count) if count > 1 else video[None, len(video) // 2]
+        for below, image in enumerate(shown):
+            canvas.picture(MARGIN + number * column, y + below * (height + SEAM), height, image)
+
+
+def _curve(axes: Axes, readings: pd.DataFrame, last: bool) -> None:
+    """Every seed's log-odds over phi, their mean and its interval."""
+    by_seed = readings.pivot(index="phi", columns="seed", values="log_odds").sort_index()
+    intervals = [mean_interval(values) for values in by_seed.to_numpy()]
+    axes.axhline(0, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)))
+    axes.plot(by_seed.index, by_seed.to_numpy(), color=QUIET, alpha=0.35, linewidth=0.5)
+    axes.fill_between(by_seed.index, *np.array([(i.low, i.high) for i in intervals]).T, color=COLOURS[0], alpha=0.2, linewidth=0)
+    axes.plot(by_seed.index, [i.value for i in intervals], color=COLOURS[0], marker="o", markersize=2.2)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"] if last else [])
+    axes.locator_params(axis="y", nbins=4)
+    if last:
+        axes.set_xlabel("φ", labelpad=0, size=7)

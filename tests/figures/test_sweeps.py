@@ -1,0 +1,59 @@
+"""The figure of sweeps: which seed it shows, what its curve says, and its two files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from transporter.contrast import Concept
+from transporter.errors import UserError
+from transporter.figures.exhibit import Exhibit
+from transporter.figures.sweeps import Sweep, sweeps_figure, typical_seed
+
+PHIS = (0.0, 0.5, 1.0)
+READINGS = pd.DataFrame(
+    [(seed, phi, (2 * phi - 1) * seed) for seed in (1, 2, 3, 9) for phi in PHIS], columns=["seed", "phi", "log_odds"]
+)
+
+
+def row(kind: str) -> Sweep:
+    videos = {phi: torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(int(phi * 2))) for phi in PHIS}
+    return Sweep(Concept("a_b", kind, "a", "b", "which ?"), "it is a", videos, READINGS)
+
+
+def test_the_seed_shown_is_the_median_one() -> None:
+    assert typical_seed(READINGS) == 2
+    assert typical_seed(READINGS[READINGS["seed"] != 1]) == 3
+    with pytest.raises(UserError, match="at least one seed"):
+        typical_seed(READINGS[:0])
+
+
+def test_a_row_has_one_still_per_phi_and_three_where_something_moves() -> None:
+    figure = sweeps_figure([row("object"), row("action")])
+    page, *plots = figure.axes
+    assert len(page.get_images()) == 3 + 3 * 3 and len(plots) == 2
+    words = [text.get_text() for text in page.texts]
+    assert words.count("a") == words.count("b") == 2 and "φ = 0.5" in words and "it is a" in words
+    right = max(image.get_extent()[1] for image in page.get_images())
+    assert right < plots[0].get_position().x0 * figure.get_size_inches()[0]
+
+
+def test_the_curve_is_the_mean_of_all_seeds() -> None:
+    _, plot = sweeps_figure([row("scene")]).axes
+    assert plot.lines[-1].get_ydata() == pytest.approx([-3.75, 0, 3.75])
+
+
+def test_pictures_are_byte_stable(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Exhibit("objects", "Sweeps.", "config 1").write(sweeps_figure([row("object")]), tmp_path / name)
+    for suffix, magic in ((".png", b"\x89PNG"), (".pdf", b"%PDF")):
+        made = (tmp_path / "a").with_suffix(suffix).read_bytes()
+        assert made.startswith(magic) and made == (tmp_path / "b").with_suffix(suffix).read_bytes()
+
+
+def test_nothing_to_draw() -> None:
+    with pytest.raises(UserError, match="at least one concept"):
+        sweeps_figure([])

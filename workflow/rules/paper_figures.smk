@@ -1,0 +1,150 @@
+# The paper's figures. Those that show videos show the first generator and VLM of the run.
+
+SHOWN = f"{GENERATORS[0]}/{VLMS[0]}"
+KINDS = {"objects": "object", "actions": "action", "scenes": "scene"}
+
+
+def concepts_of_kind(kind):
+    """Names of the run's concepts of one kind."""
+    concepts = read_concepts(config["concepts"], CHOSEN)
+    return [concept.name for concept in concepts if concept.kind == kind]
+
+
+def shown_video():
+    """How the videos of the first generator are read back."""
+    settings = config["generators"][GENERATORS[0]]
+    return {key: settings[key] for key in ("frames", "height", "width")}
+
+
+PROJECTIONS = {
+    "full" if "full" in config["ablations"] else "base": config["coupling"][
+        "projections"
+    ],
+    **{
+        name: variant["coupling"]["projections"]
+        for name, variant in config["ablations"].items()
+        if "projections" in variant.get("coupling", {})
+    },
+}
+INVERSIONS = config.get("baselines", {}).get("methods", {})
+COMPARED = [name for kind in KINDS.values() for name in concepts_of_kind(kind)[:2]]
+DRAWN = [
+    "method",
+    *(figure for figure, kind in KINDS.items() if concepts_of_kind(kind)),
+    *(["projections"] if len(PROJECTIONS) > 1 else []),
+    *(["comparison"] if any(INVERSIONS.values()) else []),
+]
+
+
+rule figure_method:
+    output:
+        pdf="results/paper/figures/method.pdf",
+        png="results/paper/figures/method.png",
+    log:
+        "logs/figure_method.log",
+    benchmark:
+        "logs/figure_method.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_hash("transporter.figures.method"),
+    script:
+        "../scripts/figure_method.py"
+
+
+rule figure_sweeps:
+    input:
+        generated=lambda w: [
+            f"results/generation/{SHOWN}/{concept}"
+            for concept in concepts_of_kind(KINDS[w.figure])
+        ],
+        readings=f"results/evaluation/{SHOWN}/readings.tsv",
+        concepts=config["concepts"],
+    output:
+        pdf="results/paper/figures/{figure}.pdf",
+        png="results/paper/figures/{figure}.png",
+    log:
+        "logs/figure_sweeps/{figure}.log",
+    benchmark:
+        "logs/figure_sweeps/{figure}.tsv"
+    wildcard_constraints:
+        figure="|".join(KINDS),
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        names=lambda w: concepts_of_kind(KINDS[w.figure]),
+        vlm=VLMS[0],
+        video=shown_video(),
+        settings=[config["generation"], config["generators"][GENERATORS[0]]],
+        code=code_hash("transporter.figures.sweeps", "transporter.generation.sampling"),
+    script:
+        "../scripts/figure_sweeps.py"
+
+
+rule figure_projections:
+    input:
+        table="results/paper/tables/ablation.tsv",
+    output:
+        pdf="results/paper/figures/projections.pdf",
+        png="results/paper/figures/projections.png",
+    log:
+        "logs/figure_projections.log",
+    benchmark:
+        "logs/figure_projections.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        projections=PROJECTIONS,
+        code=code_hash("transporter.figures.projections"),
+    script:
+        "../scripts/figure_projections.py"
+
+
+rule figure_comparison:
+    input:
+        inverted=[
+            f"results/baselines/{VLMS[0]}/{method}/{target}/{concept}"
+            for concept in COMPARED
+            for target in ("w", "w_dw")
+            for method, targets in INVERSIONS.items()
+            if target in targets
+        ],
+        generated=expand(f"results/generation/{SHOWN}/{{concept}}", concept=COMPARED),
+        concepts=config["concepts"],
+    output:
+        pdf="results/paper/figures/comparison.pdf",
+        png="results/paper/figures/comparison.png",
+    log:
+        "logs/figure_comparison.log",
+    benchmark:
+        "logs/figure_comparison.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        names=COMPARED,
+        vlm=VLMS[0],
+        video=shown_video(),
+        settings=[INVERSIONS, config["generation"]],
+        code=code_hash("transporter.figures.comparison"),
+    script:
+        "../scripts/figure_comparison.py"

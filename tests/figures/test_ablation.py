@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from transporter.contrast import Concept
 from transporter.errors import UserError
+from transporter.figures import ablation
 from transporter.figures.ablation import (
     BASE,
     BASELINE,
@@ -27,7 +29,7 @@ from transporter.figures.ablation import (
     verdict,
 )
 from transporter.metrics import caption_scores
-from transporter.metrics.bootstrap import Interval
+from transporter.metrics.bootstrap import Interval, bootstrap
 
 CONCEPTS = {"red_blue": Concept("red_blue", "object", "red", "blue", "what colour ?")}
 SOURCES = [
@@ -37,8 +39,10 @@ TARGETS = [source.replace("red", "blue") for source in SOURCES]
 
 
 @pytest.fixture(autouse=True)
-def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Java to start, and few resamples."""
     monkeypatch.setattr(caption_scores, "has_java", lambda: False)
+    monkeypatch.setattr(ablation, "bootstrap", partial(bootstrap, draws=100))
 
 
 def cosines(captions: Sequence[str], targets: Sequence[str]) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from stage import stage
 from transporter.contrast import read_concepts
 from transporter.figures.comparison import CAPTION, Row, comparison_figure
@@ -12,7 +14,7 @@ from transporter.video import read_video
 with stage(snakemake):
     shape, folders = snakemake.params.video, [*snakemake.input.inverted, *snakemake.input.generated]
 
-    def video(folder):
+    def video(folder: Path) -> torch.Tensor:
         """The clip of the folder's first seed, of TRANSPORTER's at phi = 1."""
         index = read_table(folder / "index.tsv", ("seed", "clip"))
         if "phi" in index:

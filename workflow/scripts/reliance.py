@@ -13,7 +13,7 @@ from transporter.microworld.training.cards import RELIANCE_SEED, HeldOut
 from transporter.microworld.training.clips import VIDEO_SHAPE
 from transporter.models import load_vlm
 
-CLIPS = 768
+CLIPS = 384
 
 with stage(snakemake) as device:
     clips = HeldOut.draw(CLIPS, RELIANCE_SEED, held_out=False)

@@ -206,6 +206,17 @@ def reader_inputs(wildcards):
     }
 
 
+def planted_models():
+    """Every shortcut in every VLM of the run."""
+    pattern = "results/planted/{vlm}/{shortcut}"
+    return expand(pattern, vlm=VLMS, shortcut=SHORTCUTS)
+
+
+def run_vlm_files():
+    """All VLMs of the run."""
+    return [file for vlm in VLMS for file in model_files(config["vlms"][vlm]["path"])]
+
+
 def temporal_table():
     """Whether answers need time, which is known of VLMs that speak the microworld's words."""
     return "results/truth/temporal.tsv" if config["clips"]["source"] == "world" else []

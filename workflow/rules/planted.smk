@@ -2,17 +2,6 @@
 # A planted VLM's folder can be a VLM's `path` in the settings, as the shipped ones are.
 
 
-def planted_models():
-    """Every shortcut in every VLM of the run."""
-    pattern = "results/planted/{vlm}/{shortcut}"
-    return expand(pattern, vlm=VLMS, shortcut=SHORTCUTS)
-
-
-def run_vlm_files():
-    """All VLMs of the run."""
-    return [file for vlm in VLMS for file in model_files(config["vlms"][vlm]["path"])]
-
-
 rule plant:
     input:
         vlm=vlm_files,

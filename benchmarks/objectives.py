@@ -1,10 +1,10 @@
 """The objective `logits` through Phi against decoding and encoding again: processor time of a step, and do the gradients agree?
 
 Run: python benchmarks/objectives.py [concept] [clips] [rounds] [folder of a VLM ...]
-It needs the results of a run (`snakemake --cores all`): clips, latents and the coupling of Qwen2-VL. Other folders hold VLMs of that
-family with the same visual tokens. Both paths take turns on the same clips and noise. Prints the median seconds of each, their ratio,
-and the cosine of both gradients with respect to the vector: of single clips, of the clips' mean, and of the mean within the principal
-directions. Where two clips' gradients of one path agree no better than chance, no path can make up for it but by more clips.
+It needs the results of a run (`snakemake --cores all`): clips, latents and the coupling of Qwen2-VL. Other folders hold VLMs of
+that family with the same visual tokens. Both paths take turns on the same clips and noise. Prints the median seconds of each, their
+ratio, and the cosine of both gradients with respect to the vector: of single clips, of the clips' mean, and of the mean within the
+principal directions; then how far two clips' gradients agree, which says how many clips a step needs.
 """
 
 from __future__ import annotations

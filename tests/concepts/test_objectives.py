@@ -108,10 +108,10 @@ def test_gradients_reach_a_vector_through_all_models(path: str, shipped: Reader)
     loss, q = loss_of("logits", batch, shipped, settings), 0.2 * draws(*minus.shape, seed=1).float()
     (gradient,) = torch.autograd.grad(loss(q.requires_grad_()), q)
     assert bool(gradient.flatten(2).norm(dim=-1).gt(0).all())
-    step = 2e-2 * gradient / gradient.norm()
+    step = 5e-3 * gradient / gradient.norm()
     with torch.no_grad():
-        difference = float(loss(q + step) - loss(q - step)) / 2e-2 / 2
-    assert difference == pytest.approx(float(gradient.norm()), rel=0.03)
+        difference = float(loss(q + step) - loss(q - step)) / 5e-3 / 2
+    assert difference == pytest.approx(float(gradient.norm()), rel=0.05)
 
 
 def test_logits_are_the_formula(batch: Batch, reader: Reader) -> None:
@@ -160,18 +160,17 @@ def test_log_odds_are_each_clips_own(batch: Batch, reader: Reader) -> None:
     torch.testing.assert_close(log_odds(batch.z_0, batch, reader, "again"), torch.stack(expected))
 
 
-def test_mixed_is_the_weighted_sum(batch: Batch, reader: Reader) -> None:
-    q = draws(4, L, D, seed=3)
-    for share, name in ((0.0, "velocity"), (1.0, "logits")):
-        alone = OBJECTIVES[name](q, batch, reader, LogitsSettings(), random := torch.Generator().manual_seed(0))
-        if name == "velocity":
-            both = OBJECTIVES["mixed"](q, batch, reader, LogitsSettings(share=share), torch.Generator().manual_seed(0))
-        else:  # the velocity's draws come first
-            OBJECTIVES["velocity"](q, batch, reader, LogitsSettings(), random := torch.Generator().manual_seed(0))
-            alone = OBJECTIVES[name](q, batch, reader, LogitsSettings(), random)
-            both = OBJECTIVES["mixed"](q, batch, reader, LogitsSettings(share=share), torch.Generator().manual_seed(0))
-        torch.testing.assert_close(both.loss, alone.loss)
-        torch.testing.assert_close(both.error / both.nothing, alone.error / alone.nothing)
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_mixed_is_the_weighted_sum(share: float, batch: Batch, reader: Reader) -> None:
+    q, random = draws(4, L, D, seed=3), torch.Generator().manual_seed(0)
+    settings = LogitsSettings(share=share)
+    # the velocity's draws come first
+    paper, vlm = (OBJECTIVES[name](q, batch, reader, settings, random) for name in ("velocity", "logits"))
+    both = OBJECTIVES["mixed"](q, batch, reader, settings, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(both.loss, (1 - share) * paper.loss + share * vlm.loss)
+    for name in ("error", "nothing"):
+        left = [getattr(score, name) / score.nothing.mean() for score in (paper, vlm)]
+        torch.testing.assert_close(getattr(both, name), (1 - share) * left[0] + share * left[1])
 
 
 def planted_contexts() -> Contexts:

@@ -1,4 +1,5 @@
 # What the rules of the benchmark share: who is explained, by which pairs, and where their files are.
+from transporter.ablations import laid_over
 from transporter.truth.subjects import HONEST, pair_of
 
 
@@ -84,6 +85,12 @@ def subject_settings(wildcards):
         return vlm_settings(wildcards)
     [folder] = subject_files(wildcards)
     return {**vlm_settings(wildcards), "path": folder}
+
+
+def truth_bank_settings(wildcards):
+    """How the vectors of one objective are fitted."""
+    settings = laid_over(config["bank"], config["truth"]["bank"])
+    return {**settings, "objective": wildcards.objective}
 
 
 def subject_inputs(wildcards):

@@ -86,11 +86,7 @@ rule truth_bank:
         generator=encoder_settings,
         vlm=subject_settings,
         names=lambda w: [pair.name for pair in truth_pairs(w.subject)],
-        settings=lambda w: {
-            **config["bank"],
-            **config["truth"]["bank"],
-            "objective": w.objective,
-        },
+        settings=truth_bank_settings,
         seed=config["seed"],
         code=code_hash("transporter.concepts.fitting", *adapters("generators", "vlms")),
     script:

@@ -11,6 +11,7 @@ include: "workflow/rules/concepts.smk"
 include: "workflow/rules/generation.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/planted.smk"
 include: "workflow/rules/versions.smk"
 include: "workflow/rules/paper.smk"
 

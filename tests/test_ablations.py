@@ -35,7 +35,7 @@ def settings(ablations: dict[str, Any], **others: Any) -> dict[str, Any]:
     """Checked and completed settings of an experiment whose models lie nowhere."""
     models = {"generators": {"a": {"adapter": "wan", "path": "b/a"}}, "vlms": {"b": {"adapter": "qwen_vl", "path": "b/b"}}}
     made = {**models, "run": {"generators": ["a"], "vlms": ["b"]}, "probes": None, "ablations": ablations, **others}
-    made["concepts"] = str(ROOT / "config" / "concepts.tsv")
+    made |= {table: str(ROOT / "config" / f"{table}.tsv") for table in ("concepts", "shortcuts")}
     return check_config(made, [("mine.yaml", made)], ROOT / "workflow" / "schemas")
 
 

@@ -18,10 +18,11 @@ from jsonschema.exceptions import ValidationError, best_match
 from transporter.contrast import COLUMNS, read_concepts
 from transporter.errors import UserError
 from transporter.files import read_table
+from transporter.microworld.shortcuts import read_shortcuts
 
 SCHEMAS = Path("workflow/schemas")
-MADE = "results/models"
-"""Models below this folder are made by rules, so they need not be there yet."""
+MADE = ("results/models/", "results/planted/")
+"""Models below these folders are made by rules, so they need not be there yet."""
 
 Source = tuple[str, Mapping[str, Any]]
 """Name of a file and the settings that came from it."""
@@ -62,6 +63,7 @@ def check_config(settings: Mapping[str, Any], sources: Sequence[Source], schemas
     _check_choice(complete, sources)
     _check_places(complete, sources)
     _check_concepts(complete, sources, schemas)
+    _check_shortcuts(complete, sources)
     return complete
 
 
@@ -262,6 +264,13 @@ def _check_concepts(config: Mapping[str, Any], sources: Sequence[Source], schema
         near = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise _refusal(sources, ("run", "concepts"), f"expected names from {path} ({', '.join(known)}), got {unknown[0]!r}{hint}")
+
+
+def _check_shortcuts(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
+    path = config["shortcuts"]
+    if not Path(path).is_file():
+        raise _refusal(sources, ("shortcuts",), f"expected a table of shortcuts, got {path}, which is not there")
+    read_shortcuts(path)
 
 
 def _pattern(error: ValidationError) -> str:

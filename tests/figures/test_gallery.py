@@ -27,6 +27,7 @@ CONCEPTS = [
     Concept("day_night", "scene", "day", "night", "what time is it ?"),
 ]
 METHODS, PHIS, SEEDS, SHOWN = ("transporter", "random"), (0.0, 0.25, 0.6, 1.0), range(5), 2
+TIMELESS = {("microworld", "slowly"), ("microworld", "quickly")}
 CAPTION = "a large red circle moves slowly left on grass during the day"
 EVIL = "a red <b>x</b></script><script>window.broken=1</script> & square"
 
@@ -75,7 +76,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, dict
 def gallery(inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results") / "gallery"
     readings, clips, summary = inputs
-    write_gallery(folder, readings, clips, CONCEPTS, summary, seeds=SHOWN)
+    write_gallery(folder, readings, clips, CONCEPTS, summary, seeds=SHOWN, timeless=TIMELESS)
     return folder
 
 
@@ -255,6 +256,16 @@ def test_without_probes_the_page_still_works(opened: Page) -> None:
     opened.shows(concept="red_blue", method="transporter", phi=0)
 
 
+def test_warns_of_answers_that_need_no_time(opened: Page) -> None:
+    warning = "const note = document.getElementById('timeless'); return note.hidden ? null : note.textContent"
+    assert opened.run(warning) is None
+    opened.run("choose({concept: 'slowly_quickly'})")
+    assert opened.run(warning).startswith("microworld needs no time to say quickly or slowly: its answer stays the same")
+    opened.run("choose({generator: 'other'})")
+    assert (opened.state()["concept"], opened.state()["vlm"]) == ("slowly_quickly", "real model")
+    assert opened.run(warning) is None
+
+
 def test_table_opens_a_concept_and_the_address_remembers_it(opened: Page) -> None:
     cells = opened.run("return [...document.querySelectorAll('#summary tr[data-concept=red_blue] td')].map(c => c.textContent)")
     assert cells == ["0.98", "88 %", "90 %"] * len(METHODS)
@@ -281,7 +292,7 @@ def test_fits_a_phone(opened: Page) -> None:
 def test_only_the_clips_shown_are_copied_and_bytes_are_stable(inputs, gallery: Path, tmp_path: Path) -> None:
     readings, clips, summary = inputs
     assert len(list(gallery.rglob("*.mp4"))) == len(clips)
-    write_gallery(tmp_path / "again", readings, clips, CONCEPTS, summary, seeds=SHOWN)
+    write_gallery(tmp_path / "again", readings, clips, CONCEPTS, summary, seeds=SHOWN, timeless=TIMELESS)
     assert (tmp_path / "again" / "index.html").read_bytes() == (gallery / "index.html").read_bytes()
     assert "http" not in (gallery / "index.html").read_text().replace("http://www.w3.org/2000/svg", "")
 

@@ -59,7 +59,8 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for model in ("generator", "vlms/qwen2_vl", "probes", "judge"):
         (tmp_path / "models" / model).mkdir(parents=True)
     (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "concepts.tsv").write_text((ROOT / "config" / "concepts.tsv").read_text())
+    for table in ("concepts.tsv", "shortcuts.tsv"):
+        (tmp_path / "config" / table).write_text((ROOT / "config" / table).read_text())
     monkeypatch.chdir(tmp_path)
     return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
@@ -95,6 +96,7 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("gallery.seeds", 99, "expected at most generation.seeds (8), got 99"),
         ("coupling.lr", 0, "expected more than 0, got 0 (integer)"),
         ("concepts", "nowhere.tsv", "expected a table of concepts, got nowhere.tsv, which is not there"),
+        ("shortcuts", "nowhere.tsv", "expected a table of shortcuts, got nowhere.tsv, which is not there"),
         ("bank", None, "expected a mapping, got None (null)"),
     ],
 )

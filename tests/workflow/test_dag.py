@@ -101,6 +101,12 @@ def test_evaluation(finished: Path) -> None:
     assert readings["log_odds"].notna().all()
 
 
+def test_temporal_honesty(finished: Path) -> None:
+    temporal = table(finished / "results" / "truth" / "temporal.tsv")
+    assert temporal["attribute"].tolist() == list(WORDS)
+    assert {"vlm", "of_time", "depends", "multi_frame_gain", "order_sensitivity_low", "frame_disparity_high"} <= set(temporal)
+
+
 def test_figures(finished: Path) -> None:
     for concept in CONCEPTS:
         assert (finished / "results" / "filmstrips" / PAIR / f"{concept}.png").read_bytes().startswith(b"\x89PNG")
@@ -198,6 +204,14 @@ def test_a_change_of_an_ablation_redoes_it_alone(finished: Path) -> None:
 def test_models_can_be_trained_from_nothing(finished: Path) -> None:
     jobs = planned(snakemake(finished, "train_models", "--dry-run", *MINIATURE).stdout)
     assert {"train_vae", "train_vlm", "train_generator", "train_probes", "train_judge"} <= set(jobs)
+
+
+def test_shortcuts_can_be_planted_and_explained(finished: Path) -> None:
+    jobs = planned(snakemake(finished, "results/truth/reliance.tsv", "--dry-run", *MINIATURE).stdout)
+    assert jobs == {"plant": 8, "reliance": 1}
+    planted_vlm = json.dumps({"fast": {"adapter": "qwen_vl", "path": "results/planted/qwen2_vl/speed_by_colour"}})
+    jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "--config", f"vlms={planted_vlm}", "run={vlms: [fast]}").stdout)
+    assert {"plant": 1, "embed_vlm": 3}.items() <= jobs.items()
 
 
 def test_trained_models_can_take_the_place_of_shipped_ones(finished: Path) -> None:

@@ -8,9 +8,10 @@ import yaml
 from snakemake.utils import update_config
 
 from transporter.ablations import trained_as, variant
-from transporter.config import check_config, typed
+from transporter.config import MADE, check_config, typed
 from transporter.contrast import read_concepts
 from transporter.errors import UserError
+from transporter.microworld.shortcuts import read_shortcuts
 from transporter.provenance import code_hash, digest
 
 
@@ -40,6 +41,7 @@ GENERATORS = config["run"]["generators"]
 VLMS = config["run"]["vlms"]
 CHOSEN = None if config["run"]["concepts"] == "all" else config["run"]["concepts"]
 CONCEPTS = [concept.name for concept in read_concepts(config["concepts"], CHOSEN)]
+SHORTCUTS = list(read_shortcuts(config["shortcuts"]))
 
 
 wildcard_constraints:
@@ -47,6 +49,7 @@ wildcard_constraints:
     generator="[A-Za-z0-9_.-]+",
     vlm="[A-Za-z0-9_.-]+",
     concept="[A-Za-z0-9_.-]+",
+    shortcut="|".join(SHORTCUTS),
     shape=r"\d+x\d+x\d+",
     variant="|".join(map(re.escape, config["ablations"])) or "none",
 
@@ -89,7 +92,7 @@ def model_files(path):
     """A model as a rule's input: what its folder holds, or the folder if a rule makes it; nothing for a name on the hub."""
     if path is None:
         return []
-    if path.startswith("results/models/"):
+    if path.startswith(MADE):
         return [path]
     return sorted(
         str(file)
@@ -201,6 +204,11 @@ def reader_inputs(wildcards):
         "generator": generator_files(wildcards),
         "vlm": vlm_files(wildcards),
     }
+
+
+def temporal_table():
+    """Whether answers need time, which is known of VLMs that speak the microworld's words."""
+    return "results/truth/temporal.tsv" if config["clips"]["source"] == "world" else []
 
 
 def generated_folders():

@@ -42,6 +42,7 @@ rule gallery:
         summary="results/evaluation/concepts.tsv",
         generated=generated_folders(),
         concepts=config["concepts"],
+        temporal=temporal_table(),
     output:
         directory("results/gallery"),
     log:

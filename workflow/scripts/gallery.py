@@ -6,6 +6,7 @@ from stage import stage
 from transporter.contrast import read_concepts
 from transporter.figures.gallery import KEYS, READINGS, SUMMARY, write_gallery
 from transporter.files import read_table
+from transporter.microworld.timing import TIMING, timeless_words
 
 with stage(snakemake):
     readings = read_table(snakemake.input.readings, (*KEYS, "seed", "phi", "clip"))
@@ -25,4 +26,5 @@ with stage(snakemake):
         read_concepts(snakemake.input.concepts, snakemake.params.names),
         read_table(snakemake.input.summary, SUMMARY),
         snakemake.params.seeds,
+        timeless=timeless_words(read_table(snakemake.input.temporal, TIMING)) if snakemake.input.temporal else (),
     )

@@ -6,7 +6,7 @@ import html
 import json
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -45,6 +45,7 @@ def write_gallery(
     summary: pd.DataFrame,
     seeds: int = 4,
     title: str = "Transporter",
+    timeless: Collection[tuple[str, str]] = (),
 ) -> None:
     """Write `folder/index.html` and the mp4 files that it plays, `folder/clips/`; an older gallery there is replaced as a whole.
 
@@ -54,6 +55,7 @@ def write_gallery(
         concepts: their order is the page's.
         summary: one row per concept, generator, VLM and method, columns `SUMMARY`.
         seeds: how many seeds are played; the curves show all.
+        timeless: VLM and word of every answer that should need time and does not; the page warns of them.
 
     Raises:
         UserError: a table lacks a column or is empty, a row names an unknown concept, or a clip is missing.
@@ -74,6 +76,7 @@ def write_gallery(
                 for key, rows in readings.groupby(list(KEYS), sort=False)
             ],
             "summary": [_summarised(row) for row in summary.to_dict("records")],
+            "timeless": [{"vlm": vlm, "word": word} for vlm, word in sorted(timeless)],
         }
         (partial / "index.html").write_text(page(data), encoding="utf-8")
 

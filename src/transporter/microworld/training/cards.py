@@ -17,15 +17,17 @@ from transporter.generators.base import Generator
 from transporter.metrics.retrieval import recall_at
 from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
 from transporter.microworld.judge import Judge
-from transporter.microworld.language import QUESTIONS, caption
+from transporter.microworld.language import caption
 from transporter.microworld.probes import Probe
+from transporter.microworld.questions import log_answers
 from transporter.microworld.renderer import draw_layout
 from transporter.microworld.training.clips import Clips
 from transporter.microworld.training.loop import Summary
 from transporter.vlms.base import VLM
 
-SEEN_SEED, UNSEEN_SEED = 900_001, 900_002
-"""Seeds of clips that no training draws: new clips of seen combinations of attributes, and combinations held out of training."""
+SEEN_SEED, UNSEEN_SEED, RELIANCE_SEED, TIMING_SEED = 900_001, 900_002, 900_003, 900_004
+"""Seeds of clips that no training draws: new clips of seen combinations of attributes, combinations held out of training,
+and clips of the first kind that show what an answer relies on, and whether it needs time."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,10 @@ class HeldOut:
         clips = [_seen_twin(a, rng) for a in self.attributes]
         return HeldOut(clips, Clips(clips, [draw_layout(a, rng) for a in clips]).video())
 
-    def still(self) -> HeldOut:
-        """The same clips, their middle frame all the time."""
-        middle = self.video.shape[1] // 2
-        return replace(self, video=self.video[:, middle, None].expand_as(self.video).contiguous())
+    def still(self, frame: int | None = None) -> HeldOut:
+        """The same clips, one frame all the time, by default the middle one."""
+        frame = self.video.shape[1] // 2 if frame is None else frame
+        return replace(self, video=self.video[:, frame, None].expand_as(self.video).contiguous())
 
 
 def _seen_twin(attributes: Attributes, rng: np.random.Generator) -> Attributes:
@@ -129,14 +131,6 @@ def generator_card(
     return agreement(readings, clips.attributes), Examples(video, *_titles(readings, clips))
 
 
-@torch.no_grad()
-def answers(vlm: VLM, video: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The VLM's answer to every attribute's question: probabilities `(B, words)` of the attribute's words, which sum to 1."""
-    parts = [vlm.encode(part) for part in video.split(32)]
-    read = {name: [vlm.log_probs(tokens, QUESTIONS[name], words) for tokens in parts] for name, words in WORDS.items()}
-    return {name: torch.cat(scores).softmax(-1) for name, scores in read.items()}
-
-
 def _calibration(read: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]) -> float:
     """Expected calibration error (Guo et al. 2017) over the answers about all attributes that a word names."""
     width = max(map(len, WORDS.values()))
@@ -150,7 +144,7 @@ def _calibration(read: Mapping[str, torch.Tensor], attributes: Sequence[Attribut
 
 def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     """The VLM's answers about rendered clips, and how far its confidence in them can be trusted."""
-    read = answers(vlm, clips.video)
+    read = {name: scores.softmax(-1) for name, scores in log_answers(vlm, clips.video).items()}
     best = {name: probabilities.argmax(-1).tolist() for name, probabilities in read.items()}
     readings = [{name: WORDS[name][best[name][index]] for name in WORDS} for index in range(len(clips.video))]
     scores = agreement(readings, clips.attributes) | {"calibration error": round(_calibration(read, clips.attributes), 4)}

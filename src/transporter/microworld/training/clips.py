@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from transporter.microworld.attributes import Attributes, draw_attributes
-from transporter.microworld.renderer import Layout, draw_layout, render
+from transporter.microworld.renderer import FRAMES, SIZE, Layout, draw_layout, render
 
 ALL = slice(None)
+VIDEO_SHAPE = (FRAMES, 3, SIZE, SIZE)
+"""(T, C, H, W) of every clip."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from transformers.video_utils import VideoMetadata
 
 from transporter.microworld.language import BOS, EOS, IMAGE, PAD, VIDEO, build_tokenizer, vocabulary
 from transporter.microworld.renderer import FPS, FRAMES, SIZE
+from transporter.microworld.training.clips import VIDEO_SHAPE
 from transporter.vlms.frames_vlm import FramesVLM
 from transporter.vlms.gemma3 import Gemma3
 from transporter.vlms.qwen_vl import QwenVL
@@ -196,7 +197,7 @@ FAMILIES: Mapping[str, tuple[Callable[[], Built], type[TransformersVLM], Mapping
 def load_family(name: str, folder: Path | str, device: torch.device | str = "cpu") -> TransformersVLM:
     """The adapter of a family's model in `folder`, for clips of the microworld."""
     _, adapter, settings = FAMILIES[name]
-    return adapter(str(folder), (FRAMES, 3, SIZE, SIZE), **settings, device=device)
+    return adapter(str(folder), VIDEO_SHAPE, **settings, device=device)
 
 
 def untrained(name: str, seed: int, device: torch.device | str = "cpu") -> TransformersVLM:

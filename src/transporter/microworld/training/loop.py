@@ -22,6 +22,7 @@ Losses = Mapping[str, torch.Tensor]
 @dataclass(frozen=True)
 class Schedule:
     """How long to train, how often to write, and where to compute. `ema` 0 keeps no average of the weights.
+    The learning rate rises for `warm` steps and falls after the share `decay_from` of all.
 
     Clips and noise are drawn on the CPU whatever the `device`, so that each step sees the same ones everywhere.
     """
@@ -31,6 +32,7 @@ class Schedule:
     log_every: int = 50
     save_every: int = 250
     ema: float = 0.0
+    warm: int = 100
     decay_from: float = 0.5
     max_norm: float = 1.0
     device: str = "cpu"
@@ -93,7 +95,7 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint, curve = folder / "checkpoint.safetensors", Curve(folder / "curve.tsv")
     averages = copy.deepcopy(model).requires_grad_(False) if schedule.ema else model
-    factor, first, minutes = warm_then_decay(schedule.steps, decay_from=schedule.decay_from), 0, 0.0
+    factor, first, minutes = warm_then_decay(schedule.steps, schedule.warm, schedule.decay_from), 0, 0.0
     if checkpoint.exists():
         state = load_checkpoint(checkpoint)
         model.load_state_dict(state["model"])

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKLWan
 from torch import nn
 from transformers import PreTrainedModel, ProcessorMixin
 
-from transporter.microworld.attributes import WORDS, Attributes
-from transporter.microworld.language import DESCRIBE, EOS, PAD, QUESTIONS, caption, sampled_words
-from transporter.microworld.renderer import FRAMES, SIZE
-from transporter.microworld.training.clips import Clips, random_state
-from transporter.microworld.training.families import IDS, shown_frames, untrained
+from transporter.microworld.answers import true_answers
+from transporter.microworld.attributes import WORDS
+from transporter.microworld.training.clips import random_state
+from transporter.microworld.training.conversations import language_loss
+from transporter.microworld.training.families import untrained
 from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.precision import half_precision
-from transporter.microworld.training.vae import through_vae
+from transporter.microworld.training.world import Batch, World
 from transporter.vlms.transformers_vlm import TransformersVLM
 
-IGNORE = -100
 VISION_SHARE = 0.4
 """Share of the training in which the vision tower learns alone, from linear readings of its tokens."""
 HEADS_UNTIL, HEADS_WEIGHT = 0.8, 0.15
@@ -36,8 +32,6 @@ HARD = {"shape": 4.0, "size": 2.0, "speed": 2.0}
 """Weights of the attributes that are learnt last."""
 LOCAL = 8.0
 """Weight of the shape that single tokens show."""
-COVERED = 0.05
-"""A token shows a shape when the sprite covers this share of its cell."""
 
 
 class AttributeHeads(nn.Module):
@@ -62,91 +56,6 @@ class AttributeHeads(nn.Module):
         return sum(HARD.get(name, 1.0) * loss for name, loss in losses.items()) + LOCAL * local
 
 
-def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Noise and blur, so that what a VAE does to a clip does not surprise the VLM; `(B, T, C, H, W)` in [0, 1]."""
-
-    def draw() -> float:
-        return float(torch.rand((), generator=generator))
-
-    if draw() < 0.5:
-        video = video + draw() * 0.06 * torch.randn(video.shape, generator=generator)
-    if draw() < 0.3:
-        blurred = F.avg_pool2d(video.flatten(0, 1), 3, 1, 1, count_include_pad=False).view_as(video)
-        video = video.lerp(blurred, draw())
-    return video.clamp(0, 1)
-
-
-def conversation(attributes: Attributes, rng: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Token ids and labels of a caption request or of all questions in random order."""
-    words = sampled_words({name: attributes.probabilities(name) for name in WORDS}, rng)
-    if rng.random() < 0.35:
-        prompt, answer = DESCRIBE.split(), [*caption(attributes.words()).split(), EOS]
-        ids = [IDS[token] for token in prompt + answer]
-        return ids, [IGNORE] * len(prompt) + ids[len(prompt) :]
-    ids, labels = [], []
-    for name in rng.permutation(list(WORDS)):
-        question = [IDS[token] for token in QUESTIONS[name].split()]
-        ids += [*question, IDS[words[name]]]
-        labels += [*[IGNORE] * len(question), ids[-1]]
-    return ids, labels
-
-
-def _padded(rows: Sequence[list[int]], value: int) -> torch.Tensor:
-    longest = max(map(len, rows))
-    return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Clips, their video `(B, T, 3, H, W)` where the VLM looks at it, and the shape that each visual token shows `(B, N)`."""
-
-    clips: Clips
-    video: torch.Tensor
-    shapes: torch.Tensor
-
-    @property
-    def targets(self) -> dict[str, torch.Tensor]:
-        """Probabilities of each attribute's words: `(B, words)`."""
-        return {name: self.clips.targets(name) for name in WORDS}
-
-
-class _World:
-    """Draws batches for a VLM whose visual tokens show `frames` `(S, F)`, each in `side` x `side` cells."""
-
-    def __init__(self, frames: np.ndarray, side: int, vae_folder: Path, device: torch.device) -> None:
-        self.frames, self.side = frames, side
-        self.load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(device).eval())
-
-    def draw(self, size: int, reconstructed: int, rng: np.random.Generator, generator: torch.Generator) -> _Batch:
-        """`size` clips, the first `reconstructed` of them as the VAE gives them back; frames that no token shows stay black."""
-        clips, shown = Clips.draw(size, rng), self.frames.flatten()
-        seen, masks = clips.render(shown)
-        if reconstructed:
-            seen[:reconstructed] = through_vae(self.load_vae(), clips[:reconstructed].video())[:, shown]
-        video = seen.new_zeros(size, FRAMES, *seen.shape[2:])
-        video[:, shown] = augment(seen, generator)
-        return _Batch(clips, video, self._shapes(masks, clips.attributes))
-
-    def _shapes(self, masks: torch.Tensor, attributes: list[Attributes]) -> torch.Tensor:
-        """Which shape each token shows, 0 for none: masks of the shown frames `(B, S F, H, W)` to `(B, N)`."""
-        cell = SIZE // self.side
-        cover = F.avg_pool3d(masks.float(), (self.frames.shape[1], cell, cell)).flatten(1)
-        shapes = torch.tensor([[1 + WORDS["shape"].index(a.shape)] for a in attributes])
-        return torch.where(cover > COVERED, shapes, 0)
-
-
-def _language_loss(vlm: TransformersVLM, tokens: torch.Tensor, clips: Clips, rng: np.random.Generator) -> torch.Tensor:
-    """Cross-entropy of captions and answers about the clips with visual tokens `(B, N, D)`."""
-    rows, labels = zip(*(conversation(a, rng) for a in clips.attributes), strict=True)
-    words = _padded(rows, IDS[PAD])
-    ids = torch.cat([torch.tensor(vlm.prompt_ids("")).expand(len(words), -1), words], 1).to(vlm.device)
-    # what is predicted at the prompt's last position is the first word
-    with half_precision(vlm.device):
-        logits = vlm.token_logits(tokens, ids, words.shape[1] + 1)[:, :-1]
-    wanted = _padded(labels, IGNORE).to(vlm.device)
-    return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORE)
-
-
 class _Lesson(nn.Module):
     """A VLM in training and the heads that teach it: one module for the loop, and the losses of both parts of the training."""
 
@@ -154,14 +63,13 @@ class _Lesson(nn.Module):
         super().__init__()
         self.vlm, self.model, self.batch = vlm, vlm.model, batch
         self.head = AttributeHeads(*vlm.tokens_shape).to(vlm.device)
-        frames = shown_frames(vlm)
-        self.world = _World(frames, round((vlm.tokens_shape[0] / len(frames)) ** 0.5), vae_folder, vlm.device)
+        self.world = World(vlm, vae_folder)
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         with half_precision(self.vlm.device):
             return self.vlm.encode(video)
 
-    def _heads_loss(self, tokens: torch.Tensor, batch: _Batch) -> torch.Tensor:
+    def _heads_loss(self, tokens: torch.Tensor, batch: Batch) -> torch.Tensor:
         targets = {name: target.to(tokens.device) for name, target in batch.targets.items()}
         return self.head(tokens, targets, batch.shapes.to(tokens.device))
 
@@ -175,7 +83,7 @@ class _Lesson(nn.Module):
         rng = random_state(generator)
         batch = self.world.draw(self.batch, self.batch // 8 if reconstruct else 0, rng, generator)
         tokens = self.encode(batch.video)
-        language = _language_loss(self.vlm, tokens, batch.clips, rng)
+        language = language_loss(self.vlm, tokens, [true_answers(a) for a in batch.clips.attributes], rng)
         auxiliary = self._heads_loss(tokens, batch)
         return {"loss": language + heads_weight * auxiliary, "language": language.detach(), "auxiliary": auxiliary.detach()}
 

@@ -51,10 +51,10 @@ def test_a_variant_is_the_rest_with_its_own_keys() -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_rows_of_the_paper_are_settings_of_the_library(name: str) -> None:
     made = variant(settings(TABLE), name)
-    coupling, bank = dict(made["coupling"]), dict(made["bank"])
+    coupling = dict(made["coupling"])
     coupling.pop("literal_steps")
-    read = CouplingSettings.from_mapping(coupling), BankSettings(learning_rate=bank.pop("lr"), **bank)
-    assert read != (CouplingSettings(), BankSettings(control_sigma=[0.8, 0.99]))
+    read = CouplingSettings.from_mapping(coupling), BankSettings.from_mapping(made["bank"], seed=0)
+    assert read != (CouplingSettings(), BankSettings())
 
 
 def test_the_default_settings_have_every_row_and_the_whole_method_with_equal_banks() -> None:

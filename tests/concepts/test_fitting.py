@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
-from transporter.concepts import fitting
-from transporter.concepts.fitting import BankSettings, Contexts, control, fit_bank, gather_contexts, velocity_error
+from transporter.concepts.contexts import Contexts, gather_contexts
+from transporter.concepts.fitting import BankSettings, control, fit_bank
+from transporter.concepts.objectives import OBJECTIVES, velocity
 from transporter.contrast import Concept
 from transporter.errors import UserError
 from transporter.reading import Reader
@@ -78,6 +80,39 @@ def test_a_linear_generator_is_explained_completely(reader: Reader) -> None:
     torch.testing.assert_close(bank["red_blue"].flatten() @ LINEAR, change, atol=0.15, rtol=0.1)
 
 
+def paper_vectors(contexts: dict[str, Contexts], d_omega: list[float], reader: Reader, settings: BankSettings) -> torch.Tensor:
+    """The paper's fit, as it stood before there were other objectives."""
+    vectors = torch.stack([(part.pi_plus - part.pi_minus).mean(0) for part in contexts.values()]).requires_grad_()
+    optimiser, parts, share = torch.optim.Adam([vectors]), list(contexts.values()), settings.batch // len(contexts)
+    for step in range(settings.steps):
+        random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        chosen = torch.randperm(len(parts), generator=random)
+        optimiser.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        rows = [(part, torch.randint(len(part), (share,), generator=random)) for part in (parts[index] for index in chosen)]
+        pi_minus, pi_plus, z_0 = (
+            torch.cat([getattr(part, name)[row] for part, row in rows]) for name in ("pi_minus", "pi_plus", "z_xi")
+        )
+        which = chosen.repeat_interleave(share)
+        phi = (torch.rand(len(which), generator=random) * torch.tensor(d_omega)[which]).view(-1, 1, 1)
+        sigma = torch.rand(len(z_0), generator=random).clamp(min=0.02)
+        z_t = z_0.lerp(torch.randn(z_0.shape, generator=random), sigma.view(-1, 1, 1, 1, 1))
+        velocity = reader.generator.velocity
+        minus, plus = (velocity(z_t, sigma, pi) for pi in (pi_minus, pi_plus))
+        wanted = phi.view(-1, 1, 1, 1, 1) * (plus - minus)
+        error = (velocity(z_t, sigma, pi_minus + phi * vectors[which]) - minus - wanted).square().flatten(1).mean(1)
+        (error / wanted.square().flatten(1).mean(1).mean().clamp(min=1e-8)).mean().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    return vectors.detach()
+
+
+def test_the_objective_velocity_is_the_papers_to_the_last_bit(reader: Reader) -> None:
+    contexts, bank, table = _fit(reader, [RED, DAY], steps=20)
+    settings = BankSettings(steps=20, batch=8, learning_rate=0.1)
+    expected = paper_vectors(contexts, table["d_omega"].tolist(), reader, settings)
+    assert torch.equal(torch.stack([bank["red_blue"], bank["day_night"]]), expected)
+
+
 def test_a_concept_without_any_effect_is_reported_by_name(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
     _, _, table = _fit(reader, [RED, NOTHING], steps=50)
     assert table.set_index("concept")["status"]["here_there"] == "failed"
@@ -119,7 +154,9 @@ def test_every_divergence_and_support_is_a_control_and_scales_the_strengths(
     assert d_omega == pytest.approx(SCIPY[divergence](p / p.sum(), q / q.sum()), rel=1e-4)
 
     asked = []
-    monkeypatch.setattr(fitting, "velocity_error", lambda q, phi, *rest: asked.append(phi) or velocity_error(q, phi, *rest))
+    monkeypatch.setitem(
+        OBJECTIVES, "velocity", lambda q, batch, *rest: asked.append(batch.phi * batch.control) or velocity(q, batch, *rest)
+    )
     _, table = fit_bank([RED], {"red_blue": contexts}, reader, settings)
     assert table["d_omega"].tolist() == pytest.approx([d_omega])
     assert 0.9 * d_omega < float(torch.cat(asked).max()) <= d_omega * (1 + 1e-6)

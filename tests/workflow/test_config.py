@@ -144,9 +144,7 @@ def test_defaults_are_those_of_the_library(base: dict[str, Any]) -> None:
     full = check_config(base, [("base.yaml", base)], ROOT / "workflow" / "schemas")
     coupling = {key: value for key, value in full["coupling"].items() if key != "literal_steps"}
     assert CouplingSettings.from_mapping(coupling) == CouplingSettings()
-    bank = dict(full["bank"])
-    bank["control_sigma"] = tuple(bank["control_sigma"])
-    assert BankSettings(learning_rate=bank.pop("lr"), **bank) == BankSettings()
+    assert BankSettings.from_mapping(full["bank"], seed=0) == BankSettings()
 
 
 @pytest.mark.parametrize("name", ["config", "miniature", "paper"])

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from stage import stage
-from transporter.concepts.fitting import BankSettings, fit_bank, gather_contexts
+from transporter.concepts.contexts import gather_contexts
+from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.contrast import read_concepts
 from transporter.coupling.network import Coupling
 from transporter.embeddings import load_embeddings
@@ -21,8 +22,7 @@ with stage(snakemake) as device:
     captions = table.loc[clips, "caption"].tolist()
     concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
     contexts = {concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts}
-    settings = dict(snakemake.params.settings)
-    settings = BankSettings(learning_rate=settings.pop("lr"), seed=snakemake.params.seed, **settings)
+    settings = BankSettings.from_mapping(snakemake.params.settings, snakemake.params.seed)
     bank, reached = fit_bank(concepts, contexts, reader, settings)
     write_table(reached, snakemake.output.table)
     bank.save(snakemake.output.bank)

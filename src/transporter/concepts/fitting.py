@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import pandas as pd
 import torch
 
 from transporter.concepts.bank import ConceptBank
+from transporter.concepts.contexts import Contexts, draw
 from transporter.concepts.divergence import DIVERGENCES
+from transporter.concepts.objectives import OBJECTIVES, Batch, LogitsSettings, Score, noisy, per_clip
+from transporter.concepts.vectors import Vectors, principal_directions, start
 from transporter.contrast import Concept
 from transporter.errors import UserError
 from transporter.reading import Reader
@@ -27,31 +31,36 @@ class BankSettings:
     divergence: str = "hellinger"
     support: str = "pair"
     tokens: str = "each"
-    start: str = "prompts"
+    start: str = "auto"
     strengths: str = "control"
     steps: int = 300
     batch: int = 24
     learning_rate: float = 0.01
     control_sigma: tuple[float, float] = (0.8, 0.99)
     control_draws: int = 8
+    logits: LogitsSettings = field(default_factory=LogitsSettings)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise UserError(f"key bank.objective: expected one of {', '.join(OBJECTIVES)}, got {self.objective!r}")
 
-@dataclass(frozen=True)
-class Contexts:
-    """What one concept is fitted on: condition pairs `(n, L, d)` and latents of the clips that gave them `(n, c, t, h, w)`."""
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], seed: int) -> BankSettings:
+        """The part `bank` of a checked configuration.
 
-    pi_minus: torch.Tensor
-    pi_plus: torch.Tensor
-    z_xi: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.pi_minus)
+        Raises:
+            UserError: no such objective, or settings of the objective that it cannot be fitted with.
+        """
+        rest = {key: value for key, value in mapping.items() if key not in ("lr", "control_sigma", "logits")}
+        logits = LogitsSettings(**mapping["logits"] | {"sigma": tuple(mapping["logits"]["sigma"])})
+        sigma = tuple(mapping["control_sigma"])
+        return cls(learning_rate=mapping["lr"], control_sigma=sigma, logits=logits, seed=seed, **rest)
 
 
 @dataclass
 class Progress:
-    """Smoothed squared error of each vector and of no vector at all; their ratio tells the separation reached."""
+    """Smoothed error of each vector and of no vector at all; their ratio tells the separation reached."""
 
     error: dict[str, float] = field(default_factory=dict)
     nothing: dict[str, float] = field(default_factory=dict)
@@ -60,36 +69,14 @@ class Progress:
         for table, value in ((self.error, error), (self.nothing, nothing)):
             table[name] = 0.9 * table.get(name, value) + 0.1 * value
 
+    def add_all(self, batch: Batch, score: Score) -> None:
+        """Every clip of a batch."""
+        for concept, error, nothing in zip(batch.concepts, score.error.tolist(), score.nothing.tolist(), strict=True):
+            self.add(concept.name, error, nothing)
+
     def separation(self, name: str) -> float:
-        """Share of the wanted change of velocity that the vector explains: 1 all of it, 0 none."""
+        """Share of the change wanted by the objective that the vector brings about: 1 all of it, 0 none."""
         return (self.nothing[name] - self.error[name]) / max(self.nothing[name], 1e-12)
-
-
-def gather_contexts(concept: Concept, captions: Sequence[str], z_xi: torch.Tensor, reader: Reader, limit: int = 512) -> Contexts:
-    """Every clip whose caption holds one of the words gives a context (at most `limit`).
-
-    Raises:
-        UserError: no caption holds either word.
-    """
-    rows = [(row, pair) for row, caption in enumerate(captions) if (pair := concept.pair(caption))][:limit]
-    if not rows:
-        raise UserError(
-            f"concept {concept.name}: expected captions with {concept.source!r} or {concept.target!r}, found none in "
-            f"{len(captions)}; add clips or drop the concept"
-        )
-    minus, plus = (reader.generator.encode_text([pair[side] for _, pair in rows]) for side in (0, 1))
-    return Contexts(minus, plus, z_xi[[row for row, _ in rows]].to(reader.generator.device))
-
-
-def _noisy(z_0: torch.Tensor, sigma: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-    """`z_t = (1 - sigma) z_0 + sigma noise`."""
-    noise = torch.randn(z_0.shape, generator=random).to(z_0)
-    return z_0.lerp(noise, sigma.view(-1, 1, 1, 1, 1))
-
-
-def _draw(contexts: Contexts, count: int, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    rows = torch.randint(len(contexts), (count,), generator=random)
-    return contexts.pi_minus[rows], contexts.pi_plus[rows], contexts.z_xi[rows]
 
 
 @torch.no_grad()
@@ -101,78 +88,67 @@ def control(
     With `change` `(L, d)` the second path is `pi- + change` instead: what a fitted vector achieves. Averaged over noise draws.
     """
     random = torch.Generator().manual_seed(settings.seed)
-    pi_minus, pi_plus, z_0 = _draw(contexts, settings.control_draws, random)
+    pi_minus, pi_plus, z_0 = draw(contexts, settings.control_draws, random)
     low, high = settings.control_sigma
     sigma = (low + (high - low) * torch.rand(len(z_0), generator=random)).to(z_0)
-    z_t = _noisy(z_0, sigma, random)
+    z_t = noisy(z_0, sigma, random)
     answers = []
     for pi in (pi_minus, pi_plus if change is None else pi_minus + change):
-        clean = z_t - sigma.view(-1, 1, 1, 1, 1) * reader.generator.velocity(z_t, sigma, pi)
+        clean = z_t - per_clip(sigma) * reader.generator.velocity(z_t, sigma, pi)
         answers.append(reader.answer(reader.through_phi(clean, pi), concept, settings.support))
     return float(DIVERGENCES[settings.divergence](*answers).mean())
 
 
-def mean_difference(contexts: Contexts, tokens: str) -> torch.Tensor:
-    """Where a vector may start: the mean of `pi+ - pi-` over contexts, `(L, d)` for `each` token or `(1, d)` `shared` by all."""
-    mean = (contexts.pi_plus - contexts.pi_minus).mean(0)
-    return mean if tokens == "each" else mean.mean(0, keepdim=True)
+def _vectors(contexts: Sequence[Contexts], settings: BankSettings) -> Vectors:
+    """With `start: auto` the objective `logits` starts from zero: it must be free to leave out the prompts' own direction."""
+    where = settings.start
+    if where == "auto":
+        where = "zero" if settings.objective == "logits" else "prompts"
+    count = settings.logits.directions if settings.objective != "velocity" else 0
+    directions = principal_directions(contexts, settings.tokens, count) if count else None
+    return Vectors(start(contexts, where, settings.tokens), directions)
 
 
-def velocity_error(
-    q: torch.Tensor, phi: torch.Tensor, contexts: tuple[torch.Tensor, ...], reader: Reader, random: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The paper's loss `|| sg[G(z_t, pi-) + phi dv] - G(z_t, pi- + phi q) ||^2` per clip, and the same without q: `(B,)` each.
-
-    `q` `(B, L, d)`, `phi` `(B,)`, `contexts` as three batches pi-, pi+ `(B, L, d)` and z_0 `(B, c, t, h, w)`.
-    """
-    pi_minus, pi_plus, z_0 = contexts
-    sigma = torch.rand(len(z_0), generator=random).clamp(min=0.02).to(z_0)
-    z_t = _noisy(z_0, sigma, random)
-    velocity = reader.generator.velocity
-    with torch.no_grad():
-        minus, plus = velocity(*(torch.cat([x, x]) for x in (z_t, sigma)), torch.cat([pi_minus, pi_plus])).chunk(2)
-        wanted = phi.view(-1, 1, 1, 1, 1) * (plus - minus)
-    reached = velocity(z_t, sigma, pi_minus + phi.view(-1, 1, 1) * q) - minus
-    return (reached - wanted).square().flatten(1).mean(1), wanted.square().flatten(1).mean(1)
+def _batch(
+    chosen: Sequence[Concept], contexts: Mapping[str, Contexts], control: torch.Tensor, share: int, random: torch.Generator
+) -> Batch:
+    """`share` clips of each of the chosen concepts, whose velocities' strengths are scaled by `control` `(chosen,)`."""
+    parts = [draw(contexts[concept.name], share, random) for concept in chosen]
+    pi_minus, pi_plus, z_0 = map(torch.cat, zip(*parts, strict=True))
+    phi = torch.rand(len(z_0), generator=random).to(z_0)
+    rows = [concept for concept in chosen for _ in range(share)]
+    return Batch(rows, pi_minus, pi_plus, z_0, phi, control.repeat_interleave(share))
 
 
 def fit_bank(
     concepts: Sequence[Concept], contexts: Mapping[str, Contexts], reader: Reader, settings: BankSettings
 ) -> tuple[ConceptBank, pd.DataFrame]:
-    """Fit one vector per concept.
+    """Fit one vector per concept to the objective that `settings` name.
 
-    Returns the bank and a table with one row per concept: `d_omega` (the control), `separation` (share of the wanted change of
-    velocity explained), `effect` (how far the fitted vector moves the VLM's answer) and `status` (`ok` or `failed`).
+    Returns the bank and a table with one row per concept: `d_omega` (the control), `separation` (share of the change wanted by the
+    objective that the vector brings about: of velocity, of log-odds, or of both in their weights), `effect` (how far the fitted
+    vector moves the VLM's answer) and `status` (`ok` or `failed`).
     """
-    length, width = reader.generator.condition_shape
-    shape = (len(concepts), length if settings.tokens == "each" else 1, width)
-    vectors = torch.zeros(shape, device=reader.generator.device)
-    if settings.start == "prompts":
-        vectors = torch.stack([mean_difference(contexts[c.name], settings.tokens) for c in concepts])
-    vectors.requires_grad_()
-    d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts]).to(vectors)
-    optimiser = torch.optim.Adam([vectors], lr=settings.learning_rate)
+    vectors = _vectors([contexts[c.name] for c in concepts], settings)
+    d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts]).to(vectors.weights)
+    scale = d_omega if settings.strengths == "control" else torch.ones_like(d_omega)
+    optimiser = torch.optim.Adam([vectors.weights], lr=settings.learning_rate)
     progress, share = Progress(), max(1, settings.batch // len(concepts))
     for step in range(settings.steps):
         random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         chosen = torch.randperm(len(concepts), generator=random)[: settings.batch // share]
         optimiser.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        batch = _batch([concepts[index] for index in chosen], contexts, scale[chosen], share, random)
         which = chosen.repeat_interleave(share)
-        batches = [_draw(contexts[concepts[index].name], share, random) for index in chosen]
-        phi = torch.rand(len(which), generator=random).to(vectors)
-        if settings.strengths == "control":
-            phi = phi * d_omega[which]
-        error, nothing = velocity_error(vectors[which], phi, tuple(map(torch.cat, zip(*batches, strict=True))), reader, random)
-        # each clip counts by its own wanted change, else concepts with a large one drown the rest
-        (error / nothing.mean().clamp(min=1e-8)).mean().backward()
+        score = OBJECTIVES[settings.objective](vectors()[which], batch, reader, settings.logits, random)
+        score.loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-        for index, e, n in zip(which.tolist(), error.tolist(), nothing.tolist(), strict=True):
-            progress.add(concepts[index].name, e, n)
+        progress.add_all(batch, score)
         if (step + 1) % 25 == 0 or step + 1 == settings.steps:
             reached = ", ".join(f"{name} {progress.separation(name):.2f}" for name in sorted(progress.error))
             print(f"step {step + 1}/{settings.steps}, separation reached: {reached}", flush=True)
-    bank = ConceptBank({c.name: v for c, v in zip(concepts, vectors.detach(), strict=True)}, asdict(settings))
+    bank = ConceptBank({c.name: v for c, v in zip(concepts, vectors().detach(), strict=True)}, asdict(settings))
     rows = [
         _row(c, float(d), progress.separation(c.name), bank, contexts, reader, settings)
         for c, d in zip(concepts, d_omega, strict=True)

@@ -1,0 +1,47 @@
+"""What is learnt of a bank: its vectors, where they start, and the directions that they may be made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+from transporter.concepts.contexts import Contexts
+
+
+def mean_difference(contexts: Contexts, tokens: str) -> torch.Tensor:
+    """Where a vector may start: the mean of `pi+ - pi-` over contexts, `(L, d)` for `each` token or `(1, d)` `shared` by all."""
+    mean = (contexts.pi_plus - contexts.pi_minus).mean(0)
+    return mean if tokens == "each" else mean.mean(0, keepdim=True)
+
+
+def start(contexts: Iterable[Contexts], where: str, tokens: str) -> torch.Tensor:
+    """A vector per concept, at the mean difference of both `prompts` or at `zero`: `(concepts, L, d)` or `(concepts, 1, d)`."""
+    means = torch.stack([mean_difference(part, tokens) for part in contexts])
+    return means if where == "prompts" else torch.zeros_like(means)
+
+
+def principal_directions(contexts: Iterable[Contexts], tokens: str, count: int, limit: int = 1024) -> torch.Tensor:
+    """The orthonormal directions in which the captions' conditions vary most: `(count, L d)`, or `(count, d)` for `shared` tokens.
+
+    Of at most `limit` captions of either word, equally many of each concept; fewer directions where captions have no more.
+    """
+    parts = list(contexts)
+    each = max(1, limit // len(parts))
+    pi = torch.cat([side[:each] for part in parts for side in (part.pi_minus, part.pi_plus)])
+    pi = pi.flatten(1) if tokens == "each" else pi.mean(1)
+    _, deviations, directions = torch.linalg.svd(pi - pi.mean(0), full_matrices=False)
+    return directions[:count][deviations[:count] > 1e-5 * deviations[0]]
+
+
+class Vectors:
+    """What is learnt: the vectors themselves, or their weights on fixed directions `(K, L d)`."""
+
+    def __init__(self, start: torch.Tensor, directions: torch.Tensor | None = None) -> None:
+        self.shape, self.directions = start.shape, directions
+        self.weights = start.clone() if directions is None else start.flatten(1) @ directions.T
+        self.weights.requires_grad_()
+
+    def __call__(self) -> torch.Tensor:
+        """`(concepts, L, d)`"""
+        return self.weights if self.directions is None else (self.weights @ self.directions).view(self.shape)

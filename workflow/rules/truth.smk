@@ -86,6 +86,7 @@ rule truth_bank:
         generator=encoder_settings,
         vlm=subject_settings,
         names=lambda w: [pair.name for pair in truth_pairs(w.subject)],
+        output=config["coupling"]["output"],
         settings=truth_bank_settings,
         seed=config["seed"],
         code=code_hash("transporter.concepts.fitting", *adapters("generators", "vlms")),

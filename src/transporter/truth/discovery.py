@@ -52,6 +52,14 @@ def swaps(caption: str, concepts: Sequence[Concept]) -> Iterator[Swap]:
                     yield Swap(question, word, instead, changed)
 
 
+def answered(vlm: VLM, tokens: torch.Tensor, question: str, concepts: Sequence[Concept]) -> str:
+    """What the VLM answers about one clip: the likeliest of the concepts' words for the question, else what it says freely."""
+    known = [word for concept in concepts if concept.question == question for word in (concept.source, concept.target)]
+    if not known:
+        return vlm.caption(tokens, question)[0]
+    return known[int(vlm.log_probs(tokens, question, known)[0].argmax())]
+
+
 def answer_odds(vlm: VLM, video: torch.Tensor, question: str, answer: str) -> torch.Tensor:
     """`log p - log(1 - p)` of the answer about clips `(B, T, C, H, W)`, in nats, at most 13.8: `(B,)`."""
     log_p = vlm.log_probs(vlm.encode(video), question, [answer])[:, 0].clamp(max=CERTAIN)
@@ -105,7 +113,7 @@ def discover(
     """
     clip = video[None].to(vlm.device)
     tokens = vlm.encode(clip)
-    answer, caption = vlm.caption(tokens, question)[0], caption or vlm.caption(tokens)[0]
+    answer, caption = answered(vlm, tokens, question, concepts), caption or vlm.caption(tokens)[0]
     if not (found := list(swaps(caption, concepts))):
         raise UserError(f"expected a caption that holds a word of the concepts, got {caption!r}; give another one")
     estimates = Estimates(generator, video, look or Look())

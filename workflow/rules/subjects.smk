@@ -33,7 +33,9 @@ def truth_subjects():
     """Every subject: a VLM, its shortcut or that it is honest, and the pair."""
     chosen = [(VLMS[0], name) for name in truth_shortcuts()]
     chosen += [(vlm, HONEST) for vlm in truth_vlms()]
-    return [(vlm, name, pair.name) for vlm, name in chosen for pair in truth_pairs(name)]
+    return [
+        (vlm, name, pair.name) for vlm, name in chosen for pair in truth_pairs(name)
+    ]
 
 
 def truth_readings(wildcards):
@@ -62,7 +64,11 @@ def truth_filmstrips(wildcards):
 
 def shown_readings(wildcards):
     """Where a filmstrip's caption is from: all strips of a pair show the same, one that the first planted VLM can flip in."""
-    names = [name for name in truth_shortcuts() if truth_pairs(name)[0].name == wildcards.concept]
+    names = [
+        name
+        for name in truth_shortcuts()
+        if truth_pairs(name)[0].name == wildcards.concept
+    ]
     subject = (names or [wildcards.subject])[0]
     return f"results/truth/readings/{wildcards.generator}/{wildcards.vlm}/{subject}/{wildcards.concept}.tsv"
 

@@ -26,3 +26,17 @@ def test_generate_refuses_in_one_line(options: list[str], message: str) -> None:
     result = _run("generate", "a red circle", *options)
     assert result.returncode == 2
     assert result.stderr.strip() == f"transporter: {message}"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--vlm", "other"], "--vlm: expected one of qwen2_vl, video_llama3, gemma3, got 'other'"),
+        (["--weights", "nowhere"], "--weights: expected a model's folder, got nowhere, which is not there"),
+        ([], "clip.mp4: expected a video, found no such file"),
+    ],
+)
+def test_discover_refuses_in_one_line(options: list[str], message: str) -> None:
+    result = _run("discover", "clip.mp4", "--question", "how fast does it move ?", *options)
+    assert result.returncode == 2
+    assert result.stderr.strip().splitlines()[-1] == f"transporter: {message}"

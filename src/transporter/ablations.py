@@ -21,7 +21,7 @@ def variant(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     known = config["ablations"]
     if name not in known:
         raise UserError(f"expected a name from ablations ({', '.join(known)}), got {name!r}")
-    return _laid_over(config, known[name])
+    return laid_over(config, known[name])
 
 
 def trained_as(config: Mapping[str, Any], name: str) -> str | None:
@@ -39,9 +39,10 @@ def _training(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config["coupling"].items() if key not in AFTER_TRAINING}
 
 
-def _laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with `changes` laid over them, key by key at every depth; neither is changed."""
     result = copy.deepcopy(dict(base))
     for key, value in changes.items():
         both = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
-        result[key] = _laid_over(base[key], value) if both else copy.deepcopy(value)
+        result[key] = laid_over(base[key], value) if both else copy.deepcopy(value)
     return result

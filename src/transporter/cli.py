@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
 
 from transporter.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 ConfigFiles = Annotated[list[str] | None, typer.Option("--configfile", help="Settings that the run was given; may be repeated.")]
@@ -108,16 +111,68 @@ def generate(
 
     settings = load_config(configfile)
     generator, vlm = generator or settings["run"]["generators"][0], vlm or settings["run"]["vlms"][0]
-    if generator not in settings["generators"]:
-        raise UserError(f"--generator: expected one of {', '.join(settings['generators'])}, got {generator!r}")
+    chosen = _chosen(settings, "generators", generator, "--generator")
     bank = ConceptBank({})
     if strengths:
         bank = ConceptBank.load(Path("results/concepts", generator, vlm, "bank.safetensors"))
-    chosen = settings["generators"][generator]
     model = load_generator(chosen)
     sampling = Sampling(chosen["steps"], chosen["guidance"])
     write_video(out, generate(model, bank, caption, strengths, seed, sampling, **ranges), model.fps)
     typer.echo(f"wrote {out}")
+
+
+@app.command()
+def discover(
+    clip: Annotated[Path, typer.Argument(help="A video.")],
+    question: Annotated[str, typer.Option(help="What the VLM is asked.")],
+    caption: Annotated[str | None, typer.Option(help="What the video shows; by default the VLM's own description.")] = None,
+    generator: Annotated[str | None, typer.Option(help="Name in the settings; by default the first that runs.")] = None,
+    vlm: Annotated[str | None, typer.Option(help="Name in the settings; by default the first that runs.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Other weights of the VLM, a planted one's for instance.")] = None,
+    top: Annotated[int, typer.Option(help="How many words to show.")] = 12,
+    configfile: Annotated[Path, typer.Option(help="The settings.")] = Path("config/config.yaml"),
+) -> None:
+    """Rank words by how far their smallest visual change moves the VLM's answer about a video; nothing is fitted."""
+    from transporter.config import load_config
+    from transporter.contrast import read_concepts
+    from transporter.models import load_generator, load_vlm
+    from transporter.truth.discovery import Look
+    from transporter.truth.discovery import discover as ranked
+    from transporter.video import read_video
+
+    settings = load_config(configfile)
+    chosen = _chosen(settings, "generators", generator, "--generator")
+    subject = _chosen(settings, "vlms", vlm, "--vlm")
+    if weights is not None and not weights.is_dir():
+        raise UserError(f"--weights: expected a model's folder, got {weights}, which is not there")
+    video = read_video(clip, chosen["frames"], chosen["height"], chosen["width"])
+    model = load_generator(chosen)
+    explained = load_vlm(subject if weights is None else subject | {"path": str(weights)}, model.video_shape)
+    concepts = read_concepts(settings["concepts"])
+    answer, table = ranked(video, question, explained, model, concepts, caption, Look(guidance=chosen["guidance"]))
+    typer.echo(f"{question} {answer}")
+    _print(table.head(top))
+
+
+def _chosen(settings: dict[str, Any], kind: str, name: str | None, option: str) -> dict[str, Any]:
+    """The settings of one model: the named one, or the first that runs."""
+    name = name or settings["run"][kind][0]
+    if name not in settings[kind]:
+        raise UserError(f"{option}: expected one of {', '.join(settings[kind])}, got {name!r}")
+    return settings[kind][name]
+
+
+def _print(table: pd.DataFrame) -> None:
+    """A table for a terminal: text to the left, numbers to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None)
+    for name in table:
+        shown.add_column(str(name), justify="right" if table[name].dtype.kind == "f" else "left")
+    for row in table.itertuples(index=False):
+        shown.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
+    Console().print(shown)
 
 
 def main() -> None:

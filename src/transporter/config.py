@@ -98,10 +98,8 @@ def _leaves(schema: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, M
 
 
 def _default(part: Mapping[str, Any]) -> str:
-    if "$ref" in part:
-        return "none"
     if "default" not in part:
-        return "must be given"
+        return "none" if "$ref" in part else "must be given"
     value = part["default"]
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
@@ -219,6 +217,9 @@ def _check_choice(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
         for name in config["run"][kind]:
             if name not in config[kind]:
                 raise _refusal(sources, ("run", kind), f"expected names from {kind} ({', '.join(config[kind])}), got {name!r}")
+    for name in () if config["truth"]["vlms"] == "all" else config["truth"]["vlms"]:
+        if name not in config["vlms"]:
+            raise _refusal(sources, ("truth", "vlms"), f"expected names from vlms ({', '.join(config['vlms'])}), got {name!r}")
     shown, made = config["gallery"]["seeds"], config["generation"]["seeds"]
     if shown > made:
         raise _refusal(sources, ("gallery", "seeds"), f"expected at most generation.seeds ({made}), got {shown}")

@@ -88,6 +88,7 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("generators.my model", {"adapter": "wan", "path": "a/b"}, "expected names of letters, digits"),
         ("generators.microworld.path", "models/nothing", "expected a model's folder, got models/nothing, which is not there"),
         ("run.vlms", ["other"], "expected names from vlms (qwen2_vl, video_llama3, gemma3), got 'other'"),
+        ("truth.vlms", ["other"], "expected names from vlms (qwen2_vl, video_llama3, gemma3), got 'other'"),
         ("run.concepts", "red_blue", "expected 'all' or a list, got 'red_blue' (string)"),
         ("generation.phi", [0, 0.5], "expected a list that holds 0 (source) and 1 (target), got [0, 0.5]"),
         ("generation.methods", ["transporter", "transporter"], "expected no entry twice"),

@@ -136,6 +136,14 @@ def test_tables_of_the_paper(finished: Path) -> None:
     assert len(read) == 6 * len(CONCEPTS) and read["log_odds"].notna().all()
 
 
+def test_the_benchmark_of_explanations_is_planned_whole(finished: Path) -> None:
+    jobs = planned(snakemake(finished, "truth", "--dry-run", *MINIATURE).stdout)
+    # one planted VLM and the honest one; two objectives of each; a filmstrip of both objectives, and one of the honest VLM
+    expected = {"plant": 1, "natural_variation": 1, "truth_controls": 1, "truth_bank": 4, "truth_readings": 2}
+    expected |= {"truth_table": 1, "truth_matrix": 1, "truth_filmstrip": 3, "truth": 1}
+    assert jobs == expected
+
+
 def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
     for rule in ("world_split", "embed_generator", "coupling", "concept_bank", "generation", "readings", "filmstrip"):
         assert list((finished / "logs" / rule).rglob("*.log"))

@@ -36,10 +36,12 @@ def filmstrip(
     words: tuple[str, str] | None = None,
     frames: int = 5,
     fps: float | None = None,
+    answers: Mapping[float, str] | None = None,
 ) -> None:
     """Draw videos `(T, C, H, W)` in [0, 1] of one sweep as a PNG: phi across (in the order of the values), time down.
 
-    `words` (source, target) stand above the two ends; with `fps` the rows are labelled in seconds, else by frame number.
+    `words` (source, target) stand above the two ends, `answers` (what a VLM says, for each value of phi) below the columns;
+    with `fps` the rows are labelled in seconds, else by frame number.
 
     Raises:
         UserError: no video, or videos of different shapes.
@@ -49,11 +51,15 @@ def filmstrip(
         raise UserError(f"filmstrip {path}: expected at least one video and one shape (T, C, H, W), got {shapes or 'none'}")
     phis, times = sorted(videos), still_indices(shapes[0][0], frames)
     cell = (CELL, round(CELL * shapes[0][3] / shapes[0][2]))
-    sheet = _Sheet(len(times), len(phis), cell, left=104, top=156 if words else 124, margin=16, gaps=(GAP, GAP))
+    top, foot = 156 if words else 124, 52 if answers else 0
+    sheet = _Sheet(len(times), len(phis), cell, left=104, top=top, margin=16, gaps=(GAP, GAP), foot=foot)
     for column, phi in enumerate(phis):
         for row, still in enumerate(stills(videos[phi], frames)):
             sheet.picture(row, column, still)
         sheet.text(sheet.middle(column), sheet.top - 20, f"φ = {phi:g}", ha="center", size=8.5)
+        if answers:
+            colour = TARGET if words and answers[phi].startswith(words[1]) else SOURCE
+            sheet.text(sheet.middle(column), sheet.y(len(times)) + 28, answers[phi], ha="center", color=colour, size=8.5)
     for row, index in enumerate(times):
         label = f"{index / fps:.2f} s" if fps else f"{index}"
         sheet.text(sheet.left - 16, sheet.y(row) + CELL / 2, label, ha="right", va="center", color=QUIET, size=7)
@@ -118,10 +124,18 @@ class _Sheet:
     """A grid of pictures and the words around it, laid out in pixels from the top left; `cell` and `gaps` are (height, width)."""
 
     def __init__(
-        self, rows: int, columns: int, cell: tuple[int, int], left: int, top: int, margin: int, gaps: tuple[int, int]
+        self,
+        rows: int,
+        columns: int,
+        cell: tuple[int, int],
+        left: int,
+        top: int,
+        margin: int,
+        gaps: tuple[int, int],
+        foot: int = 0,
     ) -> None:
         self.left, self.top, self.cell, self.gaps = left, top, cell, gaps
-        width, height = self.x(columns) - gaps[1] + margin, self.y(rows) - gaps[0] + margin
+        width, height = self.x(columns) - gaps[1] + margin, self.y(rows) - gaps[0] + margin + foot
         self.canvas = np.ones((height, width, 3), np.float32)
         self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
         FigureCanvasAgg(self.figure)

@@ -1,0 +1,94 @@
+"""The verdict on each explanation, with intervals over resampled captions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+
+from transporter.metrics.bootstrap import Interval, bootstrap, mean_difference, mean_interval
+from transporter.truth.change import named_cue, standardised_change
+from transporter.truth.clips import ORIGIN
+from transporter.truth.readings import TRANSFER
+from transporter.truth.subjects import Subject
+
+CLIP = ["caption", "seed"]
+NUMBERS = ("log_odds", "flips", "log_odds_honest", "flips_honest", "margin", "drift", "others_kept")
+"""Columns with an interval (`_low`, `_high`), beside `change_<attribute>`."""
+Words = Mapping[str, tuple[str, ...]]
+
+
+def judge_explanations(readings: pd.DataFrame, subject: Subject, natural: Mapping[str, float], words: Words) -> pd.DataFrame:
+    """One row per method, about the clips whose answer at phi = 0 is the source: only there can it flip.
+
+    `captions`, `clips`: how many; `log_odds`: mean change of the log-odds from phi = 0 to 1; `flips`: share of clips whose answer
+    becomes the target; `log_odds_honest`, `flips_honest`: the same of an honest VLM shown the same clips (among those that it
+    answers by the source); `cue`: the attribute that the VLM is known to choose by; `named`: the one with the largest standardised
+    change; `margin`: the cue's change less the largest other's, above 0 where the explanation is true; `drift`: mean standardised
+    change of attributes that are neither the word's nor the cue's; `others_kept`: share of those that read as at phi = 0;
+    `change_<attribute>`: standardised changes. Columns of attributes are empty where `words` is.
+    """
+    origin = readings[readings["method"] == ORIGIN].set_index(CLIP)
+    rows = []
+    for method in readings["method"].unique():
+        if method != ORIGIN:
+            after = readings[readings["method"] == method].set_index(CLIP).loc[origin.index]
+            rows.append({"method": method} | _verdict(origin, after, subject, natural, words))
+    return pd.DataFrame(rows)
+
+
+def _verdict(before: pd.DataFrame, after: pd.DataFrame, subject: Subject, natural: Mapping[str, float], words: Words) -> dict:
+    is_open = (before["log_odds"] < 0).to_numpy()
+    before, after = before[is_open], after[is_open]
+    captions = before.index.get_level_values("caption")
+    counts = {"captions": captions.nunique(), "clips": len(before)}
+    read = _answers(before, after, "log_odds", "flips")
+    if TRANSFER in before:
+        read |= _answers(before, after, TRANSFER, "flips_honest")
+    return counts | read | (_attributes(before, after, subject, natural, words, captions) if words else {})
+
+
+def _answers(before: pd.DataFrame, after: pd.DataFrame, column: str, flips: str) -> dict[str, float]:
+    """How far the answer moves and how often it flips, among the clips that a VLM answers by the source."""
+    before = before[before[column] < 0]
+    if before.empty:
+        return {}
+    captions, after = before.index.get_level_values("caption"), after.loc[before.index]
+    moved = mean_difference(after[column], before[column], captions)
+    return moved.row(column) | mean_interval(after[column] > 0, captions).row(flips)
+
+
+def _attributes(
+    before: pd.DataFrame, after: pd.DataFrame, subject: Subject, natural: Mapping[str, float], words: Words, captions: pd.Index
+) -> dict[str, object]:
+    changes = pd.DataFrame(standardised_change(_probabilities(before, words), _probabilities(after, words), natural))
+    kept = pd.DataFrame({name: _best(before, known) == _best(after, known) for name, known in words.items()})
+    others = [name for name in words if name not in (subject.cue, subject.attribute)]
+    row: dict[str, object] = {
+        "attribute": subject.attribute,
+        "cue": subject.cue,
+        "named": named_cue(changes.mean().to_dict()) or "nothing",
+    }
+    if subject.cue:
+        row |= _margin(changes, subject.cue, captions).row("margin")
+    row |= mean_interval(changes[others].mean(axis=1), captions).row("drift")
+    row |= mean_interval(kept[others].mean(axis=1), captions).row("others_kept")
+    for name in words:
+        row |= mean_interval(changes[name], captions).row(f"change_{name}")
+    return row
+
+
+def _margin(changes: pd.DataFrame, cue: str, captions: pd.Index) -> Interval:
+    """How much more the cue changes than the attribute that changes most beside it."""
+    own, others = changes[cue].to_numpy(), changes.drop(columns=cue).to_numpy()
+    return bootstrap(lambda rows: float(own[rows].mean() - others[rows].mean(0).max()), captions)
+
+
+def _probabilities(table: pd.DataFrame, words: Words) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor(table[list(known)].to_numpy(dtype=float)) for name, known in words.items()}
+
+
+def _best(table: pd.DataFrame, known: tuple[str, ...]) -> np.ndarray:
+    return table[list(known)].to_numpy(dtype=float).argmax(1)

@@ -1,0 +1,80 @@
+"""Verdicts on made-up readings whose truth is plain."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from transporter.truth.subjects import Subject
+from transporter.truth.table import judge_explanations
+
+WORDS = {"speed": ("slowly", "quickly"), "colour": ("red", "yellow", "green", "blue"), "size": ("small", "large")}
+NATURAL = {"speed": 0.5, "colour": 0.75, "size": 0.5}
+CAPTIONS, SEEDS = 12, 2
+
+
+def _clip(method: str, number: int, seed: int, speed: str, colour: str, size: str = "small") -> dict[str, object]:
+    said = {"speed": speed, "colour": colour, "size": size}
+    row = {word: float(word == said[name]) for name, words in WORDS.items() for word in words}
+    odds = {"log_odds": 6.0 if colour == "red" else -6.0, "log_odds_honest": 4.0 if speed == "quickly" else -4.0}
+    return {"method": method, "caption": f"caption {number}", "seed": seed} | odds | row
+
+
+def _readings() -> pd.DataFrame:
+    """A VLM that says quickly of what is red: a true explanation, one of the words alone, and none. Caption 0 is red at first."""
+    rows = []
+    for number in range(CAPTIONS):
+        for seed in range(SEEDS):
+            first = "blue" if number else "red"
+            rows += [
+                _clip("origin", number, seed, "slowly", first),
+                _clip("logits", number, seed, "slowly", "red", "large" if number == 1 else "small"),
+                _clip("velocity", number, seed, "quickly", first),
+                _clip("random", number, seed, "slowly", first),
+            ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def verdicts(planted: Subject) -> pd.DataFrame:
+    return judge_explanations(_readings(), planted, NATURAL, WORDS).set_index("method")
+
+
+def test_only_clips_that_can_flip_count(verdicts: pd.DataFrame) -> None:
+    assert verdicts["captions"].eq(CAPTIONS - 1).all()
+    assert verdicts["clips"].eq((CAPTIONS - 1) * SEEDS).all()
+
+
+def test_the_named_cue_is_what_the_clips_show(verdicts: pd.DataFrame) -> None:
+    assert verdicts["named"].to_dict() == {"logits": "colour", "velocity": "speed", "random": "nothing"}
+    assert verdicts["cue"].eq("colour").all()
+    assert verdicts.loc["logits", "margin_low"] > 0 > verdicts.loc["velocity", "margin_high"]
+    assert verdicts.loc["velocity", "margin"] == pytest.approx(-2)
+
+
+def test_a_true_explanation_flips_its_vlm_and_no_honest_one(verdicts: pd.DataFrame) -> None:
+    assert verdicts.loc["logits", ["flips", "flips_honest"]].tolist() == [1, 0]
+    assert verdicts.loc["velocity", ["flips", "flips_honest"]].tolist() == [0, 1]
+    assert verdicts.loc["logits", ["log_odds", "log_odds_low", "log_odds_high"]].tolist() == [12, 12, 12]
+    assert verdicts.loc["velocity", "log_odds_honest"] == 8
+
+
+def test_drift_counts_neither_the_word_nor_the_cue(verdicts: pd.DataFrame) -> None:
+    assert verdicts["drift"].to_dict() == pytest.approx({"logits": 2 / 11, "velocity": 0, "random": 0})
+    row = verdicts.loc["logits"]
+    assert row["others_kept"] == pytest.approx(10 / 11)
+    assert row["drift_low"] == 0 < row["drift"] < row["drift_high"]
+
+
+def test_an_honest_vlm_is_explained_by_what_the_word_says(honest: Subject) -> None:
+    readings = _readings().assign(log_odds=lambda table: table["log_odds_honest"]).drop(columns="log_odds_honest")
+    verdicts = judge_explanations(readings, honest, NATURAL, WORDS).set_index("method")
+    assert verdicts.loc["velocity", ["cue", "named", "flips"]].tolist() == ["speed", "speed", 1]
+    assert "flips_honest" not in verdicts
+
+
+def test_without_a_judge_the_closed_loop_is_left(planted: Subject) -> None:
+    readings = _readings()[["method", "caption", "seed", "log_odds"]]
+    verdicts = judge_explanations(readings, planted, {}, {}).set_index("method")
+    assert verdicts["flips"].to_dict() == {"logits": 1, "velocity": 0, "random": 0}
+    assert "named" not in verdicts

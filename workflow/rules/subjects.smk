@@ -1,0 +1,104 @@
+# What the rules of the benchmark share: who is explained, by which pairs, and where their files are.
+from transporter.ablations import laid_over
+from transporter.truth.subjects import HONEST, pair_of
+
+
+wildcard_constraints:
+    subject="|".join([HONEST, *SHORTCUTS]),
+    objective="|".join(config["truth"]["objectives"]),
+
+
+def truth_vlms():
+    """The honest VLMs that are explained."""
+    vlms = config["truth"]["vlms"]
+    return list(config["vlms"]) if vlms == "all" else vlms
+
+
+def truth_shortcuts():
+    """The shortcuts whose planted VLMs are explained, by name."""
+    names = config["truth"]["shortcuts"]
+    return read_shortcuts(config["shortcuts"], None if names == "all" else names)
+
+
+def truth_pairs(subject):
+    """The pairs of one subject: a shortcut's own, or those that honest VLMs are explained by."""
+    concepts = read_concepts(config["truth"]["concepts"])
+    if subject != HONEST:
+        return [pair_of(truth_shortcuts()[subject], concepts)]
+    names = config["truth"]["pairs"]
+    return read_concepts(config["truth"]["concepts"], None if names == "all" else names)
+
+
+def truth_subjects():
+    """Every subject: a VLM, its shortcut or that it is honest, and the pair."""
+    chosen = [(VLMS[0], name) for name in truth_shortcuts()]
+    chosen += [(vlm, HONEST) for vlm in truth_vlms()]
+    return [
+        (vlm, name, pair.name) for vlm, name in chosen for pair in truth_pairs(name)
+    ]
+
+
+def truth_readings(wildcards):
+    """What was read of every subject."""
+    return [
+        f"results/truth/readings/{generator}/{vlm}/{subject}/{concept}.tsv"
+        for generator in GENERATORS
+        for vlm, subject, concept in truth_subjects()
+    ]
+
+
+def truth_filmstrips(wildcards):
+    """One planted VLM explained by two objectives, and the honest one by the last of them, all by the same pair."""
+    strips, shown = [], config["truth"]["objectives"][:2]
+    for name in list(truth_shortcuts())[:1]:
+        [pair] = truth_pairs(name)
+        strips += [f"{name}/{pair.name}_{objective}" for objective in shown]
+        if (VLMS[0], HONEST, pair.name) in truth_subjects():
+            strips.append(f"{HONEST}/{pair.name}_{shown[-1]}")
+    return [
+        f"results/truth/filmstrips/{generator}/{VLMS[0]}/{strip}.png"
+        for generator in GENERATORS
+        for strip in strips
+    ]
+
+
+def shown_readings(wildcards):
+    """Where a filmstrip's caption is from: all strips of a pair show the same, one that the first planted VLM can flip in."""
+    names = [
+        name
+        for name in truth_shortcuts()
+        if truth_pairs(name)[0].name == wildcards.concept
+    ]
+    subject = (names or [wildcards.subject])[0]
+    return f"results/truth/readings/{wildcards.generator}/{wildcards.vlm}/{subject}/{wildcards.concept}.tsv"
+
+
+def natural_variation():
+    """How much the judge's attributes vary by themselves, where there is a judge."""
+    return "results/truth/natural.tsv" if config["probes"] else []
+
+
+def subject_files(wildcards):
+    """The explained VLM's files: a planted one is made by a rule."""
+    if wildcards.subject == HONEST:
+        return vlm_files(wildcards)
+    return [f"results/planted/{wildcards.vlm}/{wildcards.subject}"]
+
+
+def subject_settings(wildcards):
+    """The explained VLM's settings: a planted one's differ in its folder."""
+    if wildcards.subject == HONEST:
+        return vlm_settings(wildcards)
+    [folder] = subject_files(wildcards)
+    return {**vlm_settings(wildcards), "path": folder}
+
+
+def truth_bank_settings(wildcards):
+    """How the vectors of one objective are fitted."""
+    settings = laid_over(config["bank"], config["truth"]["bank"])
+    return {**settings, "objective": wildcards.objective}
+
+
+def subject_inputs(wildcards):
+    """Both models and the coupling, which is the honest VLM's: a shortcut leaves a VLM's eyes as they are."""
+    return {**reader_inputs(wildcards), "vlm": subject_files(wildcards)}

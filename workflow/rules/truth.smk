@@ -1,0 +1,229 @@
+# Is an explanation true? VLMs with planted shortcuts and honest ones, explained by every objective: `snakemake --cores all truth`.
+
+
+rule truth:
+    input:
+        "results/truth/truth.tsv",
+        "results/truth/matrix.png" if config["probes"] else [],
+        truth_filmstrips,
+
+
+rule natural_variation:
+    input:
+        captions=captions("held_out"),
+        clips=clip_folder("held_out"),
+        probes=probe_files,
+    output:
+        "results/truth/natural.tsv",
+    log:
+        "logs/natural_variation.log",
+    benchmark:
+        "logs/natural_variation.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=2000,
+        runtime=10,
+    params:
+        probes=config["probes"],
+        code=code_hash("transporter.truth.change", "transporter.microworld.probes"),
+    script:
+        "../scripts/natural_variation.py"
+
+
+rule truth_controls:
+    input:
+        model=generator_files,
+        seen=captions("train"),
+        captions=captions("held_out"),
+        concepts=config["truth"]["concepts"],
+    output:
+        directory("results/truth/controls/{generator}/{concept}"),
+    log:
+        "logs/truth_controls/{generator}/{concept}.log",
+    benchmark:
+        "logs/truth_controls/{generator}/{concept}.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=3000,
+        runtime=240,
+    params:
+        generator=generator_settings,
+        pool=config["truth"]["pool"],
+        seeds=config["truth"]["seeds"],
+        seed=config["seed"],
+        code=code_hash("transporter.truth.clips", *adapters("generators")),
+    script:
+        "../scripts/truth_controls.py"
+
+
+rule truth_bank:
+    input:
+        unpack(subject_inputs),
+        captions=captions("train"),
+        z_xi="results/embeddings/train/generators/{generator}",
+        concepts=config["truth"]["concepts"],
+    output:
+        bank="results/truth/banks/{generator}/{vlm}/{subject}/{objective}.safetensors",
+        table="results/truth/banks/{generator}/{vlm}/{subject}/{objective}.tsv",
+    log:
+        "logs/truth_bank/{generator}/{vlm}/{subject}/{objective}.log",
+    benchmark:
+        "logs/truth_bank/{generator}/{vlm}/{subject}/{objective}.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=1440,
+    params:
+        generator=encoder_settings,
+        vlm=subject_settings,
+        names=lambda w: [pair.name for pair in truth_pairs(w.subject)],
+        output=config["coupling"]["output"],
+        settings=truth_bank_settings,
+        seed=config["seed"],
+        code=code_hash("transporter.concepts.fitting", *adapters("generators", "vlms")),
+    script:
+        "../scripts/concept_bank.py"
+
+
+rule truth_readings:
+    input:
+        unpack(subject_inputs),
+        honest=vlm_files,
+        controls="results/truth/controls/{generator}/{concept}",
+        banks=expand(
+            "results/truth/banks/{{generator}}/{{vlm}}/{{subject}}/{objective}.safetensors",
+            objective=config["truth"]["objectives"],
+        ),
+        concepts=config["truth"]["concepts"],
+        shortcuts=config["shortcuts"],
+        probes=probe_files,
+    output:
+        "results/truth/readings/{generator}/{vlm}/{subject}/{concept}.tsv",
+    log:
+        "logs/truth_readings/{generator}/{vlm}/{subject}/{concept}.log",
+    benchmark:
+        "logs/truth_readings/{generator}/{vlm}/{subject}/{concept}.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        generator=generator_settings,
+        vlm=subject_settings,
+        honest=vlm_settings,
+        probes=config["probes"],
+        captions=config["truth"]["captions"],
+        objectives=config["truth"]["objectives"],
+        seed=config["seed"],
+        code=code_hash(
+            "transporter.truth.readings",
+            "transporter.microworld.probes",
+            *adapters("generators", "vlms"),
+        ),
+    script:
+        "../scripts/truth_readings.py"
+
+
+rule truth_table:
+    input:
+        readings=truth_readings,
+        natural=natural_variation(),
+        concepts=config["truth"]["concepts"],
+        shortcuts=config["shortcuts"],
+    output:
+        report(
+            "results/truth/truth.tsv",
+            caption="../report/truth.rst",
+            category="Truth",
+        ),
+    log:
+        "logs/truth_table.log",
+    benchmark:
+        "logs/truth_table.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=code_hash("transporter.truth.table"),
+    script:
+        "../scripts/truth_table.py"
+
+
+rule truth_matrix:
+    input:
+        "results/truth/truth.tsv",
+    output:
+        pdf="results/truth/matrix.pdf",
+        png=report(
+            "results/truth/matrix.png",
+            caption="../report/truth_matrix.rst",
+            category="Truth",
+        ),
+    log:
+        "logs/truth_matrix.log",
+    benchmark:
+        "logs/truth_matrix.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_hash("transporter.figures.truth"),
+    script:
+        "../scripts/truth_matrix.py"
+
+
+rule truth_filmstrip:
+    input:
+        unpack(subject_inputs),
+        readings=shown_readings,
+        bank="results/truth/banks/{generator}/{vlm}/{subject}/{objective}.safetensors",
+        concepts=config["truth"]["concepts"],
+    output:
+        report(
+            "results/truth/filmstrips/{generator}/{vlm}/{subject}/{concept}_{objective}.png",
+            caption="../report/truth_filmstrip.rst",
+            category="Truth",
+        ),
+    log:
+        "logs/truth_filmstrip/{generator}/{vlm}/{subject}/{concept}_{objective}.log",
+    benchmark:
+        "logs/truth_filmstrip/{generator}/{vlm}/{subject}/{concept}_{objective}.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=3000,
+        runtime=30,
+    params:
+        generator=generator_settings,
+        vlm=subject_settings,
+        phi=config["generation"]["phi"],
+        seed=config["seed"],
+        code=code_hash(
+            "transporter.figures.filmstrip",
+            "transporter.generation.sampling",
+            *adapters("generators", "vlms"),
+        ),
+    script:
+        "../scripts/truth_filmstrip.py"

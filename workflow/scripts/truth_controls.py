@@ -1,0 +1,18 @@
+"""Sample the clips of one concept that are the same for every VLM."""
+
+from stage import stage
+from transporter.contrast import read_concepts
+from transporter.files import read_table
+from transporter.generation.sampling import Sampling
+from transporter.models import load_generator
+from transporter.truth.clips import CLIPS_AT_ONCE, make_controls
+
+with stage(snakemake) as device:
+    model, params = snakemake.params.generator, snakemake.params
+    [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
+    fresh, seen = (
+        read_table(path, ("clip", "caption"))["caption"].tolist() for path in (snakemake.input.captions, snakemake.input.seen)
+    )
+    sampling = Sampling(model["steps"], model["guidance"], CLIPS_AT_ONCE)
+    generator = load_generator(model, device)
+    make_controls(concept, fresh, seen, generator, params.pool, params.seeds, sampling, params.seed).save(snakemake.output[0])

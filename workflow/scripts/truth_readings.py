@@ -1,0 +1,33 @@
+"""Sample the explanations of one VLM's choice between two words, and read them."""
+
+from pathlib import Path
+
+from stage import stage
+from transporter.concepts.bank import ConceptBank
+from transporter.contrast import read_concepts
+from transporter.coupling.network import Coupling
+from transporter.files import write_table
+from transporter.generation.sampling import Sampling
+from transporter.microworld.probes import Probe
+from transporter.microworld.shortcuts import read_shortcuts
+from transporter.models import load_generator, load_vlm
+from transporter.reading import Reader
+from transporter.truth.clips import CLIPS_AT_ONCE, Controls, explain, open_contexts
+from transporter.truth.readings import read_clips
+from transporter.truth.subjects import HONEST, Subject
+
+with stage(snakemake) as device:
+    params, planted = snakemake.params, snakemake.wildcards.subject != HONEST
+    [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
+    shortcut = read_shortcuts(snakemake.input.shortcuts)[snakemake.wildcards.subject] if planted else None
+    subject, generator = Subject(concept, shortcut), load_generator(params.generator, device)
+    coupling = Coupling.load(snakemake.input.coupling, device)
+    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device), coupling)
+    honest = load_vlm(params.honest, generator.video_shape, device) if planted else None
+    probe = Probe.from_pretrained(Path(params.probes)) if params.probes else None
+    controls = Controls.load(snakemake.input.controls)
+    rows = open_contexts(controls, concept, reader, params.captions)
+    banks = {name: ConceptBank.load(path, device) for name, path in zip(params.objectives, snakemake.input.banks, strict=True)}
+    sampling = Sampling(params.generator["steps"], params.generator["guidance"], CLIPS_AT_ONCE)
+    clips = explain(subject, controls, rows, banks, generator, sampling, params.seed)
+    write_table(read_clips(clips, subject, reader, honest, probe), snakemake.output[0])

@@ -26,7 +26,7 @@ rule published_weights:
 rule inversion:
     input:
         model=vlm_files,
-        judge=model_files(config["metrics"]["judge"]),
+        judge=judge_files,
         verifier=inversion_verifier(),
         clips=clip_folder("train"),
         seen=captions("train"),
@@ -51,7 +51,6 @@ rule inversion:
     params:
         vlm=vlm_settings,
         video=first_video(),
-        folder=clip_folder("train"),
         judge=config["metrics"]["judge"],
         settings={
             key: value
@@ -108,7 +107,7 @@ rule scores:
         clips=[clip_folder("held_out"), clip_folder("validation")],
         concepts=config["concepts"],
         probes=probe_files,
-        judge=model_files(config["metrics"]["judge"]),
+        judge=judge_files,
         i3d="results/weights/i3d",
         lpips="results/weights/lpips",
     output:

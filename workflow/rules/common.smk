@@ -114,6 +114,10 @@ def probe_files(wildcards):
     return model_files(config["probes"])
 
 
+def judge_files(wildcards):
+    return model_files(config["metrics"]["judge"])
+
+
 def encoder_settings(wildcards):
     """What of a generator's settings matters while nothing is sampled."""
     settings = config["generators"][wildcards.generator]

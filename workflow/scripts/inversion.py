@@ -29,7 +29,7 @@ with stage(snakemake) as device:
     )
 
     def read(row: int) -> torch.Tensor:
-        clip = Path(snakemake.params.folder, seen["clip"].iloc[row])
+        clip = Path(snakemake.input.clips, seen["clip"].iloc[row])
         return read_video(clip, size["frames"], size["height"], size["width"])
 
     def verifier() -> Verifier:

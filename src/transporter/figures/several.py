@@ -26,8 +26,8 @@ MARKERS = ("o", "s", "^", "D")
 CAPTION = (
     "Several modulations at once, π− + Σ φ q, each block from one noise. The words on the left act at the strength φ above; the "
     "others stay at 0. Middle frames of the clip whose final log-odds in the last row, averaged over the concepts, are the "
-    "median of {seeds} seeds. Right: log-odds of each target word against its source word that {vlm} gives the decoded clips, their mean over the seeds "
-    "and its 95 % bootstrap interval."
+    "median of {seeds} seeds. Right: log-odds of each target word against its source word that {vlm} gives the decoded clips, "
+    "their mean over the seeds and its 95 % bootstrap interval."
 )
 Strengths = tuple[float, ...]
 

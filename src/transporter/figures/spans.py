@@ -26,11 +26,13 @@ PLOT, SEAM, ROW = 0.8, 0.025, 0.07
 TALLEST = 0.8
 INJECTION = (
     "Step injection: the concept acts at φ\u00a0=\u00a01 in some of the {of} sampling steps (left), each column from one noise. "
-    "Middle frames, of actions first, middle and last frame, of the clip whose log-odds with all steps are the median of {seeds} seeds. "
+    "Middle frames, of actions first, middle and last frame, of the clip whose log-odds with all steps are the median of {seeds} "
+    "seeds. "
 )
 PARTIAL_FRAMES = (
     "Partial frames: the concept acts at φ\u00a0=\u00a01 in some of the {of} latent frames (left; bars below the stills mark those "
-    "that it acts in), each block from one noise. Frames of the clip whose log-odds with all frames are the median of {seeds} seeds. "
+    "that it acts in), each block from one noise. Frames of the clip whose log-odds with all frames are the median of "
+    "{seeds} seeds. "
 )
 PLOTTED = (
     "Plots: log-odds of the target word against the source word that {vlm} gives the decoded clips; grey: each seed, blue: their "

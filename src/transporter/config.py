@@ -282,6 +282,9 @@ def _check_figures(config: Mapping[str, Any], sources: Sequence[Source]) -> None
     for path, names in named.items():
         if unknown := [name for name in names if name not in run]:
             raise _refusal(sources, ("figures", *path), f"expected concepts of the run ({', '.join(run)}), got {unknown[0]!r}")
+    steps, parts = config["generators"][config["run"]["generators"][0]]["steps"], figures["injection"]["parts"]
+    if parts > steps:
+        raise _refusal(sources, ("figures", "injection", "parts"), f"expected at most the generator's steps ({steps}), got {parts}")
 
 
 def _pattern(error: ValidationError) -> str:

@@ -15,7 +15,7 @@ with stage(snakemake):
     folder, shape = Path(snakemake.input.generated), snakemake.params.video
     index = read_table(folder / "index.tsv", INDEX)
     index = index[index["figure"] == SEVERAL]
-    index["strengths"] = index["clip"].map(index.groupby("clip")["phi"].agg(tuple))
+    index = index.assign(strengths=index["clip"].map(index.groupby("clip")["phi"].agg(tuple)))
     compositions = []
     for names, readings in index.groupby("concepts", sort=False):
         rows = readings[readings["seed"] == joint_seed(readings)].drop_duplicates("clip")

@@ -50,10 +50,17 @@ def test_stills_and_log_odds_of_a_span_stand_side_by_side() -> None:
 
 def test_bars_mark_the_stills_that_a_concept_acts_in() -> None:
     plain, marked = (
-        len(spans_figure([injected("scene")], "latent frames", {"scene": 5}, marks).axes[0].patches) for marks in (False, True)
+        len(spans_figure([injected("scene")], "latent frames", {"scene": 5}, marked=marks).axes[0].patches)
+        for marks in (False, True)
     )
     # 5 + 3 + 2 of the stills at latent frames 1 to 5
     assert marked - plain == 10
+
+
+def test_concepts_that_do_not_fit_go_to_the_next_line() -> None:
+    one, two = (spans_figure([injected("scene")] * 3, "steps", FRAMES, across) for across in (3, 2))
+    assert two.get_size_inches()[1] == pytest.approx(2 * one.get_size_inches()[1])
+    assert len({round(plot.get_position().y0, 3) for plot in two.axes[1:]}) == 2
 
 
 def test_concepts_have_the_same_spans() -> None:

@@ -40,7 +40,7 @@ def test_concepts_that_no_one_named_are_the_first_of_their_kinds() -> None:
     assert [(each.figure, each.name) for each in made] == [
         ("several", "red_blue+day_night"),
         *(("injection", name) for name in firsts),
-        *(("partial_frames", name) for name in firsts),
+        *(("partial_frames", name) for name in firsts[:2]),
     ]
 
 

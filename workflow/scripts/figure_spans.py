@@ -13,13 +13,13 @@ from transporter.generation.demonstration import INDEX
 from transporter.video import read_video
 
 DRAWN = {
-    trials.INJECTION: (INJECTION, "steps", {"object": 1, "scene": 1, "action": 3}, False),
-    trials.PARTIAL_FRAMES: (PARTIAL_FRAMES, "latent frames", {"object": 5, "scene": 5, "action": 5}, True),
+    trials.INJECTION: (INJECTION, "steps", {"object": 1, "scene": 1, "action": 3}, 3, False),
+    trials.PARTIAL_FRAMES: (PARTIAL_FRAMES, "latent frames", {"object": 5, "scene": 5, "action": 5}, 2, True),
 }
 
 with stage(snakemake):
     folder, shape, figure = Path(snakemake.input.generated), snakemake.params.video, snakemake.wildcards.figure
-    told, name, frames, marked = DRAWN[figure]
+    told, name, frames, across, marked = DRAWN[figure]
     index = read_table(folder / "index.tsv", INDEX)
     index = index[index["figure"] == figure]
     span = index.apply(lambda row: Span(*((row["first"], row["last"]) if row["phi"] else (0, 0)), row["of"]), axis=1)
@@ -34,4 +34,4 @@ with stage(snakemake):
     caption = (told + PLOTTED).format(of=index["of"].iloc[0], seeds=index["seed"].nunique(), vlm=snakemake.params.vlm)
     data = [snakemake.input.generated]
     exhibit = Exhibit.of(snakemake.output.png, caption, snakemake.params.settings, data, snakemake.params.code)
-    exhibit.write(spans_figure(shown, name, frames, marked), Path(snakemake.output.png).with_suffix(""))
+    exhibit.write(spans_figure(shown, name, frames, across, marked), Path(snakemake.output.png).with_suffix(""))

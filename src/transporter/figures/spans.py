@@ -19,8 +19,8 @@ from transporter.figures.exhibit import COLOURS, PAGE
 from transporter.figures.filmstrip import QUIET, SOURCE, TARGET, still_indices
 from transporter.metrics.bootstrap import mean_interval
 
-HEAD, FOOT, LABEL, APART = 0.42, 0.3, 0.68, 0.16
-"""Inches: words and captions above, the axis below, the spans' names on the left, the space between two concepts."""
+HEAD, FOOT, LABEL, APART = 0.34, 0.24, 0.72, 0.16
+"""Inches: words above, the axis below, the spans' names on the left, the space between two concepts."""
 PLOT, SEAM, ROW = 0.8, 0.025, 0.07
 """Inches: the plot of log-odds with the space before it, and what is between two stills across and down."""
 TALLEST = 0.8
@@ -71,8 +71,8 @@ class Injected:
     readings: pd.DataFrame
 
 
-def spans_figure(shown: Sequence[Injected], name: str, frames: Mapping[str, int], marked: bool = False) -> Figure:
-    """Spans down in the order of the clips, concepts across; `frames` is how many stills a concept of each kind has.
+def spans_figure(shown: Sequence[Injected], name: str, frames: Mapping[str, int], across: int = 3, marked: bool = False) -> Figure:
+    """Spans down in the order of the clips, concepts across, at most `across` in a line; each has `frames` stills by its kind.
 
     `marked` draws a bar below stills that the concept acts in (spans of latent frames); `name` says what spans are made of.
 
@@ -82,32 +82,52 @@ def spans_figure(shown: Sequence[Injected], name: str, frames: Mapping[str, int]
     if not shown or any(list(each.videos) != list(shown[0].videos) for each in shown):
         raise UserError(f"figure of {name}: expected concepts with the same spans, got {len(shown)} concepts")
     spans = list(shown[0].videos)
-    shape = shown[0].videos[spans[0]].shape
-    counts = [frames[each.concept.kind] for each in shown]
-    free = PAGE - 2 * MARGIN - LABEL - len(shown) * PLOT - (len(shown) - 1) * APART - SEAM * (sum(counts) - len(counts))
-    tall = min(TALLEST, free / sum(counts) * shape[-2] / shape[-1])
-    wide = tall * shape[-1] / shape[-2]
-    canvas = Canvas(PAGE, HEAD + len(spans) * (tall + ROW) - ROW + FOOT)
-    _spans(canvas, spans, name, tall)
-    x = MARGIN + LABEL
-    for each, count in zip(shown, counts, strict=True):
-        right = x + count * (wide + SEAM) - SEAM
-        _words(canvas, each, x, right + PLOT)
-        for row, span in enumerate(spans):
-            _stills(canvas, each.videos[span], span if marked else None, (x, HEAD + row * (tall + ROW)), wide, tall, count)
-        high = len(spans) * (tall + ROW) - ROW
-        _odds(canvas.plot(right + 0.1, HEAD, PLOT - 0.1, high), each.readings, spans, tall)
-        canvas.text(right + 0.1 + (PLOT - 0.1) / 2, HEAD + high + 0.26, "log-odds", ha="center", size=6.5)
-        x = right + PLOT + APART
+    lines = [shown[start : start + across] for start in range(0, len(shown), across)]
+    size = _size(lines, frames)
+    canvas = Canvas(PAGE, len(lines) * _high(spans, size))
+    for number, line in enumerate(lines):
+        top, x = number * _high(spans, size) + HEAD, MARGIN + LABEL
+        _spans(canvas, spans, name, top, size[0])
+        for each in line:
+            x = _concept(canvas, each, (x, top), size, frames[each.concept.kind], marked) + APART
     return canvas.figure
 
 
-def _spans(canvas: Canvas, spans: Sequence[Span], name: str, tall: float) -> None:
+def _size(lines: Sequence[Sequence[Injected]], frames: Mapping[str, int]) -> tuple[float, float]:
+    """Height and width of a still, so that the widest line fits on a page."""
+    rows, columns = next(iter(lines[0][0].videos.values())).shape[-2:]
+    counts = [[frames[each.concept.kind] for each in line] for line in lines]
+    taken = [len(line) * (PLOT + APART - SEAM) - APART + SEAM * sum(line) for line in counts]
+    wide = min((PAGE - 2 * MARGIN - LABEL - used) / sum(line) for used, line in zip(taken, counts, strict=True))
+    tall = min(TALLEST, wide * rows / columns)
+    return tall, tall * columns / rows
+
+
+def _high(spans: Sequence[Span], size: tuple[float, float]) -> float:
+    return HEAD + len(spans) * (size[0] + ROW) - ROW + FOOT
+
+
+def _concept(
+    canvas: Canvas, shown: Injected, corner: tuple[float, float], size: tuple[float, float], count: int, marked: bool
+) -> float:
+    """Stills and plot of one concept with the top left at `corner`; returns the right end."""
+    (x, top), (tall, wide), spans = corner, size, list(shown.videos)
+    plot, high = x + count * (wide + SEAM) - SEAM + 0.1, len(spans) * (tall + ROW) - ROW
+    right = plot + PLOT - 0.1
+    _words(canvas, shown, x, plot - 0.1, top)
+    for row, span in enumerate(spans):
+        _stills(canvas, shown.videos[span], span if marked else None, (x, top + row * (tall + ROW)), size, count)
+    _odds(canvas.plot(plot, top, PLOT - 0.1, high), shown.readings, spans, tall)
+    canvas.text((plot + right) / 2, top - 0.08, "log-odds", ha="center", color=QUIET, size=6.5)
+    return right
+
+
+def _spans(canvas: Canvas, spans: Sequence[Span], name: str, top: float, tall: float) -> None:
     """The spans' names, each over a line whose part in colour is the span."""
-    canvas.text(MARGIN, HEAD - 0.07, name, color=QUIET, size=6.5)
+    canvas.text(MARGIN, top - 0.08, name, color=QUIET, size=6.5)
     long = LABEL - 0.14
     for row, span in enumerate(spans):
-        y = HEAD + row * (tall + ROW) + tall / 2
+        y = top + row * (tall + ROW) + tall / 2
         canvas.text(MARGIN, y - 0.02, str(span))
         canvas.bar(MARGIN, y + 0.05, long, 0.035, "#d8dbde")
         if span.last:
@@ -116,21 +136,27 @@ def _spans(canvas: Canvas, spans: Sequence[Span], name: str, tall: float) -> Non
             )
 
 
-def _words(canvas: Canvas, shown: Injected, left: float, right: float) -> None:
-    canvas.text(left, 0.14, shown.concept.source, weight="bold", color=SOURCE)
-    canvas.text(right, 0.14, shown.concept.target, weight="bold", color=TARGET, ha="right")
-    canvas.arrow((left + 0.075 * len(shown.concept.source) + 0.06, 0.11), (right - 0.075 * len(shown.concept.target) - 0.06, 0.11))
+def _words(canvas: Canvas, shown: Injected, left: float, right: float, top: float) -> None:
+    """Source and target word above the stills: one below the other where these are narrow."""
+    narrow = right - left < 0.09 * (len(shown.concept.source) + len(shown.concept.target)) + 0.2
+    canvas.text(left, top - (0.19 if narrow else 0.08), shown.concept.source, weight="bold", color=SOURCE)
+    word = f"→ {shown.concept.target}" if narrow else shown.concept.target
+    canvas.text(left if narrow else right, top - 0.08, word, weight="bold", color=TARGET, ha="left" if narrow else "right")
+    if not narrow:
+        start, end = left + 0.075 * len(shown.concept.source) + 0.06, right - 0.075 * len(shown.concept.target) - 0.06
+        canvas.arrow((start, top - 0.11), (end, top - 0.11))
 
 
 def _stills(
-    canvas: Canvas, video: torch.Tensor, marked: Span | None, corner: tuple[float, float], wide: float, tall: float, count: int
+    canvas: Canvas, video: torch.Tensor, marked: Span | None, corner: tuple[float, float], size: tuple[float, float], count: int
 ) -> None:
+    (left, top), (tall, wide) = corner, size
     places = still_indices(len(video), count) if count > 1 else [len(video) // 2]
     for number, place in enumerate(places):
-        x = corner[0] + number * (wide + SEAM)
-        canvas.picture(x, corner[1], tall, video[place])
+        x = left + number * (wide + SEAM)
+        canvas.picture(x, top, tall, video[place])
         if marked is not None and marked.holds(place, len(video)):
-            canvas.bar(x, corner[1] + tall + 0.012, wide, 0.026, TARGET)
+            canvas.bar(x, top + tall + 0.012, wide, 0.026, TARGET)
 
 
 def _odds(axes: Axes, readings: pd.DataFrame, spans: Sequence[Span], tall: float) -> None:

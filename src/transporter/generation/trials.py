@@ -10,6 +10,8 @@ from transporter.contrast import Concept
 from transporter.errors import UserError
 
 SEVERAL, INJECTION, PARTIAL_FRAMES = "several", "injection", "partial_frames"
+FIT = {INJECTION: 3, PARTIAL_FRAMES: 2}
+"""Concepts that fit side by side on a page."""
 ORDER = ("object", "scene", "action")
 """Kinds of concepts, those first that a single still shows."""
 
@@ -67,7 +69,7 @@ def demonstrations(settings: Mapping[str, Any], phis: Sequence[float], concepts:
     made = [together([by_name[name] for name in names], phis) for names in several]
     for figure in (INJECTION, PARTIAL_FRAMES):
         named = settings[figure]["concepts"]
-        chosen = [some[0] for some in by_kind] if named is None else named
+        chosen = [some[0] for some in by_kind][: FIT[figure]] if named is None else named
         made += [in_parts(figure, by_name[name], settings[figure]["parts"]) for name in chosen]
     return made
 

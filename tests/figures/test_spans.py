@@ -9,7 +9,7 @@ import torch
 from transporter.contrast import Concept
 from transporter.errors import UserError
 from transporter.figures.exhibit import PAGE
-from transporter.figures.spans import Injected, Span, spans_figure
+from transporter.figures.spans import Injected, Span, leading, spans_figure
 
 NONE, ALL, EARLY, LATE = Span(0, 0, 5), Span(1, 5, 5), Span(1, 3, 5), Span(4, 5, 5)
 FRAMES = {"object": 1, "scene": 1, "action": 3}
@@ -55,6 +55,13 @@ def test_bars_mark_the_stills_that_a_concept_acts_in() -> None:
     )
     # 5 + 3 + 2 of the stills at latent frames 1 to 5
     assert marked - plain == 10
+
+
+def test_the_caption_names_the_part_that_moves_the_answer_furthest() -> None:
+    assert leading([injected("scene"), injected("scene", (NONE, ALL, LATE, EARLY))]) == (
+        " Highest mean of one part: b 4 to 5 (3 [2, 4]); b 1 to 3 (3 [2, 4])."
+    )
+    assert leading([injected("scene", (NONE, ALL))]) == ""
 
 
 def test_concepts_that_do_not_fit_go_to_the_next_line() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from stage import stage
 from transporter.contrast import read_concepts
 from transporter.figures.exhibit import Exhibit
-from transporter.figures.spans import INJECTION, PARTIAL_FRAMES, PLOTTED, Injected, Span, spans_figure
+from transporter.figures.spans import INJECTION, PARTIAL_FRAMES, PLOTTED, Injected, Span, leading, spans_figure
 from transporter.figures.sweeps import typical_seed
 from transporter.files import read_table
 from transporter.generation import trials
@@ -32,6 +32,8 @@ with stage(snakemake):
         videos = {row.span: read_video(folder / row.clip, **shape) for row in rows.itertuples(index=False)}
         shown.append(Injected(concept, rows["caption"].iloc[0], videos, readings))
     caption = (told + PLOTTED).format(of=index["of"].iloc[0], seeds=index["seed"].nunique(), vlm=snakemake.params.vlm)
+    if figure == trials.INJECTION:
+        caption += leading(shown)
     data = [snakemake.input.generated]
     exhibit = Exhibit.of(snakemake.output.png, caption, snakemake.params.settings, data, snakemake.params.code)
     exhibit.write(spans_figure(shown, name, frames, across, marked), Path(snakemake.output.png).with_suffix(""))

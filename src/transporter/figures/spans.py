@@ -93,6 +93,18 @@ def spans_figure(shown: Sequence[Injected], name: str, frames: Mapping[str, int]
     return canvas.figure
 
 
+def leading(shown: Sequence[Injected]) -> str:
+    """In which part alone each concept moves the VLM's answer furthest: one sentence for a caption."""
+    said = []
+    for each in shown:
+        parts = [span for span in each.videos if 0 < span.last - span.first + 1 < span.of]
+        odds = {span: mean_interval(each.readings.loc[each.readings["span"] == span, "log_odds"]) for span in parts}
+        if odds:
+            best = max(odds, key=lambda span: odds[span].value)
+            said.append(f"{each.concept.target} {best} ({odds[best]})")
+    return f" Highest mean of one part: {'; '.join(said)}." if said else ""
+
+
 def _size(lines: Sequence[Sequence[Injected]], frames: Mapping[str, int]) -> tuple[float, float]:
     """Height and width of a still, so that the widest line fits on a page."""
     rows, columns = next(iter(lines[0][0].videos.values())).shape[-2:]
@@ -164,10 +176,10 @@ def _odds(axes: Axes, readings: pd.DataFrame, spans: Sequence[Span], tall: float
     axes.axvline(0, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)))
     for row, span in enumerate(spans):
         values = readings.loc[readings["span"] == span, "log_odds"].to_numpy()
-        interval, y = mean_interval(values), row * (tall + ROW) + tall / 2
+        interval, y = mean_interval(values), row * (tall + ROW) + tall / 2 + 0.05
         bars = np.maximum(0, [[interval.value - interval.low], [interval.high - interval.value]])
         axes.plot(values, np.full(len(values), y), "o", color=QUIET, alpha=0.35, markersize=2, markeredgewidth=0)
-        axes.errorbar(interval.value, y - 0.07, xerr=bars, fmt="o", color=COLOURS[0], markersize=3, elinewidth=1, capsize=1.5)
+        axes.errorbar(interval.value, y - 0.08, xerr=bars, fmt="o", color=COLOURS[0], markersize=3, elinewidth=1, capsize=1.5)
     axes.set_ylim(len(spans) * (tall + ROW) - ROW, 0)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

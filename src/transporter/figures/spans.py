@@ -97,7 +97,7 @@ def leading(shown: Sequence[Injected]) -> str:
     """In which part alone each concept moves the VLM's answer furthest: one sentence for a caption."""
     said = []
     for each in shown:
-        parts = [span for span in each.videos if 0 < span.last - span.first + 1 < span.of]
+        parts = [span for span in each.videos if span.last and (span.first, span.last) != (1, span.of)]
         odds = {span: mean_interval(each.readings.loc[each.readings["span"] == span, "log_odds"]) for span in parts}
         if odds:
             best = max(odds, key=lambda span: odds[span].value)

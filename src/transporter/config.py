@@ -64,6 +64,7 @@ def check_config(settings: Mapping[str, Any], sources: Sequence[Source], schemas
     _check_places(complete, sources)
     _check_concepts(complete, sources, schemas)
     _check_shortcuts(complete, sources)
+    _check_figures(complete, sources)
     return complete
 
 
@@ -271,6 +272,19 @@ def _check_shortcuts(config: Mapping[str, Any], sources: Sequence[Source]) -> No
     if not Path(path).is_file():
         raise _refusal(sources, ("shortcuts",), f"expected a table of shortcuts, got {path}, which is not there")
     read_shortcuts(path)
+
+
+def _check_figures(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
+    figures, wanted = config["figures"], config["run"]["concepts"]
+    run = [concept.name for concept in read_concepts(config["concepts"], None if wanted == "all" else wanted)]
+    named = {("several", number): names for number, names in enumerate(figures["several"] or ())}
+    named |= {(figure, "concepts"): figures[figure]["concepts"] or () for figure in ("injection", "partial_frames")}
+    for path, names in named.items():
+        if unknown := [name for name in names if name not in run]:
+            raise _refusal(sources, ("figures", *path), f"expected concepts of the run ({', '.join(run)}), got {unknown[0]!r}")
+    steps, parts = config["generators"][config["run"]["generators"][0]]["steps"], figures["injection"]["parts"]
+    if parts > steps:
+        raise _refusal(sources, ("figures", "injection", "parts"), f"expected at most the generator's steps ({steps}), got {parts}")
 
 
 def _pattern(error: ValidationError) -> str:

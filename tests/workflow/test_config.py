@@ -94,6 +94,13 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("generation.methods", ["transporter", "transporter"], "expected no entry twice"),
         ("coupling.phi_1.patch", [1, 2], "expected at least 3 entries, got [1, 2] (list)"),
         ("gallery.seeds", 99, "expected at most generation.seeds (8), got 99"),
+        (
+            "figures.injection.concepts",
+            ["red_bleu"],
+            "figures.injection.concepts: expected concepts of the run (red_blue, green_yellow",
+        ),
+        ("figures.several", [["red_blue", "sky"]], "figures.several[0]: expected concepts of the run (red_blue, green_yellow"),
+        ("figures.injection.parts", 13, "figures.injection.parts: expected at most the generator's steps (12), got 13"),
         ("coupling.lr", 0, "expected more than 0, got 0 (integer)"),
         ("concepts", "nowhere.tsv", "expected a table of concepts, got nowhere.tsv, which is not there"),
         ("shortcuts", "nowhere.tsv", "expected a table of shortcuts, got nowhere.tsv, which is not there"),

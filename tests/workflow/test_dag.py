@@ -13,6 +13,7 @@ from pipeline import MINIATURE, ROOT, VARIANT, planned, snakemake
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling
 from transporter.embeddings import load_embeddings
+from transporter.generation.demonstration import INDEX as CLIPS
 from transporter.generation.sampling import INDEX, METHODS
 from transporter.metrics.faithfulness import SUMMARY
 from transporter.microworld.attributes import WORDS
@@ -148,12 +149,35 @@ def test_report(finished: Path, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize("figure", ["method", "objects", "actions", "scenes", "projections", "comparison"])
+FIGURES = [
+    "method",
+    "objects",
+    "actions",
+    "scenes",
+    "projections",
+    "comparison",
+    "several",
+    "injection",
+    "partial_frames",
+]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
 def test_figures_of_the_paper(finished: Path, figure: str) -> None:
     stem = finished / "results" / "paper" / "figures" / figure
     assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG") and stem.with_suffix(".pdf").read_bytes().startswith(
         b"%PDF"
     )
+
+
+def test_clips_of_modulations(finished: Path) -> None:
+    folder = finished / "results" / "modulations" / PAIR
+    index = table(folder / "index.tsv")
+    assert tuple(index.columns) == CLIPS and index["log_odds"].notna().all()
+    seeds, strengths = SETTINGS["figures"]["seeds"], len(PHI) - 1
+    readings = {"several": 2 * (1 + 3 * strengths), "injection": 5 * len(CONCEPTS), "partial_frames": 4 * 2}
+    assert index.groupby("figure").size().to_dict() == {figure: seeds * count for figure, count in readings.items()}
+    assert all((folder / clip).is_file() for clip in index["clip"])
 
 
 def test_versions(finished: Path) -> None:

@@ -29,3 +29,38 @@ rule generation:
         code=code_hash("transporter.generation.sampling", *adapters("generators")),
     script:
         "../scripts/generation.py"
+
+
+rule modulations:
+    input:
+        bank="results/concepts/{generator}/{vlm}/bank.safetensors",
+        model=generator_files,
+        vlm=vlm_files,
+        seen=captions("train"),
+        captions=captions("held_out"),
+        concepts=config["concepts"],
+    output:
+        directory("results/modulations/{generator}/{vlm}"),
+    log:
+        "logs/modulations/{generator}/{vlm}.log",
+    benchmark:
+        "logs/modulations/{generator}/{vlm}.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        generator=generator_settings,
+        vlm=vlm_settings,
+        names=CONCEPTS,
+        settings=config["figures"],
+        phi=config["generation"]["phi"],
+        seed=config["seed"],
+        code=code_hash(
+            "transporter.generation.demonstration", *adapters("generators", "vlms")
+        ),
+    script:
+        "../scripts/modulations.py"

@@ -1,3 +1,5 @@
+from transporter.generation.trials import demonstrations
+
 # The paper's figures. Those that show videos show the first generator and VLM of the run.
 
 SHOWN = f"{GENERATORS[0]}/{VLMS[0]}"
@@ -28,11 +30,20 @@ PROJECTIONS = {
 }
 INVERSIONS = config.get("baselines", {}).get("methods", {})
 COMPARED = [name for kind in KINDS.values() for name in concepts_of_kind(kind)[:2]]
+DEMONSTRATED = {
+    demonstration.figure
+    for demonstration in demonstrations(
+        config["figures"],
+        config["generation"]["phi"],
+        read_concepts(config["concepts"], CHOSEN),
+    )
+}
 DRAWN = [
     "method",
     *(figure for figure, kind in KINDS.items() if concepts_of_kind(kind)),
     *(["projections"] if len(PROJECTIONS) > 1 else []),
     *(["comparison"] if any(INVERSIONS.values()) else []),
+    *sorted(DEMONSTRATED),
 ]
 
 
@@ -148,3 +159,63 @@ rule figure_comparison:
         code=code_hash("transporter.figures.comparison"),
     script:
         "../scripts/figure_comparison.py"
+
+
+rule figure_several:
+    input:
+        generated=f"results/modulations/{SHOWN}",
+        concepts=config["concepts"],
+    output:
+        pdf="results/paper/figures/several.pdf",
+        png="results/paper/figures/several.png",
+    log:
+        "logs/figure_several.log",
+    benchmark:
+        "logs/figure_several.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        vlm=VLMS[0],
+        video=shown_video(),
+        settings=[config["figures"], config["generation"]["phi"]],
+        code=code_hash(
+            "transporter.figures.several", "transporter.generation.demonstration"
+        ),
+    script:
+        "../scripts/figure_several.py"
+
+
+rule figure_spans:
+    input:
+        generated=f"results/modulations/{SHOWN}",
+        concepts=config["concepts"],
+    output:
+        pdf="results/paper/figures/{figure}.pdf",
+        png="results/paper/figures/{figure}.png",
+    log:
+        "logs/figure_spans/{figure}.log",
+    benchmark:
+        "logs/figure_spans/{figure}.tsv"
+    wildcard_constraints:
+        figure="injection|partial_frames",
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        vlm=VLMS[0],
+        video=shown_video(),
+        settings=[config["figures"], config["generation"]["phi"]],
+        code=code_hash(
+            "transporter.figures.spans", "transporter.generation.demonstration"
+        ),
+    script:
+        "../scripts/figure_spans.py"

@@ -7,6 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from transporter.figures.exhibit import STYLE
 from transporter.figures.filmstrip import INK, QUIET, SOURCE, TARGET
@@ -46,6 +47,10 @@ class Canvas:
     def arrow(self, start: tuple[float, float], end: tuple[float, float], **options: object) -> None:
         style = {"arrowstyle": "-|>,head_width=0.12,head_length=0.25", "color": QUIET, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0}
         self.axes.annotate("", xy=end, xytext=start, arrowprops={**style, **options})
+
+    def bar(self, x: float, y: float, width: float, height: float, colour: str) -> None:
+        """A filled rectangle with its top left at `(x, y)`."""
+        self.axes.add_patch(Rectangle((x, y), width, height, color=colour, linewidth=0))
 
     def plot(self, x: float, y: float, width: float, height: float) -> Axes:
         """Axes whose frame has its top left at `(x, y)`; tick labels and names of axes stand outside."""

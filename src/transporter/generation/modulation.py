@@ -42,6 +42,11 @@ def _within(index: int, count: int, share: tuple[float, float]) -> bool:
     return share[0] <= index / count < share[1]
 
 
+def covered(share: tuple[float, float], count: int) -> list[int]:
+    """Which of `count` steps or frames a range covers."""
+    return [index for index in range(count) if _within(index, count, share)]
+
+
 def compose(vectors: Mapping[str, torch.Tensor], strengths: Mapping[str, float]) -> torch.Tensor:
     """`sum_k phi_k q_k` of the named vectors, each `(L, d)` or `(1, d)`."""
     terms = [strength * vectors[name] for name, strength in strengths.items()]

@@ -1,0 +1,77 @@
+"""The figure of spans: their names, the frames that they hold, and pictures beside the log-odds of their own span."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+import torch
+
+from transporter.contrast import Concept
+from transporter.errors import UserError
+from transporter.figures.exhibit import PAGE
+from transporter.figures.spans import Injected, Span, leading, spans_figure
+
+NONE, ALL, EARLY, LATE = Span(0, 0, 5), Span(1, 5, 5), Span(1, 3, 5), Span(4, 5, 5)
+FRAMES = {"object": 1, "scene": 1, "action": 3}
+
+
+def injected(kind: str, spans: tuple[Span, ...] = (NONE, ALL, EARLY, LATE)) -> Injected:
+    videos = {span: torch.full((17, 3, 8, 8), number / 4) for number, span in enumerate(spans)}
+    rows = [(seed, span, number + seed) for number, span in enumerate(spans) for seed in (-1, 0, 1)]
+    concept = Concept("a_b", kind, "a", "b", "which ?")
+    return Injected(concept, "it is a", videos, pd.DataFrame(rows, columns=["seed", "span", "log_odds"]))
+
+
+def test_spans_say_what_they_are() -> None:
+    assert list(map(str, (NONE, ALL, EARLY, Span(5, 5, 5)))) == ["none", "all 5", "1 to 3", "5"]
+
+
+def test_frames_belong_to_latent_frames_in_fours_after_the_first() -> None:
+    assert [frame for frame in range(17) if EARLY.holds(frame, 17)] == list(range(9))
+    assert [frame for frame in range(17) if LATE.holds(frame, 17)] == list(range(9, 17))
+    assert not any(NONE.holds(frame, 17) for frame in range(17))
+    assert all(ALL.holds(frame, 17) for frame in range(17))
+
+
+def test_stills_and_log_odds_of_a_span_stand_side_by_side() -> None:
+    figure = spans_figure([injected("object"), injected("action")], "steps", FRAMES)
+    page, *plots = figure.axes
+    assert len(page.get_images()) == 4 * (1 + 3) and len(plots) == 2
+    assert max(image.get_extent()[1] for image in page.get_images()) < PAGE
+    rows = sorted({image.get_extent()[3] for image in page.get_images()})
+    assert [float(image.get_array().mean()) for image in page.get_images()[:4]] == pytest.approx([0, 0.25, 0.5, 0.75])
+    high = figure.get_size_inches()[1]
+    means = [bar.lines[0].get_xydata()[0] for bar in plots[0].containers]
+    assert [x for x, _ in means] == pytest.approx([0, 1, 2, 3])
+    top = high * (1 - plots[0].get_position().y1)
+    tall = page.get_images()[0].get_extent()[2] - rows[0]
+    assert all(row < top + y < row + tall for row, (_, y) in zip(rows, means, strict=True))
+
+
+def test_bars_mark_the_stills_that_a_concept_acts_in() -> None:
+    plain, marked = (
+        len(spans_figure([injected("scene")], "latent frames", {"scene": 5}, marked=marks).axes[0].patches)
+        for marks in (False, True)
+    )
+    # 5 + 3 + 2 of the stills at latent frames 1 to 5
+    assert marked - plain == 10
+
+
+def test_the_caption_names_the_part_that_moves_the_answer_furthest() -> None:
+    assert leading([injected("scene"), injected("scene", (NONE, ALL, LATE, EARLY))]) == (
+        " Highest mean of one part: b 4 to 5 (3 [2, 4]); b 1 to 3 (3 [2, 4])."
+    )
+    assert leading([injected("scene", (NONE, ALL))]) == ""
+
+
+def test_concepts_that_do_not_fit_go_to_the_next_line() -> None:
+    one, two = (spans_figure([injected("scene")] * 3, "steps", FRAMES, across) for across in (3, 2))
+    assert two.get_size_inches()[1] == pytest.approx(2 * one.get_size_inches()[1])
+    assert len({round(plot.get_position().y0, 3) for plot in two.axes[1:]}) == 2
+
+
+def test_concepts_have_the_same_spans() -> None:
+    with pytest.raises(UserError, match="same spans, got 2 concepts"):
+        spans_figure([injected("object"), injected("object", (NONE, ALL))], "steps", FRAMES)
+    with pytest.raises(UserError, match="got 0 concepts"):
+        spans_figure([], "steps", FRAMES)

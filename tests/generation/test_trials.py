@@ -1,0 +1,71 @@
+"""Which trials a figure shows, and in which captions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from transporter.contrast import Concept
+from transporter.errors import UserError
+from transporter.generation.sampling import pick_contexts
+from transporter.generation.trials import Trial, demonstrations, in_parts, pick_captions, together
+
+COLOUR = Concept("red_blue", "object", "red", "blue", "what colour ?")
+SIZE = Concept("small_large", "object", "small", "large", "how large ?")
+TIME = Concept("day_night", "scene", "day", "night", "what time ?")
+SPEED = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast ?")
+AUTOMATIC: dict[str, Any] = {
+    "several": None,
+    "injection": {"concepts": None, "parts": 3},
+    "partial_frames": {"concepts": None, "parts": 2},
+}
+
+
+def test_each_acts_alone_and_then_all() -> None:
+    strengths = [tuple(trial.strengths.values()) for trial in together([COLOUR, TIME], [0, 0.5, 1]).trials]
+    assert strengths == [(0, 0), (0.5, 0), (1, 0), (0, 0.5), (0, 1), (0.5, 0.5), (1, 1)]
+
+
+def test_parts_lie_side_by_side_and_fill_the_whole() -> None:
+    none, whole, *parts = in_parts("injection", COLOUR, 3).trials
+    assert none.strengths == {"red_blue": 0} and whole.share == (0, 1)
+    assert [part.share for part in parts] == [(0, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 1)]
+    assert all(part.strengths == {"red_blue": 1} for part in parts)
+
+
+def test_concepts_that_no_one_named_are_the_first_of_their_kinds() -> None:
+    made = demonstrations(AUTOMATIC, [0, 1], [SPEED, COLOUR, SIZE, TIME])
+    firsts = ["red_blue", "day_night", "slowly_quickly"]
+    assert [(each.figure, each.name) for each in made] == [
+        ("several", "red_blue+day_night"),
+        *(("injection", name) for name in firsts),
+        *(("partial_frames", name) for name in firsts[:2]),
+    ]
+
+
+def test_concepts_of_one_kind_compose_when_they_are_named() -> None:
+    assert {each.figure for each in demonstrations(AUTOMATIC, [0, 1], [COLOUR, SIZE])} == {"injection", "partial_frames"}
+    named = AUTOMATIC | {"several": [["small_large", "red_blue"]], "injection": {"concepts": ["small_large"], "parts": 2}}
+    made = demonstrations(named, [0, 1], [COLOUR, SIZE])
+    assert [each.name for each in made] == ["small_large+red_blue", "small_large", "red_blue"]
+    assert made[1].trials[-1] == Trial({"small_large": 1.0}, 2, 2)
+
+
+def test_captions_hold_every_source_word_and_no_vector_knows_them() -> None:
+    captions = ["a blue dot at night", "a red dot", "a red dot on snow by day", "a large blue dot by day"]
+    assert pick_captions([COLOUR, TIME], captions, ["a red dot at night"], 4) == [
+        "a red dot on snow by day",
+        "a large red dot by day",
+        "a red dot on snow by day",
+        "a large red dot by day",
+    ]
+    with pytest.raises(UserError, match=r"red_blue, slowly_quickly: expected held-out captions .* found none in 4"):
+        pick_captions([COLOUR, SPEED], captions, [], 1)
+
+
+def test_one_concept_has_the_captions_of_its_sweep() -> None:
+    captions = ["a red dot", "a large red dot", "a blue dot", "a small blue dot moves"]
+    seen = ["a small red dot moves"]
+    sweep = [minus for minus, _ in pick_contexts(COLOUR, captions, seen, 3)]
+    assert pick_captions([COLOUR], captions, seen, 3) == sweep

@@ -1,0 +1,28 @@
+"""Draw several concepts at once."""
+
+from pathlib import Path
+
+from stage import stage
+from transporter.contrast import read_concepts
+from transporter.figures.exhibit import Exhibit
+from transporter.figures.several import CAPTION, Composition, joint_seed, several_figure
+from transporter.files import read_table
+from transporter.generation.demonstration import INDEX
+from transporter.generation.trials import SEVERAL
+from transporter.video import read_video
+
+with stage(snakemake):
+    folder, shape = Path(snakemake.input.generated), snakemake.params.video
+    index = read_table(folder / "index.tsv", INDEX)
+    index = index[index["figure"] == SEVERAL]
+    index = index.assign(strengths=index["clip"].map(index.groupby("clip")["phi"].agg(tuple)))
+    compositions = []
+    for names, readings in index.groupby("concepts", sort=False):
+        rows = readings[readings["seed"] == joint_seed(readings)].drop_duplicates("clip")
+        videos = {row.strengths: read_video(folder / row.clip, **shape) for row in rows.itertuples(index=False)}
+        concepts = read_concepts(snakemake.input.concepts, names.split("+"))
+        compositions.append(Composition(concepts, rows["caption"].iloc[0], videos, readings))
+    caption = CAPTION.format(seeds=index["seed"].nunique(), vlm=snakemake.params.vlm)
+    data = [snakemake.input.generated]
+    exhibit = Exhibit.of(snakemake.output.png, caption, snakemake.params.settings, data, snakemake.params.code)
+    exhibit.write(several_figure(compositions), Path(snakemake.output.png).with_suffix(""))

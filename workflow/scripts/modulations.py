@@ -1,0 +1,28 @@
+"""Make the clips of the figures of composition, step injection and partial frames, and ask the VLM about them."""
+
+from stage import stage
+from transporter.concepts.bank import ConceptBank
+from transporter.contrast import read_concepts
+from transporter.files import read_table
+from transporter.generation.demonstration import write_demonstrations
+from transporter.generation.sampling import Sampling
+from transporter.generation.trials import demonstrations, pick_captions
+from transporter.models import load_generator, load_vlm
+
+with stage(snakemake) as device:
+    settings, model = snakemake.params.settings, snakemake.params.generator
+    fresh, seen = (
+        read_table(path, ("clip", "caption"))["caption"].tolist() for path in (snakemake.input.captions, snakemake.input.seen)
+    )
+    generator, bank = load_generator(model, device), ConceptBank.load(snakemake.input.bank, device)
+    shown = demonstrations(settings, snakemake.params.phi, read_concepts(snakemake.input.concepts, snakemake.params.names))
+    write_demonstrations(
+        snakemake.output[0],
+        shown,
+        {each.name: pick_captions(each.concepts, fresh, seen, settings["seeds"]) for each in shown},
+        generator,
+        load_vlm(snakemake.params.vlm, generator.video_shape, device),
+        bank,
+        Sampling(model["steps"], model["guidance"]),
+        snakemake.params.seed,
+    )

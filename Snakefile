@@ -17,6 +17,7 @@ include: "workflow/rules/truth.smk"
 include: "workflow/rules/versions.smk"
 include: "workflow/rules/ablations.smk"
 include: "workflow/rules/baselines.smk"
+include: "workflow/rules/exhibits.smk"
 include: "workflow/rules/paper_figures.smk"
 include: "workflow/rules/paper.smk"
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from transporter.concepts.contexts import Contexts
-from transporter.concepts.vectors import Vectors, principal_directions, start
+from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 
 L, D = 3, 4
 
@@ -18,7 +18,7 @@ def contexts(count: int, seed: int) -> Contexts:
     minus, plus = (
         (torch.randn(count, 2, generator=random) @ (torch.tensor([[5.0], [1.0]]) * axes) + 7).view(count, L, D) for _ in range(2)
     )
-    return Contexts(minus, plus, torch.zeros(count, 1, 1, 1, 1))
+    return Contexts(minus, plus, torch.zeros(count, 1, 1, 1, 1), torch.rand(count, generator=random) < 0.5)
 
 
 def test_directions_are_those_in_which_captions_vary() -> None:
@@ -34,11 +34,10 @@ def test_directions_are_those_in_which_captions_vary() -> None:
 
 
 @pytest.mark.parametrize("tokens", ["each", "shared"])
-def test_vectors_start_at_the_prompts_or_at_zero(tokens: str) -> None:
+def test_vectors_stay_where_they_start(tokens: str) -> None:
     parts = [contexts(40, 0), contexts(30, 1)]
-    shape = (2, L if tokens == "each" else 1, D)
-    assert torch.equal(start(parts, "zero", tokens), torch.zeros(shape))
-    prompts = start(parts, "prompts", tokens)
+    prompts = torch.stack([mean_difference(part, tokens) for part in parts])
+    assert prompts.shape == (2, L if tokens == "each" else 1, D)
     assert torch.equal(Vectors(prompts)(), prompts)
     if tokens == "each":  # the mean difference of captions lies in the directions that captions vary in
         torch.testing.assert_close(Vectors(prompts, principal_directions(parts, tokens, 2))(), prompts, atol=1e-4, rtol=1e-4)

@@ -11,10 +11,10 @@ import pandas as pd
 import torch
 
 from transporter.concepts.bank import ConceptBank
-from transporter.concepts.contexts import Contexts, draw
+from transporter.concepts.contexts import Contexts, answered_pairs, draw
 from transporter.concepts.divergence import DIVERGENCES
 from transporter.concepts.objectives import OBJECTIVES, Batch, LogitsSettings, Score, noisy, per_clip
-from transporter.concepts.vectors import Vectors, principal_directions, start
+from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 from transporter.contrast import Concept
 from transporter.errors import UserError
 from transporter.reading import Reader
@@ -99,14 +99,22 @@ def control(
     return float(DIVERGENCES[settings.divergence](*answers).mean())
 
 
-def _vectors(contexts: Sequence[Contexts], settings: BankSettings) -> Vectors:
-    """With `start: auto` the objective `logits` starts from zero: it must be free to leave out the prompts' own direction."""
+def _start(concept: Concept, contexts: Contexts, reader: Reader, settings: BankSettings) -> torch.Tensor:
+    """With `start: auto` `logits` starts from the answers: it must be free to leave out the prompts' own direction."""
     where = settings.start
     if where == "auto":
-        where = "zero" if settings.objective == "logits" else "prompts"
-    count = settings.logits.directions if settings.objective != "velocity" else 0
-    directions = principal_directions(contexts, settings.tokens, count) if count else None
-    return Vectors(start(contexts, where, settings.tokens), directions)
+        where = "answers" if settings.objective == "logits" else "prompts"
+    if where == "answers":
+        contexts = answered_pairs(concept, contexts, reader)
+    mean = mean_difference(contexts, settings.tokens)
+    return torch.zeros_like(mean) if where == "zero" else mean
+
+
+def _vectors(concepts: Sequence[Concept], contexts: Mapping[str, Contexts], reader: Reader, settings: BankSettings) -> Vectors:
+    starts = torch.stack([_start(concept, contexts[concept.name], reader, settings) for concept in concepts])
+    count = settings.logits.directions if settings.objective in ("logits", "mixed") else 0
+    directions = principal_directions([contexts[c.name] for c in concepts], settings.tokens, count) if count else None
+    return Vectors(starts, directions)
 
 
 def _batch(
@@ -129,7 +137,9 @@ def fit_bank(
     objective that the vector brings about: of velocity, of log-odds, or of both in their weights), `effect` (how far the fitted
     vector moves the VLM's answer) and `status` (`ok` or `failed`).
     """
-    vectors = _vectors([contexts[c.name] for c in concepts], settings)
+    if settings.objective == "answers":
+        contexts = {c.name: answered_pairs(c, contexts[c.name], reader) for c in concepts}
+    vectors = _vectors(concepts, contexts, reader, settings)
     d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts]).to(vectors.weights)
     scale = d_omega if settings.strengths == "control" else torch.ones_like(d_omega)
     optimiser = torch.optim.Adam([vectors.weights], lr=settings.learning_rate)

@@ -1,8 +1,9 @@
-"""What a concept vector is fitted to: the generator's reading of both words, the VLM's answer, or both.
+"""What a concept vector is fitted to: the generator's reading of both words, the VLM's answers, its log-odds, or a mixture.
 
-`velocity` is the paper's: where the vector points comes from the generator alone. `logits` asks the VLM: the vector has to move its
-log-odds, and may change the generator's velocity no more than that takes. So it can tell what the answer hangs on, even where this
-is not what the words say.
+`velocity` is the paper's: where the vector points comes from the generator alone. The others ask the VLM, so they can tell what the
+answer hangs on, even where this is not what the words say. `answers` is the paper's formula between captions whose clips the VLM
+answers differently (`contexts.answered_pairs`). With `logits` the vector has to move the VLM's log-odds, and may change the
+generator's velocity no more than that takes.
 """
 
 from __future__ import annotations
@@ -169,4 +170,4 @@ def mixed(q: torch.Tensor, batch: Batch, reader: Reader, settings: LogitsSetting
     return Score(paper.loss.lerp(vlm.loss, settings.share), *left[0].lerp(left[1], settings.share))
 
 
-OBJECTIVES: Mapping[str, Objective] = {"velocity": velocity, "logits": logits, "mixed": mixed}
+OBJECTIVES: Mapping[str, Objective] = {"velocity": velocity, "answers": velocity, "logits": logits, "mixed": mixed}

@@ -15,12 +15,6 @@ def mean_difference(contexts: Contexts, tokens: str) -> torch.Tensor:
     return mean if tokens == "each" else mean.mean(0, keepdim=True)
 
 
-def start(contexts: Iterable[Contexts], where: str, tokens: str) -> torch.Tensor:
-    """A vector per concept, at the mean difference of both `prompts` or at `zero`: `(concepts, L, d)` or `(concepts, 1, d)`."""
-    means = torch.stack([mean_difference(part, tokens) for part in contexts])
-    return means if where == "prompts" else torch.zeros_like(means)
-
-
 def principal_directions(contexts: Iterable[Contexts], tokens: str, count: int, limit: int = 1024) -> torch.Tensor:
     """The orthonormal directions in which the captions' conditions vary most: `(count, L d)`, or `(count, d)` for `shared` tokens.
 

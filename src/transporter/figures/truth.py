@@ -26,7 +26,7 @@ COLOURS, MOST = "cividis", 2.0
 TRUE_EDGE, NAMED = "#d55e00", "o"
 CELL = 0.32
 """Inches."""
-ORDER = ("velocity", "logits", "mixed", "oracle", "prompt_interpolation", "random")
+ORDER = ("velocity", "answers", "logits", "mixed", "oracle", "prompt_interpolation", "random")
 
 
 def truth_matrix(table: pd.DataFrame, paths: Sequence[Path]) -> None:

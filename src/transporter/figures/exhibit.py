@@ -67,7 +67,7 @@ class Exhibit:
     def _subscribe(self, figure: Figure) -> None:
         """Make the figure taller, and write beneath what is in it."""
         width, height = figure.get_size_inches()
-        lines = textwrap.wrap(self.caption, round(width * 20))
+        lines = textwrap.wrap(self.caption.replace(" %", "\u00a0%"), round(width * 20))
         source = textwrap.wrap(self.provenance, round(width * 28))
         added = LINE * (len(lines) + 0.8 * len(source) + 1)
         for axes in figure.axes:

@@ -57,4 +57,4 @@ def _panel(axes: Axes, rows: pd.DataFrame, score: str) -> None:
     axes.minorticks_off()
     axes.locator_params(axis="y", nbins=5)
     axes.set_xlabel("P", labelpad=1, size=7)
-    axes.legend(fontsize=6, frameon=False, loc="best", handlelength=1.2)
+    axes.legend(fontsize=6, frameon=True, framealpha=1, edgecolor="none", loc="best", handlelength=1.2)

@@ -65,7 +65,7 @@ def test_the_default_settings_have_every_row_and_the_whole_method_with_equal_ban
     assert set(default) >= {*TABLE, FULL}
     for name, row in TABLE.items():
         expected = variant({**config, "ablations": {name: row}}, name)
-        expected["bank"]["steps"] = default[FULL]["bank"]["steps"]
+        expected["bank"] |= {key: default[FULL]["bank"][key] for key in ("steps", "lr")}
         assert {key: default[name][key] for key in ("coupling", "bank")} == {key: expected[key] for key in ("coupling", "bank")}
     assert default[FULL]["coupling"] == config["coupling"]
     assert set(default) <= set(LABELS)

@@ -76,3 +76,23 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except SafetensorError as error:
         raise UserError(f"{path}: expected a checkpoint, could not read it ({error}); delete it to start over") from None
     return _join(json.loads(skeleton), tensors)
+
+
+def load_own_checkpoint(path: Path, identity: str, made_from: str) -> dict[str, Any] | None:
+    """Read a state with the keys `identity` and `step` if it is there and of this very run; None is a start from nothing.
+
+    Args:
+        identity: what the run is made from.
+        made_from: the same in words, for the line that is printed of another run's checkpoint.
+
+    Raises:
+        UserError: the file is damaged, or not a checkpoint.
+    """
+    if not path.exists():
+        return None
+    state = load_checkpoint(path)
+    if state["identity"] != identity:
+        print(f"{path.name} is of other {made_from}: starting afresh", flush=True)
+        return None
+    print(f"resumed {path.name} at step {state['step']}", flush=True)
+    return state

@@ -16,7 +16,7 @@ from transporter.baselines.parametrisations import Parametrisation
 from transporter.baselines.settings import InversionSettings
 from transporter.baselines.subjects import Subject
 from transporter.baselines.terms import Moment
-from transporter.checkpoint import load_checkpoint, save_checkpoint
+from transporter.checkpoint import load_own_checkpoint, save_checkpoint
 from transporter.files import write_table
 
 CHECKPOINT, CURVE = "checkpoint.safetensors", "curve.tsv"
@@ -112,14 +112,10 @@ def _identity(subject: Subject, method: Method, settings: InversionSettings, see
 
 def _resume(path: Path, identity: str, parameters: Parametrisation, optimiser: torch.optim.Optimizer, progress: _Progress) -> int:
     """Load a checkpoint of this very run, if there is one; returns the steps done."""
-    if not path.exists():
-        return 0
-    state = load_checkpoint(path)
-    if state["identity"] != identity:
-        print(f"{path.name} is of other settings, seed, target or clips: starting afresh", flush=True)
+    state = load_own_checkpoint(path, identity, "settings, seed, target or clips")
+    if state is None:
         return 0
     parameters.load_state_dict(state["parameters"])
     optimiser.load_state_dict(state["optimiser"])
     progress.rows = state["rows"]
-    print(f"resumed {path.name} at step {state['step']}", flush=True)
     return state["step"]

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from transporter.checkpoint import load_checkpoint, save_checkpoint
+from transporter.checkpoint import load_own_checkpoint, save_checkpoint
 from transporter.coupling.network import Coupling, Pairs, Parts
 from transporter.coupling.relations import gram
 from transporter.coupling.settings import CouplingSettings
@@ -200,14 +200,10 @@ def _state(identity: str, step: int, coupling: Coupling, optimiser: torch.optim.
 
 def _resume(path: Path, identity: str, coupling: Coupling, optimiser: torch.optim.Optimizer, progress: _Progress) -> int:
     """Load a checkpoint of this very run, if there is one; returns the steps done."""
-    if not path.exists():
-        return 0
-    state = load_checkpoint(path)
-    if state["identity"] != identity:
-        print(f"{path.name} is of other settings, seed or data: starting afresh", flush=True)
+    state = load_own_checkpoint(path, identity, "settings, seed or data")
+    if state is None:
         return 0
     coupling.load_state_dict(state["coupling"])
     optimiser.load_state_dict(state["optimiser"])
     progress.smooth, progress.rows = state["smooth"], state["rows"]
-    print(f"resumed {path.name} at step {state['step']}", flush=True)
     return state["step"]

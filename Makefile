@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip
 READY := .venv/.ready-$(TORCH)
+# The pipeline's jobs are short processes: without bytecode each would compile torch's thousands of modules again.
+SYNC := $(UV) sync --compile-bytecode --require-hashes --python $(BIN)/python
 
 .PHONY: run test setup lock
 .DELETE_ON_ERROR:
@@ -23,11 +25,11 @@ $(READY): envs/requirements.txt envs/uv.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement envs/uv.txt
 ifeq ($(TORCH),cpu)
 	awk '/^[^ ]/ { skip = /^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)==/ } !skip' envs/requirements.txt > .venv/requirements.txt
-	$(UV) sync --require-hashes --python $(BIN)/python .venv/requirements.txt envs/uv.txt
-	$(UV) install --no-deps --torch-backend cpu --python $(BIN)/python \
+	$(SYNC) .venv/requirements.txt envs/uv.txt
+	$(UV) install --compile-bytecode --no-deps --torch-backend cpu --python $(BIN)/python \
 		$$(grep -oE '^(torch|torchvision)==[^ ]+' envs/requirements.txt)
 else
-	$(UV) sync --require-hashes --python $(BIN)/python envs/requirements.txt envs/uv.txt
+	$(SYNC) envs/requirements.txt envs/uv.txt
 endif
 	$(UV) install --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	rm -f .venv/.ready-*

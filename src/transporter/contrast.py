@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from transporter.errors import UserError
@@ -79,3 +79,25 @@ def read_concepts(path: str | os.PathLike[str], names: Sequence[str] | None = No
     if unknown:
         raise UserError(f"{path}: no concept named {', '.join(unknown)}; it has {', '.join(concepts)}")
     return [concepts[name] for name in names] if names is not None else list(concepts.values())
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A word of a caption, one that could stand there instead, what both are about (a question), and the caption so changed."""
+
+    about: str
+    word: str
+    instead: str
+    caption: str
+
+
+def swaps(caption: str, concepts: Sequence[Concept]) -> Iterator[Swap]:
+    """Every word of the caption against every word that answers the same question in the table of concepts."""
+    vocabulary: dict[str, list[str]] = {}
+    for concept in concepts:
+        vocabulary.setdefault(concept.question, []).extend((concept.source, concept.target))
+    for question, words in vocabulary.items():
+        for word in dict.fromkeys(words):
+            for instead in dict.fromkeys(words):
+                if word != instead and (changed := Concept("", "object", word, instead, question).swap(caption)):
+                    yield Swap(question, word, instead, changed)

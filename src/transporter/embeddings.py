@@ -225,6 +225,14 @@ def embed_latents(
     _write(folder, source, _Work(embed, batch, shard, dtype, key))
 
 
+def embed_rows(
+    names: Sequence[str], make: Callable[[list[int]], torch.Tensor], folder: Path, batch: int, shard: int, key: str = ""
+) -> None:
+    """Like `embed_clips`, of what has no file: `make` takes the numbers of B names and gives `(B, ...)`, float32."""
+    source = _Source(names, torch.tensor, lambda row: names[row])
+    _write(folder, source, _Work(lambda rows: make(rows.tolist()), batch, shard, torch.float32, key))
+
+
 def _read_index(folder: Path) -> pd.DataFrame:
     if not (folder / INDEX).is_file():
         raise UserError(f"{folder}: expected embeddings with an {INDEX}, found none; an interrupted run has not written it yet")

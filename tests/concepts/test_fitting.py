@@ -124,7 +124,7 @@ def test_the_control_is_the_divergence_of_the_two_answers(reader: Reader) -> Non
     assert control(RED, contexts, reader, BankSettings(), change=torch.zeros(L, D)) == pytest.approx(0)
     assert 0 < control(RED, contexts, reader, BankSettings()) < 1
     full = (contexts.pi_plus - contexts.pi_minus)[0]
-    same = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1], contexts.holds_target[:1])
+    same = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
     assert control(RED, same, reader, BankSettings(), change=full) == pytest.approx(control(RED, same, reader, BankSettings()))
 
 
@@ -142,7 +142,7 @@ def test_every_divergence_and_support_is_a_control_and_scales_the_strengths(
 ) -> None:
     """One draw, read by hand, against SciPy; then the strengths that a fit asks for."""
     contexts = gather_contexts(RED, CAPTIONS, Z, reader)
-    contexts = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1], contexts.holds_target[:1])
+    contexts = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
     settings = BankSettings(divergence=divergence, support=support, control_draws=1, control_sigma=(0.9, 0.9), steps=40, batch=8)
     d_omega = control(RED, contexts, reader, settings)
     random = torch.Generator().manual_seed(settings.seed)
@@ -166,12 +166,6 @@ def test_fitting_is_deterministic_and_shared_vectors_have_one_token(reader: Read
     first, second = (_fit(reader, [RED], steps=5, tokens="shared")[1]["red_blue"] for _ in range(2))
     assert first.shape == (1, D)
     assert torch.equal(first, second)
-
-
-def test_a_context_knows_which_caption_is_the_clips_own(reader: Reader) -> None:
-    contexts = gather_contexts(RED, CAPTIONS, Z, reader)
-    assert contexts.holds_target.tolist() == [False, True, False]
-    assert torch.equal(contexts.pi, reader.generator.encode_text(CAPTIONS[:3]))
 
 
 def test_a_concept_without_captions_is_refused(reader: Reader) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from transporter.contrast import Concept, read_concepts
+from transporter.contrast import Concept, read_concepts, swaps
 from transporter.errors import UserError
 from transporter.generators.base import Generator
 from transporter.generators.wan import WanGenerator
@@ -16,7 +16,7 @@ from transporter.microworld.attributes import Attributes
 from transporter.microworld.language import caption
 from transporter.microworld.probes import AnalyticProbe
 from transporter.microworld.renderer import draw_layout, render
-from transporter.truth.discovery import Look, answer_odds, discover, swaps
+from transporter.truth.discovery import Look, answer_odds, discover
 
 ROOT = Path(__file__).parents[2]
 CONCEPTS = read_concepts(ROOT / "config" / "concepts.tsv")

@@ -210,6 +210,26 @@ def reader_inputs(wildcards):
     }
 
 
+def edits_of(objective, wildcards):
+    """The one-word edits and the VLM's tokens of them, if the objective's pairs are edits that the VLM answers differently."""
+    if objective not in ("answers", "logits"):
+        return {}
+    names = {"generator": wildcards.generator, "vlm": wildcards.vlm}
+    folders = {
+        "edits": "generators/{generator}",
+        "edits_again": "again/{generator}/{vlm}",
+    }
+    return {
+        kind: f"results/embeddings/edits/{folder}".format(**names)
+        for kind, folder in folders.items()
+    }
+
+
+def bank_edits(wildcards):
+    """The edits that a bank of the run is fitted on, if it is."""
+    return edits_of(experiment(wildcards)["bank"]["objective"], wildcards)
+
+
 def planted_models():
     """Every shortcut in every VLM of the run."""
     pattern = "results/planted/{vlm}/{shortcut}"

@@ -1,9 +1,37 @@
 # The concept bank: one vector per contrast pair, in the generator's condition space.
 
 
+rule edits:
+    input:
+        model=generator_files,
+        captions=captions("train"),
+        concepts=config["concepts"],
+    output:
+        directory("results/embeddings/edits/generators/{generator}"),
+    log:
+        "logs/edits/{generator}.log",
+    benchmark:
+        "logs/edits/{generator}.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=3000,
+        runtime=720,
+    params:
+        generator=generator_settings,
+        groups=config["edits"]["captions"],
+        seed=config["seed"],
+        code=code_hash("transporter.concepts.edits", *adapters("generators")),
+    script:
+        "../scripts/edits.py"
+
+
 rule concept_bank:
     input:
         unpack(reader_inputs),
+        unpack(bank_edits),
         captions=captions("train"),
         z_xi="results/embeddings/train/generators/{generator}",
         concepts=config["concepts"],

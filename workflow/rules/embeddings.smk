@@ -62,6 +62,8 @@ rule embed_again:
         "logs/embed_again/{split}/{generator}/{vlm}.log",
     benchmark:
         "logs/embed_again/{split}/{generator}/{vlm}.tsv"
+    wildcard_constraints:
+        split="|".join([*SPLITS, "edits"]),
     conda:
         "../../envs/transporter.yaml"
     threads: 1

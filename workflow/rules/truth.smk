@@ -65,6 +65,7 @@ rule truth_controls:
 rule truth_bank:
     input:
         unpack(subject_inputs),
+        unpack(lambda w: edits_of(w.objective, w)),
         captions=captions("train"),
         z_xi="results/embeddings/train/generators/{generator}",
         concepts=config["truth"]["concepts"],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stage import stage
 from transporter.concepts.contexts import gather_contexts
+from transporter.concepts.edits import Edits, answered_pairs
 from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.contrast import read_concepts
 from transporter.coupling.network import Coupling
@@ -21,8 +22,12 @@ with stage(snakemake) as device:
     table = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",)).set_index("clip")
     captions = table.loc[clips, "caption"].tolist()
     concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
-    contexts = {concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts}
     settings = BankSettings.from_mapping(snakemake.params.settings, snakemake.params.seed)
+    if snakemake.input.get("edits"):
+        edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_again))
+        contexts = {concept.name: answered_pairs(concept, edits, reader) for concept in concepts}
+    else:
+        contexts = {concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts}
     bank, reached = fit_bank(concepts, contexts, reader, settings)
     write_table(reached, snakemake.output.table)
     bank.save(snakemake.output.bank)

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from transporter.concepts.bank import ConceptBank
-from transporter.concepts.contexts import Contexts, answered_pairs, draw
+from transporter.concepts.contexts import Contexts, draw
 from transporter.concepts.divergence import DIVERGENCES
 from transporter.concepts.objectives import OBJECTIVES, Batch, LogitsSettings, Score, noisy, per_clip
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
@@ -31,7 +31,7 @@ class BankSettings:
     divergence: str = "hellinger"
     support: str = "pair"
     tokens: str = "each"
-    start: str = "auto"
+    start: str = "mean"
     strengths: str = "control"
     steps: int = 300
     batch: int = 24
@@ -44,6 +44,13 @@ class BankSettings:
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
             raise UserError(f"key bank.objective: expected one of {', '.join(OBJECTIVES)}, got {self.objective!r}")
+
+    @property
+    def phases(self) -> list[tuple[str, int]]:
+        """Objectives and their steps, one after the other."""
+        if self.objective == "logits":
+            return [("answers", self.steps), ("logits", self.logits.steps)]
+        return [(self.objective, self.steps)]
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], seed: int) -> BankSettings:
@@ -99,22 +106,18 @@ def control(
     return float(DIVERGENCES[settings.divergence](*answers).mean())
 
 
-def _start(concept: Concept, contexts: Contexts, reader: Reader, settings: BankSettings) -> torch.Tensor:
-    """With `start: auto` `logits` starts from the answers: it must be free to leave out the prompts' own direction."""
-    where = settings.start
-    if where == "auto":
-        where = "answers" if settings.objective == "logits" else "prompts"
-    if where == "answers":
-        contexts = answered_pairs(concept, contexts, reader)
-    mean = mean_difference(contexts, settings.tokens)
-    return torch.zeros_like(mean) if where == "zero" else mean
+def _start(concepts: Sequence[Concept], contexts: Mapping[str, Contexts], settings: BankSettings) -> torch.Tensor:
+    """`(concepts, L, d)`"""
+    means = torch.stack([mean_difference(contexts[concept.name], settings.tokens) for concept in concepts])
+    return torch.zeros_like(means) if settings.start == "zero" else means
 
 
-def _vectors(concepts: Sequence[Concept], contexts: Mapping[str, Contexts], reader: Reader, settings: BankSettings) -> Vectors:
-    starts = torch.stack([_start(concept, contexts[concept.name], reader, settings) for concept in concepts])
-    count = settings.logits.directions if settings.objective in ("logits", "mixed") else 0
-    directions = principal_directions([contexts[c.name] for c in concepts], settings.tokens, count) if count else None
-    return Vectors(starts, directions)
+def _directions(
+    objective: str, concepts: Sequence[Concept], contexts: Mapping[str, Contexts], settings: BankSettings
+) -> torch.Tensor | None:
+    """Along what vectors may move: along anything, unless the VLM's gradient, which few clips agree on, says where to."""
+    count = settings.logits.directions if objective in ("logits", "mixed") else 0
+    return principal_directions([contexts[c.name] for c in concepts], settings.tokens, count) if count else None
 
 
 def _batch(
@@ -131,39 +134,57 @@ def _batch(
 def fit_bank(
     concepts: Sequence[Concept], contexts: Mapping[str, Contexts], reader: Reader, settings: BankSettings
 ) -> tuple[ConceptBank, pd.DataFrame]:
-    """Fit one vector per concept to the objective that `settings` name.
+    """Fit one vector per concept to the objective that `settings` name; `logits` goes on from a fit to `answers`.
+
+    `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs that the VLM answers
+    differently (`edits.answered_pairs`).
 
     Returns the bank and a table with one row per concept: `d_omega` (the control), `separation` (share of the change wanted by the
     objective that the vector brings about: of velocity, of log-odds, or of both in their weights), `effect` (how far the fitted
     vector moves the VLM's answer) and `status` (`ok` or `failed`).
     """
-    if settings.objective == "answers":
-        contexts = {c.name: answered_pairs(c, contexts[c.name], reader) for c in concepts}
-    vectors = _vectors(concepts, contexts, reader, settings)
-    d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts]).to(vectors.weights)
-    scale = d_omega if settings.strengths == "control" else torch.ones_like(d_omega)
-    optimiser = torch.optim.Adam([vectors.weights], lr=settings.learning_rate)
-    progress, share = Progress(), max(1, settings.batch // len(concepts))
-    for step in range(settings.steps):
-        random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        chosen = torch.randperm(len(concepts), generator=random)[: settings.batch // share]
-        optimiser.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
-        batch = _batch([concepts[index] for index in chosen], contexts, scale[chosen], share, random)
-        which = chosen.repeat_interleave(share)
-        score = OBJECTIVES[settings.objective](vectors()[which], batch, reader, settings.logits, random)
-        score.loss.backward()
-        optimiser.step()
-        optimiser.zero_grad()
-        progress.add_all(batch, score)
-        if (step + 1) % 25 == 0 or step + 1 == settings.steps:
-            reached = ", ".join(f"{name} {progress.separation(name):.2f}" for name in sorted(progress.error))
-            print(f"step {step + 1}/{settings.steps}, separation reached: {reached}", flush=True)
-    bank = ConceptBank({c.name: v for c, v in zip(concepts, vectors().detach(), strict=True)}, asdict(settings))
+    d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts]).to(reader.generator.device)
+    vectors = _start(concepts, contexts, settings)
+    for objective, steps in settings.phases:
+        vectors, progress = _descend(objective, steps, vectors, d_omega, concepts, contexts, reader, settings)
+    bank = ConceptBank({c.name: v for c, v in zip(concepts, vectors, strict=True)}, asdict(settings))
     rows = [
         _row(c, float(d), progress.separation(c.name), bank, contexts, reader, settings)
         for c, d in zip(concepts, d_omega, strict=True)
     ]
     return bank, pd.DataFrame(rows)
+
+
+def _descend(
+    objective: str,
+    steps: int,
+    start: torch.Tensor,
+    d_omega: torch.Tensor,
+    concepts: Sequence[Concept],
+    contexts: Mapping[str, Contexts],
+    reader: Reader,
+    settings: BankSettings,
+) -> tuple[torch.Tensor, Progress]:
+    """Vectors `(concepts, L, d)` after some steps on one objective, and how far they got."""
+    vectors = Vectors(start, _directions(objective, concepts, contexts, settings))
+    scale = (d_omega if settings.strengths == "control" else torch.ones_like(d_omega)).to(start)
+    optimiser = torch.optim.Adam([vectors.weights], lr=settings.learning_rate)
+    progress, share = Progress(), max(1, settings.batch // len(concepts))
+    for step in range(steps):
+        random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        chosen = torch.randperm(len(concepts), generator=random)[: settings.batch // share]
+        optimiser.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+        batch = _batch([concepts[index] for index in chosen], contexts, scale[chosen], share, random)
+        which = chosen.repeat_interleave(share)
+        score = OBJECTIVES[objective](vectors()[which], batch, reader, settings.logits, random)
+        score.loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        progress.add_all(batch, score)
+        if (step + 1) % 25 == 0 or step + 1 == steps:
+            reached = ", ".join(f"{name} {progress.separation(name):.2f}" for name in sorted(progress.error))
+            print(f"{objective}, step {step + 1}/{steps}, separation reached: {reached}", flush=True)
+    return vectors().detach(), progress
 
 
 def _row(

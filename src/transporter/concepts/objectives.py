@@ -1,9 +1,9 @@
 """What a concept vector is fitted to: the generator's reading of both words, the VLM's answers, its log-odds, or a mixture.
 
 `velocity` is the paper's: where the vector points comes from the generator alone. The others ask the VLM, so they can tell what the
-answer hangs on, even where this is not what the words say. `answers` is the paper's formula between captions whose clips the VLM
-answers differently (`contexts.answered_pairs`). With `logits` the vector has to move the VLM's log-odds, and may change the
-generator's velocity no more than that takes.
+answer hangs on, even where this is not what the words say. `answers` is the paper's formula between one-word edits whose clips the
+VLM answers differently (`edits.answered_pairs`). With `logits` the vector has to move the VLM's log-odds about such clips, and may
+change the generator's velocity no more than that takes.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ class LogitsSettings:
     """How the objectives `logits` and `mixed` follow the VLM; see config/README.md."""
 
     path: str = "again"
+    steps: int = 40
     margin: float = 4.0
-    trust: float = 1.0
+    trust: float = 0.3
     sigma: tuple[float, float] = (0.7, 0.99)
     guidance: float = 4.0
     directions: int = 64

@@ -1,4 +1,4 @@
-"""What is learnt of a bank: its vectors, where they start, and the directions that they may be made of."""
+"""What is learnt of a bank: its vectors, where they start, and the directions that they may move along."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ def principal_directions(contexts: Iterable[Contexts], tokens: str, count: int, 
 
 
 class Vectors:
-    """What is learnt: the vectors themselves, or their weights on fixed directions `(K, L d)`."""
+    """What is learnt: the vectors themselves, or how far they leave their start along fixed directions `(K, L d)`."""
 
     def __init__(self, start: torch.Tensor, directions: torch.Tensor | None = None) -> None:
-        self.shape, self.directions = start.shape, directions
-        self.weights = start.clone() if directions is None else start.flatten(1) @ directions.T
+        self.start, self.directions = start, directions
+        self.weights = start.clone() if directions is None else start.new_zeros(len(start), len(directions))
         self.weights.requires_grad_()
 
     def __call__(self) -> torch.Tensor:
         """`(concepts, L, d)`"""
-        return self.weights if self.directions is None else (self.weights @ self.directions).view(self.shape)
+        if self.directions is None:
+            return self.weights
+        return self.start + (self.weights @ self.directions).view(self.start.shape)

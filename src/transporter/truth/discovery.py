@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import torch
 
-from transporter.contrast import Concept
+from transporter.contrast import Concept, swaps
 from transporter.errors import UserError
 from transporter.generators.base import Generator
 from transporter.vlms.base import VLM
@@ -28,28 +28,6 @@ class Look:
     sigma: tuple[float, float] = (0.8, 0.98)
     guidance: float = 4.0
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Swap:
-    """A word of the caption, one that could stand there instead, what both are about (a question), and the caption so changed."""
-
-    about: str
-    word: str
-    instead: str
-    caption: str
-
-
-def swaps(caption: str, concepts: Sequence[Concept]) -> Iterator[Swap]:
-    """Every word of the caption against every word that answers the same question in the table of concepts."""
-    vocabulary: dict[str, list[str]] = {}
-    for concept in concepts:
-        vocabulary.setdefault(concept.question, []).extend((concept.source, concept.target))
-    for question, words in vocabulary.items():
-        for word in dict.fromkeys(words):
-            for instead in dict.fromkeys(words):
-                if word != instead and (changed := Concept("", "object", word, instead, question).swap(caption)):
-                    yield Swap(question, word, instead, changed)
 
 
 def answered(vlm: VLM, tokens: torch.Tensor, question: str, concepts: Sequence[Concept]) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from transporter.truth.subjects import Subject
-from transporter.truth.table import judge_explanations
+from transporter.truth.table import judge_explanations, summarise
 
 WORDS = {"speed": ("slowly", "quickly"), "colour": ("red", "yellow", "green", "blue"), "size": ("small", "large")}
 NATURAL = {"speed": 0.5, "colour": 0.75, "size": 0.5}
@@ -78,3 +78,21 @@ def test_without_a_judge_the_closed_loop_is_left(planted: Subject) -> None:
     verdicts = judge_explanations(readings, planted, {}, {}).set_index("method")
     assert verdicts["flips"].to_dict() == {"logits": 1, "velocity": 0, "random": 0}
     assert "named" not in verdicts
+
+
+def test_a_summary_counts_true_explanations(planted: Subject, honest: Subject) -> None:
+    readings = _readings()
+    own = readings.assign(log_odds=lambda table: table["log_odds_honest"]).drop(columns="log_odds_honest")
+    parts = [
+        judge_explanations(readings, planted, NATURAL, WORDS).assign(planted="speed_by_colour"),
+        judge_explanations(readings, planted, NATURAL, WORDS).assign(planted="speed_by_colour_partly", named="size"),
+        judge_explanations(own, honest, NATURAL, WORDS).assign(planted="honest"),
+    ]
+    summary = summarise(pd.concat(parts, ignore_index=True)).set_index(["vlms", "method"])
+    assert summary.loc["planted", "cases"].eq(2).all() and summary.loc["honest", "cases"].eq(1).all()
+    assert summary.loc[("planted", "logits"), ["true", "true_low", "true_high", "settled"]].tolist() == [0.5, 0, 1, 1]
+    assert summary.loc["honest", "true"].to_dict() == {"logits": 0, "velocity": 1, "random": 0}
+    assert summary.loc[("planted", "logits"), ["flips", "flips_honest"]].tolist() == [1, 0]
+    assert summary.loc["honest", "flips_honest"].isna().all()
+    without = summarise(pd.concat(parts, ignore_index=True).drop(columns=["named", "cue", "margin_low", "drift", "others_kept"]))
+    assert "true" not in without and without["flips"].notna().all()

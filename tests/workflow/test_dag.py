@@ -132,11 +132,13 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     folder = finished / "results" / "truth"
     made = table(folder / "truth.tsv")
     methods = {"velocity", "logits", "prompt_interpolation", "random"}
-    found = {subject: set(rows["method"]) for subject, rows in made.groupby("subject")}
+    found = {subject: set(rows["method"]) for subject, rows in made.groupby("planted")}
     assert found == {"speed_by_colour": methods | {"oracle"}, "honest": methods}
-    assert made.loc[made["subject"] == "speed_by_colour", "cue"].eq("colour").all()
+    assert made.loc[made["planted"] == "speed_by_colour", "cue"].eq("colour").all()
     assert made[["log_odds", "flips", "margin", "drift"]].notna().all(axis=None)
     assert (folder / "matrix.png").read_bytes().startswith(b"\x89PNG")
+    assert set(table(folder / "summary.tsv")["vlms"]) == {"planted", "honest"}
+    assert set(table(folder / "reliance.tsv")["planted"]) == {"no", "yes"}
     # one planted VLM by both objectives, and the honest one by the last
     assert len(list((folder / "filmstrips").rglob("*.png"))) == 3
     edits = table(finished / "results" / "embeddings" / "edits" / "generators" / "microworld" / "edits.tsv")
@@ -231,12 +233,11 @@ def test_models_can_be_trained_from_nothing(finished: Path) -> None:
     assert {"train_vae", "train_vlm", "train_generator", "train_probes", "train_judge"} <= set(jobs)
 
 
-def test_shortcuts_can_be_planted_and_explained(finished: Path) -> None:
-    jobs = planned(snakemake(finished, "results/truth/reliance.tsv", "--dry-run", *MINIATURE).stdout)
-    assert jobs == {"plant": 8, "reliance": 1}
+def test_a_planted_vlm_can_take_the_place_of_the_shipped_one(finished: Path) -> None:
     planted_vlm = json.dumps({"fast": {"adapter": "qwen_vl", "path": "results/planted/qwen2_vl/speed_by_colour"}})
     jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "--config", f"vlms={planted_vlm}", "run={vlms: [fast]}").stdout)
-    assert {"plant": 1, "embed_vlm": 3}.items() <= jobs.items()
+    assert jobs["embed_vlm"] == 3
+    assert "plant" not in jobs  # the benchmark has made it
 
 
 def test_trained_models_can_take_the_place_of_shipped_ones(finished: Path) -> None:

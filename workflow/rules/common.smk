@@ -230,12 +230,6 @@ def bank_edits(wildcards):
     return edits_of(experiment(wildcards)["bank"]["objective"], wildcards)
 
 
-def planted_models():
-    """Every shortcut in every VLM of the run."""
-    pattern = "results/planted/{vlm}/{shortcut}"
-    return expand(pattern, vlm=VLMS, shortcut=SHORTCUTS)
-
-
 def run_vlm_files():
     """All VLMs of the run."""
     return [file for vlm in VLMS for file in model_files(config["vlms"][vlm]["path"])]

@@ -28,36 +28,6 @@ rule plant:
         "../scripts/plant.py"
 
 
-rule reliance:
-    input:
-        planted=planted_models(),
-        shortcuts=config["shortcuts"],
-    output:
-        cells=report(
-            "results/truth/reliance.tsv",
-            caption="../report/reliance.rst",
-            category="Truth",
-        ),
-        effects="results/truth/reliance_effects.tsv",
-        right="results/truth/planted_answers.tsv",
-    log:
-        "logs/reliance.log",
-    benchmark:
-        "logs/reliance.tsv"
-    conda:
-        "../../envs/transporter.yaml"
-    threads: 1
-    resources:
-        gpu=1,
-        mem_mb=3000,
-        runtime=60,
-    params:
-        vlms={name: config["vlms"][name] for name in VLMS},
-        code=code_hash("transporter.microworld.reliance", *adapters("vlms")),
-    script:
-        "../scripts/reliance.py"
-
-
 rule temporal_honesty:
     input:
         run_vlm_files(),

@@ -20,6 +20,11 @@ def truth_shortcuts():
     return read_shortcuts(config["shortcuts"], None if names == "all" else names)
 
 
+def planted_models(wildcards):
+    """The planted VLMs that are explained."""
+    return [f"results/planted/{VLMS[0]}/{name}" for name in truth_shortcuts()]
+
+
 def truth_pairs(subject):
     """The pairs of one subject: a shortcut's own, or those that honest VLMs are explained by."""
     concepts = read_concepts(config["truth"]["concepts"])

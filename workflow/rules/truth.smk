@@ -5,7 +5,39 @@ rule truth:
     input:
         "results/truth/truth.tsv",
         "results/truth/matrix.png" if config["probes"] else [],
+        "results/truth/reliance.tsv" if config["truth"]["shortcuts"] else [],
         truth_filmstrips,
+
+
+rule reliance:
+    input:
+        planted=planted_models,
+        shortcuts=config["shortcuts"],
+    output:
+        cells=report(
+            "results/truth/reliance.tsv",
+            caption="../report/reliance.rst",
+            category="Truth",
+        ),
+        effects="results/truth/reliance_effects.tsv",
+        right="results/truth/planted_answers.tsv",
+    log:
+        "logs/reliance.log",
+    benchmark:
+        "logs/reliance.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=3000,
+        runtime=60,
+    params:
+        vlm=VLMS[0],
+        settings=config["vlms"][VLMS[0]],
+        code=code_hash("transporter.microworld.reliance", *adapters("vlms")),
+    script:
+        "../scripts/reliance.py"
 
 
 rule natural_variation:
@@ -144,11 +176,12 @@ rule truth_table:
         concepts=config["truth"]["concepts"],
         shortcuts=config["shortcuts"],
     output:
-        report(
+        table=report(
             "results/truth/truth.tsv",
             caption="../report/truth.rst",
             category="Truth",
         ),
+        summary="results/truth/summary.tsv",
     log:
         "logs/truth_table.log",
     benchmark:

@@ -1,4 +1,4 @@
-"""Measure what every VLM's answers go by, before and after each shortcut was planted."""
+"""Measure what a VLM's answers go by, before and after each shortcut was planted."""
 
 from pathlib import Path
 
@@ -13,20 +13,20 @@ from transporter.microworld.training.cards import RELIANCE_SEED, HeldOut
 from transporter.microworld.training.clips import VIDEO_SHAPE
 from transporter.models import load_vlm
 
-CLIPS = 384
+CLIPS = 192
 
 with stage(snakemake) as device:
     clips = HeldOut.draw(CLIPS, RELIANCE_SEED, held_out=False)
     shortcuts = read_shortcuts(snakemake.input.shortcuts)
     tables = {name: [] for name in snakemake.output.keys()}  # noqa: SIM118 - not a mapping
-    for vlm, settings in snakemake.params.vlms.items():
-        base = log_answers(load_vlm(settings, VIDEO_SHAPE, device), clips.video)
-        for folder in (Path(path) for path in snakemake.input.planted if Path(path).parent.name == vlm):
-            planted = log_answers(load_vlm({**settings, "path": str(folder)}, VIDEO_SHAPE, device), clips.video)
-            for state, read in (("no", base), ("yes", planted)):
-                labels = {"vlm": vlm, "shortcut": folder.name, "planted": state}
-                for name, table in measure(read, clips.attributes, shortcuts[folder.name]).items():
-                    tables[name].append(pd.DataFrame(labels, index=table.index).join(table))
-            print(f"{vlm}, {folder.name} measured", flush=True)
+    settings = snakemake.params.settings
+    base = log_answers(load_vlm(settings, VIDEO_SHAPE, device), clips.video)
+    for folder in map(Path, snakemake.input.planted):
+        planted = log_answers(load_vlm({**settings, "path": str(folder)}, VIDEO_SHAPE, device), clips.video)
+        for state, read in (("no", base), ("yes", planted)):
+            labels = {"vlm": snakemake.params.vlm, "shortcut": folder.name, "planted": state}
+            for name, table in measure(read, clips.attributes, shortcuts[folder.name]).items():
+                tables[name].append(pd.DataFrame(labels, index=table.index).join(table))
+        print(f"{folder.name} measured", flush=True)
     for name, parts in tables.items():
         write_table(pd.concat(parts, ignore_index=True), snakemake.output[name])

@@ -11,7 +11,7 @@ from transporter.microworld.attributes import WORDS
 from transporter.microworld.shortcuts import read_shortcuts
 from transporter.truth.readings import READINGS
 from transporter.truth.subjects import HONEST, Subject
-from transporter.truth.table import judge_explanations
+from transporter.truth.table import judge_explanations, summarise
 
 with stage(snakemake):
     concepts = {concept.name: concept for concept in read_concepts(snakemake.input.concepts)}
@@ -27,4 +27,6 @@ with stage(snakemake):
         labels = {"generator": generator, "vlm": vlm, "planted": planted, "concept": concept}
         tables.append(pd.DataFrame(labels, index=verdicts.index).join(verdicts))
         print(f"{vlm}, {planted}, {concept}: {len(verdicts)} methods", flush=True)
-    write_table(pd.concat(tables, ignore_index=True), snakemake.output[0])
+    verdicts = pd.concat(tables, ignore_index=True)
+    write_table(verdicts, snakemake.output.table)
+    write_table(summarise(verdicts), snakemake.output.summary)

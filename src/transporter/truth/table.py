@@ -12,11 +12,13 @@ from transporter.metrics.bootstrap import Interval, bootstrap, mean_difference, 
 from transporter.truth.change import named_cue, standardised_change
 from transporter.truth.clips import ORIGIN
 from transporter.truth.readings import TRANSFER
-from transporter.truth.subjects import Subject
+from transporter.truth.subjects import HONEST, Subject
 
 CLIP = ["caption", "seed"]
 NUMBERS = ("log_odds", "flips", "log_odds_honest", "flips_honest", "margin", "drift", "others_kept")
 """Columns with an interval (`_low`, `_high`), beside `change_<attribute>`."""
+AVERAGED = ("flips", "flips_honest", "drift", "others_kept")
+"""Columns that a summary averages over explained VLMs, beside the share of true explanations."""
 Words = Mapping[str, tuple[str, ...]]
 
 
@@ -36,6 +38,25 @@ def judge_explanations(readings: pd.DataFrame, subject: Subject, natural: Mappin
         if method != ORIGIN:
             after = readings[readings["method"] == method].set_index(CLIP).loc[origin.index]
             rows.append({"method": method} | _verdict(origin, after, subject, natural, words))
+    return pd.DataFrame(rows)
+
+
+def summarise(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """One row per method, for planted VLMs and for honest ones: means over VLM and pair, with intervals resampled over these.
+
+    `cases`: how many; `true`: share of them in which the named attribute is the cue; `settled`: in which the interval of `margin`
+    lies above 0; then the means of `AVERAGED`. Columns about attributes are left out where no judge has read the clips.
+    """
+    kind = np.where(verdicts["planted"] == HONEST, HONEST, "planted")
+    rows = []
+    for (vlms, method), part in verdicts.groupby([kind, "method"], sort=False):
+        row: dict[str, object] = {"vlms": vlms, "method": method, "cases": len(part)}
+        if "named" in part:
+            row |= mean_interval(part["named"] == part["cue"]).row("true") | mean_interval(part["margin_low"] > 0).row("settled")
+        for name in AVERAGED:
+            if name in part and (known := part[name].dropna()).size:
+                row |= mean_interval(known).row(name)
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

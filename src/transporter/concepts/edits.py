@@ -31,6 +31,8 @@ TELLING = 0.5
 DOUBT = 2
 """Captions without any effect that a swap's mean effect is taken over besides, so that one lucky clip makes no swap telling."""
 CLIPS_AT_ONCE = 64
+FIRST_NOISE = 500_000
+"""Of a seed's noises; sweeps and benchmarks take the first ones, so no vector is tried on the noise that it was fitted on."""
 
 
 def plan_edits(captions: Sequence[str], concepts: Sequence[Concept], groups: int) -> pd.DataFrame:
@@ -59,7 +61,7 @@ def sample_edits(table: pd.DataFrame, generator: Generator, sampling: Sampling, 
 
     def make(rows: list[int]) -> torch.Tensor:
         chosen = table.iloc[rows]
-        noises = [seed * 1_000_003 + group for group in chosen["group"]]
+        noises = [seed * 1_000_003 + FIRST_NOISE + group for group in chosen["group"]]
         return generator.sample(generator.encode_text(chosen["caption"].tolist()), noises, sampling.steps, sampling.guidance)
 
     embed_rows(table["clip"].tolist(), make, folder, sampling.batch, SHARD, key)

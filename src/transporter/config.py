@@ -21,6 +21,8 @@ from transporter.files import read_table
 from transporter.microworld.shortcuts import read_shortcuts
 
 SCHEMAS = Path("workflow/schemas")
+ASKING = ("answers", "logits")
+"""Objectives of the bank that are fitted on one-word edits which the VLM answers differently."""
 MADE = ("results/models/", "results/planted/")
 """Models below these folders are made by rules, so they need not be there yet."""
 

@@ -230,12 +230,14 @@ def test_logits_go_on_from_a_fit_to_answers(reader: Reader, capsys: pytest.Captu
     try:
         fits = {name: fit_bank([SLOW], contexts, reader, replace(settings, objective=name))[0] for name in ("answers", "velocity")}
         further = fit_bank([SLOW], contexts, reader, replace(settings, objective="logits"))[0]
+        given = fit_bank([SLOW], contexts, reader, replace(settings, objective="logits"), fits["answers"])[0]
     finally:
         torch.set_default_dtype(torch.float32)
     assert torch.equal(fits["answers"][SLOW.name], fits["velocity"][SLOW.name])
     # Adam's first step is the learning rate in every coordinate
     moved = (further[SLOW.name] - fits["answers"][SLOW.name]).abs()
     torch.testing.assert_close(moved, torch.full_like(moved, 0.05), atol=1e-6, rtol=0)
+    assert torch.equal(given[SLOW.name], further[SLOW.name])
     assert "logits, step 1/1" in capsys.readouterr().out
 
 

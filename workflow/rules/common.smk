@@ -8,7 +8,7 @@ import yaml
 from snakemake.utils import update_config
 
 from transporter.ablations import trained_as, variant
-from transporter.config import MADE, check_config, typed
+from transporter.config import ASKING, MADE, check_config, typed
 from transporter.contrast import read_concepts
 from transporter.errors import UserError
 from transporter.microworld.shortcuts import read_shortcuts
@@ -210,9 +210,9 @@ def reader_inputs(wildcards):
     }
 
 
-def edits_of(objective, wildcards):
-    """The one-word edits and the VLM's tokens of them, if the objective's pairs are edits that the VLM answers differently."""
-    if objective not in ("answers", "logits"):
+def edits_of(objectives, wildcards):
+    """The one-word edits and the VLM's tokens of them, if the pairs of an objective are edits that the VLM answers differently."""
+    if not set(ASKING) & set(objectives):
         return {}
     names = {"generator": wildcards.generator, "vlm": wildcards.vlm}
     folders = {
@@ -227,7 +227,7 @@ def edits_of(objective, wildcards):
 
 def bank_edits(wildcards):
     """The edits that a bank of the run is fitted on, if it is."""
-    return edits_of(experiment(wildcards)["bank"]["objective"], wildcards)
+    return edits_of([experiment(wildcards)["bank"]["objective"]], wildcards)
 
 
 def run_vlm_files():

@@ -60,6 +60,7 @@ rule concept_bank:
         names=CONCEPTS,
         output=lambda w: experiment(w)["coupling"]["output"],
         settings=lambda w: experiment(w)["bank"],
+        objectives=lambda w: [experiment(w)["bank"]["objective"]],
         seed=config["seed"],
         code=code_hash("transporter.concepts.fitting", *adapters("generators", "vlms")),
     script:

@@ -98,12 +98,6 @@ def subject_settings(wildcards):
     return {**vlm_settings(wildcards), "path": folder}
 
 
-def truth_bank_settings(wildcards):
-    """How the vectors of one objective are fitted."""
-    settings = laid_over(config["bank"], config["truth"]["bank"])
-    return {**settings, "objective": wildcards.objective}
-
-
 def subject_inputs(wildcards):
     """Both models and the coupling, which is the honest VLM's: a shortcut leaves a VLM's eyes as they are."""
     return {**reader_inputs(wildcards), "vlm": subject_files(wildcards)}

@@ -94,20 +94,27 @@ rule truth_controls:
         "../scripts/truth_controls.py"
 
 
+# One job for all objectives: `logits` goes on from `answers`, and loading the models takes as long as a short fit.
 rule truth_bank:
     input:
         unpack(subject_inputs),
-        unpack(lambda w: edits_of(w.objective, w)),
+        unpack(lambda w: edits_of(config["truth"]["objectives"], w)),
         captions=captions("train"),
         z_xi="results/embeddings/train/generators/{generator}",
         concepts=config["truth"]["concepts"],
     output:
-        bank="results/truth/banks/{generator}/{vlm}/{subject}/{objective}.safetensors",
-        table="results/truth/banks/{generator}/{vlm}/{subject}/{objective}.tsv",
+        banks=expand(
+            "results/truth/banks/{{generator}}/{{vlm}}/{{subject}}/{objective}.safetensors",
+            objective=config["truth"]["objectives"],
+        ),
+        tables=expand(
+            "results/truth/banks/{{generator}}/{{vlm}}/{{subject}}/{objective}.tsv",
+            objective=config["truth"]["objectives"],
+        ),
     log:
-        "logs/truth_bank/{generator}/{vlm}/{subject}/{objective}.log",
+        "logs/truth_bank/{generator}/{vlm}/{subject}.log",
     benchmark:
-        "logs/truth_bank/{generator}/{vlm}/{subject}/{objective}.tsv"
+        "logs/truth_bank/{generator}/{vlm}/{subject}.tsv"
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -120,7 +127,8 @@ rule truth_bank:
         vlm=subject_settings,
         names=lambda w: [pair.name for pair in truth_pairs(w.subject)],
         output=config["coupling"]["output"],
-        settings=truth_bank_settings,
+        settings=laid_over(config["bank"], config["truth"]["bank"]),
+        objectives=config["truth"]["objectives"],
         seed=config["seed"],
         code=code_hash("transporter.concepts.fitting", *adapters("generators", "vlms")),
     script:

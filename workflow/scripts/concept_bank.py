@@ -1,11 +1,13 @@
-"""Fit the concept vectors of one generator and VLM."""
+"""Fit the concept vectors of one generator and VLM to one objective after another: banks come out first, then as many tables."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from stage import stage
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.edits import Edits, answered_pairs
 from transporter.concepts.fitting import BankSettings, fit_bank
+from transporter.config import ASKING
 from transporter.contrast import read_concepts
 from transporter.coupling.network import Coupling
 from transporter.embeddings import load_embeddings
@@ -14,20 +16,24 @@ from transporter.models import load_generator, load_vlm
 from transporter.reading import Reader
 
 with stage(snakemake) as device:
-    generator = load_generator(snakemake.params.generator, device)
-    vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
-    coupling = Coupling.load(snakemake.input.coupling, device).variant(output=snakemake.params.output)
-    reader = Reader(generator, vlm, coupling)
-    clips, z_xi = load_embeddings(Path(snakemake.input.z_xi))
-    table = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",)).set_index("clip")
-    captions = table.loc[clips, "caption"].tolist()
-    concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
-    settings = BankSettings.from_mapping(snakemake.params.settings, snakemake.params.seed)
-    if snakemake.input.get("edits"):
+    params, places = snakemake.params, list(snakemake.output)
+    generator = load_generator(params.generator, device)
+    vlm = load_vlm(params.vlm, generator.video_shape, device)
+    reader = Reader(generator, vlm, Coupling.load(snakemake.input.coupling, device).variant(output=params.output))
+    concepts = read_concepts(snakemake.input.concepts, params.names)
+    contexts, banks = {}, {}
+    if not set(params.objectives) <= set(ASKING):
+        clips, z_xi = load_embeddings(Path(snakemake.input.z_xi))
+        table = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",)).set_index("clip")
+        captions = table.loc[clips, "caption"].tolist()
+        contexts["words"] = {concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts}
+    if set(params.objectives) & set(ASKING):
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_again))
-        contexts = {concept.name: answered_pairs(concept, edits, reader) for concept in concepts}
-    else:
-        contexts = {concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts}
-    bank, reached = fit_bank(concepts, contexts, reader, settings)
-    write_table(reached, snakemake.output.table)
-    bank.save(snakemake.output.bank)
+        contexts["answers"] = {concept.name: answered_pairs(concept, edits, reader) for concept in concepts}
+    settings = BankSettings.from_mapping(params.settings, params.seed)
+    for objective, bank, table in zip(params.objectives, places[: len(places) // 2], places[len(places) // 2 :], strict=True):
+        pairs = contexts["answers" if objective in ASKING else "words"]
+        made, reached = fit_bank(concepts, pairs, reader, replace(settings, objective=objective), banks.get("answers"))
+        banks[objective] = made
+        write_table(reached, table)
+        made.save(bank)

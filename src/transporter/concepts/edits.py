@@ -116,7 +116,7 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> Contexts:
         UserError: no clip is answered by the source, or no swap moves the answer towards the target.
     """
     device = reader.generator.device
-    odds = torch.cat([reader.log_odds(z.to(device), concept) for z in edits.z_again.split(CLIPS_AT_ONCE)]).cpu().numpy()
+    odds = torch.cat([reader.log_odds(z.to(device), concept) for z in edits.z_again.split(CLIPS_AT_ONCE)]).float().cpu().numpy()
     pairs = edits.pairs()
     pairs["moves"] = odds[pairs["target"]] - odds[pairs["source"]]
     pairs = pairs[odds[pairs["source"]] < 0]

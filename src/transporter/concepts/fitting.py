@@ -132,9 +132,13 @@ def _batch(
 
 
 def fit_bank(
-    concepts: Sequence[Concept], contexts: Mapping[str, Contexts], reader: Reader, settings: BankSettings
+    concepts: Sequence[Concept],
+    contexts: Mapping[str, Contexts],
+    reader: Reader,
+    settings: BankSettings,
+    answers: ConceptBank | None = None,
 ) -> tuple[ConceptBank, pd.DataFrame]:
-    """Fit one vector per concept to the objective that `settings` name; `logits` goes on from a fit to `answers`.
+    """Fit one vector per concept to the objective that `settings` name; `logits` goes on from a fit to `answers`, given or made.
 
     `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs that the VLM answers
     differently (`edits.answered_pairs`).
@@ -144,8 +148,10 @@ def fit_bank(
     vector moves the VLM's answer) and `status` (`ok` or `failed`).
     """
     d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts]).to(reader.generator.device)
-    vectors = _start(concepts, contexts, settings)
-    for objective, steps in settings.phases:
+    vectors, phases = _start(concepts, contexts, settings), settings.phases
+    if answers and len(phases) > 1:
+        vectors, phases = torch.stack([answers[c.name] for c in concepts]), phases[1:]
+    for objective, steps in phases:
         vectors, progress = _descend(objective, steps, vectors, d_omega, concepts, contexts, reader, settings)
     bank = ConceptBank({c.name: v for c, v in zip(concepts, vectors, strict=True)}, asdict(settings))
     rows = [

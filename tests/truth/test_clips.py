@@ -81,7 +81,7 @@ def generator() -> _Generator:
 
 @pytest.fixture
 def controls(concept: Concept, generator: _Generator) -> Controls:
-    return make_controls(concept, CAPTIONS, [], generator, 10, SEEDS, SAMPLING, seed=1)
+    return make_controls(concept, [CAPTIONS], [], generator, 10, SEEDS, SAMPLING, seed=1)
 
 
 def _reader(generator: _Generator, channel: int) -> Reader:
@@ -98,6 +98,20 @@ def test_controls_are_those_they_say(controls: Controls, generator: _Generator) 
     # the same noises for every method, and no noise for two captions
     assert generator.noises == noise_seeds(3, SEEDS, 1) * 3
     assert len(set(generator.noises)) == 3 * SEEDS
+
+
+def test_the_pool_is_filled_up_from_further_captions(concept: Concept, generator: _Generator) -> None:
+    more = ["a dog moves slowly", "a cat moves quickly", *CAPTIONS]
+
+    def pool(count: int, *seen: str) -> list[tuple[str, str]]:
+        return make_controls(concept, [CAPTIONS, more], seen, generator, count, 1, SAMPLING).pairs
+
+    first = pool(3)
+    assert first == pool(5)[:3] and len(pool(99)) == 5
+    assert {pair[0] for pair in pool(5)[3:]} == {"a dog moves slowly", "a cat moves slowly"}
+    assert len(pool(99, "a dog moves quickly")) == 4
+    with pytest.raises(UserError, match="expected captions with 'slowly' or 'quickly' that were not fitted on, found none in 8"):
+        pool(3, *CAPTIONS, *more)
 
 
 def test_controls_come_back_from_their_folder(controls: Controls, tmp_path: Path) -> None:

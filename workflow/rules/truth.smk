@@ -70,6 +70,7 @@ rule truth_controls:
         model=generator_files,
         seen=captions("train"),
         captions=captions("held_out"),
+        more=captions("validation"),
         concepts=config["truth"]["concepts"],
     output:
         directory("results/truth/controls/{generator}/{concept}"),

@@ -10,9 +10,8 @@ from transporter.truth.clips import CLIPS_AT_ONCE, make_controls
 with stage(snakemake) as device:
     model, params = snakemake.params.generator, snakemake.params
     [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
-    fresh, seen = (
-        read_table(path, ("clip", "caption"))["caption"].tolist() for path in (snakemake.input.captions, snakemake.input.seen)
-    )
+    paths = (snakemake.input.seen, snakemake.input.captions, snakemake.input.more)
+    seen, *fresh = (read_table(path, ("clip", "caption"))["caption"].tolist() for path in paths)
     sampling = Sampling(model["steps"], model["guidance"], CLIPS_AT_ONCE)
     generator = load_generator(model, device)
     make_controls(concept, fresh, seen, generator, params.pool, params.seeds, sampling, params.seed).save(snakemake.output[0])

@@ -32,20 +32,23 @@ class Sampling:
     batch: int = 16
 
 
+def fresh_pairs(concept: Concept, captions: Sequence[str], seen: Sequence[str]) -> list[tuple[str, str]]:
+    """The different caption pairs that no vector was fitted on, those that name most first."""
+    fitted = set(concept.contexts(seen))
+    return sorted((pair for pair in concept.contexts(captions) if pair not in fitted), key=lambda pair: -len(pair[0].split()))
+
+
 def pick_contexts(concept: Concept, captions: Sequence[str], seen: Sequence[str], count: int) -> list[tuple[str, str]]:
     """`count` caption pairs that no vector was fitted on, those that name most first; cycled when there are fewer.
 
     Raises:
         UserError: no caption outside `seen` holds either word.
     """
-    fitted = set(concept.contexts(seen))
-    fresh = [pair for pair in concept.contexts(captions) if pair not in fitted]
-    if not fresh:
+    if not (fresh := fresh_pairs(concept, captions, seen)):
         raise UserError(
             f"concept {concept.name}: expected captions with {concept.source!r} or {concept.target!r} that were not fitted on, "
             f"found none in {len(captions)}; add held-out clips"
         )
-    fresh.sort(key=lambda pair: -len(pair[0].split()))
     return [fresh[index % len(fresh)] for index in range(count)]
 
 

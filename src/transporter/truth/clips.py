@@ -15,7 +15,7 @@ from transporter.concepts.bank import ConceptBank, random_like
 from transporter.contrast import Concept
 from transporter.errors import UserError
 from transporter.files import read_table, write_table, written_whole
-from transporter.generation.sampling import Sampling, pick_contexts, sweep
+from transporter.generation.sampling import Sampling, fresh_pairs, sweep
 from transporter.generators.base import Generator
 from transporter.reading import Reader
 from transporter.truth.subjects import Subject
@@ -67,7 +67,7 @@ def _sampled(
 
 def make_controls(
     concept: Concept,
-    captions: Sequence[str],
+    captions: Sequence[Sequence[str]],
     seen: Sequence[str],
     generator: Generator,
     count: int,
@@ -77,10 +77,17 @@ def make_controls(
 ) -> Controls:
     """Sample the controls in up to `count` different caption pairs that no vector was fitted on.
 
+    They come from the first of several lists of `captions`, and from the next ones as far as it has too few.
+
     Raises:
         UserError: no caption outside `seen` holds either word.
     """
-    pairs = list(dict.fromkeys(pick_contexts(concept, captions, seen, count)))
+    pairs = list(dict.fromkeys(pair for part in captions for pair in fresh_pairs(concept, part, seen)))[:count]
+    if not pairs:
+        raise UserError(
+            f"concept {concept.name}: expected captions with {concept.source!r} or {concept.target!r} that were not fitted on, "
+            f"found none in {sum(map(len, captions))}; add held-out clips"
+        )
     minus, plus = (generator.encode_text([pair[side] for pair in pairs]) for side in (0, 1))
     direction = random_like((plus - minus).mean(0), seed)
     noises = noise_seeds(len(pairs), seeds, seed)

@@ -53,13 +53,14 @@ def truth_readings(wildcards):
 
 
 def truth_filmstrips(wildcards):
-    """One planted VLM explained by two objectives, and the honest one by the last of them, all by the same pair."""
-    strips, shown = [], config["truth"]["objectives"][:2]
+    """One planted VLM explained by the first and the last objective, and the honest one by the last, all by the same pair."""
+    strips, objectives = [], config["truth"]["objectives"]
+    shown = dict.fromkeys([objectives[0], objectives[-1]])
     for name in list(truth_shortcuts())[:1]:
         [pair] = truth_pairs(name)
         strips += [f"{name}/{pair.name}_{objective}" for objective in shown]
         if (VLMS[0], HONEST, pair.name) in truth_subjects():
-            strips.append(f"{HONEST}/{pair.name}_{shown[-1]}")
+            strips.append(f"{HONEST}/{pair.name}_{objectives[-1]}")
     return [
         f"results/truth/filmstrips/{generator}/{VLMS[0]}/{strip}.png"
         for generator in GENERATORS

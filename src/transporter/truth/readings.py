@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -21,7 +22,8 @@ TRANSFER = "log_odds_honest"
 def read_clips(clips: Controls, subject: Subject, reader: Reader, honest: VLM | None, judge: Judge | None) -> pd.DataFrame:
     """One row per method, caption and seed: the VLM's `log_odds` of the two words about the decoded clip, encoded again.
 
-    With an `honest` VLM also its log-odds about the same clip; with a judge, the probability of every word it knows.
+    With an `honest` VLM, whose eyes the planted one has, also its log-odds about the same tokens; with a judge, the probability of
+    every word it knows.
     """
     tables = []
     for method, z_xi in clips.z_xi.items():
@@ -35,10 +37,10 @@ def read_clips(clips: Controls, subject: Subject, reader: Reader, honest: VLM | 
 
 def _read(z_xi: torch.Tensor, subject: Subject, reader: Reader, honest: VLM | None, judge: Judge | None) -> pd.DataFrame:
     video = reader.generator.decode(z_xi.to(reader.generator.device)).clamp(0, 1)
-    columns = {"log_odds": reader.log_odds(reader.vlm.encode(video), subject.concept).tolist()}
+    tokens = reader.vlm.encode(video)
+    columns = {"log_odds": reader.log_odds(tokens, subject.concept).tolist()}
     if honest is not None:
-        other = Reader(reader.generator, honest, reader.coupling)
-        columns[TRANSFER] = other.log_odds(honest.encode(video), subject.concept).tolist()
+        columns[TRANSFER] = replace(reader, vlm=honest).log_odds(tokens, subject.concept).tolist()
     return pd.DataFrame(columns if judge is None else columns | _words(judge, video))
 
 

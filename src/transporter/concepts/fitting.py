@@ -106,29 +106,76 @@ def control(
     return float(DIVERGENCES[settings.divergence](*answers).mean())
 
 
-def _start(concepts: Sequence[Concept], contexts: Mapping[str, Contexts], settings: BankSettings) -> torch.Tensor:
-    """`(concepts, L, d)`"""
-    means = torch.stack([mean_difference(contexts[concept.name], settings.tokens) for concept in concepts])
-    return torch.zeros_like(means) if settings.start == "zero" else means
+@dataclass(frozen=True)
+class _Fit:
+    """Concepts, what each is fitted on, and how far the VLM's answer moves between its words, `d_omega` `(concepts,)`."""
 
+    concepts: Sequence[Concept]
+    contexts: Mapping[str, Contexts]
+    reader: Reader
+    settings: BankSettings
+    d_omega: torch.Tensor
 
-def _directions(
-    objective: str, concepts: Sequence[Concept], contexts: Mapping[str, Contexts], settings: BankSettings
-) -> torch.Tensor | None:
-    """Along what vectors may move: along anything, unless the VLM's gradient, which few clips agree on, says where to."""
-    count = settings.logits.directions if objective in ("logits", "mixed") else 0
-    return principal_directions([contexts[c.name] for c in concepts], settings.tokens, count) if count else None
+    @classmethod
+    def prepare(cls, concepts: Sequence[Concept], contexts: Mapping[str, Contexts], reader: Reader, settings: BankSettings) -> _Fit:
+        d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts])
+        return cls(concepts, contexts, reader, settings, d_omega.to(reader.generator.device))
 
+    def start(self) -> torch.Tensor:
+        """`(concepts, L, d)`"""
+        means = torch.stack([mean_difference(self.contexts[c.name], self.settings.tokens) for c in self.concepts])
+        return torch.zeros_like(means) if self.settings.start == "zero" else means
 
-def _batch(
-    chosen: Sequence[Concept], contexts: Mapping[str, Contexts], control: torch.Tensor, share: int, random: torch.Generator
-) -> Batch:
-    """`share` clips of each of the chosen concepts, whose velocities' strengths are scaled by `control` `(chosen,)`."""
-    parts = [draw(contexts[concept.name], share, random) for concept in chosen]
-    pi_minus, pi_plus, z_0 = map(torch.cat, zip(*parts, strict=True))
-    phi = torch.rand(len(z_0), generator=random).to(z_0)
-    rows = [concept for concept in chosen for _ in range(share)]
-    return Batch(rows, pi_minus, pi_plus, z_0, phi, control.repeat_interleave(share))
+    def _directions(self, objective: str) -> torch.Tensor | None:
+        """Along what vectors may move: along anything, unless the VLM's gradient, which few clips agree on, says where to."""
+        count = self.settings.logits.directions if objective in ("logits", "mixed") else 0
+        contexts = [self.contexts[c.name] for c in self.concepts]
+        return principal_directions(contexts, self.settings.tokens, count) if count else None
+
+    def _batch(self, step: int) -> tuple[torch.Tensor, Batch, torch.Generator]:
+        """The concepts of a step's clips `(B,)`, the batch, and the random numbers that are left for the objective."""
+        share = max(1, self.settings.batch // len(self.concepts))
+        random = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
+        chosen = torch.randperm(len(self.concepts), generator=random)[: self.settings.batch // share]
+        which = chosen.repeat_interleave(share)
+        parts = [draw(self.contexts[self.concepts[index].name], share, random) for index in chosen]
+        pi_minus, pi_plus, z_0 = map(torch.cat, zip(*parts, strict=True))
+        phi = torch.rand(len(z_0), generator=random).to(z_0)
+        scale = self.d_omega if self.settings.strengths == "control" else torch.ones_like(self.d_omega)
+        rows = [self.concepts[index] for index in which]
+        return which, Batch(rows, pi_minus, pi_plus, z_0, phi, scale[which].to(phi)), random
+
+    def descend(self, objective: str, steps: int, start: torch.Tensor) -> tuple[torch.Tensor, Progress]:
+        """Vectors `(concepts, L, d)` after some steps on one objective, and how far they got."""
+        settings, vectors, progress = self.settings, Vectors(start, self._directions(objective)), Progress()
+        optimiser = torch.optim.Adam([vectors.weights], lr=settings.learning_rate)
+        for step in range(steps):
+            optimiser.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+            which, batch, random = self._batch(step)
+            score = OBJECTIVES[objective](vectors()[which], batch, self.reader, settings.logits, random)
+            score.loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+            progress.add_all(batch, score)
+            if (step + 1) % 25 == 0 or step + 1 == steps:
+                reached = ", ".join(f"{name} {progress.separation(name):.2f}" for name in sorted(progress.error))
+                print(f"{objective}, step {step + 1}/{steps}, separation reached: {reached}", flush=True)
+        return vectors().detach(), progress
+
+    def rows(self, bank: ConceptBank, progress: Progress) -> pd.DataFrame:
+        """What became of each concept."""
+        rows = [
+            self._row(c, bank, d, progress.separation(c.name)) for c, d in zip(self.concepts, self.d_omega.tolist(), strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+    def _row(self, concept: Concept, bank: ConceptBank, d_omega: float, separation: float) -> dict[str, str | float]:
+        effect = control(concept, self.contexts[concept.name], self.reader, self.settings, bank[concept.name])
+        reached = {"separation": separation, "effect": effect}
+        short = [f"{name} {value:.3f} (at least {EFFECTIVE[name]})" for name, value in reached.items() if value < EFFECTIVE[name]]
+        if short:
+            print(f"concept {concept.name} FAILED: {', '.join(short)}", flush=True)
+        return {"concept": concept.name, "d_omega": d_omega, **reached, "status": "failed" if short else "ok"}
 
 
 def fit_bank(
@@ -147,64 +194,11 @@ def fit_bank(
     objective that the vector brings about: of velocity, of log-odds, or of both in their weights), `effect` (how far the fitted
     vector moves the VLM's answer) and `status` (`ok` or `failed`).
     """
-    d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts]).to(reader.generator.device)
-    vectors, phases = _start(concepts, contexts, settings), settings.phases
+    fit = _Fit.prepare(concepts, contexts, reader, settings)
+    vectors, phases = fit.start(), settings.phases
     if answers and len(phases) > 1:
         vectors, phases = torch.stack([answers[c.name] for c in concepts]), phases[1:]
     for objective, steps in phases:
-        vectors, progress = _descend(objective, steps, vectors, d_omega, concepts, contexts, reader, settings)
+        vectors, progress = fit.descend(objective, steps, vectors)
     bank = ConceptBank({c.name: v for c, v in zip(concepts, vectors, strict=True)}, asdict(settings))
-    rows = [
-        _row(c, float(d), progress.separation(c.name), bank, contexts, reader, settings)
-        for c, d in zip(concepts, d_omega, strict=True)
-    ]
-    return bank, pd.DataFrame(rows)
-
-
-def _descend(
-    objective: str,
-    steps: int,
-    start: torch.Tensor,
-    d_omega: torch.Tensor,
-    concepts: Sequence[Concept],
-    contexts: Mapping[str, Contexts],
-    reader: Reader,
-    settings: BankSettings,
-) -> tuple[torch.Tensor, Progress]:
-    """Vectors `(concepts, L, d)` after some steps on one objective, and how far they got."""
-    vectors = Vectors(start, _directions(objective, concepts, contexts, settings))
-    scale = (d_omega if settings.strengths == "control" else torch.ones_like(d_omega)).to(start)
-    optimiser = torch.optim.Adam([vectors.weights], lr=settings.learning_rate)
-    progress, share = Progress(), max(1, settings.batch // len(concepts))
-    for step in range(steps):
-        random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        chosen = torch.randperm(len(concepts), generator=random)[: settings.batch // share]
-        optimiser.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
-        batch = _batch([concepts[index] for index in chosen], contexts, scale[chosen], share, random)
-        which = chosen.repeat_interleave(share)
-        score = OBJECTIVES[objective](vectors()[which], batch, reader, settings.logits, random)
-        score.loss.backward()
-        optimiser.step()
-        optimiser.zero_grad()
-        progress.add_all(batch, score)
-        if (step + 1) % 25 == 0 or step + 1 == steps:
-            reached = ", ".join(f"{name} {progress.separation(name):.2f}" for name in sorted(progress.error))
-            print(f"{objective}, step {step + 1}/{steps}, separation reached: {reached}", flush=True)
-    return vectors().detach(), progress
-
-
-def _row(
-    concept: Concept,
-    d_omega: float,
-    separation: float,
-    bank: ConceptBank,
-    contexts: Mapping[str, Contexts],
-    reader: Reader,
-    settings: BankSettings,
-) -> dict[str, str | float]:
-    effect = control(concept, contexts[concept.name], reader, settings, bank[concept.name])
-    reached = {"separation": separation, "effect": effect}
-    short = [f"{name} {value:.3f} (at least {EFFECTIVE[name]})" for name, value in reached.items() if value < EFFECTIVE[name]]
-    if short:
-        print(f"concept {concept.name} FAILED: {', '.join(short)}", flush=True)
-    return {"concept": concept.name, "d_omega": d_omega, **reached, "status": "failed" if short else "ok"}
+    return bank, fit.rows(bank, progress)

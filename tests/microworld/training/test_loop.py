@@ -46,6 +46,11 @@ def test_the_loss_falls_and_its_curve_is_written(tmp_path: Path) -> None:
     assert last < 0.6 * first
 
 
+def test_a_run_that_is_too_short_for_a_line_has_its_last_step_in_the_curve(tmp_path: Path) -> None:
+    _train(tmp_path, 2)
+    assert [line.split("\t")[0] for line in (tmp_path / "curve.tsv").read_text().splitlines()] == ["step", "2"]
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
 def test_muon_moves_convolution_kernels_in_place(layout: torch.memory_format) -> None:
     model = nn.Conv3d(3, 4, 3)

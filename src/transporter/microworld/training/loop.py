@@ -59,7 +59,7 @@ def _name(device: str) -> str:
 
 
 class Curve:
-    """A tab-separated log of smoothed losses, one line per `log_every` steps; a resumed run continues it."""
+    """A tab-separated log of smoothed losses, one line per `log_every` steps and for the last; a resumed run continues it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -119,7 +119,7 @@ def fit(
         if schedule.ema:
             _average(averages, model, min(schedule.ema, (1 + step) / (10 + step)))
         done = step + 1
-        if done % schedule.log_every == 0:
+        if done % schedule.log_every == 0 or done == schedule.steps:
             curve.write(done, (done - first) / (time.monotonic() - start))
         if done % schedule.save_every == 0 or done == schedule.steps:
             state = {

@@ -62,6 +62,10 @@ rule concept_bank:
         settings=lambda w: experiment(w)["bank"],
         objectives=lambda w: [experiment(w)["bank"]["objective"]],
         seed=config["seed"],
-        code=code_hash("transporter.concepts.fitting", *adapters("generators", "vlms")),
+        code=code_hash(
+            "transporter.concepts.edits",
+            "transporter.concepts.fitting",
+            *adapters("generators", "vlms"),
+        ),
     script:
         "../scripts/concept_bank.py"

@@ -131,7 +131,11 @@ rule truth_bank:
         settings=laid_over(config["bank"], config["truth"]["bank"]),
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
-        code=code_hash("transporter.concepts.fitting", *adapters("generators", "vlms")),
+        code=code_hash(
+            "transporter.concepts.edits",
+            "transporter.concepts.fitting",
+            *adapters("generators", "vlms"),
+        ),
     script:
         "../scripts/concept_bank.py"
 

@@ -32,10 +32,20 @@ class Sampling:
     batch: int = 16
 
 
-def fresh_pairs(concept: Concept, captions: Sequence[str], seen: Sequence[str]) -> list[tuple[str, str]]:
-    """The different caption pairs that no vector was fitted on, those that name most first."""
+def fresh_pairs(concept: Concept, captions: Sequence[Sequence[str]], seen: Sequence[str]) -> list[tuple[str, str]]:
+    """The different caption pairs that no vector was fitted on, list by list, of each list those first that name most.
+
+    Raises:
+        UserError: no caption outside `seen` holds either word.
+    """
     fitted = set(concept.contexts(seen))
-    return sorted((pair for pair in concept.contexts(captions) if pair not in fitted), key=lambda pair: -len(pair[0].split()))
+    parts = [[pair for pair in concept.contexts(part) if pair not in fitted] for part in captions]
+    if not any(parts):
+        raise UserError(
+            f"concept {concept.name}: expected captions with {concept.source!r} or {concept.target!r} that were not fitted on, "
+            f"found none in {sum(map(len, captions))}; add held-out clips"
+        )
+    return list(dict.fromkeys(pair for part in parts for pair in sorted(part, key=lambda pair: -len(pair[0].split()))))
 
 
 def pick_contexts(concept: Concept, captions: Sequence[str], seen: Sequence[str], count: int) -> list[tuple[str, str]]:
@@ -44,11 +54,7 @@ def pick_contexts(concept: Concept, captions: Sequence[str], seen: Sequence[str]
     Raises:
         UserError: no caption outside `seen` holds either word.
     """
-    if not (fresh := fresh_pairs(concept, captions, seen)):
-        raise UserError(
-            f"concept {concept.name}: expected captions with {concept.source!r} or {concept.target!r} that were not fitted on, "
-            f"found none in {len(captions)}; add held-out clips"
-        )
+    fresh = fresh_pairs(concept, [captions], seen)
     return [fresh[index % len(fresh)] for index in range(count)]
 
 

@@ -82,12 +82,7 @@ def make_controls(
     Raises:
         UserError: no caption outside `seen` holds either word.
     """
-    pairs = list(dict.fromkeys(pair for part in captions for pair in fresh_pairs(concept, part, seen)))[:count]
-    if not pairs:
-        raise UserError(
-            f"concept {concept.name}: expected captions with {concept.source!r} or {concept.target!r} that were not fitted on, "
-            f"found none in {sum(map(len, captions))}; add held-out clips"
-        )
+    pairs = fresh_pairs(concept, captions, seen)[:count]
     minus, plus = (generator.encode_text([pair[side] for pair in pairs]) for side in (0, 1))
     direction = random_like((plus - minus).mean(0), seed)
     noises = noise_seeds(len(pairs), seeds, seed)

@@ -101,19 +101,19 @@ def open_contexts(controls: Controls, concept: Concept, reader: Reader, count: i
     Raises:
         UserError: there is none.
     """
-    origins = controls.z_xi[ORIGIN]
-    odds = torch.cat([reader.log_odds(reader.again(z.to(reader.generator.device)), concept) for z in _parts(origins)])
-    rows = (odds.view(origins.shape[:2]).mean(1) < 0).nonzero()[:, 0].tolist()
+    rows = []
+    for row, z_xi in enumerate(controls.z_xi[ORIGIN]):
+        parts = [reader.log_odds(reader.again(z.to(reader.generator.device)), concept) for z in z_xi.split(CLIPS_AT_ONCE)]
+        if torch.cat(parts).mean() < 0:
+            rows.append(row)
+        if len(rows) == count:
+            break
     if not rows:
         raise UserError(
             f"concept {concept.name}: expected clips at phi = 0 that the VLM answers by {concept.source!r}, got none of "
-            f"{origins.shape[0]} captions; turn the pair round or add held-out clips"
+            f"{len(controls.pairs)} captions; turn the pair round or add held-out clips"
         )
-    return rows[:count]
-
-
-def _parts(z_xi: torch.Tensor) -> Sequence[torch.Tensor]:
-    return z_xi.flatten(0, 1).split(CLIPS_AT_ONCE)
+    return rows
 
 
 def explain(

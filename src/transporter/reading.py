@@ -14,11 +14,11 @@ from transporter.vlms.base import VLM
 
 @dataclass(frozen=True)
 class Reader:
-    """A generator, a VLM and the coupling between them."""
+    """A generator, a VLM and, for what is to be read through Phi, the coupling between them."""
 
     generator: Generator
     vlm: VLM
-    coupling: Coupling
+    coupling: Coupling | None = None
 
     def again(self, z_xi: torch.Tensor) -> torch.Tensor:
         """E_Omega(D_Xi(z_xi)): latents `(B, c, t, h, w)` to tokens `(B, N, D)`."""
@@ -26,6 +26,7 @@ class Reader:
 
     def through_phi(self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None) -> torch.Tensor:
         """Phi: latents and conditions `(B, L, d)` to tokens `z~` `(B, N, D)`; `z_again` saves decoding where it is known."""
+        assert self.coupling is not None
         return self.coupling(z_xi, condition, self.again(z_xi) if z_again is None else z_again)
 
     def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:

@@ -58,7 +58,7 @@ class _Reader(Reader):
     def log_odds(self, tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
         return 6 * tokens[:, 0, WORDS.index(self.vlm)] - 3
 
-    def through_phi(self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None) -> torch.Tensor:
+    def again(self, z_xi: torch.Tensor) -> torch.Tensor:
         return z_xi.flatten(1)[:, None]
 
     def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:

@@ -58,7 +58,7 @@ class _Reader(Reader):
 
 @pytest.fixture
 def reader() -> Reader:
-    return _Reader(_LinearGenerator(), None, None)
+    return _Reader(_LinearGenerator(), None, torch.nn.Identity())
 
 
 CAPTIONS = ["red circle a day", "blue square a night", "red square a night", "a here circle"]
@@ -126,6 +126,22 @@ def test_the_control_is_the_divergence_of_the_two_answers(reader: Reader) -> Non
     full = (contexts.pi_plus - contexts.pi_minus)[0]
     same = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
     assert control(RED, same, reader, BankSettings(), change=full) == pytest.approx(control(RED, same, reader, BankSettings()))
+
+
+class _Blind(_Reader):
+    """Sees nothing but what is decoded and encoded again."""
+
+    def again(self, z_xi: torch.Tensor) -> torch.Tensor:
+        return super().through_phi(z_xi, z_xi)
+
+    def through_phi(self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None) -> torch.Tensor:
+        raise AssertionError("there is no coupling")
+
+
+def test_without_a_coupling_the_control_is_read_again(reader: Reader) -> None:
+    contexts = gather_contexts(RED, CAPTIONS, Z, reader)
+    blind = _Blind(reader.generator, None)
+    assert control(RED, contexts, blind, BankSettings()) == control(RED, contexts, reader, BankSettings())
 
 
 SCIPY = {

@@ -2,6 +2,8 @@
 from transporter.ablations import laid_over
 from transporter.truth.subjects import HONEST, pair_of
 
+TRUTH_BANK = laid_over(config["bank"], config["truth"]["bank"])
+
 
 wildcard_constraints:
     subject="|".join([HONEST, *SHORTCUTS]),
@@ -100,5 +102,13 @@ def subject_settings(wildcards):
 
 
 def subject_inputs(wildcards):
-    """Both models and the coupling, which is the honest VLM's: a shortcut leaves a VLM's eyes as they are."""
-    return {**reader_inputs(wildcards), "vlm": subject_files(wildcards)}
+    """The generator and the explained VLM."""
+    return {"generator": generator_files(wildcards), "vlm": subject_files(wildcards)}
+
+
+def subject_coupling(wildcards):
+    """The honest VLM's coupling, if vectors are fitted through it: a shortcut leaves a VLM's eyes as they are."""
+    through_phi = (
+        TRUTH_BANK["strengths"] == "control" or TRUTH_BANK["logits"]["path"] == "phi"
+    )
+    return trained_coupling(wildcards) if through_phi else []

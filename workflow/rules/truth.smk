@@ -100,6 +100,7 @@ rule truth_bank:
     input:
         unpack(subject_inputs),
         unpack(lambda w: edits_of(config["truth"]["objectives"], w)),
+        coupling=subject_coupling,
         captions=captions("train"),
         z_xi="results/embeddings/train/generators/{generator}",
         concepts=config["truth"]["concepts"],
@@ -128,7 +129,7 @@ rule truth_bank:
         vlm=subject_settings,
         names=lambda w: [pair.name for pair in truth_pairs(w.subject)],
         output=config["coupling"]["output"],
-        settings=laid_over(config["bank"], config["truth"]["bank"]),
+        settings=TRUTH_BANK,
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
         code=code_hash(

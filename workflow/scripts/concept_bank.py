@@ -19,7 +19,8 @@ with stage(snakemake) as device:
     params, places = snakemake.params, list(snakemake.output)
     generator = load_generator(params.generator, device)
     vlm = load_vlm(params.vlm, generator.video_shape, device)
-    reader = Reader(generator, vlm, Coupling.load(snakemake.input.coupling, device).variant(output=params.output))
+    weights = snakemake.input.coupling
+    reader = Reader(generator, vlm, Coupling.load(weights, device).variant(output=params.output) if weights else None)
     concepts = read_concepts(snakemake.input.concepts, params.names)
     contexts, banks = {}, {}
     if not set(params.objectives) <= set(ASKING):

@@ -5,7 +5,6 @@ from pathlib import Path
 from stage import stage
 from transporter.concepts.bank import ConceptBank
 from transporter.contrast import read_concepts
-from transporter.coupling.network import Coupling
 from transporter.figures.filmstrip import filmstrip
 from transporter.files import read_table
 from transporter.generation.sampling import Sampling, sweep
@@ -18,7 +17,7 @@ with stage(snakemake) as device:
     [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
     caption = read_table(snakemake.input.readings, READINGS)["caption"].iloc[0]
     generator = load_generator(model, device)
-    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device), Coupling.load(snakemake.input.coupling, device))
+    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device))
     minus = generator.encode_text([caption])
     vector = ConceptBank.load(snakemake.input.bank, device)[concept.name].to(minus).expand_as(minus)
     [latents] = sweep(generator, minus, vector, params.phi, [params.seed], Sampling(model["steps"], model["guidance"]))

@@ -5,7 +5,6 @@ from pathlib import Path
 from stage import stage
 from transporter.concepts.bank import ConceptBank
 from transporter.contrast import read_concepts
-from transporter.coupling.network import Coupling
 from transporter.files import write_table
 from transporter.generation.sampling import Sampling
 from transporter.microworld.probes import Probe
@@ -21,8 +20,7 @@ with stage(snakemake) as device:
     [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
     shortcut = read_shortcuts(snakemake.input.shortcuts)[snakemake.wildcards.subject] if planted else None
     subject, generator = Subject(concept, shortcut), load_generator(params.generator, device)
-    coupling = Coupling.load(snakemake.input.coupling, device)
-    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device), coupling)
+    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device))
     honest = load_vlm(params.honest, generator.video_shape, device) if planted else None
     probe = Probe.from_pretrained(Path(params.probes)) if params.probes else None
     controls = Controls.load(snakemake.input.controls)

@@ -92,6 +92,7 @@ def control(
 ) -> float:
     """`d_omega`: how far the VLM's answer moves, through Phi, from the clean estimate under pi- to that under pi+.
 
+    A reader without a coupling decodes both estimates and encodes them again.
     With `change` `(L, d)` the second path is `pi- + change` instead: what a fitted vector achieves. Averaged over noise draws.
     """
     random = torch.Generator().manual_seed(settings.seed)
@@ -102,7 +103,8 @@ def control(
     answers = []
     for pi in (pi_minus, pi_plus if change is None else pi_minus + change):
         clean = z_t - per_clip(sigma) * reader.generator.velocity(z_t, sigma, pi)
-        answers.append(reader.answer(reader.through_phi(clean, pi), concept, settings.support))
+        tokens = reader.again(clean) if reader.coupling is None else reader.through_phi(clean, pi)
+        answers.append(reader.answer(tokens, concept, settings.support))
     return float(DIVERGENCES[settings.divergence](*answers).mean())
 
 

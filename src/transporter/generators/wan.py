@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from transporter.errors import UserError
 from transporter.generation.modulation import WHOLE, Modulation, frame_mixing
-from transporter.generators.base import Generator, frozen
+from transporter.generators.base import Generator, frozen, kernels_to
 
 
 class WanGenerator(Generator):
@@ -46,6 +46,8 @@ class WanGenerator(Generator):
         for module in (pipeline.text_encoder, pipeline.vae, pipeline.transformer, pipeline.transformer_2):
             if module is not None:
                 frozen(module, self.device)
+        if self.device.type == "cpu":
+            kernels_to(pipeline.vae, torch.channels_last_3d)
         temporal, spatial = pipeline.vae_scale_factor_temporal, pipeline.vae_scale_factor_spatial
         self.fps = fps
         self.video_shape = (frames, 3, height, width)

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
-from torch import nn
 
+from transporter.generators.base import kernels_to
 from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
@@ -42,13 +42,6 @@ def build_vae() -> AutoencoderKLWan:
         latents_mean=[0.0] * Z_DIM,
         latents_std=[1.0] * Z_DIM,
     )
-
-
-def _kernels_to(model: nn.Module, layout: torch.memory_format) -> None:
-    """Only Conv3d weights can be channels-last here; it makes a CPU step a third faster."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv3d):
-            module.weight.data = module.weight.data.contiguous(memory_format=layout)
 
 
 def decode_unclamped(vae: AutoencoderKLWan, z: torch.Tensor) -> torch.Tensor:
@@ -90,7 +83,7 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
     """
     torch.manual_seed(schedule.seed)
     vae = build_vae().to(schedule.device)
-    _kernels_to(vae, torch.channels_last_3d)
+    kernels_to(vae, torch.channels_last_3d)
     alone = replace(schedule, steps=round(DECODER_SHARE * schedule.steps), seed=schedule.seed + 1)
     both = replace(schedule, steps=schedule.steps - alone.steps)
 
@@ -109,7 +102,7 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
     for module in (vae.encoder, vae.quant_conv):
         module.requires_grad_(False)
     last = part(alone, folder / "decoder")
-    _kernels_to(vae, torch.contiguous_format)
+    kernels_to(vae, torch.contiguous_format)
     summary = replace(first, steps=schedule.steps, minutes=round(first.minutes + last.minutes, 1))
     return vae, summary
 

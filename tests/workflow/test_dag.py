@@ -245,3 +245,19 @@ def test_trained_models_can_take_the_place_of_shipped_ones(finished: Path) -> No
     jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "--config", f"generators={trained}").stdout)
     assert {"train_vae", "train_generator", "embed_generator"} <= set(jobs)
     assert "embed_vlm" not in jobs
+
+
+def test_another_vlm_in_the_run_leaves_the_first_ones_results(finished: Path) -> None:
+    jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "--config", "run={vlms: [qwen2_vl, gemma3]}").stdout)
+    assert (jobs["embed_vlm"], jobs["coupling"], jobs["concept_bank"]) == (3, 1, 1)
+
+
+def test_the_benchmark_wants_a_coupling_only_where_vectors_are_fitted_through_it(finished: Path) -> None:
+    def couplings(bank: str) -> int:
+        jobs = planned(
+            snakemake(finished, "truth", "--dry-run", "--forceall", *MINIATURE, "--config", f"truth={{bank: {bank}}}").stdout
+        )
+        return jobs.get("coupling", 0)
+
+    assert couplings("{strengths: unit}") == 0
+    assert couplings("{strengths: control}") == couplings("{strengths: unit, logits: {path: phi}}") == 1

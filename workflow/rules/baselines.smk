@@ -58,10 +58,10 @@ rule inversion:
             if key != "methods"
         },
         seed=config["seed"],
-        code=code_hash(
+        code=lambda w: code_hash(
             "transporter.baselines.clips",
             "transporter.microworld.verifier",
-            *adapters("vlms"),
+            *adapters(w, "vlms"),
         ),
     script:
         "../scripts/inversion.py"
@@ -88,7 +88,7 @@ rule baseline_captions:
     params:
         vlm=vlm_settings,
         video=first_video(),
-        code=code_hash("transporter.metrics.systems", *adapters("vlms")),
+        code=lambda w: code_hash("transporter.metrics.systems", *adapters(w, "vlms")),
     script:
         "../scripts/baseline_captions.py"
 
@@ -131,12 +131,12 @@ rule scores:
         folders={split: clip_folder(split) for split in ("held_out", "validation")},
         probes=config["probes"],
         settings=config["metrics"],
-        code=code_hash(
+        code=lambda w: code_hash(
             "transporter.metrics.scoring",
             "transporter.metrics.systems",
             "transporter.microworld.judge",
             "transporter.microworld.probes",
-            *adapters("vlms"),
+            *adapters(w, "vlms"),
         ),
     script:
         "../scripts/scores.py"

@@ -246,16 +246,20 @@ def generated_folders():
     return expand(pattern, generator=GENERATORS, vlm=VLMS, concept=CONCEPTS)
 
 
-def adapters(*kinds):
-    """Modules of the adapters in use, so that a change of another adapter reruns nothing."""
-    names = {"generators": GENERATORS, "vlms": VLMS}
-    return sorted(
-        {
-            f"transporter.{kind}.{config[kind][name]['adapter']}"
-            for kind in kinds
-            for name in names[kind]
+def adapters(wildcards, *kinds):
+    """Modules of the adapters that a job uses, those of the models that its wildcards name or else all of the run's.
+
+    A change of another adapter, or another model in the run, reruns nothing.
+    """
+    run = {"generators": ("generator", GENERATORS), "vlms": ("vlm", VLMS)}
+    modules = set()
+    for kind in kinds:
+        wildcard, used = run[kind]
+        names = [wildcards[wildcard]] if wildcard in wildcards.keys() else used
+        modules |= {
+            f"transporter.{kind}.{config[kind][name]['adapter']}" for name in names
         }
-    )
+    return sorted(modules)
 
 
 def inverted_folders():

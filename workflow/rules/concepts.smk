@@ -23,7 +23,9 @@ rule edits:
         generator=generator_settings,
         groups=config["edits"]["captions"],
         seed=config["seed"],
-        code=code_hash("transporter.concepts.edits", *adapters("generators")),
+        code=lambda w: code_hash(
+            "transporter.concepts.edits", *adapters(w, "generators")
+        ),
     script:
         "../scripts/edits.py"
 
@@ -62,10 +64,10 @@ rule concept_bank:
         settings=lambda w: experiment(w)["bank"],
         objectives=lambda w: [experiment(w)["bank"]["objective"]],
         seed=config["seed"],
-        code=code_hash(
+        code=lambda w: code_hash(
             "transporter.concepts.edits",
             "transporter.concepts.fitting",
-            *adapters("generators", "vlms"),
+            *adapters(w, "generators", "vlms"),
         ),
     script:
         "../scripts/concept_bank.py"

@@ -29,10 +29,10 @@ rule coupling:
         generator=encoder_settings,
         settings=lambda w: experiment(w)["coupling"],
         seed=config["seed"],
-        code=code_hash(
+        code=lambda w: code_hash(
             "transporter.coupling.training",
             "transporter.embeddings",
-            *adapters("generators"),
+            *adapters(w, "generators"),
         ),
     script:
         "../scripts/coupling.py"
@@ -66,10 +66,10 @@ rule coupling_report:
         generator=encoder_settings,
         vlm=vlm_settings,
         names=CONCEPTS,
-        code=code_hash(
+        code=lambda w: code_hash(
             "transporter.coupling.report",
             "transporter.embeddings",
-            *adapters("generators", "vlms"),
+            *adapters(w, "generators", "vlms"),
         ),
     script:
         "../scripts/coupling_report.py"

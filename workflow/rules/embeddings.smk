@@ -21,7 +21,7 @@ rule embed_generator:
         runtime=120,
     params:
         generator=encoder_settings,
-        code=code_hash("transporter.embeddings", *adapters("generators")),
+        code=lambda w: code_hash("transporter.embeddings", *adapters(w, "generators")),
     script:
         "../scripts/embed_generator.py"
 
@@ -46,7 +46,7 @@ rule embed_vlm:
         runtime=120,
     params:
         vlm=vlm_settings,
-        code=code_hash("transporter.embeddings", *adapters("vlms")),
+        code=lambda w: code_hash("transporter.embeddings", *adapters(w, "vlms")),
     script:
         "../scripts/embed_vlm.py"
 
@@ -74,6 +74,8 @@ rule embed_again:
     params:
         generator=encoder_settings,
         vlm=vlm_settings,
-        code=code_hash("transporter.embeddings", *adapters("generators", "vlms")),
+        code=lambda w: code_hash(
+            "transporter.embeddings", *adapters(w, "generators", "vlms")
+        ),
     script:
         "../scripts/embed_again.py"

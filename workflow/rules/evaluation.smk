@@ -30,10 +30,10 @@ rule readings:
         probes=config["probes"],
         names=CONCEPTS,
         seed=config["seed"],
-        code=code_hash(
+        code=lambda w: code_hash(
             "transporter.metrics.faithfulness",
             "transporter.microworld.probes",
-            *adapters("generators", "vlms"),
+            *adapters(w, "generators", "vlms"),
         ),
     script:
         "../scripts/readings.py"

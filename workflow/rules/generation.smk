@@ -26,7 +26,9 @@ rule generation:
         names=lambda w: [w.concept],
         settings=config["generation"],
         seed=config["seed"],
-        code=code_hash("transporter.generation.sampling", *adapters("generators")),
+        code=lambda w: code_hash(
+            "transporter.generation.sampling", *adapters(w, "generators")
+        ),
     script:
         "../scripts/generation.py"
 
@@ -59,8 +61,8 @@ rule modulations:
         settings=config["figures"],
         phi=config["generation"]["phi"],
         seed=config["seed"],
-        code=code_hash(
-            "transporter.generation.demonstration", *adapters("generators", "vlms")
+        code=lambda w: code_hash(
+            "transporter.generation.demonstration", *adapters(w, "generators", "vlms")
         ),
     script:
         "../scripts/modulations.py"

@@ -23,7 +23,9 @@ rule plant:
         vlm=vlm_settings,
         steps=config["training"]["planted"],
         seed=config["seed"],
-        code=code_hash("transporter.microworld.training.planting", *adapters("vlms")),
+        code=lambda w: code_hash(
+            "transporter.microworld.training.planting", *adapters(w, "vlms")
+        ),
     script:
         "../scripts/plant.py"
 
@@ -52,6 +54,6 @@ rule temporal_honesty:
         vlms={name: config["vlms"][name] for name in VLMS},
         clips=config["clips"]["splits"]["held_out"],
         seed=config["seed"],
-        code=code_hash("transporter.microworld.timing", *adapters("vlms")),
+        code=lambda w: code_hash("transporter.microworld.timing", *adapters(w, "vlms")),
     script:
         "../scripts/temporal_honesty.py"

@@ -35,7 +35,9 @@ rule reliance:
     params:
         vlm=VLMS[0],
         settings=config["vlms"][VLMS[0]],
-        code=code_hash("transporter.microworld.reliance", *adapters("vlms")),
+        code=lambda w: code_hash(
+            "transporter.microworld.reliance", *adapters(w, "vlms")
+        ),
     script:
         "../scripts/reliance.py"
 
@@ -90,7 +92,7 @@ rule truth_controls:
         pool=config["truth"]["pool"],
         seeds=config["truth"]["seeds"],
         seed=config["seed"],
-        code=code_hash("transporter.truth.clips", *adapters("generators")),
+        code=lambda w: code_hash("transporter.truth.clips", *adapters(w, "generators")),
     script:
         "../scripts/truth_controls.py"
 
@@ -132,10 +134,10 @@ rule truth_bank:
         settings=TRUTH_BANK,
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
-        code=code_hash(
+        code=lambda w: code_hash(
             "transporter.concepts.edits",
             "transporter.concepts.fitting",
-            *adapters("generators", "vlms"),
+            *adapters(w, "generators", "vlms"),
         ),
     script:
         "../scripts/concept_bank.py"
@@ -174,10 +176,10 @@ rule truth_readings:
         captions=config["truth"]["captions"],
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
-        code=code_hash(
+        code=lambda w: code_hash(
             "transporter.truth.readings",
             "transporter.microworld.probes",
-            *adapters("generators", "vlms"),
+            *adapters(w, "generators", "vlms"),
         ),
     script:
         "../scripts/truth_readings.py"
@@ -268,10 +270,10 @@ rule truth_filmstrip:
         vlm=subject_settings,
         phi=config["generation"]["phi"],
         seed=config["seed"],
-        code=code_hash(
+        code=lambda w: code_hash(
             "transporter.figures.filmstrip",
             "transporter.generation.sampling",
-            *adapters("generators", "vlms"),
+            *adapters(w, "generators", "vlms"),
         ),
     script:
         "../scripts/truth_filmstrip.py"

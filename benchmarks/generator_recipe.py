@@ -7,10 +7,8 @@ recipe's. Time is the process's own on one thread, without compiling, so that ot
 
 from __future__ import annotations
 
-import copy
 import sys
 import tempfile
-import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +17,16 @@ from unittest import mock
 import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
+from trial import AdamWAlone, train_for
 
 from transporter.microworld.language import caption
 from transporter.microworld.training import generator as recipe
 from transporter.microworld.training.clips import Clips
-from transporter.microworld.training.optimiser import MuonAdamW, warm_then_decay
+from transporter.microworld.training.optimiser import MuonAdamW
 
-CHUNKS, HELD_OUT, WARM_UP = 8, 96, 3
+CHUNKS, HELD_OUT = 8, 96
 ADAMW_RATE = 1e-3
 SIGMAS = (0.1, 0.3, 0.5, 0.7, 0.9)
-TICKS = 1000
-"""Parts that the time is cut into for the learning rate's schedule."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Variant:
     muon: bool = True
     batch: int = 32
     average: float = 0.99
-    sigma: str = "both"
+    sigma: str = "recipe"
     half: bool = True
     compiled: bool = True
 
@@ -50,6 +47,7 @@ VARIANTS = {
     "batches of 16": Variant(batch=16),
     "batches of 64": Variant(batch=64),
     "no average of the weights": Variant(average=0.0),
+    "spinning clips at the others' noise levels": Variant(sigma="both"),
     "uniform noise levels": Variant(sigma="uniform"),
     "logit-normal noise levels": Variant(sigma="logit-normal"),
     "single precision": Variant(half=False),
@@ -57,24 +55,12 @@ VARIANTS = {
 }
 
 
-class AdamWAlone(torch.optim.AdamW):
-    """AdamW for every weight, called as the recipe's optimiser is."""
-
-    def set_rate(self, factor: float) -> None:
-        for group in self.param_groups:
-            group["lr"] = ADAMW_RATE * factor
-
-    def step(self) -> None:
-        for group in self.param_groups:
-            torch.nn.utils.clip_grad_norm_(group["params"], 1.0)
-        super().step()
-        self.zero_grad()
-
-
-def draw_sigma(kind: str, size: int, random: torch.Generator) -> torch.Tensor:
+def draw_sigma(kind: str, spins: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    if kind == "recipe":
+        return recipe.draw_sigma(spins, random)
     if kind == "both":
-        return recipe.draw_sigma(size, random)
-    return torch.rand(size, generator=random) if kind == "uniform" else torch.randn(size, generator=random).sigmoid()
+        return recipe.draw_sigma(torch.zeros_like(spins), random)
+    return torch.rand(spins.shape, generator=random) if kind == "uniform" else torch.randn(spins.shape, generator=random).sigmoid()
 
 
 @torch.no_grad()
@@ -94,7 +80,7 @@ def held_out_loss(model: torch.nn.Module, clips: tuple[torch.Tensor, ...]) -> fl
 
 
 def train(variant: Variant, world: recipe.World, seconds: float) -> tuple[torch.nn.Module, int]:
-    """Train from scratch for `seconds` of processor time after the first steps; returns the averaged model and the steps."""
+    """Train from scratch for `seconds` of processor time; returns the averaged model and the steps."""
     torch.manual_seed(0)
     model = recipe.TextToVelocity()
     if variant.compiled:
@@ -104,24 +90,15 @@ def train(variant: Variant, world: recipe.World, seconds: float) -> tuple[torch.
     if variant.muon:
         optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01)
     else:
-        optimiser = AdamWAlone(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
-    average, factor = copy.deepcopy(model), warm_then_decay(TICKS, decay_from=0.4)
-    start, step, share = 0.0, 0, 0.0
-    while share < 1:
+        optimiser = AdamWAlone(model.parameters(), ADAMW_RATE, weight_decay=0.01)
+
+    def loss(step: int, share: float) -> torch.Tensor:
         random = torch.Generator().manual_seed(step)
-        drawn = world.draw(variant.batch, random)
-        sigma, noise = draw_sigma(variant.sigma, variant.batch, random), torch.randn(drawn[0].shape, generator=random)
-        loss = recipe.flow_matching_loss(model, *drawn, sigma, noise).mean()
-        loss.backward()
-        optimiser.set_rate(factor(round(share * TICKS)))
-        optimiser.step()
-        for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
-            slow.data.lerp_(fast.data, 1 - min(variant.average, (1 + step) / (10 + step)))
-        step += 1
-        # the first steps compile
-        start = time.process_time() if step <= WARM_UP else start
-        share = (time.process_time() - start) / seconds
-    return average, step
+        z_0, ids, mask, spins = world.draw(variant.batch, random)
+        sigma, noise = draw_sigma(variant.sigma, spins, random), torch.randn(z_0.shape, generator=random)
+        return recipe.flow_matching_loss(model, z_0, ids, mask, sigma, noise).mean()
+
+    return train_for(seconds, model, optimiser, loss, variant.average)
 
 
 def main(seconds: float = 180.0) -> None:

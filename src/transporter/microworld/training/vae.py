@@ -76,6 +76,13 @@ def _reconstruct(vae: AutoencoderKLWan, video: torch.Tensor, generator: torch.Ge
     return output.float(), 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
 
 
+def loss_terms(vae: AutoencoderKLWan, video: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Losses:
+    """The loss of clips `(B, 3, T, H, W)` in [-1, 1] with sprite masks `(B, T, H, W)`, their KL term, and their PSNR in dB."""
+    output, kl = _reconstruct(vae, video, generator)
+    psnr = -10 * torch.log10(F.mse_loss(output.detach().clamp(-1, 1), video) / 4)
+    return {"loss": reconstruction_loss(output, video, mask[:, None]) + KL_WEIGHT * kl, "kl": kl.detach(), "psnr": psnr}
+
+
 def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[AutoencoderKLWan, Summary]:
     """Train a VAE, resumable in `folder`: all of it, then its decoder alone (`folder/decoder`).
 
@@ -90,9 +97,7 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
     def loss(step: int, generator: torch.Generator) -> Losses:
         video, mask = (x.to(schedule.device) for x in Clips.draw(batch, random_state(generator)).render())
         video = (video.transpose(1, 2) * 2 - 1).contiguous(memory_format=torch.channels_last_3d)
-        output, kl = _reconstruct(vae, video, generator)
-        psnr = -10 * torch.log10(F.mse_loss(output.detach().clamp(-1, 1), video) / 4)
-        return {"loss": reconstruction_loss(output, video, mask[:, None]) + KL_WEIGHT * kl, "kl": kl.detach(), "psnr": psnr}
+        return loss_terms(vae, video, mask, generator)
 
     def part(schedule: Schedule, folder: Path) -> Summary:
         optimiser = MuonAdamW(vae.named_parameters(), muon_lr=0.02, adam_lr=2e-3)

@@ -12,7 +12,7 @@ from transporter.microworld.training.generator import MAX_TOKENS, train_generato
 from transporter.microworld.training.loop import Schedule
 
 WHAT = "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by the probes."
-STEPS, GUIDANCE = 25, 4.0
+STEPS, GUIDANCE = 25, 3.0
 CONTROLS = {"in colours and on ground of seen ones": (UNSEEN, HeldOut.seen_twins)}
 """What of the difference between both kinds of clips comes from their shapes and motions."""
 

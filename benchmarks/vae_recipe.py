@@ -26,7 +26,7 @@ from transporter.microworld.training.optimiser import MuonAdamW
 HELD_OUT = 32
 ADAMW_RATE = 2e-3
 STILLS = 20
-"""Single frames in a batch of the curriculum; they take as long as the four clips of the recipe's batch, or less."""
+"""Single frames in a batch of the curriculum: as many latent frames as the four clips of the recipe's batch have."""
 
 
 @dataclass(frozen=True)

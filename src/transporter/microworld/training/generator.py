@@ -32,7 +32,7 @@ CHUNK = 500
 SPUN = 0.5
 """Share of the training clips that are made to spin, half of them squares, whatever was drawn: corners that turn come last."""
 SPIN_LOGIT = 0.5
-"""Mean logit of the noise levels of clips that spin: their corners are lost in the middle of sampling, and a little before it."""
+"""Mean logit of the noise levels of clips that spin: corners are lost at middle and higher levels, not at the end of sampling."""
 DROP_CAPTION = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 

@@ -1,7 +1,7 @@
 # The microworld's own models, trained from nothing: `snakemake --cores all train_models`. A plain run uses the shipped ones.
 # Checkpoints lie outside the declared outputs, so that a failed or stopped job goes on from its last one.
 
-FAMILIES = ["qwen2_vl", "video_llama3", "gemma3"]
+FAMILIES = list(config["training"]["vlms"])
 
 
 wildcard_constraints:
@@ -47,6 +47,7 @@ rule train_vae:
         "../scripts/train_vae.py"
 
 
+# first, for they are the longest of those that take one thread: two cores then end together
 rule train_vlm:
     input:
         vae="results/models/vae",
@@ -56,6 +57,7 @@ rule train_vlm:
         "logs/train_vlm/{family}.log",
     benchmark:
         "logs/train_vlm/{family}.tsv"
+    priority: 1
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -64,7 +66,7 @@ rule train_vlm:
         mem_mb=4000,
         runtime=240,
     params:
-        steps=config["training"]["vlm"],
+        steps=lambda wildcards: config["training"]["vlms"][wildcards.family],
         seed=config["seed"],
         code=code_hash(
             "transporter.microworld.training.vlm",

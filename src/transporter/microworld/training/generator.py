@@ -16,6 +16,7 @@ from torch import nn
 from transformers import BatchEncoding, UMT5Config, UMT5EncoderModel
 
 from transporter.files import written_whole
+from transporter.generators.base import kernels_to
 from transporter.microworld.attributes import draw_attributes
 from transporter.microworld.language import build_tokenizer, caption, vocabulary
 from transporter.microworld.renderer import draw_layout
@@ -117,7 +118,7 @@ def encode_world(vae: AutoencoderKLWan, folder: Path, chunk: int, seed: int) -> 
     text = _tokens([caption(a.words()) for a in clips.attributes])
     with written_whole(path) as partial:
         spins = torch.tensor([a.motion == "spins" for a in clips.attributes])
-        save_file({"z": torch.cat(z), "ids": text.input_ids, "mask": text.attention_mask, "spins": spins}, partial)
+        save_file({"z": torch.cat(z).contiguous(), "ids": text.input_ids, "mask": text.attention_mask, "spins": spins}, partial)
 
 
 class Batch(NamedTuple):
@@ -176,6 +177,7 @@ def train_generator(
 ) -> tuple[WanPipeline, Summary]:
     """Train text encoder and transformer on latents of a trained VAE; resumable in `folder`. Returns the whole pipeline."""
     vae = AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
+    kernels_to(vae, torch.channels_last_3d)
     for chunk in range(chunks):
         encode_world(vae, folder / "world", chunk, schedule.seed)
     world = World(folder / "world", chunks)
@@ -190,6 +192,7 @@ def train_generator(
         return {"loss": flow_matching_loss(model, *(x.to(schedule.device) for x in (z_0, ids, mask, sigma, noise))).mean()}
 
     trained, summary = fit(model, optimiser, loss, schedule, folder)
+    kernels_to(vae, torch.contiguous_format)
     vae.register_to_config(latents_mean=world.mean.flatten().tolist(), latents_std=world.std.flatten().tolist())
     pipeline = WanPipeline(
         tokenizer=build_tokenizer(MAX_TOKENS, append_eos=True),

@@ -16,7 +16,7 @@ RADIUS = (8.5, 13.5)
 PATH = (10.0, 34.0)
 """Pixels that a translating sprite covers, slowest and quickest."""
 BOUNCES = (1.0, 3.0)
-TURNS = (0.25, 1.25)
+TURNS = (0.2, 0.8)
 BOUNCE_HEIGHT = 18.0
 OUTLINE = 1.4
 

@@ -153,12 +153,13 @@ def write_concept(
             wanted = [phi for phi in phis if phi or not origin]
             latents = sweep(generator, minus, change, wanted, seeds, sampling)
             for number, pair, rows in zip(seeds, pairs, latents, strict=True):
-                fresh = dict(zip(wanted, rows, strict=True))
+                fresh = dict(zip(wanted, zip(rows, generator.decode(rows).clamp(0, 1), strict=True), strict=True))
                 for phi in phis:
                     if phi in fresh:
+                        z_xi, video = fresh[phi]
                         name = f"clips/{'origin' if not phi else method}_seed{number}_phi{phi:g}.mp4"
-                        write_video(partial / name, generator.decode(fresh[phi][None])[0].clamp(0, 1), generator.fps)
-                        z.append(fresh[phi])
+                        write_video(partial / name, video, generator.fps)
+                        z.append(z_xi)
                         place = (len(z) - 1, name)
                         if not phi:
                             origin[number] = place

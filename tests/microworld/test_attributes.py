@@ -1,5 +1,6 @@
 """Words name the ends of degrees, probabilities lead from one to the next, and held-out combinations stay apart."""
 
+import itertools
 from collections import Counter
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transporter.microworld.attributes import DEGREES, END, HELD_OUT_PERCENT, HUE_WIDTH, HUES, WORDS, Attributes, draw_attributes
+from transporter.microworld.attributes import COMBINED, DEGREES, END, HUE_WIDTH, HUES, WORDS, Attributes, draw_attributes
 
 SHARES = st.floats(0, 1)
 ATTRIBUTES = st.builds(
@@ -88,7 +89,7 @@ def test_equal_seeds_draw_equal_clips() -> None:
 
 def combination(attributes: Attributes) -> tuple[str, ...]:
     nearest = attributes.nearest_words()
-    return tuple(nearest[name] for name in ("shape", "colour", "motion", "ground"))
+    return tuple(nearest[name] for name in COMBINED)
 
 
 def test_held_out_combinations_never_train() -> None:
@@ -106,7 +107,7 @@ def test_held_out_depends_on_the_combination_alone(attributes: Attributes, size:
     assert replace(attributes, size=size, speed=speed, time=time).held_out == attributes.held_out
 
 
-def test_about_a_tenth_of_the_combinations_is_held_out() -> None:
+def test_any_two_words_meet_among_what_is_held_out_and_each_word_as_often_as_its_neighbours() -> None:
     every = [
         Attributes(shape, float(hue), 0, motion, 0, ground, 0)
         for shape in WORDS["shape"]
@@ -114,7 +115,13 @@ def test_about_a_tenth_of_the_combinations_is_held_out() -> None:
         for motion in WORDS["motion"]
         for ground in WORDS["ground"]
     ]
-    assert HELD_OUT_PERCENT / 2 < 100 * np.mean([attributes.held_out for attributes in every]) < HELD_OUT_PERCENT * 2
+    held_out = [combination(attributes) for attributes in every if attributes.held_out]
+    assert len(held_out) == len(every) / 9
+    for place, name in enumerate(COMBINED):
+        assert Counter(words[place] for words in held_out) == dict.fromkeys(WORDS[name], len(held_out) // len(WORDS[name]))
+    for first, second in itertools.combinations(range(len(COMBINED)), 2):
+        pairs = {(words[first], words[second]) for words in held_out}
+        assert pairs == set(itertools.product(WORDS[COMBINED[first]], WORDS[COMBINED[second]]))
 
 
 def test_every_word_is_drawn_and_named_about_as_often_as_its_neighbours() -> None:

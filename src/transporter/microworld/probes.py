@@ -48,7 +48,7 @@ The last two are a least-squares fit on 300 rendered clips; its residue is 0.08,
 TRIANGLE_FROM, SQUARE_FROM = (0.12, 0.20), (0.20, 0.32)
 """Soft thresholds of the third and fourth harmonic: 0.23 for triangles and below 0.09 else; 0.44 for squares, 0.09 for circles."""
 STRIDE = 2
-"""The classifier sees every second frame: the quickest spin turns 56 degrees between them, so nothing aliases."""
+"""The classifier sees every second frame: the quickest spin turns 36 degrees between them, so nothing aliases."""
 
 
 def _checked(video: torch.Tensor) -> torch.Tensor:

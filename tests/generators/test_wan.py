@@ -55,6 +55,15 @@ def test_shapes(generator: WanGenerator, pi: torch.Tensor) -> None:
     assert generator.velocity(z_xi, torch.tensor([0.3, 0.9]), pi).shape == z_xi.shape
 
 
+def test_an_accelerator_decodes_clip_by_clip(folder: Path, generator: WanGenerator) -> None:
+    sliced = WanGenerator(str(folder), **SIZE, device="meta").pipeline.vae
+    decoded = []
+    sliced._decode = lambda z: decoded.append(len(z)) or generator.pipeline.vae._decode(z)
+    z_xi = torch.randn(3, *generator.latent_shape)
+    torch.testing.assert_close(sliced.decode(z_xi).sample, generator.pipeline.vae.decode(z_xi).sample)
+    assert decoded == [1, 1, 1]
+
+
 def test_sample_equals_the_plain_pipeline(generator: WanGenerator, pi: torch.Tensor) -> None:
     latents = generator.sample(pi, seeds=[3, 4], steps=4, guidance=3.0)
     plain = generator.pipeline(

@@ -48,6 +48,9 @@ class WanGenerator(Generator):
                 frozen(module, self.device)
         if self.device.type == "cpu":
             kernels_to(pipeline.vae, torch.channels_last_3d)
+        else:
+            # one clip of full size is enough work, and sixteen at once need more memory than one device has
+            pipeline.vae.enable_slicing()
         temporal, spatial = pipeline.vae_scale_factor_temporal, pipeline.vae_scale_factor_spatial
         self.fps = fps
         self.video_shape = (frames, 3, height, width)

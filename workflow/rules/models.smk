@@ -29,6 +29,7 @@ rule train_vae:
         "logs/train_vae.log",
     benchmark:
         "logs/train_vae.tsv"
+    priority: 2  # all but the VLMs' vision waits for it
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -47,10 +48,34 @@ rule train_vae:
         "../scripts/train_vae.py"
 
 
+# needs no VAE, so it can go on while that is trained
+rule train_vision:
+    output:
+        directory("results/models/vision/{family}"),
+    log:
+        "logs/train_vision/{family}.log",
+    benchmark:
+        "logs/train_vision/{family}.tsv"
+    conda:
+        "../../envs/transporter.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        steps=lambda wildcards: config["training"]["vlms"][wildcards.family],
+        seed=config["seed"],
+        code=code_hash("transporter.microworld.training.vlm"),
+    script:
+        "../scripts/train_vision.py"
+
+
 # first, for they are the longest of those that take one thread: two cores then end together
 rule train_vlm:
     input:
         vae="results/models/vae",
+        vision="results/models/vision/{family}",
     output:
         directory("results/models/vlms/{family}"),
     log:

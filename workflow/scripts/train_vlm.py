@@ -1,5 +1,6 @@
-"""Train a VLM of the microworld."""
+"""Train a VLM of the microworld, whose vision is trained already."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +18,10 @@ WHAT = "A VLM of the microworld, a `{}`: it describes a clip and answers about o
 with stage(snakemake) as device:
     folder, checkpoints, family = Path(snakemake.output[0]), unfinished(snakemake), snakemake.wildcards.family
     schedule = Schedule(snakemake.params.steps, snakemake.params.seed, max_norm=2.0, device=str(device))
-    model, processor, summary = train_vlm(family, checkpoints, schedule, Path(snakemake.input.vae))
+    vision, vae = Path(snakemake.input.vision), Path(snakemake.input.vae)
+    model, processor, summary = train_vlm(family, vision / "lesson.safetensors", checkpoints, schedule, vae)
     model.half().save_pretrained(folder)
     processor.save_pretrained(folder)
     what = WHAT.format(type(model).__name__)
     finish(folder, what, summary, checkpoints, partial(vlm_card, load_family(family, folder)), CONTROLS)
+    shutil.copy(vision / "curve.tsv", folder / "vision_curve.tsv")

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel, ProcessorMixin
 
+from transporter.checkpoint import load_checkpoint, save_checkpoint
 from transporter.microworld.answers import true_answers
 from transporter.microworld.attributes import WORDS
 from transporter.microworld.training.clips import random_state
@@ -20,7 +21,6 @@ from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.precision import half_precision
 from transporter.microworld.training.world import Batch, World
-from transporter.vlms.transformers_vlm import TransformersVLM
 
 VISION_SHARE = 0.4
 """Share of the training in which the vision tower learns alone, from linear readings of its tokens."""
@@ -56,14 +56,15 @@ class AttributeHeads(nn.Module):
         return sum(HARD.get(name, 1.0) * loss for name, loss in losses.items()) + LOCAL * local
 
 
-class _Lesson(nn.Module):
+class Lesson(nn.Module):
     """A VLM in training and the heads that teach it: one module for the loop, and the losses of both parts of the training."""
 
-    def __init__(self, vlm: TransformersVLM, vae_folder: Path, batch: int) -> None:
+    def __init__(self, family: str, schedule: Schedule, batch: int, vae_folder: Path | None = None) -> None:
         super().__init__()
-        self.vlm, self.model, self.batch = vlm, vlm.model, batch
-        self.head = AttributeHeads(*vlm.tokens_shape).to(vlm.device)
-        self.world = World(vlm, vae_folder)
+        self.vlm, self.batch = untrained(family, schedule.seed, schedule.device), batch
+        self.model = self.vlm.model
+        self.head = AttributeHeads(*self.vlm.tokens_shape).to(schedule.device)
+        self.world = World(self.vlm, vae_folder)
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         with half_precision(self.vlm.device):
@@ -92,22 +93,33 @@ class _Lesson(nn.Module):
         return fit(self, optimiser, loss, schedule, folder)[1]
 
 
-def train_vlm(
-    family: str, folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 24
-) -> tuple[PreTrainedModel, ProcessorMixin, Summary]:
-    """Train a VLM of a family, resumable in `folder`: its vision alone (`folder/vision`), then all of it on captions and answers.
-
-    Returns the model, its processor and a summary.
-    """
-    lesson = _Lesson(untrained(family, schedule.seed, schedule.device), vae_folder, batch)
+def train_vision(family: str, folder: Path, schedule: Schedule, batch: int = 24) -> tuple[Lesson, Summary]:
+    """Train the vision tower of a family's VLM alone, for the first `VISION_SHARE` of the schedule's steps; resumable in `folder`."""
+    lesson = Lesson(family, schedule, batch)
     alone = replace(schedule, steps=round(VISION_SHARE * schedule.steps))
-    rest = replace(schedule, steps=schedule.steps - alone.steps, seed=schedule.seed + 1)
+    return lesson, lesson.fit(lambda step, generator: lesson.vision(generator), alone, folder)
+
+
+def save_vision(lesson: Lesson, summary: Summary, path: Path) -> None:
+    """Write what `train_vision` gives, for `train_vlm` to go on from."""
+    save_checkpoint(path, {"lesson": lesson.state_dict(), "steps": summary.steps, "minutes": summary.minutes})
+
+
+def train_vlm(
+    family: str, vision: Path, folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 24
+) -> tuple[PreTrainedModel, ProcessorMixin, Summary]:
+    """Train a family's VLM on captions and answers, from its trained vision (`save_vision`); resumable in `folder`.
+
+    Returns the model, its processor and a summary of both parts of the training.
+    """
+    lesson, seen = Lesson(family, schedule, batch, vae_folder), load_checkpoint(vision)
+    lesson.load_state_dict(seen["lesson"])
+    rest = replace(schedule, steps=schedule.steps - seen["steps"], seed=schedule.seed + 1)
 
     def language(step: int, generator: torch.Generator) -> Losses:
         fading = HEADS_WEIGHT * max(0.0, 1 - step / (HEADS_UNTIL * rest.steps))
         return lesson.language(generator, step >= VAE_FROM * rest.steps, fading)
 
-    seen = lesson.fit(lambda step, generator: lesson.vision(generator), alone, folder / "vision")
     said = lesson.fit(language, rest, folder)
-    summary = replace(said, steps=schedule.steps, seed=schedule.seed, minutes=round(seen.minutes + said.minutes, 1))
+    summary = replace(said, steps=schedule.steps, seed=schedule.seed, minutes=round(seen["minutes"] + said.minutes, 1))
     return lesson.model.eval(), lesson.vlm.processor, summary

@@ -94,7 +94,7 @@ class Lesson(nn.Module):
 
 
 def train_vision(family: str, folder: Path, schedule: Schedule, batch: int = 24) -> tuple[Lesson, Summary]:
-    """Train the vision tower of a family's VLM alone, for the first `VISION_SHARE` of the schedule's steps; resumable in `folder`."""
+    """Train the vision tower of a family's VLM alone, for the share `VISION_SHARE` of the schedule; resumable in `folder`."""
     lesson = Lesson(family, schedule, batch)
     alone = replace(schedule, steps=round(VISION_SHARE * schedule.steps))
     return lesson, lesson.fit(lambda step, generator: lesson.vision(generator), alone, folder)

@@ -52,7 +52,7 @@ class Phi4Multimodal(FramesVLM):
         ids = torch.full((len(video), self.tokens_shape[0]), self._visual_token, device=self.device)
         room = torch.zeros(*ids.shape, self.tokens_shape[1], dtype=self.model.dtype, device=self.device)
         embed = self.model.model.embed_tokens_extend.image_embed
-        return embed(ids, room, **{key: pixels[key].to(self.device) for key in _PIXELS}).float()
+        return embed(ids, room, **{key: pixels[key] for key in _PIXELS}).float()
 
     def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
         text = self.model.get_input_embeddings()(ids)

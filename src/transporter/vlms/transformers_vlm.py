@@ -68,7 +68,9 @@ class TransformersVLM(VLM):
 
     def _pixels(self, video: torch.Tensor) -> dict[str, Any]:
         """What the vision tower takes in; differentiable, since the processors work on float tensors."""
-        return getattr(self.processor, f"{self.medium}_processor")(**self._inputs(video), return_tensors="pt")
+        pixels = getattr(self.processor, f"{self.medium}_processor")(**self._inputs(video), return_tensors="pt")
+        # sizes are made on the CPU, wherever the clips are
+        return pixels.to(self.device)
 
     @property
     def time_steps(self) -> int:

@@ -42,7 +42,7 @@ class VideoLlama3(TransformersVLM):
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         pixels = self._pixels(video)
-        features = self.model.model.get_video_features(**{key: pixels[key].to(self.device) for key in _PIXELS})
+        features = self.model.model.get_video_features(**{key: pixels[key] for key in _PIXELS})
         return torch.stack(list(features.pooler_output)).float()
 
     def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:

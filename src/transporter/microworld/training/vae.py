@@ -13,7 +13,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
 from transporter.generators.base import kernels_to
 from transporter.microworld.training.clips import Clips, random_state
-from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
+from transporter.microworld.training.loop import Losses, Schedule, Summary, device_names, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.precision import half_precision
 
@@ -21,8 +21,8 @@ Z_DIM = 16
 KL_WEIGHT = 5e-4
 SPRITE_WEIGHT = 5.0
 """How much more a pixel of the sprite counts than one of the landscape."""
-DECODER_SHARE = 0.25
-"""Share of the training, its end, in which the decoder learns alone, so that latents stay what they are."""
+DECODER_SHARE = 0.4
+"""Share of the training, its end, in which the decoder learns alone at an ever lower rate: latents stay what they are."""
 
 
 def build_vae() -> AutoencoderKLWan:
@@ -91,7 +91,7 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
     torch.manual_seed(schedule.seed)
     vae = build_vae().to(schedule.device)
     kernels_to(vae, torch.channels_last_3d)
-    alone = replace(schedule, steps=round(DECODER_SHARE * schedule.steps), seed=schedule.seed + 1)
+    alone = replace(schedule, steps=round(DECODER_SHARE * schedule.steps), seed=schedule.seed + 1, decay_from=0.0)
     both = replace(schedule, steps=schedule.steps - alone.steps)
 
     def loss(step: int, generator: torch.Generator) -> Losses:
@@ -108,7 +108,8 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
         module.requires_grad_(False)
     last = part(alone, folder / "decoder")
     kernels_to(vae, torch.contiguous_format)
-    summary = replace(first, steps=schedule.steps, minutes=round(first.minutes + last.minutes, 1))
+    minutes, device = round(first.minutes + last.minutes, 1), device_names(first.device, last.device)
+    summary = replace(first, steps=schedule.steps, minutes=minutes, device=device)
     return vae, summary
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,12 +19,15 @@ from transporter.microworld.training.loop import Losses, Schedule, Summary, devi
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.precision import half_precision
 
+Error = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Of a reconstruction and its clip `(B, 3, T, H, W)` in [-1, 1], given the sprite's mask `(B, 1, T, H, W)`."""
 Z_DIM = 16
 KL_WEIGHT = 5e-4
 SPRITE_WEIGHT = 5.0
 """How much more a pixel of the sprite counts than one of the landscape."""
-DECODER_SHARE = 0.4
-"""Share of the training, its end, in which the decoder learns alone at an ever lower rate: latents stay what they are."""
+DECODER_SHARE, DECODER_SPRITE_WEIGHT = 0.25, 1.0
+"""Share of the training, its end, in which the decoder learns alone at an ever lower rate, so that latents stay what they are,
+and how much more the sprite counts there: less, for it is half a decibel of whole frames against half a decibel of the sprite."""
 
 
 def build_vae() -> AutoencoderKLWan:
@@ -56,13 +61,22 @@ def decode_unclamped(vae: AutoencoderKLWan, z: torch.Tensor) -> torch.Tensor:
     return unpatchify(torch.cat(frames, 2), vae.config.patch_size)
 
 
+def _weights(mask: torch.Tensor, extra: float) -> torch.Tensor:
+    """Weights of pixels with mean 1, those of the sprite's mask larger by `extra` times the others'."""
+    weight = 1 + extra * mask
+    return weight / weight.mean()
+
+
 def reconstruction_loss(output: torch.Tensor, video: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """L1, L2 and image-gradient error of `(B, 3, T, H, W)`, pixels of the sprite's mask `(B, 1, T, H, W)` weighted up."""
-    weight = 1 + SPRITE_WEIGHT * mask
-    weight = weight / weight.mean()
-    error = output - video
+    weight, error = _weights(mask, SPRITE_WEIGHT), output - video
     edges = sum((error.diff(dim=axis)).abs().mean() for axis in (-1, -2))
     return (error.abs() * weight).mean() + 2 * (error.square() * weight).mean() + 0.5 * edges
+
+
+def squared_error(output: torch.Tensor, video: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """L2 error alone, as PSNR counts it, the sprite's pixels weighted up less; arguments as for `reconstruction_loss`."""
+    return ((output - video).square() * _weights(mask, DECODER_SPRITE_WEIGHT)).mean()
 
 
 def _reconstruct(vae: AutoencoderKLWan, video: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,11 +90,13 @@ def _reconstruct(vae: AutoencoderKLWan, video: torch.Tensor, generator: torch.Ge
     return output.float(), 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
 
 
-def loss_terms(vae: AutoencoderKLWan, video: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Losses:
+def loss_terms(
+    vae: AutoencoderKLWan, video: torch.Tensor, mask: torch.Tensor, generator: torch.Generator, error: Error = reconstruction_loss
+) -> Losses:
     """The loss of clips `(B, 3, T, H, W)` in [-1, 1] with sprite masks `(B, T, H, W)`, their KL term, and their PSNR in dB."""
     output, kl = _reconstruct(vae, video, generator)
     psnr = -10 * torch.log10(F.mse_loss(output.detach().clamp(-1, 1), video) / 4)
-    return {"loss": reconstruction_loss(output, video, mask[:, None]) + KL_WEIGHT * kl, "kl": kl.detach(), "psnr": psnr}
+    return {"loss": error(output, video, mask[:, None]) + KL_WEIGHT * kl, "kl": kl.detach(), "psnr": psnr}
 
 
 def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[AutoencoderKLWan, Summary]:
@@ -94,19 +110,19 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
     alone = replace(schedule, steps=round(DECODER_SHARE * schedule.steps), seed=schedule.seed + 1, decay_from=0.0)
     both = replace(schedule, steps=schedule.steps - alone.steps)
 
-    def loss(step: int, generator: torch.Generator) -> Losses:
+    def loss(step: int, generator: torch.Generator, error: Error) -> Losses:
         video, mask = (x.to(schedule.device) for x in Clips.draw(batch, random_state(generator)).render())
         video = (video.transpose(1, 2) * 2 - 1).contiguous(memory_format=torch.channels_last_3d)
-        return loss_terms(vae, video, mask, generator)
+        return loss_terms(vae, video, mask, generator, error)
 
-    def part(schedule: Schedule, folder: Path) -> Summary:
+    def part(schedule: Schedule, folder: Path, error: Error) -> Summary:
         optimiser = MuonAdamW(vae.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
-        return fit(vae, optimiser, loss, schedule, folder)[1]
+        return fit(vae, optimiser, partial(loss, error=error), schedule, folder)[1]
 
-    first = part(both, folder)
+    first = part(both, folder, reconstruction_loss)
     for module in (vae.encoder, vae.quant_conv):
         module.requires_grad_(False)
-    last = part(alone, folder / "decoder")
+    last = part(alone, folder / "decoder", squared_error)
     kernels_to(vae, torch.contiguous_format)
     minutes, device = round(first.minutes + last.minutes, 1), device_names(first.device, last.device)
     summary = replace(first, steps=schedule.steps, minutes=minutes, device=device)

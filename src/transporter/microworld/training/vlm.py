@@ -22,7 +22,7 @@ from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.precision import half_precision
 from transporter.microworld.training.world import Batch, World
 
-VISION_SHARE = 0.4
+VISION_SHARE = 0.5
 """Share of the training in which the vision tower learns alone, from linear readings of its tokens."""
 HEADS_UNTIL, HEADS_WEIGHT = 0.8, 0.15
 """Share of the rest in which these readings still count, and their weight at its start."""

@@ -35,7 +35,7 @@ HUE_WIDTH = 9 / 360
 NAMED_SHARE = 0.72
 """Share of draws in which an attribute with degrees lies near a named end."""
 HELD_OUT_PERCENT = 10
-"""Share of (shape, colour, motion, ground) combinations that no training clip has."""
+"""Share of (shape, colour, motion, ground) combinations that no training clip has, as their hashes fall: 20 of 216."""
 
 
 @dataclass(frozen=True)

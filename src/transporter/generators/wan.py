@@ -49,7 +49,7 @@ class WanGenerator(Generator):
         if self.device.type == "cpu":
             kernels_to(pipeline.vae, torch.channels_last_3d)
         else:
-            # one clip of full size is enough work, and sixteen at once need more memory than one device has
+            # one clip of full size is work enough, and a batch of them may not fit in memory
             pipeline.vae.enable_slicing()
         temporal, spatial = pipeline.vae_scale_factor_temporal, pipeline.vae_scale_factor_spatial
         self.fps = fps

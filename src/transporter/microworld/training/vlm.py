@@ -112,6 +112,9 @@ def train_vlm(
     """Train a family's VLM on captions and answers, from its trained vision (`save_vision`); resumable in `folder`.
 
     Returns the model, its processor and a summary of both parts of the training.
+
+    Raises:
+        UserError: `vision` is missing, damaged, or no checkpoint.
     """
     lesson, seen = Lesson(family, schedule, batch, vae_folder), load_checkpoint(vision)
     lesson.load_state_dict(seen["lesson"])

@@ -54,8 +54,7 @@ class Phi4Multimodal(FramesVLM):
         embed = self.model.model.embed_tokens_extend.image_embed
         return embed(ids, room, **{key: pixels[key] for key in _PIXELS}).float()
 
-    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+    def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
         text = self.model.get_input_embeddings()(ids)
         places = (ids == self._visual_token)[..., None]
-        embeddings = text.masked_scatter(places, tokens.to(text.dtype))
-        return self.model(inputs_embeds=embeddings, use_cache=False, logits_to_keep=keep).logits.float()
+        return {"inputs_embeds": text.masked_scatter(places, tokens.to(text.dtype))}

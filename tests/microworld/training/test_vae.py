@@ -9,7 +9,7 @@ import torch
 from transporter.checkpoint import load_checkpoint
 from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.vae import reconstruction_loss, through_vae, train_vae
+from transporter.microworld.training.vae import reconstruction_loss, squared_error, through_vae, train_vae
 
 
 def test_the_decoder_learns_alone_at_the_end(tmp_path: Path) -> None:
@@ -32,3 +32,4 @@ def test_an_error_on_the_sprite_costs_more() -> None:
     on, off = video.clone(), video.clone()
     on[..., 1], off[..., 6] = 1, 1
     assert reconstruction_loss(on, video, mask) > 2 * reconstruction_loss(off, video, mask) > 0
+    torch.testing.assert_close(squared_error(on, video, mask), 2 * squared_error(off, video, mask))

@@ -27,7 +27,7 @@ SPRITE_WEIGHT = 5.0
 """How much more a pixel of the sprite counts than one of the landscape."""
 DECODER_SHARE, DECODER_SPRITE_WEIGHT = 0.25, 1.0
 """Share of the training, its end, in which the decoder learns alone at an ever lower rate, so that latents stay what they are,
-and how much more the sprite counts there: less, for it is half a decibel of whole frames against half a decibel of the sprite."""
+and how much more the sprite counts there: less, for whole frames gain by it what the sprite does not lose."""
 
 
 def build_vae() -> AutoencoderKLWan:

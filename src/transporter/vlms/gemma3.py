@@ -26,12 +26,10 @@ class Gemma3(FramesVLM):
         features = self.model.model.get_image_features(self._pixels(video)["pixel_values"])
         return features.pooler_output.float().reshape(len(video), *self.tokens_shape)
 
-    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
-        return self.model(
-            input_ids=ids,
-            mm_encoder_outputs={"image": BaseModelOutputWithPooling(pooler_output=tokens.to(self.model.dtype))},
+    def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
+        return {
+            "input_ids": ids,
+            "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=tokens.to(self.model.dtype))},
             # tokens of one image attend to each other both ways, and only these ids say which they are
-            token_type_ids=(ids == self._visual_token).int(),
-            use_cache=False,
-            logits_to_keep=keep,
-        ).logits.float()
+            "token_type_ids": (ids == self._visual_token).int(),
+        }

@@ -52,10 +52,9 @@ class Phi4Multimodal(FramesVLM):
         ids = torch.full((len(video), self.tokens_shape[0]), self._visual_token, device=self.device)
         room = torch.zeros(*ids.shape, self.tokens_shape[1], dtype=self.model.dtype, device=self.device)
         embed = self.model.model.embed_tokens_extend.image_embed
-        return embed(ids, room, **{key: pixels[key].to(self.device) for key in _PIXELS}).float()
+        return embed(ids, room, **{key: pixels[key] for key in _PIXELS}).float()
 
-    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+    def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
         text = self.model.get_input_embeddings()(ids)
         places = (ids == self._visual_token)[..., None]
-        embeddings = text.masked_scatter(places, tokens.to(text.dtype))
-        return self.model(inputs_embeds=embeddings, use_cache=False, logits_to_keep=keep).logits.float()
+        return {"inputs_embeds": text.masked_scatter(places, tokens.to(text.dtype))}

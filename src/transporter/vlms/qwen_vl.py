@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import torch
 from transformers import Qwen2VLForConditionalGeneration
@@ -28,13 +29,10 @@ class QwenVL(TransformersVLM):
         features = self.model.model.get_video_features(**self._pixels(video))
         return torch.stack(list(features.pooler_output)).float()
 
-    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
-        features = BaseModelOutputWithPooling(pooler_output=tuple(tokens.to(self.model.dtype)))
-        return self.model(
-            input_ids=ids,
-            mm_encoder_outputs={"video": features},
-            video_grid_thw=self._grid.expand(len(tokens), -1),
-            mm_token_type_ids=(ids == self._visual_token).int() * VIDEO_TYPE,
-            use_cache=False,
-            logits_to_keep=keep,
-        ).logits.float()
+    def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
+        return {
+            "input_ids": ids,
+            "mm_encoder_outputs": {"video": BaseModelOutputWithPooling(pooler_output=tuple(tokens.to(self.model.dtype)))},
+            "video_grid_thw": self._grid.expand(len(tokens), -1),
+            "mm_token_type_ids": (ids == self._visual_token).int() * VIDEO_TYPE,
+        }

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from transformers import AutoProcessor, PreTrainedModel
+from transformers import AutoProcessor, Cache, DynamicCache, PreTrainedModel
 
 from transporter.generators.base import frozen
 from transporter.vlms.base import VLM
 
 
 class TransformersVLM(VLM):
-    """A frozen VLM whose processor takes whole videos; a family adds `model_class`, `encode` and `token_logits`.
+    """A frozen VLM whose processor takes whole videos; a family adds `model_class`, `encode` and `_with_tokens`.
 
     Args:
         path: folder or hub name that `from_pretrained` loads, model and processor.
@@ -46,9 +46,21 @@ class TransformersVLM(VLM):
         count = self.prompt_ids(describe).count(self._visual_token)
         self.tokens_shape = (count, self.model.config.get_text_config().hidden_size)
 
+    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int, cache: Cache | None = None) -> torch.Tensor:
+        """Logits `(B, keep, V)` float32 at the last `keep` positions of `ids` `(B, S)`, with placeholders for `tokens`.
+
+        With a `cache`, `ids` go on from what it holds, the placeholders among it, and are added to it.
+        """
+        begun = cache is not None and cache.get_seq_length() > 0
+        inputs = {"input_ids": ids} if begun else self._with_tokens(tokens, ids)
+        return self._model_logits(keep, **inputs, past_key_values=cache, use_cache=cache is not None).float()
+
     @abstractmethod
-    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
-        """Logits `(B, keep, V)` float32 at the last `keep` positions of `ids` `(B, S)`, with placeholders for `tokens`."""
+    def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
+        """What the model's call takes in of `ids` `(B, S)`, with `tokens` `(B, N, D)` where the placeholders are."""
+
+    def _model_logits(self, keep: int, **inputs: Any) -> torch.Tensor:
+        return self.model(**inputs, logits_to_keep=keep).logits
 
     def _load(self, path: str, revision: str, dtype: torch.dtype) -> PreTrainedModel:
         return self.model_class.from_pretrained(path, revision=revision, dtype=dtype)
@@ -68,7 +80,9 @@ class TransformersVLM(VLM):
 
     def _pixels(self, video: torch.Tensor) -> dict[str, Any]:
         """What the vision tower takes in; differentiable, since the processors work on float tensors."""
-        return getattr(self.processor, f"{self.medium}_processor")(**self._inputs(video), return_tensors="pt")
+        pixels = getattr(self.processor, f"{self.medium}_processor")(**self._inputs(video), return_tensors="pt")
+        # sizes are made on the CPU, wherever the clips are
+        return pixels.to(self.device)
 
     @property
     def time_steps(self) -> int:
@@ -119,16 +133,15 @@ class TransformersVLM(VLM):
     @torch.no_grad()
     def caption(self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32) -> list[str]:
         ids = self._ids(tokens, self.prompt_ids(self.describe if prompt is None else prompt))
-        start, ends = ids.shape[1], self._ends()
+        said, ends, cache = [], self._ends(), DynamicCache(config=self.model.config)
         running = torch.ones(len(tokens), dtype=torch.bool, device=self.device)
         for _ in range(max_tokens):
-            logits = self.token_logits(tokens, ids, 1)[:, 0]
+            logits = self.token_logits(tokens, ids, 1, cache)[:, 0]
             # an answer cannot show a clip, and a placeholder more than there are visual tokens would be an error
             logits[:, self._visual_token] = -torch.inf
-            token = logits.argmax(-1)
-            token = torch.where(running, token, ends[0])
-            ids = torch.cat([ids, token[:, None]], dim=1)
-            running &= ~torch.isin(token, ends)
+            ids = torch.where(running, logits.argmax(-1), ends[0])[:, None]
+            said.append(ids)
+            running &= ~torch.isin(ids[:, 0], ends)
             if not running.any():
                 break
-        return [text.strip() for text in self.processor.tokenizer.batch_decode(ids[:, start:], skip_special_tokens=True)]
+        return [text.strip() for text in self.processor.tokenizer.batch_decode(torch.cat(said, 1), skip_special_tokens=True)]

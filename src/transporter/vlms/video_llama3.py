@@ -42,11 +42,14 @@ class VideoLlama3(TransformersVLM):
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         pixels = self._pixels(video)
-        features = self.model.model.get_video_features(**{key: pixels[key].to(self.device) for key in _PIXELS})
+        features = self.model.model.get_video_features(**{key: pixels[key] for key in _PIXELS})
         return torch.stack(list(features.pooler_output)).float()
 
-    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int) -> torch.Tensor:
+    def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
         features = BaseModelOutputWithPooling(pooler_output=tuple(tokens.to(self.model.dtype)))
-        hidden = self.model.model(input_ids=ids, mm_encoder_outputs={"video": features}, use_cache=False).last_hidden_state
+        return {"input_ids": ids, "mm_encoder_outputs": {"video": features}}
+
+    def _model_logits(self, keep: int, **inputs: Any) -> torch.Tensor:
+        hidden = self.model.model(**inputs).last_hidden_state
         # the whole model would give logits at every position, too many for its vocabulary
-        return self.model.lm_head(hidden[:, -keep:]).float()
+        return self.model.lm_head(hidden[:, -keep:])

@@ -23,6 +23,6 @@ with stage(snakemake) as device:
     for part in (pipeline.vae, pipeline.text_encoder, pipeline.transformer):
         part.half()
     pipeline.save_pretrained(folder)
-    generator = WanGenerator(str(folder), FRAMES, SIZE, SIZE, FPS, MAX_TOKENS)
-    probe = Probe.from_pretrained(snakemake.input.probes)
+    generator = WanGenerator(str(folder), FRAMES, SIZE, SIZE, FPS, MAX_TOKENS, device=device)
+    probe = Probe.from_pretrained(snakemake.input.probes, device)
     finish(folder, WHAT, summary, checkpoints, lambda clips: generator_card(generator, probe, clips, STEPS, GUIDANCE), CONTROLS)

@@ -16,4 +16,4 @@ with stage(snakemake) as device:
     schedule = Schedule(snakemake.params.steps, snakemake.params.seed, device=str(device))
     classifier, summary = train_probes(checkpoints, schedule, Path(snakemake.input.vae))
     Probe(classifier).save_pretrained(folder)
-    finish(folder, WHAT, summary, checkpoints, lambda clips: probe_card(Probe.from_pretrained(folder), clips))
+    finish(folder, WHAT, summary, checkpoints, lambda clips: probe_card(Probe.from_pretrained(folder, device), clips))

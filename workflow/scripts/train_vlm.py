@@ -23,5 +23,5 @@ with stage(snakemake) as device:
     model.half().save_pretrained(folder)
     processor.save_pretrained(folder)
     what = WHAT.format(type(model).__name__)
-    finish(folder, what, summary, checkpoints, partial(vlm_card, load_family(family, folder)), CONTROLS)
+    finish(folder, what, summary, checkpoints, partial(vlm_card, load_family(family, folder, device)), CONTROLS)
     shutil.copy(vision / "curve.tsv", folder / "vision_curve.tsv")

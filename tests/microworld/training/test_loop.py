@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from transporter.microworld.training import loop
 from transporter.microworld.training.loop import Schedule, fit
-from transporter.microworld.training.optimiser import MuonAdamW, warm_then_decay
+from transporter.microworld.training.optimiser import MuonAdamW, StackedMuon, warm_then_decay
 
 
 def _train(folder: Path, steps: int, stop_after: int | None = None, ema: float = 0.9) -> nn.Module:
@@ -38,6 +39,15 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path: Path, ema: fl
     assert json.loads((tmp_path / "broken" / "summary.json").read_text())["steps"] == 40
 
 
+def test_a_summary_names_all_devices_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _train(tmp_path, 40, stop_after=25)
+    monkeypatch.setattr(loop, "_name", lambda device: "another")
+    for _ in range(2):  # the second time there is nothing left to do on any device
+        _train(tmp_path, 40)
+        assert json.loads((tmp_path / "summary.json").read_text())["device"] == "cpu, another"
+
+
 def test_the_loss_falls_and_its_curve_is_written(tmp_path: Path) -> None:
     _train(tmp_path, 200)
     lines = (tmp_path / "curve.tsv").read_text().splitlines()
@@ -49,6 +59,24 @@ def test_the_loss_falls_and_its_curve_is_written(tmp_path: Path) -> None:
 def test_a_run_that_is_too_short_for_a_line_has_its_last_step_in_the_curve(tmp_path: Path) -> None:
     _train(tmp_path, 2)
     assert [line.split("\t")[0] for line in (tmp_path / "curve.tsv").read_text().splitlines()] == ["step", "2"]
+
+
+def test_stacked_muon_is_the_muon_of_torch() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(8, 8), (8, 8), (12, 5), (5, 12), (12, 5), (6, 6)]
+    start = [torch.randn(shape, generator=generator) for shape in shapes]
+    ours, theirs = ([nn.Parameter(weight.clone()) for weight in start] for _ in range(2))
+    optimisers = StackedMuon(ours, lr=0.05, weight_decay=0.1), torch.optim.Muon(theirs, lr=0.05, weight_decay=0.1)
+    for _ in range(3):
+        for mine, other in zip(ours[:-1], theirs[:-1], strict=True):
+            mine.grad = torch.randn(mine.shape, generator=generator)
+            other.grad = mine.grad.clone()
+        for optimiser in optimisers:
+            optimiser.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        assert torch.allclose(mine, other, atol=2e-3)  # bfloat16 rounds products of stacks in another order
+    assert torch.equal(ours[-1], start[-1])
+    assert optimisers[0].state_dict()["state"].keys() == optimisers[1].state_dict()["state"].keys()
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])

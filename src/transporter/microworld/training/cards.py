@@ -125,7 +125,7 @@ def generator_card(
     for start in range(0, len(seeds), batch):
         pi = generator.encode_text(clips.captions[start : start + batch])
         z_xi = generator.sample(pi, seeds[start : start + batch], steps, guidance)
-        parts.append(generator.decode(z_xi).clamp(0, 1))
+        parts.append(generator.decode(z_xi).clamp(0, 1).cpu())
     video = torch.cat(parts)
     readings = [read for part in video.split(32) for read in probe.words(part)]
     return agreement(readings, clips.attributes), Examples(video, *_titles(readings, clips))
@@ -144,7 +144,7 @@ def _calibration(read: Mapping[str, torch.Tensor], attributes: Sequence[Attribut
 
 def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     """The VLM's answers about rendered clips, and how far its confidence in them can be trusted."""
-    read = {name: scores.softmax(-1) for name, scores in log_answers(vlm, clips.video).items()}
+    read = {name: scores.softmax(-1).cpu() for name, scores in log_answers(vlm, clips.video).items()}
     best = {name: probabilities.argmax(-1).tolist() for name, probabilities in read.items()}
     readings = [{name: WORDS[name][best[name][index]] for name in WORDS} for index in range(len(clips.video))]
     scores = agreement(readings, clips.attributes) | {"calibration error": round(_calibration(read, clips.attributes), 4)}

@@ -40,7 +40,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a model card says about a training run."""
+    """What a model card says about a training run; `device` names all that it was trained on, in order."""
 
     steps: int
     seed: int
@@ -50,8 +50,12 @@ class Summary:
 
 def _average(averages: nn.Module, model: nn.Module, decay: float) -> None:
     with torch.no_grad():
-        for slow, fast in zip(averages.parameters(), model.parameters(), strict=True):
-            slow.lerp_(fast, 1 - decay)
+        torch._foreach_lerp_(list(averages.parameters()), list(model.parameters()), 1 - decay)
+
+
+def device_names(*used: str) -> str:
+    """Names of the devices of a training, each once, in the order of their use."""
+    return ", ".join(dict.fromkeys(name for names in used for name in names.split(", ") if name))
 
 
 def _name(device: str) -> str:
@@ -95,15 +99,17 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint, curve = folder / "checkpoint.safetensors", Curve(folder / "curve.tsv")
     averages = copy.deepcopy(model).requires_grad_(False) if schedule.ema else model
-    factor, first, minutes = warm_then_decay(schedule.steps, schedule.warm, schedule.decay_from), 0, 0.0
+    factor, first, minutes, used = warm_then_decay(schedule.steps, schedule.warm, schedule.decay_from), 0, 0.0, ""
     if checkpoint.exists():
         state = load_checkpoint(checkpoint)
         model.load_state_dict(state["model"])
         if schedule.ema:
             averages.load_state_dict(state["averages"])
         optimiser.load_state_dict(state["optimiser"])
-        first, minutes, curve.smooth = state["step"], state["minutes"], state["smooth"]
+        first, minutes, used, curve.smooth = state["step"], state["minutes"], state["device"], state["smooth"]
         print(f"resumed {checkpoint.name} at step {first}", flush=True)
+    if first < schedule.steps:
+        used = device_names(used, _name(schedule.device))
     start = time.monotonic()
 
     def spent() -> float:
@@ -128,9 +134,10 @@ def fit(
                 "optimiser": optimiser.state_dict(),
                 "step": done,
                 "minutes": spent(),
+                "device": used,
                 "smooth": curve.smooth,
             }
             save_checkpoint(checkpoint, state)
-    summary = Summary(schedule.steps, schedule.seed, round(spent(), 1), _name(schedule.device))
+    summary = Summary(schedule.steps, schedule.seed, round(spent(), 1), used)
     (folder / "summary.json").write_text(json.dumps(asdict(summary), indent=1))
     return averages, summary

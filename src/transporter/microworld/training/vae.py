@@ -13,7 +13,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
 from transporter.generators.base import kernels_to
 from transporter.microworld.training.clips import Clips, random_state
-from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
+from transporter.microworld.training.loop import Losses, Schedule, Summary, device_names, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.precision import half_precision
 
@@ -108,7 +108,8 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
         module.requires_grad_(False)
     last = part(alone, folder / "decoder")
     kernels_to(vae, torch.contiguous_format)
-    summary = replace(first, steps=schedule.steps, minutes=round(first.minutes + last.minutes, 1))
+    minutes, device = round(first.minutes + last.minutes, 1), device_names(first.device, last.device)
+    summary = replace(first, steps=schedule.steps, minutes=minutes, device=device)
     return vae, summary
 
 

@@ -17,7 +17,7 @@ from transporter.microworld.attributes import WORDS
 from transporter.microworld.training.clips import random_state
 from transporter.microworld.training.conversations import language_loss
 from transporter.microworld.training.families import untrained
-from transporter.microworld.training.loop import Losses, Schedule, Summary, fit
+from transporter.microworld.training.loop import Losses, Schedule, Summary, device_names, fit
 from transporter.microworld.training.optimiser import MuonAdamW
 from transporter.microworld.training.precision import half_precision
 from transporter.microworld.training.world import Batch, World
@@ -102,7 +102,8 @@ def train_vision(family: str, folder: Path, schedule: Schedule, batch: int = 24)
 
 def save_vision(lesson: Lesson, summary: Summary, path: Path) -> None:
     """Write what `train_vision` gives, for `train_vlm` to go on from."""
-    save_checkpoint(path, {"lesson": lesson.state_dict(), "steps": summary.steps, "minutes": summary.minutes})
+    spent = {"steps": summary.steps, "minutes": summary.minutes, "device": summary.device}
+    save_checkpoint(path, {"lesson": lesson.state_dict(), **spent})
 
 
 def train_vlm(
@@ -124,5 +125,6 @@ def train_vlm(
         return lesson.language(generator, step >= VAE_FROM * rest.steps, fading)
 
     said = lesson.fit(language, rest, folder)
-    summary = replace(said, steps=schedule.steps, seed=schedule.seed, minutes=round(seen["minutes"] + said.minutes, 1))
+    minutes, device = round(seen["minutes"] + said.minutes, 1), device_names(seen["device"], said.device)
+    summary = replace(said, steps=schedule.steps, seed=schedule.seed, minutes=minutes, device=device)
     return lesson.model.eval(), lesson.vlm.processor, summary

@@ -133,7 +133,7 @@ class TransformersVLM(VLM):
     @torch.no_grad()
     def caption(self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32) -> list[str]:
         ids = self._ids(tokens, self.prompt_ids(self.describe if prompt is None else prompt))
-        said, ends, cache = [], self._ends(), DynamicCache(config=self.model.config)
+        said, ends, cache = [ids[:, :0]], self._ends(), DynamicCache(config=self.model.config)
         running = torch.ones(len(tokens), dtype=torch.bool, device=self.device)
         for _ in range(max_tokens):
             logits = self.token_logits(tokens, ids, 1, cache)[:, 0]

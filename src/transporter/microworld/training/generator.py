@@ -192,7 +192,7 @@ def train_generator(
         return {"loss": flow_matching_loss(model, *(x.to(schedule.device) for x in (z_0, ids, mask, sigma, noise))).mean()}
 
     trained, summary = fit(model, optimiser, loss, schedule, folder)
-    vae = AutoencoderKLWan.from_pretrained(vae_folder)
+    vae = AutoencoderKLWan.from_pretrained(vae_folder)  # as it was saved: off the device, in the usual memory layout
     vae.register_to_config(latents_mean=world.mean.flatten().tolist(), latents_std=world.std.flatten().tolist())
     pipeline = WanPipeline(
         tokenizer=build_tokenizer(MAX_TOKENS, append_eos=True),

@@ -47,7 +47,6 @@ VARIANTS = {
     "batches of 16": Variant(batch=16),
     "batches of 64": Variant(batch=64),
     "no average of the weights": Variant(average=0.0),
-    "spinning clips at the others' noise levels": Variant(sigma="both"),
     "uniform noise levels": Variant(sigma="uniform"),
     "logit-normal noise levels": Variant(sigma="logit-normal"),
     "single precision": Variant(half=False),
@@ -55,12 +54,10 @@ VARIANTS = {
 }
 
 
-def draw_sigma(kind: str, spins: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+def draw_sigma(kind: str, size: int, random: torch.Generator) -> torch.Tensor:
     if kind == "recipe":
-        return recipe.draw_sigma(spins, random)
-    if kind == "both":
-        return recipe.draw_sigma(torch.zeros_like(spins), random)
-    return torch.rand(spins.shape, generator=random) if kind == "uniform" else torch.randn(spins.shape, generator=random).sigmoid()
+        return recipe.draw_sigma(size, random)
+    return torch.rand(size, generator=random) if kind == "uniform" else torch.randn(size, generator=random).sigmoid()
 
 
 @torch.no_grad()
@@ -94,8 +91,8 @@ def train(variant: Variant, world: recipe.World, seconds: float) -> tuple[torch.
 
     def loss(step: int, share: float) -> torch.Tensor:
         random = torch.Generator().manual_seed(step)
-        z_0, ids, mask, spins = world.draw(variant.batch, random)
-        sigma, noise = draw_sigma(variant.sigma, spins, random), torch.randn(z_0.shape, generator=random)
+        z_0, ids, mask = world.draw(variant.batch, random)
+        sigma, noise = draw_sigma(variant.sigma, variant.batch, random), torch.randn(z_0.shape, generator=random)
         return recipe.flow_matching_loss(model, z_0, ids, mask, sigma, noise).mean()
 
     return train_for(seconds, model, optimiser, loss, variant.average)

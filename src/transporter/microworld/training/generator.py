@@ -17,7 +17,7 @@ from transformers import BatchEncoding, UMT5Config, UMT5EncoderModel
 
 from transporter.files import written_whole
 from transporter.generators.base import kernels_to
-from transporter.microworld.attributes import draw_attributes
+from transporter.microworld.attributes import Attributes, draw_attributes
 from transporter.microworld.language import build_tokenizer, caption, vocabulary
 from transporter.microworld.renderer import draw_layout
 from transporter.microworld.training.clips import Clips
@@ -30,10 +30,10 @@ WIDTH = 96
 """Width of the text encoder's states."""
 CHUNK = 500
 """Clips per file of encoded training data."""
-SPUN = 0.5
-"""Share of the training clips that are made to spin, half of them squares, whatever was drawn: corners that turn come last."""
-SPIN_LOGIT = 0.5
-"""Mean logit of the noise levels of clips that spin: corners are lost at middle and higher levels, not at the end of sampling."""
+HARD = 0.4
+"""Share of the training clips that are made to spin or to bounce, half of them squares, whatever was drawn: these come last."""
+NOISE_LOGIT = 1.0
+"""Mean logit of half of the noise levels: shapes are lost where sampling begins, not at its end."""
 DROP_CAPTION = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 
@@ -84,12 +84,17 @@ class TextToVelocity(nn.Module):
         return self.transformer(z_t, sigma * 1000, states, return_dict=False)[0]
 
 
+def _made_hard(attributes: Attributes, index: int) -> Attributes:
+    """Spins and bounces in turn, every second time of a square; as it was if that combination is held out."""
+    hard = replace(attributes, motion=("spins", "bounces")[index // 2 % 2])
+    hard = replace(hard, shape="square") if index % 2 else hard
+    return attributes if hard.held_out else hard
+
+
 def draw_clips(count: int, rng: np.random.Generator) -> Clips:
-    """Training clips, `SPUN` of them made to spin, every second one a square, if that combination is not held out."""
+    """Training clips, the first `HARD` of them made hard."""
     drawn = [draw_attributes(rng, held_out=False) for _ in range(count)]
-    spun = [replace(a, motion="spins") for a in drawn[: round(SPUN * count)]]
-    spun[::2] = [replace(a, shape="square") for a in spun[::2]]
-    attributes = [a if s.held_out else s for a, s in zip(drawn, spun, strict=False)] + drawn[len(spun) :]
+    attributes = [_made_hard(a, index) if index < HARD * count else a for index, a in enumerate(drawn)]
     return Clips(attributes, [draw_layout(a, rng) for a in attributes])
 
 
@@ -117,17 +122,15 @@ def encode_world(vae: AutoencoderKLWan, folder: Path, chunk: int, seed: int) -> 
         z.append(vae.encode(video).latent_dist.mode().half().cpu())
     text = _tokens([caption(a.words()) for a in clips.attributes])
     with written_whole(path) as partial:
-        spins = torch.tensor([a.motion == "spins" for a in clips.attributes])
-        save_file({"z": torch.cat(z).contiguous(), "ids": text.input_ids, "mask": text.attention_mask, "spins": spins}, partial)
+        save_file({"z": torch.cat(z).contiguous(), "ids": text.input_ids, "mask": text.attention_mask}, partial)
 
 
 class Batch(NamedTuple):
-    """Whitened latents `(B, c, t, h, w)`, token ids and mask `(B, L)`, and which clips spin `(B,)`."""
+    """Whitened latents `(B, c, t, h, w)`, token ids and mask `(B, L)`."""
 
     z_0: torch.Tensor
     ids: torch.Tensor
     mask: torch.Tensor
-    spins: torch.Tensor
 
 
 class World:
@@ -135,9 +138,7 @@ class World:
 
     def __init__(self, folder: Path, chunks: int) -> None:
         parts = [load_file(folder / f"chunk-{chunk:04d}.safetensors") for chunk in range(chunks)]
-        self.z, self.ids, self.mask, self.spins = (
-            torch.cat([part[name] for part in parts]) for name in ("z", "ids", "mask", "spins")
-        )
+        self.z, self.ids, self.mask = (torch.cat([part[name] for part in parts]) for name in ("z", "ids", "mask"))
         z = self.z.float()
         self.mean, self.std = (statistic(dim=(0, 2, 3, 4), keepdim=True) for statistic in (z.mean, z.std))
         self.empty = _tokens([""])
@@ -148,15 +149,14 @@ class World:
         dropped = torch.rand(size, 1, generator=generator) < DROP_CAPTION
         ids = torch.where(dropped, self.empty.input_ids, self.ids[rows])
         mask = torch.where(dropped, self.empty.attention_mask, self.mask[rows])
-        return Batch((self.z[rows].float() - self.mean) / self.std, ids, mask, self.spins[rows])
+        return Batch((self.z[rows].float() - self.mean) / self.std, ids, mask)
 
 
-def draw_sigma(spins: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Noise levels `(B,)` in (0, 1): half uniform, half logit-normal, but for clips that spin (`(B,)` bool), see `SPIN_LOGIT`."""
-    uniform = torch.rand(spins.shape, generator=generator)
-    logit = torch.randn(spins.shape, generator=generator)
-    either = torch.where(torch.rand(spins.shape, generator=generator) < 0.5, uniform, logit.sigmoid())
-    return torch.where(spins, (logit + SPIN_LOGIT).sigmoid(), either)
+def draw_sigma(size: int, generator: torch.Generator) -> torch.Tensor:
+    """Noise levels `(size,)` in (0, 1): half uniform, half logit-normal about `NOISE_LOGIT`."""
+    uniform = torch.rand(size, generator=generator)
+    skewed = (torch.randn(size, generator=generator) + NOISE_LOGIT).sigmoid()
+    return torch.where(torch.rand(size, generator=generator) < 0.5, uniform, skewed)
 
 
 def flow_matching_loss(
@@ -187,8 +187,8 @@ def train_generator(
     optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01)
 
     def loss(step: int, generator: torch.Generator) -> Losses:
-        z_0, ids, mask, spins = world.draw(batch, generator)
-        sigma, noise = draw_sigma(spins, generator), torch.randn(z_0.shape, generator=generator)
+        z_0, ids, mask = world.draw(batch, generator)
+        sigma, noise = draw_sigma(batch, generator), torch.randn(z_0.shape, generator=generator)
         return {"loss": flow_matching_loss(model, *(x.to(schedule.device) for x in (z_0, ids, mask, sigma, noise))).mean()}
 
     trained, summary = fit(model, optimiser, loss, schedule, folder)

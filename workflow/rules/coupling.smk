@@ -57,7 +57,7 @@ rule coupling_report:
         "logs/coupling_report/{generator}/{vlm}.tsv"
     conda:
         "../../envs/transporter.yaml"
-    threads: 2
+    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,

@@ -12,6 +12,7 @@ rule embed_generator:
         "logs/embed_generator/{split}/{generator}.log",
     benchmark:
         "logs/embed_generator/{split}/{generator}.tsv"
+    priority: 1  # the coupling waits longest for this and what follows from it
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -64,6 +65,7 @@ rule embed_again:
         "logs/embed_again/{split}/{generator}/{vlm}.tsv"
     wildcard_constraints:
         split="|".join([*SPLITS, "edits"]),
+    priority: 1
     conda:
         "../../envs/transporter.yaml"
     threads: 1

@@ -33,9 +33,9 @@ class BankSettings:
     tokens: str = "each"
     start: str = "mean"
     strengths: str = "control"
-    steps: int = 300
+    steps: int = 150
     batch: int = 24
-    learning_rate: float = 0.01
+    learning_rate: float = 0.015
     control_sigma: tuple[float, float] = (0.8, 0.99)
     control_draws: int = 8
     logits: LogitsSettings = field(default_factory=LogitsSettings)

@@ -69,7 +69,7 @@ class CouplingSettings:
     transport: TransportSettings = field(default_factory=TransportSettings)
     phi_1: Phi1Settings = field(default_factory=Phi1Settings)
     phi_2: Phi2Settings = field(default_factory=Phi2Settings)
-    steps: int = 600
+    steps: int = 400
     """Optimiser steps (paper: 100,000)."""
     batch: int = 32
     """Clips per forward pass (paper: 8)."""

@@ -174,13 +174,15 @@ def test_the_shipped_judge_reads_every_word(shipped, clips):
     assert {name: accuracy(drawn, read, name) for name in WORDS} == {name: pytest.approx(1, abs=0.02) for name in WORDS}
 
 
-def test_the_shipped_classifier_agrees(shipped, clips):
-    drawn, video = clips
+@pytest.mark.parametrize("held_out", [False, True])
+def test_the_shipped_classifier_agrees(shipped, held_out):
+    rng = np.random.default_rng(11 + held_out)
+    drawn = [draw_attributes(rng, held_out=held_out) for _ in range(4 * CLIPS)]
     with torch.no_grad():
-        read = shipped.classifier(video[:, ::STRIDE])
+        read = shipped.classifier(video_of(*drawn)[:, ::STRIDE])
     for name in WORDS:
-        # shapes are hardest, most so in combinations it never saw
-        bar = 0.97 if name != "shape" else 0.75 if drawn[0].held_out else 0.95
+        # 640 clips: .99 of the shapes seen, .95 in combinations it never saw
+        bar = 0.97 if name != "shape" or not held_out else 0.9
         assert accuracy(drawn, read, name) >= bar, name
 
 

@@ -31,7 +31,7 @@ WIDTH = 96
 CHUNK = 500
 """Clips per file of encoded training data."""
 HARD = 0.4
-"""Share of the training clips that are made to spin or to bounce, half of them squares, whatever was drawn: these come last."""
+"""Share of the training clips that are made to spin or to bounce, every second one a square: these are learnt last."""
 NOISE_LOGIT = 1.0
 """Mean logit of half of the noise levels: shapes are lost where sampling begins, not at its end."""
 DROP_CAPTION = 0.1

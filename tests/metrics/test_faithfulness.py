@@ -1,12 +1,20 @@
-"""Summaries of readings, on tables small enough to work out by hand."""
+"""Readings by models that count, and their summaries on tables small enough to work out by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
 import pandas as pd
 import pytest
+import torch
 
+from transporter.concepts.bank import ConceptBank
 from transporter.contrast import Concept
-from transporter.metrics.faithfulness import SUMMARY, kept, label, summarise
+from transporter.generation.sampling import METHODS, Generated
+from transporter.metrics.faithfulness import SUMMARY, kept, label, read_concept, summarise
+from transporter.reading import Reader
 
 CONCEPT = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast does it move ?")
 WORDS = {"speed": ("slowly", "quickly"), "colour": ("red", "blue"), "ground": ("grass", "snow")}
@@ -62,3 +70,57 @@ def test_without_a_judge_only_the_log_odds_are_summarised() -> None:
     assert row["spearman"] == 1.0
     assert pd.isna(row["hit_rate"])
     assert pd.isna(row["others_kept"])
+
+
+@dataclass
+class _Generator:
+    """A caption is its length, a video its latent."""
+
+    device: str = "cpu"
+    decoded: list[float] = field(default_factory=list)
+
+    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
+        return torch.tensor([float(len(caption)) for caption in captions]).view(-1, 1, 1)
+
+    def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
+        self.decoded += z_xi.flatten().tolist()
+        return z_xi
+
+
+class _VLM:
+    """Tokens are the pixels and say themselves."""
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        return video
+
+    def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
+        return torch.stack([torch.zeros(len(tokens)), tokens.flatten()], 1)
+
+    def caption(self, tokens: torch.Tensor) -> list[str]:
+        return [f"{value:.3f}" for value in tokens.flatten().tolist()]
+
+
+def _sum_of_all(z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor) -> torch.Tensor:
+    """In place of Phi."""
+    return z_xi + 10 * condition.view_as(z_xi) + 100 * z_again
+
+
+def test_a_clip_that_methods_share_is_read_once_and_reads_the_same() -> None:
+    captions, others = ("it moves slowly", "a red circle moves slowly"), count(2)
+    index = [
+        {"row": next(others) if phi else seed, "method": method, "seed": seed, "phi": phi, "caption": caption, "clip": ""}
+        for method in METHODS
+        for seed, caption in enumerate(captions)
+        for phi in (0.0, 0.5, 1.0)
+    ]
+    shared = Generated(pd.DataFrame(index), torch.rand(14, 1, 1, generator=torch.Generator().manual_seed(0)))
+    apart = Generated(shared.index.assign(row=range(18)), shared.z_xi[shared.index["row"].tolist()])
+    bank, tables = ConceptBank({"slowly_quickly": torch.tensor([[3.0]])}, {}), []
+    for generated in (shared, apart):
+        generator = _Generator()
+        tables.append(read_concept(generated, CONCEPT, Reader(generator, _VLM(), _sum_of_all), bank, None, batch=5))
+        assert sorted(generator.decoded) == sorted(generated.z_xi.flatten().tolist())
+    pd.testing.assert_frame_equal(*tables)
+    assert tables[0]["log_odds"].tolist() == pytest.approx(apart.z_xi.flatten().tolist())
+    last = tables[0].query("method == 'transporter' and phi == 1").iloc[0]
+    assert last["log_odds_phi"] == pytest.approx(101 * last["log_odds"] + 10 * (len(captions[0]) + 3))

@@ -13,6 +13,7 @@ if config["clips"]["source"] == "world":
             "logs/world_split/{split}.log",
         benchmark:
             "logs/world_split/{split}.tsv"
+        priority: split_priority
         conda:
             "../../envs/transporter.yaml"
         threads: 1
@@ -38,6 +39,7 @@ else:
             "logs/own_split/{split}.log",
         benchmark:
             "logs/own_split/{split}.tsv"
+        priority: split_priority
         conda:
             "../../envs/transporter.yaml"
         threads: 1

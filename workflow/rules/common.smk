@@ -150,6 +150,11 @@ def video_settings(wildcards):
     return {key: settings[key] for key in ("frames", "height", "width", "fps")}
 
 
+def split_priority(wildcards):
+    """The coupling waits longest for the training split, and only its report for the held-out one."""
+    return {"train": 3, "validation": 2}.get(wildcards.split, 0)
+
+
 def pair_inputs(wildcards, splits):
     """Aligned embeddings and captions of some splits."""
     generator, vlm, size = wildcards.generator, wildcards.vlm, shape(wildcards)

@@ -12,7 +12,7 @@ rule embed_generator:
         "logs/embed_generator/{split}/{generator}.log",
     benchmark:
         "logs/embed_generator/{split}/{generator}.tsv"
-    priority: 1  # the coupling waits longest for this and what follows from it
+    priority: split_priority
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -38,6 +38,7 @@ rule embed_vlm:
         "logs/embed_vlm/{split}/{vlm}/{shape}.log",
     benchmark:
         "logs/embed_vlm/{split}/{vlm}/{shape}.tsv"
+    priority: split_priority
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -65,7 +66,7 @@ rule embed_again:
         "logs/embed_again/{split}/{generator}/{vlm}.tsv"
     wildcard_constraints:
         split="|".join([*SPLITS, "edits"]),
-    priority: 1
+    priority: split_priority
     conda:
         "../../envs/transporter.yaml"
     threads: 1

@@ -43,6 +43,7 @@ rule temporal_honesty:
         "logs/temporal_honesty.log",
     benchmark:
         "logs/temporal_honesty.tsv"
+    priority: 1  # fills the time that the coupling waits for the training split
     conda:
         "../../envs/transporter.yaml"
     threads: 1

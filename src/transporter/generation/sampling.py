@@ -186,5 +186,8 @@ class Generated:
 
     def by_method(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """The rows of each method, in the order they were made."""
-        for method in self.index["method"].unique():
-            yield method, self.index[self.index["method"] == method]
+        yield from self.index.groupby("method", sort=False)
+
+    def distinct(self) -> Generated:
+        """The same with every latent in one row, that of the first method that has it."""
+        return Generated(self.index.drop_duplicates("row"), self.z_xi)

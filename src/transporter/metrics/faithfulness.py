@@ -48,27 +48,37 @@ def read_concept(
     """Read every clip of one concept: by the VLM after decoding and encoding again, through Phi, and by the judge.
 
     One row per method, seed and phi, with `log_odds` and `caption_again` (decoded and encoded again), `log_odds_phi` and
-    `caption_read` (through Phi) and, with a judge, `p_source`, `p_target`, a word per attribute and `kept`.
+    `caption_read` (through Phi) and, with a judge, `p_source`, `p_target`, a word per attribute and `kept`. The clip at phi = 0,
+    which all methods share, is read once.
     """
-    tables = []
-    for method, rows in generated.by_method():
+    parts = []
+    for method, rows in generated.distinct().by_method():
         minus, change = _conditions(method, rows, concept, reader, bank, seed)
         for start in range(0, len(rows), batch):
-            part = rows.iloc[start : start + batch].reset_index(drop=True)
-            z_xi = generated.z_xi[part["row"].to_numpy()].to(reader.generator.device)
+            part = rows.iloc[start : start + batch]
+            z_xi = generated.z_xi[part["row"].tolist()].to(reader.generator.device)
             phi = torch.tensor(part["phi"].to_numpy(), dtype=minus.dtype).view(-1, 1, 1).to(minus)
-            video = reader.generator.decode(z_xi).clamp(0, 1)
-            z_again = reader.vlm.encode(video)
-            z_tilde = reader.through_phi(z_xi, minus[start : start + batch] + phi * change[start : start + batch], z_again)
-            part = part[["method", "caption", "seed", "phi", "clip"]].assign(
-                log_odds=reader.log_odds(z_again, concept).tolist(),
-                log_odds_phi=reader.log_odds(z_tilde, concept).tolist(),
-                caption_read=reader.vlm.caption(z_tilde),
-                caption_again=reader.vlm.caption(z_again),
-            )
-            tables.append(part if judge is None else part.join(_judged(video, concept, judge)))
-    table = pd.concat(tables, ignore_index=True)
+            condition = minus[start : start + batch] + phi * change[start : start + batch]
+            parts.append(_read(z_xi, condition, concept, reader, judge).assign(row=part["row"].to_numpy()))
+    keys = generated.index[["row", "method", "caption", "seed", "phi", "clip"]]
+    table = keys.merge(pd.concat(parts), on="row", how="left", validate="many_to_one").drop(columns="row")
     return table if judge is None else table.assign(kept=kept(table, concept, judge.vocabulary))
+
+
+def _read(z_xi: torch.Tensor, condition: torch.Tensor, concept: Concept, reader: Reader, judge: Judge | None) -> pd.DataFrame:
+    """What is read of latents `(B, c, t, h, w)` made under conditions `(B, L, d)`, a row each."""
+    video = reader.generator.decode(z_xi).clamp(0, 1)
+    z_again = reader.vlm.encode(video)
+    z_tilde = reader.through_phi(z_xi, condition, z_again)
+    read = pd.DataFrame(
+        {
+            "log_odds": reader.log_odds(z_again, concept).tolist(),
+            "log_odds_phi": reader.log_odds(z_tilde, concept).tolist(),
+            "caption_read": reader.vlm.caption(z_tilde),
+            "caption_again": reader.vlm.caption(z_again),
+        }
+    )
+    return read if judge is None else read.join(_judged(video, concept, judge))
 
 
 def _conditions(

@@ -146,7 +146,7 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
 
 
 def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
-    for rule in ("world_split", "embed_generator", "coupling", "concept_bank", "generation", "readings", "filmstrip"):
+    for rule in ("world_split", "embed_generator", "coupling", "concept_bank", "generation", "readings", "filmstrips"):
         assert list((finished / "logs" / rule).rglob("*.log"))
         assert list((finished / "logs" / rule).rglob("*.tsv"))
     assert not [path for path in (finished / "unfinished").rglob("*") if path.is_file()]

@@ -10,7 +10,7 @@ import pytest
 from pipeline import MINIATURE, planned, run, snakemake, transporter
 
 CONCEPTS = 3
-AFTER_THE_BANK = {"generation": CONCEPTS, "filmstrip": CONCEPTS, "readings": 1, "evaluation": 1, "gallery": 1, "versions": 1}
+AFTER_THE_BANK = {"generation": CONCEPTS, "readings": 1, "filmstrips": 1, "evaluation": 1, "gallery": 1, "versions": 1}
 
 
 def command(folder: Path, *words: str) -> None:

@@ -16,6 +16,7 @@ rule readings:
         "logs/readings/{generator}/{vlm}.log",
     benchmark:
         "logs/readings/{generator}/{vlm}.tsv"
+    priority: 1  # the page waits for it
     conda:
         "../../envs/transporter.yaml"
     threads: 4

@@ -1,39 +1,45 @@
 # What a person looks at.
 
 
-rule filmstrip:
+rule filmstrips:
     input:
-        generated="results/generation/{generator}/{vlm}/{concept}",
+        generated=expand(
+            "results/generation/{{generator}}/{{vlm}}/{concept}", concept=CONCEPTS
+        ),
         concepts=config["concepts"],
     output:
-        report(
-            "results/filmstrips/{generator}/{vlm}/{concept}.png",
-            caption="../report/filmstrip.rst",
-            category="Filmstrips",
-            labels={
-                "concept": "{concept}",
-                "generator": "{generator}",
-                "vlm": "{vlm}",
-            },
-        ),
+        [
+            report(
+                f"results/filmstrips/{{generator}}/{{vlm}}/{concept}.png",
+                caption="../report/filmstrip.rst",
+                category="Filmstrips",
+                labels={
+                    "concept": concept,
+                    "generator": "{generator}",
+                    "vlm": "{vlm}",
+                },
+            )
+            for concept in CONCEPTS
+        ],
     log:
-        "logs/filmstrip/{generator}/{vlm}/{concept}.log",
+        "logs/filmstrips/{generator}/{vlm}.log",
     benchmark:
-        "logs/filmstrip/{generator}/{vlm}/{concept}.tsv"
+        "logs/filmstrips/{generator}/{vlm}.tsv"
     conda:
         "../../envs/transporter.yaml"
     threads: 1
     resources:
         gpu=0,
         mem_mb=1000,
-        runtime=10,
+        runtime=30,
     params:
+        names=CONCEPTS,
         video=video_settings,
         code=code_hash(
             "transporter.figures.filmstrip", "transporter.generation.sampling"
         ),
     script:
-        "../scripts/filmstrip.py"
+        "../scripts/filmstrips.py"
 
 
 rule gallery:

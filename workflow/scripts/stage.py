@@ -1,5 +1,6 @@
 """What every script does around its call of the library."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Any
 from transporter.devices import lease, pick_device
 from transporter.errors import UserError
 
+# the libraries' import makes millions of objects that stay, and the default looks through them for garbage every 700
+gc.set_threshold(10_000)
 os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries are unreadable in a log
 
 

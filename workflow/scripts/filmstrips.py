@@ -1,0 +1,22 @@
+"""Draw one seed of every concept's sweep as a filmstrip."""
+
+from pathlib import Path
+
+from stage import stage
+from transporter.contrast import read_concepts
+from transporter.figures.filmstrip import filmstrip
+from transporter.generation.sampling import Generated
+from transporter.video import read_video
+
+with stage(snakemake):
+    shape, concepts = snakemake.params.video, read_concepts(snakemake.input.concepts, snakemake.params.names)
+    for concept, folder, path in zip(concepts, map(Path, snakemake.input.generated), snakemake.output, strict=True):
+        _, rows = next(Generated.load(folder).by_method())
+        rows = rows[rows["seed"] == rows["seed"].min()]
+        videos = {
+            row.phi: read_video(folder / row.clip, shape["frames"], shape["height"], shape["width"])
+            for row in rows.itertuples(index=False)
+        }
+        title = concept.pair(rows["caption"].iloc[0])[0]
+        filmstrip(videos, Path(path), title, (concept.source, concept.target), fps=shape["fps"])
+        print(f"{concept.name} drawn", flush=True)

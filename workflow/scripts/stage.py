@@ -11,7 +11,7 @@ from typing import Any
 from transporter.devices import lease, pick_device
 from transporter.errors import UserError
 
-# the libraries' import makes millions of objects that stay, and the default looks through them for garbage every 700
+# importing the libraries makes half a million objects that stay; by default Python looks for garbage among them a thousand times
 gc.set_threshold(10_000)
 os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries are unreadable in a log
 

@@ -1,7 +1,8 @@
-"""FVD beside a published implementation, cd-fvd: how far apart the numbers are, and which is faster.
+"""FVD beside a published implementation, cd-fvd: how far apart the numbers are, and which is
+faster.
 
-Run: `uv pip install --no-deps --target others cd-fvd==0.1.1 && PYTHONPATH=others python benchmarks/fvd.py`. Both networks get the
-same weights, kept in `data/weights`.
+Run: `uv pip install --no-deps --target others cd-fvd==0.1.1 && PYTHONPATH=others python
+benchmarks/fvd.py`. Both networks get the same weights, kept in `data/weights`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def published_network(ours: I3D) -> InceptionI3d:
     return network.eval()
 
 
-def alternate(rounds: int, *calls: Callable[[], torch.Tensor]) -> tuple[list[list[float]], list[torch.Tensor]]:
+def alternate(
+    rounds: int, *calls: Callable[[], torch.Tensor]
+) -> tuple[list[list[float]], list[torch.Tensor]]:
     """Seconds of each call, taking turns, and what each gave."""
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds + 1):
@@ -71,18 +74,30 @@ def main(rounds: int, clips: int = 1) -> None:
     other = published_network(network)
     video = torch.rand(clips, 16, 3, 128, 128)
     bytes_last = (video.permute(0, 1, 3, 4, 2) * 255).numpy()
-    times, (ours, theirs) = alternate(rounds, lambda: network(video), lambda: other(published.preprocess_i3d(bytes_last)))
+    times, (ours, theirs) = alternate(
+        rounds, lambda: network(video), lambda: other(published.preprocess_i3d(bytes_last))
+    )
     for module in other.modules():
         if isinstance(module, torch.nn.BatchNorm3d):
             module.eps = 1e-3
     mended = other(preprocess(video))
     apart, after = (float((logits - ours).norm() / ours.norm()) for logits in (theirs, mended))
-    report("I3D, 16 frames", times, f"logits differ by {apart:.1e}, with TensorFlow's batch-norm epsilon by {after:.1e}")
+    report(
+        "I3D, 16 frames",
+        times,
+        f"logits differ by {apart:.1e}, with TensorFlow's batch-norm epsilon by {after:.1e}",
+    )
     real, generated = torch.randn(2, 256, 400) @ torch.randn(400, 400) / 20
     times, (ours, theirs) = alternate(
-        rounds, lambda: frechet_distance(real, generated), lambda: published.frechet_distance(real, generated)
+        rounds,
+        lambda: frechet_distance(real, generated),
+        lambda: published.frechet_distance(real, generated),
     )
-    report("Fréchet distance, 256 + 256 clips", times, f"values differ by {abs(float(theirs / ours) - 1):.1e}")
+    report(
+        "Fréchet distance, 256 + 256 clips",
+        times,
+        f"values differ by {abs(float(theirs / ours) - 1):.1e}",
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""What buys quality per minute in training the microworld's generator: variants of its recipe, each given the same processor time.
+"""What buys quality per minute in training the microworld's generator: variants of its recipe, each
+given the same processor time.
 
-Run: python benchmarks/generator_recipe.py [seconds per variant]
-Prints, per variant, the steps done, the flow-matching loss on held-out clips (fixed noise levels and noise), and its ratio to the
-recipe's. Time is the process's own on one thread, without compiling, so that other work on the machine counts little.
+Run: python benchmarks/generator_recipe.py [seconds per variant] Prints, per variant, the steps
+done, the flow-matching loss on held-out clips (fixed noise levels and noise), and its ratio to the
+recipe's. Time is the process's own on one thread, without compiling, so that other work on the
+machine counts little.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ SIGMAS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train. The defaults are the recipe's, but for a shorter memory of the averaged weights, to suit a short run."""
+    """One way to train. The defaults are the recipe's, but for a shorter memory of the averaged
+    weights, to suit a short run.
+    """
 
     muon: bool = True
     batch: int = 32
@@ -57,14 +61,27 @@ VARIANTS = {
 def draw_sigma(kind: str, size: int, random: torch.Generator) -> torch.Tensor:
     if kind == "recipe":
         return recipe.draw_sigma(size, random)
-    return torch.rand(size, generator=random) if kind == "uniform" else torch.randn(size, generator=random).sigmoid()
+    return (
+        torch.rand(size, generator=random)
+        if kind == "uniform"
+        else torch.randn(size, generator=random).sigmoid()
+    )
 
 
 @torch.no_grad()
-def held_out_clips(vae: AutoencoderKLWan, world: recipe.World) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Clips of combinations that are held out of training: whitened latents, and their captions' ids and mask."""
+def held_out_clips(
+    vae: AutoencoderKLWan, world: recipe.World
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Clips of combinations that are held out of training: whitened latents, and their captions'
+    ids and mask.
+    """
     clips = Clips.draw(HELD_OUT, np.random.default_rng(1), held_out=True)
-    z = torch.cat([vae.encode(part.transpose(1, 2) * 2 - 1).latent_dist.mode() for part in clips.video().split(16)])
+    z = torch.cat(
+        [
+            vae.encode(part.transpose(1, 2) * 2 - 1).latent_dist.mode()
+            for part in clips.video().split(16)
+        ]
+    )
     text = recipe._tokens([caption(a.words()) for a in clips.attributes])
     return (z - world.mean) / world.std, text.input_ids, text.attention_mask
 
@@ -73,11 +90,15 @@ def held_out_clips(vae: AutoencoderKLWan, world: recipe.World) -> tuple[torch.Te
 def held_out_loss(model: torch.nn.Module, clips: tuple[torch.Tensor, ...]) -> float:
     noise = torch.randn(clips[0].shape, generator=torch.Generator().manual_seed(2))
     levels = (torch.full((HELD_OUT,), sigma) for sigma in SIGMAS)
-    return float(np.mean([recipe.flow_matching_loss(model, *clips, sigma, noise).mean() for sigma in levels]))
+    return float(
+        np.mean([recipe.flow_matching_loss(model, *clips, sigma, noise).mean() for sigma in levels])
+    )
 
 
 def train(variant: Variant, world: recipe.World, seconds: float) -> tuple[torch.nn.Module, int]:
-    """Train from scratch for `seconds` of processor time; returns the averaged model and the steps."""
+    """Train from scratch for `seconds` of processor time; returns the averaged model and
+    the steps.
+    """
     torch.manual_seed(0)
     model = recipe.TextToVelocity()
     if variant.compiled:
@@ -85,14 +106,19 @@ def train(variant: Variant, world: recipe.World, seconds: float) -> tuple[torch.
         torch.compiler.reset()
         model.transformer.compile()
     if variant.muon:
-        optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01)
+        optimiser = MuonAdamW(
+            model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01
+        )
     else:
         optimiser = AdamWAlone(model.parameters(), ADAMW_RATE, weight_decay=0.01)
 
     def loss(step: int, share: float) -> torch.Tensor:
         random = torch.Generator().manual_seed(step)
         z_0, ids, mask = world.draw(variant.batch, random)
-        sigma, noise = draw_sigma(variant.sigma, variant.batch, random), torch.randn(z_0.shape, generator=random)
+        sigma, noise = (
+            draw_sigma(variant.sigma, variant.batch, random),
+            torch.randn(z_0.shape, generator=random),
+        )
         return recipe.flow_matching_loss(model, z_0, ids, mask, sigma, noise).mean()
 
     return train_for(seconds, model, optimiser, loss, variant.average)
@@ -108,7 +134,11 @@ def main(seconds: float = 180.0) -> None:
     clips, base = held_out_clips(vae, world), None
     print("variant\tsteps\theld-out loss\tratio")
     for name, variant in VARIANTS.items():
-        with nullcontext() if variant.half else mock.patch.object(recipe, "half_precision", lambda device: nullcontext()):
+        with (
+            nullcontext()
+            if variant.half
+            else mock.patch.object(recipe, "half_precision", lambda device: nullcontext())
+        ):
             model, steps = train(variant, world, seconds)
         loss = held_out_loss(model, clips)
         base = base or loss

@@ -1,4 +1,5 @@
-"""One LEAPS iteration of ours against a loop that runs a pass for each loss, side by side in one run.
+"""One LEAPS iteration of ours against a loop that runs a pass for each loss, side by side in one
+run.
 
 Run: python benchmarks/leaps.py [rounds]
 Prints the median seconds of each, the ratio, and how far loss and gradient differ.
@@ -30,11 +31,18 @@ from transporter.microworld.verifier import microworld_verifier
 SETTINGS = InversionSettings(steps=300, jitter=4, flip=0.0)
 
 
-def plain_loss(parameters: Parametrisation, subject: VLMSubject, stimulus: torch.Tensor, verifier: Verifier) -> torch.Tensor:
-    """The same loss, the stimulus read anew and the network run for target, priming and coherence apart."""
+def plain_loss(
+    parameters: Parametrisation, subject: VLMSubject, stimulus: torch.Tensor, verifier: Verifier
+) -> torch.Tensor:
+    """The same loss, the stimulus read anew and the network run for target, priming and coherence
+    apart.
+    """
     video = augmented(parameters().clamp(0, 1)[None], SETTINGS, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        primed = {name: feature.mean() for name, feature in subject.respond(stimulus[None]).features.items()}
+        primed = {
+            name: feature.mean()
+            for name, feature in subject.respond(stimulus[None]).features.items()
+        }
     return (
         -subject.respond(video).score
         + SETTINGS.priming * priming(subject.respond(video), primed, SETTINGS.first_layer)
@@ -44,7 +52,9 @@ def plain_loss(parameters: Parametrisation, subject: VLMSubject, stimulus: torch
     )
 
 
-def timed(loss: Callable[[], torch.Tensor], parameters: Parametrisation) -> tuple[float, torch.Tensor, torch.Tensor]:
+def timed(
+    loss: Callable[[], torch.Tensor], parameters: Parametrisation
+) -> tuple[float, torch.Tensor, torch.Tensor]:
     """Seconds of forward and backward pass, the loss, and the gradient."""
     parameters.zero_grad()
     start = time.perf_counter()
@@ -56,7 +66,9 @@ def timed(loss: Callable[[], torch.Tensor], parameters: Parametrisation) -> tupl
 def main(rounds: int) -> None:
     torch.set_num_threads(1)
     clips = Clips.draw(3, np.random.default_rng(0)).video()
-    subject = VLMSubject(load_family("qwen2_vl", "models/vlms/qwen2_vl"), read_concepts("config/concepts.tsv")[0])
+    subject = VLMSubject(
+        load_family("qwen2_vl", "models/vlms/qwen2_vl"), read_concepts("config/concepts.tsv")[0]
+    )
     verifier = microworld_verifier(Judge.from_pretrained("models/judge"), clips[1:])
     method = leaps(subject, clips[0], verifier, SETTINGS)
     parameters = method.start(torch.Generator().manual_seed(0))
@@ -64,16 +76,21 @@ def main(rounds: int) -> None:
         "ours": lambda: step_losses(parameters, subject, method, SETTINGS, 0, 0)["loss"],
         "plain": lambda: plain_loss(parameters, subject, clips[0], verifier),
     }
-    results = {name: timed(run, parameters) for name, run in runs.items()}  # the first round warms up
+    results = {
+        name: timed(run, parameters) for name, run in runs.items()
+    }  # the first round warms up
     times = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
             times[name].append(timed(run, parameters)[0])
-    ratio = statistics.median(plain / ours for plain, ours in zip(times["plain"], times["ours"], strict=True))
+    ratio = statistics.median(
+        plain / ours for plain, ours in zip(times["plain"], times["ours"], strict=True)
+    )
     loss, gradient = (float((results["plain"][i] - results["ours"][i]).abs().max()) for i in (1, 2))
     print(
-        f"ours {statistics.median(times['ours']):.3f} s, plain {statistics.median(times['plain']):.3f} s, ratio {ratio:.2f}, "
-        f"largest difference of the loss {loss:.1e}, of the gradient {gradient:.1e}"
+        f"ours {statistics.median(times['ours']):.3f} s, plain"
+        f" {statistics.median(times['plain']):.3f} s, ratio {ratio:.2f}, largest difference of the"
+        f" loss {loss:.1e}, of the gradient {gradient:.1e}"
     )
 
 

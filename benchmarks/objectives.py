@@ -1,10 +1,13 @@
-"""The objective `logits` through Phi against decoding and encoding again: processor time of a step, and do the gradients agree?
+"""The objective `logits` through Phi against decoding and encoding again: processor time of a step,
+and do the gradients agree?
 
-Run: python benchmarks/objectives.py [concept] [clips] [rounds] [folder of a VLM ...]
-It needs the results of a run (`snakemake --cores all`): clips, latents and the coupling of Qwen2-VL. Other folders hold VLMs of
-that family with the same visual tokens. Both paths take turns on the same clips and noise. Prints the median seconds of each, their
-ratio, and the cosine of both gradients with respect to the vector: of single clips, of the clips' mean, and of the mean within the
-principal directions; then how far two clips' gradients agree, which says how many clips a step needs.
+Run: python benchmarks/objectives.py [concept] [clips] [rounds] [folder of a VLM ...] It needs the
+results of a run (`snakemake --cores all`): clips, latents and the coupling of Qwen2-VL. Other
+folders hold VLMs of that family with the same visual tokens. Both paths take turns on the same
+clips and noise. Prints the median seconds of each, their ratio, and the cosine of both gradients
+with respect to the vector: of single clips, of the clips' mean, and of the mean within the
+principal directions; then how far two clips' gradients agree, which says how many clips a step
+needs.
 """
 
 from __future__ import annotations
@@ -34,10 +37,18 @@ FAR = 100.0
 
 
 def gradients(path: str, batch: Batch, reader: Reader) -> tuple[torch.Tensor, float]:
-    """Of the loss without trust with respect to one vector per clip, `(B, L d)`, and the processor time of both passes."""
+    """Of the loss without trust with respect to one vector per clip, `(B, L d)`, and the processor
+    time of both passes.
+    """
     q = torch.zeros_like(batch.pi_minus, requires_grad=True)
     begun = time.process_time()
-    logits(q, batch, reader, LogitsSettings(path=path, margin=FAR, trust=0.0), torch.Generator().manual_seed(0)).loss.backward()
+    logits(
+        q,
+        batch,
+        reader,
+        LogitsSettings(path=path, margin=FAR, trust=0.0),
+        torch.Generator().manual_seed(0),
+    ).loss.backward()
     return q.grad.flatten(1), time.process_time() - begun
 
 
@@ -58,25 +69,31 @@ def compare(name: str, batch: Batch, reader: Reader, directions: torch.Tensor, r
     medians = [statistics.median(taken[path]) for path in PATHS]
     means = [clips.mean(0) for clips in (again, phi)]
     print(
-        f"{name}: again {medians[0]:.2f} s, phi {medians[1]:.2f} s, ratio {medians[1] / medians[0]:.2f}; "
-        f"cosine of single clips {F.cosine_similarity(again, phi).mean():.3f}, "
-        f"of the mean {F.cosine_similarity(*means, dim=0):.3f}, "
-        f"within {len(directions)} directions {F.cosine_similarity(*(directions @ mean for mean in means), dim=0):.3f}; "
-        f"between two clips {coherence(again):.3f} (again), {coherence(again @ directions.T):.3f} within the directions",
+        f"{name}: again {medians[0]:.2f} s, phi {medians[1]:.2f} s, ratio"
+        f" {medians[1] / medians[0]:.2f}; cosine of single clips"
+        f" {F.cosine_similarity(again, phi).mean():.3f}, of the mean"
+        f" {F.cosine_similarity(*means, dim=0):.3f}, within {len(directions)} directions"
+        f" {F.cosine_similarity(*(directions @ mean for mean in means), dim=0):.3f}; between two"
+        f" clips {coherence(again):.3f} (again), {coherence(again @ directions.T):.3f} within the"
+        " directions",
         flush=True,
     )
 
 
 def contexts_of(concept: Concept, reader: Reader) -> Contexts:
     clips, z_xi = load_embeddings(Path(f"results/embeddings/train/generators/{GENERATOR}"))
-    table = read_table("data/train/captions.tsv", ("clip", "caption"), text=("clip",)).set_index("clip")
+    table = read_table("data/train/captions.tsv", ("clip", "caption"), text=("clip",)).set_index(
+        "clip"
+    )
     return gather_contexts(concept, table.loc[clips, "caption"].tolist(), z_xi, reader, limit=128)
 
 
 def main(name: str, clips: int, rounds: int, folders: list[str]) -> None:
     config = load_config("config/config.yaml")
     generator = load_generator(config["generators"][GENERATOR])
-    coupling = Coupling.load(f"results/coupling/{GENERATOR}/{VLM}/coupling.safetensors", generator.device)
+    coupling = Coupling.load(
+        f"results/coupling/{GENERATOR}/{VLM}/coupling.safetensors", generator.device
+    )
     (concept,) = read_concepts(config["concepts"], [name])
     contexts = contexts_of(concept, Reader(generator, None, coupling))
     pi_minus, pi_plus, z_0 = draw(contexts, clips, torch.Generator().manual_seed(0))
@@ -84,7 +101,13 @@ def main(name: str, clips: int, rounds: int, folders: list[str]) -> None:
     directions = principal_directions([contexts], "each", LogitsSettings().directions)
     for folder in folders or [config["vlms"][VLM]["path"]]:
         vlm = load_vlm(config["vlms"][VLM] | {"path": folder}, generator.video_shape)
-        compare(f"{Path(folder).name}, {name}", batch, Reader(generator, vlm, coupling), directions, rounds)
+        compare(
+            f"{Path(folder).name}, {name}",
+            batch,
+            Reader(generator, vlm, coupling),
+            directions,
+            rounds,
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""A sweep of six concept strengths against six plain calls of the diffusers pipeline, side by side in one run.
+"""A sweep of six concept strengths against six plain calls of the diffusers pipeline, side by side
+in one run.
 
 Run: python benchmarks/phi_sweep.py [rounds]
 Prints the median seconds of each, their ratio, and how far the frames differ.
@@ -27,14 +28,20 @@ SEED, INJECT_FROM = 7, 0.5
 
 
 def sweep(generator: WanGenerator, steps: int, guidance: float, first: float) -> torch.Tensor:
-    """Six strengths in one batched call, text encoded once, shared steps run once: `(6, T, C, H, W)`."""
+    """Six strengths in one batched call, text encoded once, shared steps run once:
+    `(6, T, C, H, W)`.
+    """
     minus, plus = generator.encode_text(PAIR).unsqueeze(1)
     delta = torch.tensor(PHIS).view(-1, 1, 1) * (plus - minus)
-    return generator.decode(generator.sample(minus, [SEED], steps, guidance, Modulation(delta, steps=(first, 1.0))))
+    return generator.decode(
+        generator.sample(minus, [SEED], steps, guidance, Modulation(delta, steps=(first, 1.0)))
+    )
 
 
 def plain_calls(generator: WanGenerator, steps: int, guidance: float, first: float) -> torch.Tensor:
-    """The same with the pipeline alone: one call per strength, each encoding its texts, stepping and decoding by itself."""
+    """The same with the pipeline alone: one call per strength, each encoding its texts, stepping
+    and decoding by itself.
+    """
     frames = []
     for phi in PHIS:
         minus, plus = generator.encode_text(PAIR[:1]), generator.encode_text(PAIR[1:])
@@ -49,7 +56,7 @@ def plain_calls(generator: WanGenerator, steps: int, guidance: float, first: flo
             num_inference_steps=steps,
             guidance_scale=guidance,
             max_sequence_length=generator.condition_shape[0],
-            callback_on_step_end=lambda pipeline, step, timestep, tensors, changed=changed, minus=minus: {
+            callback_on_step_end=lambda _pipeline, step, *_, changed=changed, minus=minus: {
                 "prompt_embeds": changed if (step + 1) / steps >= first else minus
             },
             callback_on_step_end_tensor_inputs=["prompt_embeds"],
@@ -69,7 +76,10 @@ def seconds(run: Callable[[], torch.Tensor]) -> tuple[float, torch.Tensor]:
 def main(rounds: int) -> None:
     settings = load_config("config/config.yaml")["generators"]["microworld"]
     generator = load_generator(settings)
-    for name, first in (("interpolation", 0.0), (f"step injection from {INJECT_FROM:.0%} of the steps", INJECT_FROM)):
+    for name, first in (
+        ("interpolation", 0.0),
+        (f"step injection from {INJECT_FROM:.0%} of the steps", INJECT_FROM),
+    ):
         arguments = (generator, settings["steps"], settings["guidance"], first)
         sweep(*arguments)
         times = {"sweep": [], "plain": []}
@@ -78,11 +88,14 @@ def main(rounds: int) -> None:
             times["sweep"].append(took)
             took, theirs = seconds(lambda: plain_calls(*arguments))  # noqa: B023
             times["plain"].append(took)
-        ratio = statistics.median(p / s for p, s in zip(times["plain"], times["sweep"], strict=True))
+        ratio = statistics.median(
+            p / s for p, s in zip(times["plain"], times["sweep"], strict=True)
+        )
         difference = float((ours - theirs).abs().max())
         print(
-            f"{name}: sweep {statistics.median(times['sweep']):.2f} s, six calls {statistics.median(times['plain']):.2f} s, "
-            f"ratio {ratio:.2f}, largest difference of a pixel {difference:.1e}"
+            f"{name}: sweep {statistics.median(times['sweep']):.2f} s, six calls"
+            f" {statistics.median(times['plain']):.2f} s, ratio {ratio:.2f}, largest difference of"
+            f" a pixel {difference:.1e}"
         )
 
 

@@ -1,4 +1,6 @@
-"""How many clips per second one core renders. Goal: at least 100. Run: `python benchmarks/renderer.py`."""
+"""How many clips per second one core renders. Goal: at least 100. Run:
+`python benchmarks/renderer.py`.
+"""
 
 import time
 
@@ -11,7 +13,9 @@ CLIPS, GOAL = 500, 100
 
 
 def main() -> None:
-    """Render clips of a fixed seed, attributes and layouts included, and print the rate in processor and in wall time."""
+    """Render clips of a fixed seed, attributes and layouts included, and print the rate in
+    processor and in wall time.
+    """
     rng = np.random.default_rng(0)
     for _ in range(20):
         attributes = draw_attributes(rng)
@@ -22,7 +26,8 @@ def main() -> None:
         render(attributes, draw_layout(attributes, rng))
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     print(
-        f"{CLIPS} clips: {CLIPS / processor:.0f} clips/s of processor time, {CLIPS / wall:.0f} clips/s by the clock (goal {GOAL})"
+        f"{CLIPS} clips: {CLIPS / processor:.0f} clips/s of processor time, {CLIPS / wall:.0f}"
+        f" clips/s by the clock (goal {GOAL})"
     )
 
 

@@ -1,7 +1,8 @@
-"""rho-OT against one POT Sinkhorn per projection and against all P x N x N plans at once: processor time and peak memory.
+"""rho-OT against one POT Sinkhorn per projection and against all P x N x N plans at once: processor
+time and peak memory.
 
-Run: python benchmarks/transport.py [projections] [rounds]
-Every call has a process of its own (Linux) and one core; forms take turns. Prints medians, and ratios to the default form.
+Run: python benchmarks/transport.py [projections] [rounds] Every call has a process of its own
+(Linux) and one core; forms take turns. Prints medians, and ratios to the default form.
 """
 
 from __future__ import annotations
@@ -43,12 +44,19 @@ def all_at_once(rho: RhoOT, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
 
 
 def looped_pot(rho: RhoOT, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
-    """One Sinkhorn per projection, each to its end; in double precision, which small eps asks of POT's fastest form."""
+    """One Sinkhorn per projection, each to its end; in double precision, which small eps asks of
+    POT's fastest form.
+    """
     count = z1.shape[1]
     uniform, total = torch.full((count,), 1 / count, dtype=torch.double), torch.zeros(count, count)
     for a, b in zip(*projected(rho, z1, z2), strict=True):
         cost = (a[:, None] - b[None, :]).square().double()
-        total = total + ot.sinkhorn(uniform, uniform, cost, EPSILON, numItermax=1000, stopThr=TOLERANCE, warn=False).float()
+        total = (
+            total
+            + ot.sinkhorn(
+                uniform, uniform, cost, EPSILON, numItermax=1000, stopThr=TOLERANCE, warn=False
+            ).float()
+        )
     return total * count / len(rho.p1)
 
 
@@ -70,7 +78,9 @@ def call(form: str, count: int, projections: int, backward: bool) -> None:
     """Plan and barycentre of one clip, and their gradients."""
     aggregate, plan = FORMS[form]
     torch.manual_seed(0)
-    settings = TransportSettings(aggregate=aggregate, values="z1", epsilon=EPSILON, scaling_steps=SCALING_STEPS)
+    settings = TransportSettings(
+        aggregate=aggregate, values="z1", epsilon=EPSILON, scaling_steps=SCALING_STEPS
+    )
     rho = RhoOT(DIM, projections, settings)
     z1, z2 = (torch.randn(1, count, DIM, requires_grad=backward) for _ in range(2))
     with torch.set_grad_enabled(backward):
@@ -81,12 +91,16 @@ def call(form: str, count: int, projections: int, backward: bool) -> None:
 
 def resident(key: str) -> float:
     """MiB that the process holds (`VmRSS`), or the most it has held (`VmHWM`)."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
+    line = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key)
+    )
     return int(line.split()[1]) / 1024
 
 
 def measure(form: str, count: int, projections: int, backward: bool) -> tuple[float, float]:
-    """Processor seconds of a call and MiB on top of what was held before, in the process that this runs in."""
+    """Processor seconds of a call and MiB on top of what was held before, in the process that this
+    runs in.
+    """
     call(form, 8, 2, backward)  # what a first call alone loads and sets up
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     before, start, calls = resident("VmRSS"), time.process_time(), 0
@@ -106,12 +120,26 @@ def main(projections: int, rounds: int) -> None:
     torch.set_num_threads(1)
     for count in COUNTS:
         for backward in (False, True):
-            print(f"N {count}, P {projections}, {'forward and backward' if backward else 'forward'}")
-            taken = [{form: apart(form, count, projections, backward) for form in FORMS} for _ in range(rounds)]
+            print(
+                f"N {count}, P {projections}, {'forward and backward' if backward else 'forward'}"
+            )
+            taken = [
+                {form: apart(form, count, projections, backward) for form in FORMS}
+                for _ in range(rounds)
+            ]
             for form in FORMS:
-                seconds, peak = (statistics.median(round[form][i] for round in taken) for i in (0, 1))
-                ratios = [statistics.median(round[form][i] / round["rho-OT, costs"][i] for round in taken) for i in (0, 1)]
-                print(f"  {form:17} {seconds:8.3f} s {peak:7.0f} MiB, ratios {ratios[0]:6.1f} {ratios[1]:6.1f}", flush=True)
+                seconds, peak = (
+                    statistics.median(round[form][i] for round in taken) for i in (0, 1)
+                )
+                ratios = [
+                    statistics.median(round[form][i] / round["rho-OT, costs"][i] for round in taken)
+                    for i in (0, 1)
+                ]
+                print(
+                    f"  {form:17} {seconds:8.3f} s {peak:7.0f} MiB, ratios {ratios[0]:6.1f}"
+                    f" {ratios[1]:6.1f}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

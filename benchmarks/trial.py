@@ -1,4 +1,6 @@
-"""What the trials of training recipes share: the same processor time for every variant, and an optimiser to compare with."""
+"""What the trials of training recipes share: the same processor time for every variant, and an
+optimiser to compare with.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ TICKS = 1000
 class AdamWAlone(torch.optim.AdamW):
     """AdamW for every weight, called as the recipes' optimiser is."""
 
-    def __init__(self, weights: Iterable[nn.Parameter], rate: float, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, weights: Iterable[nn.Parameter], rate: float, weight_decay: float = 0.0
+    ) -> None:
         super().__init__(weights, lr=rate, betas=(0.9, 0.98), weight_decay=weight_decay)
         self.rate = rate
 
@@ -42,7 +46,8 @@ def train_for(
     loss: Callable[[int, float], torch.Tensor],
     average: float = 0.0,
 ) -> tuple[nn.Module, int]:
-    """Train `model` for `seconds` of processor time by `loss(step, share of the time that is over)`.
+    """Train `model` for `seconds` of processor time by
+    `loss(step, share of the time that is over)`.
 
     Returns its weights averaged with the memory `average` (0: the last ones), and the steps done.
     """

@@ -1,8 +1,10 @@
-"""What buys quality per minute in training the microworld's VAE: variants of its recipe, each given the same processor time.
+"""What buys quality per minute in training the microworld's VAE: variants of its recipe, each given
+the same processor time.
 
-Run: python benchmarks/vae_recipe.py [seconds per variant]
-Prints, per variant, the steps done, and the PSNR of held-out clips, of whole frames and of the sprite's pixels alone, in dB and as
-differences to the recipe's. Time is the process's own on one thread, so that other work on the machine counts little.
+Run: python benchmarks/vae_recipe.py [seconds per variant] Prints, per variant, the steps done, and
+the PSNR of held-out clips, of whole frames and of the sprite's pixels alone, in dB and as
+differences to the recipe's. Time is the process's own on one thread, so that other work on the
+machine counts little.
 """
 
 from __future__ import annotations
@@ -26,12 +28,16 @@ from transporter.microworld.training.optimiser import MuonAdamW
 HELD_OUT = 32
 ADAMW_RATE = 2e-3
 STILLS = 20
-"""Single frames in a batch of the curriculum: as many latent frames as the four clips of the recipe's batch have."""
+"""Single frames in a batch of the curriculum: as many latent frames as the four clips of the
+recipe's batch have.
+"""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train. The defaults are the recipe's; `weights` are constants of its loss to change."""
+    """One way to train. The defaults are the recipe's; `weights` are constants of its loss to
+    change.
+    """
 
     muon: bool = True
     rate: float = 0.02
@@ -78,7 +84,11 @@ def train(variant: Variant, seconds: float) -> tuple[AutoencoderKLWan, int]:
     vae = recipe.build_vae()
     kernels_to(vae, torch.channels_last_3d)
     named = vae.named_parameters()
-    optimiser = MuonAdamW(named, variant.rate, ADAMW_RATE) if variant.muon else AdamWAlone(vae.parameters(), ADAMW_RATE)
+    optimiser = (
+        MuonAdamW(named, variant.rate, ADAMW_RATE)
+        if variant.muon
+        else AdamWAlone(vae.parameters(), ADAMW_RATE)
+    )
 
     def loss(step: int, share: float) -> torch.Tensor:
         random = torch.Generator().manual_seed(step)
@@ -93,7 +103,9 @@ def train(variant: Variant, seconds: float) -> tuple[AutoencoderKLWan, int]:
 
 
 def decibels(vae: AutoencoderKLWan, video: torch.Tensor, mask: torch.Tensor) -> tuple[float, float]:
-    """PSNR of clips `(B, T, 3, H, W)` in [0, 1], whole and within sprite masks `(B, T, H, W)`; mean over clips."""
+    """PSNR of clips `(B, T, 3, H, W)` in [0, 1], whole and within sprite masks `(B, T, H, W)`; mean
+    over clips.
+    """
     given = torch.cat([recipe.through_vae(vae, part) for part in video.split(8)])
     error = (given - video).square().mean(2)
     whole = error.mean((1, 2, 3))
@@ -110,7 +122,11 @@ def main(seconds: float = 180.0) -> None:
             vae, steps = train(variant, seconds)
         whole, sprite = decibels(vae.eval(), *clips)
         base = base or (whole, sprite)
-        print(f"{name}\t{steps}\t{whole:.2f}\t{sprite:.2f}\t{whole - base[0]:+.2f}\t{sprite - base[1]:+.2f}", flush=True)
+        print(
+            f"{name}\t{steps}\t{whole:.2f}\t{sprite:.2f}\t"
+            f"{whole - base[0]:+.2f}\t{sprite - base[1]:+.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ def reference() -> Path:
 
 @pytest.fixture(scope="session")
 def weights(request: pytest.FixtureRequest) -> Callable[[str], Path]:
-    """Published weights by name, kept in pytest's cache; tests that need them are skipped where they cannot be fetched."""
+    """Published weights by name, kept in pytest's cache; tests that need them are skipped where
+    they cannot be fetched.
+    """
 
     def get(name: str) -> Path:
         try:
@@ -53,13 +55,19 @@ class GoldenClips:
 
     def video(self, name: str) -> torch.Tensor:
         """`(1, 16, 3, 128, 128)` in [0, 1]."""
-        frames = decord.VideoReader(str(self.folder / name), num_threads=1).get_batch(range(16)).asnumpy()
+        frames = (
+            decord.VideoReader(str(self.folder / name), num_threads=1)
+            .get_batch(range(16))
+            .asnumpy()
+        )
         small = _area(_area(frames.astype(np.float32), axis=2), axis=1).round()
         return torch.from_numpy(small).permute(0, 3, 1, 2)[None] / 255
 
 
 def _area(frames: np.ndarray, axis: int, out: int = 128) -> np.ndarray:
-    """Averages over `out` equal parts of an axis, in float32 and one pixel after another: OpenCV's INTER_AREA to the last bit."""
+    """Averages over `out` equal parts of an axis, in float32 and one pixel after another: OpenCV's
+    INTER_AREA to the last bit.
+    """
     size, parts = frames.shape[axis], np.arange(out)
     scale, total = size / out, np.float32(0)
     for offset in range(math.ceil(scale) + 1):

@@ -1,4 +1,6 @@
-"""The rows of the paper's ablation table as settings, and which of them need a training of their own."""
+"""The rows of the paper's ablation table as settings, and which of them need a training of their
+own.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,17 @@ NO_TRAINING = {"inference_only", "phi_1", "phi_2", "mean", "kl", "js"}
 
 def settings(ablations: dict[str, Any], **others: Any) -> dict[str, Any]:
     """Checked and completed settings of an experiment whose models lie nowhere."""
-    models = {"generators": {"a": {"adapter": "wan", "path": "b/a"}}, "vlms": {"b": {"adapter": "qwen_vl", "path": "b/b"}}}
-    made = {**models, "run": {"generators": ["a"], "vlms": ["b"]}, "probes": None, "ablations": ablations, **others}
+    models = {
+        "generators": {"a": {"adapter": "wan", "path": "b/a"}},
+        "vlms": {"b": {"adapter": "qwen_vl", "path": "b/b"}},
+    }
+    made = {
+        **models,
+        "run": {"generators": ["a"], "vlms": ["b"]},
+        "probes": None,
+        "ablations": ablations,
+        **others,
+    }
     made |= {table: str(ROOT / "config" / f"{table}.tsv") for table in ("concepts", "shortcuts")}
     return check_config(made, [("mine.yaml", made)], ROOT / "workflow" / "schemas")
 
@@ -42,10 +53,16 @@ def settings(ablations: dict[str, Any], **others: Any) -> dict[str, Any]:
 def test_a_variant_is_the_rest_with_its_own_keys() -> None:
     config = settings(TABLE, coupling={"transport": {"scaling_steps": 4}, "steps": 7})
     made = variant(config, "sliced_gromov")
-    assert made["coupling"]["transport"] == {**config["coupling"]["transport"], "aggregate": "gromov", "values": "z1"}
+    assert made["coupling"]["transport"] == {
+        **config["coupling"]["transport"],
+        "aggregate": "gromov",
+        "values": "z1",
+    }
     assert (made["coupling"]["transport"]["scaling_steps"], made["coupling"]["steps"]) == (4, 7)
     assert {key for key in config if made[key] != config[key]} == {"coupling"}
-    assert config == settings(TABLE, coupling={"transport": {"scaling_steps": 4}, "steps": 7}), "the base stays as it is"
+    assert config == settings(TABLE, coupling={"transport": {"scaling_steps": 4}, "steps": 7}), (
+        "the base stays as it is"
+    )
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -66,14 +83,18 @@ def test_the_default_settings_have_every_row_and_the_whole_method_with_equal_ban
     for name, row in TABLE.items():
         expected = variant({**config, "ablations": {name: row}}, name)
         expected["bank"] |= {key: default[FULL]["bank"][key] for key in ("steps", "lr")}
-        assert {key: default[name][key] for key in ("coupling", "bank")} == {key: expected[key] for key in ("coupling", "bank")}
+        assert {key: default[name][key] for key in ("coupling", "bank")} == {
+            key: expected[key] for key in ("coupling", "bank")
+        }
     assert default[FULL]["coupling"] == config["coupling"]
     assert set(default) <= set(LABELS)
 
 
 def test_only_another_transport_is_trained_anew() -> None:
     config = settings(TABLE)
-    assert {name: trained_as(config, name) for name in TABLE} == {name: None if name in NO_TRAINING else name for name in TABLE}
+    assert {name: trained_as(config, name) for name in TABLE} == {
+        name: None if name in NO_TRAINING else name for name in TABLE
+    }
 
 
 def test_equal_trainings_are_shared() -> None:
@@ -84,16 +105,32 @@ def test_equal_trainings_are_shared() -> None:
         "same_as_base": {"coupling": {"projections": 100}},
     }
     config = settings(both)
-    assert {name: trained_as(config, name) for name in both} == {"first": "first", "other_bank": "first", "same_as_base": None}
+    assert {name: trained_as(config, name) for name in both} == {
+        "first": "first",
+        "other_bank": "first",
+        "same_as_base": None,
+    }
 
 
 @pytest.mark.parametrize(
     ("ablations", "message"),
     [
-        ({"p": {"coupling": {"projektions": 5}}}, r"ablations\.p\.coupling\.projektions: .*did you mean projections\?"),
-        ({"p": {"coupling": {"transport": {"aggregate": "sum"}}}}, r"transport\.aggregate: expected one of costs, plans, gromov"),
-        ({"p": {"bank": {"divergence": 3}}}, r"ablations\.p\.bank\.divergence: expected one of hellinger, kl, js"),
-        ({"p": {"generation": {"seeds": 1}}}, r"ablations\.p\.generation: expected one of the keys coupling, bank"),
+        (
+            {"p": {"coupling": {"projektions": 5}}},
+            r"ablations\.p\.coupling\.projektions: .*did you mean projections\?",
+        ),
+        (
+            {"p": {"coupling": {"transport": {"aggregate": "sum"}}}},
+            r"transport\.aggregate: expected one of costs, plans, gromov",
+        ),
+        (
+            {"p": {"bank": {"divergence": 3}}},
+            r"ablations\.p\.bank\.divergence: expected one of hellinger, kl, js",
+        ),
+        (
+            {"p": {"generation": {"seeds": 1}}},
+            r"ablations\.p\.generation: expected one of the keys coupling, bank",
+        ),
         ({"p": {}}, r"ablations\.p: expected at least 1 entry, got \{\}"),
         ({"p": {"bank": {}}}, r"ablations\.p\.bank: expected at least 1 entry, got \{\}"),
         ({"p/q": {"bank": {"steps": 1}}}, "expected names of letters, digits"),
@@ -105,5 +142,7 @@ def test_refusals_name_the_key(ablations: dict[str, Any], message: str) -> None:
 
 
 def test_an_unknown_ablation() -> None:
-    with pytest.raises(UserError, match=r"expected a name from ablations \(inference_only, .*\), got 'p_3'"):
+    with pytest.raises(
+        UserError, match=r"expected a name from ablations \(inference_only, .*\), got 'p_3'"
+    ):
         variant(settings(TABLE), "p_3")

@@ -14,7 +14,9 @@ from transporter.microworld.language import QUESTIONS, caption
 HEADER = "\t".join(COLUMNS)
 ROW = "red_blue\tobject\tred\tblue\twhat colour is it ?"
 RED_BLUE = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
-WORDS_OF_A_CLIP = st.fixed_dictionaries({name: st.sampled_from(words) for name, words in WORDS.items()})
+WORDS_OF_A_CLIP = st.fixed_dictionaries(
+    {name: st.sampled_from(words) for name, words in WORDS.items()}
+)
 
 
 def table(folder: Path, *rows: str) -> Path:
@@ -41,18 +43,28 @@ def test_swap(before: str, after: str | None) -> None:
 
 
 def test_swap_takes_phrases_and_signs_literally() -> None:
-    assert Concept("n", "scene", "at night", "by day", "?").swap("a street at night.") == "a street by day."
+    assert (
+        Concept("n", "scene", "at night", "by day", "?").swap("a street at night.")
+        == "a street by day."
+    )
     assert Concept("n", "scene", "1.5", r"\1", "?").swap("1.5 but not 125") == r"\1 but not 125"
 
 
 def test_either_word_gives_the_same_pair() -> None:
-    assert RED_BLUE.pair("a red circle") == RED_BLUE.pair("a blue circle") == ("a red circle", "a blue circle")
+    assert (
+        RED_BLUE.pair("a red circle")
+        == RED_BLUE.pair("a blue circle")
+        == ("a red circle", "a blue circle")
+    )
     assert RED_BLUE.pair("a circle") is None
 
 
 def test_contexts_are_distinct_and_in_order() -> None:
     captions = ["a blue square", "a red circle", "a green circle", "a red square", "a blue circle"]
-    assert RED_BLUE.contexts(captions) == [("a red square", "a blue square"), ("a red circle", "a blue circle")]
+    assert RED_BLUE.contexts(captions) == [
+        ("a red square", "a blue square"),
+        ("a red circle", "a blue circle"),
+    ]
 
 
 @settings(deadline=None)
@@ -60,13 +72,18 @@ def test_contexts_are_distinct_and_in_order() -> None:
 def test_a_pair_differs_in_its_word_alone(words: dict[str, str]) -> None:
     pair = RED_BLUE.pair(caption(words))
     assert pair == (
-        (caption(words | {"colour": "red"}), caption(words | {"colour": "blue"})) if words["colour"] in ("red", "blue") else None
+        (caption(words | {"colour": "red"}), caption(words | {"colour": "blue"}))
+        if words["colour"] in ("red", "blue")
+        else None
     )
 
 
 def test_the_projects_own_table() -> None:
     concepts = read_concepts(Path(__file__).parents[1] / "config" / "concepts.tsv")
-    assert {kind: sum(concept.kind == kind for concept in concepts) >= 4 for kind in ("object", "action", "scene")} == {
+    assert {
+        kind: sum(concept.kind == kind for concept in concepts) >= 4
+        for kind in ("object", "action", "scene")
+    } == {
         "object": True,
         "action": True,
         "scene": True,
@@ -88,12 +105,27 @@ def test_names_pick_and_order(tmp_path: Path) -> None:
     [
         ((), "expected at least one concept, got a header alone"),
         ((ROW, ROW), "line 3, column concept: 'red_blue' stands there twice; rename one"),
-        (("a/b\tobject\tx\ty\t?",), "line 2, column concept: expected a name of letters, digits, _ and -, got 'a/b'"),
-        (("\tobject\tx\ty\t?",), "line 2, column concept: expected a name of letters, digits, _ and -, got ''"),
-        (("a\tthing\tx\ty\t?",), "line 2, column kind: expected one of object, action, scene, got 'thing'"),
+        (
+            ("a/b\tobject\tx\ty\t?",),
+            "line 2, column concept: expected a name of letters, digits, _ and -, got 'a/b'",
+        ),
+        (
+            ("\tobject\tx\ty\t?",),
+            "line 2, column concept: expected a name of letters, digits, _ and -, got ''",
+        ),
+        (
+            ("a\tthing\tx\ty\t?",),
+            "line 2, column kind: expected one of object, action, scene, got 'thing'",
+        ),
         (("a\tobject\tx\tx\t?",), "line 2: expected two different words, got 'x' and 'x'"),
         (("a\tobject\tx\t\t?",), "line 2: expected two different words, got 'x' and ''"),
-        (("a\tobject\tx\ty\t",), "line 2, column question: expected the prompt whose answer is one of the two words, got nothing"),
+        (
+            ("a\tobject\tx\ty\t",),
+            (
+                "line 2, column question: expected the prompt whose answer is one of the two words,"
+                " got nothing"
+            ),
+        ),
         (("a\tobject\tx\ty",), "line 2: expected 5 cells, separated by tabs, got 4"),
     ],
 )

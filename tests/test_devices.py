@@ -35,7 +35,9 @@ def two_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def hold(count: int = 1, seconds: float = 60) -> subprocess.Popen[str]:
     """Another process that holds devices; it says which once it has them."""
-    return subprocess.Popen([sys.executable, "-c", HOLD, str(count), str(seconds)], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(count), str(seconds)], stdout=subprocess.PIPE, text=True
+    )
 
 
 def held_by(process: subprocess.Popen[str]) -> set[str]:
@@ -46,7 +48,10 @@ def held_by(process: subprocess.Popen[str]) -> set[str]:
 def test_processes_at_one_time_get_devices_of_their_own() -> None:
     with hold() as first, hold() as second:
         assert held_by(first) | held_by(second) == {"FAKE-0", "FAKE-1"}
-        with pytest.raises(UserError, match=r"expected 1 free of 2 devices, got 0 in 0.1 s"), lease(timeout=0.1):
+        with (
+            pytest.raises(UserError, match=r"expected 1 free of 2 devices, got 0 in 0.1 s"),
+            lease(timeout=0.1),
+        ):
             pass
         first.kill()
         second.kill()
@@ -86,7 +91,9 @@ def test_children_share_their_parents_devices() -> None:
         child.kill()
 
 
-def test_cuda_sees_the_leased_devices_only_while_they_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_sees_the_leased_devices_only_while_they_are_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with lease(1):
         assert os.environ[devices.VISIBLE] == "FAKE-0"
     assert devices.VISIBLE not in os.environ
@@ -121,7 +128,12 @@ def test_without_devices_a_job_computes_on_the_cpu(monkeypatch: pytest.MonkeyPat
 
 
 def test_more_devices_than_there_are() -> None:
-    with pytest.raises(UserError, match="expected at most 2 devices in one job, got a request for 3"), lease(3):
+    with (
+        pytest.raises(
+            UserError, match="expected at most 2 devices in one job, got a request for 3"
+        ),
+        lease(3),
+    ):
         pass
 
 

@@ -1,4 +1,6 @@
-"""Embedding a folder: every clip has its row, a run that stops goes on where it stopped, bad clips are named."""
+"""Embedding a folder: every clip has its row, a run that stops goes on where it stopped, bad clips
+are named.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,10 +60,14 @@ def test_every_clip_has_its_row(clips: list[Path], tmp_path: Path) -> None:
     run(clips, Model(), tmp_path / "e")
     names, values = load_embeddings(tmp_path / "e")
     assert names == [path.name for path in clips]
-    torch.testing.assert_close(values, torch.stack([Model()(read(path)[None])[0] for path in clips]))
+    torch.testing.assert_close(
+        values, torch.stack([Model()(read(path)[None])[0] for path in clips])
+    )
     index = read_table(tmp_path / "e" / "index.tsv", ("clip", "shard", "row"), text=("clip",))
     assert index["row"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
-    assert index["shard"].unique().tolist() == [f"shard-0000{number}.safetensors" for number in range(3)]
+    assert index["shard"].unique().tolist() == [
+        f"shard-0000{number}.safetensors" for number in range(3)
+    ]
     assert (tmp_path / "e" / "failed.tsv").read_text() == "clip\treason\n"
 
 
@@ -72,12 +78,19 @@ def test_batches_are_as_large_as_asked(clips: list[Path], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 0.0), (torch.float16, 1e-3)])
-def test_the_type_on_disk_can_be_chosen(clips: list[Path], tmp_path: Path, dtype: torch.dtype, bound: float) -> None:
+def test_the_type_on_disk_can_be_chosen(
+    clips: list[Path], tmp_path: Path, dtype: torch.dtype, bound: float
+) -> None:
     run(clips, lambda video: Model()(video) / 3, tmp_path / "e", dtype=dtype)
     assert load_file(tmp_path / "e" / "shard-00000.safetensors")["values"].dtype == dtype
     values = load_embeddings(tmp_path / "e").values
     assert values.dtype == torch.float32
-    torch.testing.assert_close(values, torch.stack([Model()(read(path)[None])[0] / 3 for path in clips]), rtol=bound, atol=0)
+    torch.testing.assert_close(
+        values,
+        torch.stack([Model()(read(path)[None])[0] / 3 for path in clips]),
+        rtol=bound,
+        atol=0,
+    )
 
 
 @pytest.mark.parametrize("stop_at", range(1, 6))
@@ -112,7 +125,9 @@ def test_a_shard_is_made_again_when_a_clip_of_it_changed(clips: list[Path], tmp_
 
 
 @pytest.mark.parametrize("options", [{"key": "another model"}, {"dtype": torch.float16}])
-def test_shards_of_another_model_are_not_kept(clips: list[Path], tmp_path: Path, options: dict[str, object]) -> None:
+def test_shards_of_another_model_are_not_kept(
+    clips: list[Path], tmp_path: Path, options: dict[str, object]
+) -> None:
     run(clips, Model(), tmp_path / "e")
     model = Model()
     run(clips, model, tmp_path / "e", **options)
@@ -130,7 +145,11 @@ def test_a_damaged_shard_is_made_again(clips: list[Path], tmp_path: Path) -> Non
 def test_shards_of_a_longer_run_go(clips: list[Path], tmp_path: Path) -> None:
     run(clips, Model(), tmp_path / "e")
     run(clips[:4], Model(), tmp_path / "e")
-    assert sorted(contents(tmp_path / "e")) == ["failed.tsv", "index.tsv", "shard-00000.safetensors"]
+    assert sorted(contents(tmp_path / "e")) == [
+        "failed.tsv",
+        "index.tsv",
+        "shard-00000.safetensors",
+    ]
 
 
 def test_a_bad_clip_is_left_out_and_named(clips: list[Path], tmp_path: Path) -> None:
@@ -164,7 +183,9 @@ def test_what_is_not_finite_is_left_out(clips: list[Path], tmp_path: Path) -> No
 def test_no_good_clip_at_all_is_an_error(clips: list[Path], tmp_path: Path) -> None:
     for path in clips:
         path.write_text("")
-    with pytest.raises(UserError, match=r"none of 10 clips could be embedded; the first, 000: .*cannot be decoded"):
+    with pytest.raises(
+        UserError, match=r"none of 10 clips could be embedded; the first, 000: .*cannot be decoded"
+    ):
         run(clips, Model(), tmp_path / "e")
     assert not (tmp_path / "e" / "index.tsv").exists()
     assert len(read_table(tmp_path / "e" / "failed.tsv", ("clip", "reason"))) == CLIPS
@@ -176,7 +197,12 @@ def test_real_clips_and_a_truncated_one(tmp_path: Path, capsys: pytest.CaptureFi
         write_video(path, torch.full((5, 3, 32, 32), index / 4), 8)
     paths[1].write_bytes(paths[1].read_bytes()[:-200])
     embed_clips(
-        paths, lambda video: video.mean((1, 2, 3, 4))[:, None], tmp_path / "e", lambda path: read_video(path, 5, 32, 32), 2, 2
+        paths,
+        lambda video: video.mean((1, 2, 3, 4))[:, None],
+        tmp_path / "e",
+        lambda path: read_video(path, 5, 32, 32),
+        2,
+        2,
     )
     names, values = load_embeddings(tmp_path / "e")
     assert names == ["0.mp4", "2.mp4"]
@@ -189,13 +215,31 @@ def test_real_clips_and_a_truncated_one(tmp_path: Path, capsys: pytest.CaptureFi
     ("change", "message"),
     [
         (lambda clips: {"clip_files": []}, "expected clips to embed, got none"),
-        (lambda clips: {"clip_files": [*clips, clips[0].parent / "other" / "000"]}, "got 000 more than once; rename one"),
-        (lambda clips: {"batch": 0}, "expected a batch and a shard of at least one clip, got 0 and 4"),
-        (lambda clips: {"shard": 0}, "expected a batch and a shard of at least one clip, got 2 and 0"),
+        (
+            lambda clips: {"clip_files": [*clips, clips[0].parent / "other" / "000"]},
+            "got 000 more than once; rename one",
+        ),
+        (
+            lambda clips: {"batch": 0},
+            "expected a batch and a shard of at least one clip, got 0 and 4",
+        ),
+        (
+            lambda clips: {"shard": 0},
+            "expected a batch and a shard of at least one clip, got 2 and 0",
+        ),
     ],
 )
-def test_what_makes_no_sense_is_refused(clips: list[Path], tmp_path: Path, change: object, message: str) -> None:
-    arguments = {"clip_files": clips, "embed": Model(), "folder": tmp_path / "e", "read": read, "batch": BATCH, "shard": SHARD}
+def test_what_makes_no_sense_is_refused(
+    clips: list[Path], tmp_path: Path, change: object, message: str
+) -> None:
+    arguments = {
+        "clip_files": clips,
+        "embed": Model(),
+        "folder": tmp_path / "e",
+        "read": read,
+        "batch": BATCH,
+        "shard": SHARD,
+    }
     with pytest.raises(UserError, match=message):
         embed_clips(**arguments | change(clips))
 
@@ -224,11 +268,18 @@ def test_embedding_latents_goes_on_too(clips: list[Path], tmp_path: Path) -> Non
 
 
 def test_missing_embeddings_are_named(clips: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none: expected embeddings with an index\.tsv, found none"):
+    with pytest.raises(
+        UserError, match=r"none: expected embeddings with an index\.tsv, found none"
+    ):
         load_embeddings(tmp_path / "none")
     run(clips, Model(), tmp_path / "e")
     (tmp_path / "e" / "shard-00001.safetensors").unlink()
-    with pytest.raises(UserError, match=r"shard-00001\.safetensors: expected 4 rows, named by index\.tsv, could not read them"):
+    with pytest.raises(
+        UserError,
+        match=(
+            r"shard-00001\.safetensors: expected 4 rows, named by index\.tsv, could not read them"
+        ),
+    ):
         load_embeddings(tmp_path / "e")
 
 
@@ -243,5 +294,7 @@ def test_alignment_keeps_what_all_have_in_one_order() -> None:
 
 
 def test_alignment_of_strangers_is_refused() -> None:
-    with pytest.raises(UserError, match="embeddings of 1, 2 clips: expected clips in common, got none"):
+    with pytest.raises(
+        UserError, match="embeddings of 1, 2 clips: expected clips in common, got none"
+    ):
         aligned(Embeddings(["a"], torch.zeros(1, 1)), Embeddings(["b", "c"], torch.zeros(2, 1)))

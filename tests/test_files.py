@@ -56,10 +56,16 @@ def test_writers_of_one_path_do_not_meet(tmp_path: Path) -> None:
 
 def test_a_table_returns_as_it_was(tmp_path: Path) -> None:
     table = pd.DataFrame(
-        {"word": ["red", "", 'say "hi"', '"quoted" start', "NA"], "number": [1, 2, 3, 4, 5], "share": [0.5, 1, 2, 3, 4.25]}
+        {
+            "word": ["red", "", 'say "hi"', '"quoted" start', "NA"],
+            "number": [1, 2, 3, 4, 5],
+            "share": [0.5, 1, 2, 3, 4.25],
+        }
     )
     write_table(table, tmp_path / "t.tsv")
-    pd.testing.assert_frame_equal(read_table(tmp_path / "t.tsv", ("word", "number")), table, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        read_table(tmp_path / "t.tsv", ("word", "number")), table, check_dtype=False
+    )
 
 
 def test_floats_are_written_to_six_digits_and_line_ends_are_plain(tmp_path: Path) -> None:
@@ -68,13 +74,20 @@ def test_floats_are_written_to_six_digits_and_line_ends_are_plain(tmp_path: Path
 
 
 def test_a_cell_cannot_break_its_line(tmp_path: Path) -> None:
-    write_table(pd.DataFrame({"caption": ["two\tparts,\r\ntwo lines"], "n": [1]}), tmp_path / "t.tsv")
-    assert read_table(tmp_path / "t.tsv", ("caption",))["caption"].tolist() == ["two parts, two lines"]
+    write_table(
+        pd.DataFrame({"caption": ["two\tparts,\r\ntwo lines"], "n": [1]}), tmp_path / "t.tsv"
+    )
+    assert read_table(tmp_path / "t.tsv", ("caption",))["caption"].tolist() == [
+        "two parts, two lines"
+    ]
 
 
 def test_a_column_of_digits_stays_text_on_request(tmp_path: Path) -> None:
     write_table(pd.DataFrame({"clip": ["001", "1e5"]}), tmp_path / "t.tsv")
-    assert read_table(tmp_path / "t.tsv", ("clip",), text=("clip",))["clip"].tolist() == ["001", "1e5"]
+    assert read_table(tmp_path / "t.tsv", ("clip",), text=("clip",))["clip"].tolist() == [
+        "001",
+        "1e5",
+    ]
 
 
 def test_a_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
@@ -92,7 +105,10 @@ def test_a_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
         (b"a\tb\n1\t2\n1\t2\t3\n", "line 3: expected 2 cells, separated by tabs, got 3"),
         (b"a\tb\n1\t2\t3\n", "line 2: expected 2 cells, separated by tabs, got 3"),
         (b"a\tb\n1\n", "line 2: expected 2 cells, separated by tabs, got 1"),
-        (b"a\tb\n1\t\xff\n", "expected a table in UTF-8, got other bytes at byte 6; save it as UTF-8"),
+        (
+            b"a\tb\n1\t\xff\n",
+            "expected a table in UTF-8, got other bytes at byte 6; save it as UTF-8",
+        ),
     ],
 )
 def test_a_bad_table_is_named(tmp_path: Path, content: bytes, message: str) -> None:
@@ -104,5 +120,8 @@ def test_a_bad_table_is_named(tmp_path: Path, content: bytes, message: str) -> N
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.tsv: expected a tab-separated table with columns a, b, found no such file"):
+    with pytest.raises(
+        UserError,
+        match=r"none\.tsv: expected a tab-separated table with columns a, b, found no such file",
+    ):
         read_table(tmp_path / "none.tsv", ("a", "b"))

@@ -12,7 +12,10 @@ from transporter.provenance import code_hash, digest, files_hash
 
 MODULES = {
     "__init__.py": '"""A package."""\n',
-    "top.py": '"""Top."""\nfrom transporter.middle import double\n\ndef four():\n    """Four."""\n    return double(2)\n',
+    "top.py": (
+        '"""Top."""\nfrom transporter.middle import double\n\ndef four():\n    """Four."""\n   '
+        " return double(2)\n"
+    ),
     "middle.py": "def double(x):\n    from transporter import low\n    return low.add(x, x)\n",
     "low.py": "LIMIT = 3\n'''How far.'''\n\ndef add(a, b):\n    # plain\n    return a + b\n",
     "other.py": "VALUE = 1\n",
@@ -23,13 +26,19 @@ Edit = Callable[..., str]
 
 @pytest.fixture
 def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
-    """The hash of `transporter.top` in a small package, after replacing text in one of its files."""
+    """The hash of `transporter.top` in a small package, after replacing text in one of its
+    files.
+    """
     for name, text in MODULES.items():
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(provenance, "_folder", lambda: tmp_path)
 
     def edit(
-        name: str = "top.py", old: str = "", new: str = "", module: str = "transporter.top", files: tuple[str, ...] = ()
+        name: str = "top.py",
+        old: str = "",
+        new: str = "",
+        module: str = "transporter.top",
+        files: tuple[str, ...] = (),
     ) -> str:
         text = MODULES[name]
         assert old in text
@@ -59,7 +68,12 @@ def test_what_does_not_run_does_not_count(edited: Edit, name: str, old: str, new
 
 @pytest.mark.parametrize(
     ("name", "old", "new"),
-    [("top.py", "double(2)", "double(3)"), ("middle.py", "x, x", "x, 2"), ("low.py", "a + b", "a - b"), ("low.py", "3", "4")],
+    [
+        ("top.py", "double(2)", "double(3)"),
+        ("middle.py", "x, x", "x, 2"),
+        ("low.py", "a + b", "a - b"),
+        ("low.py", "3", "4"),
+    ],
 )
 def test_code_counts_also_of_what_is_imported(edited: Edit, name: str, old: str, new: str) -> None:
     before = edited()
@@ -67,7 +81,10 @@ def test_code_counts_also_of_what_is_imported(edited: Edit, name: str, old: str,
 
 
 def test_what_only_a_type_checker_imports_does_not_count(edited: Edit) -> None:
-    guarded = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from transporter.other import VALUE\n"
+    guarded = (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from transporter.other import"
+        " VALUE\n"
+    )
     before = edited("top.py", '"""Top."""\n', guarded)
     assert "transporter.other" not in provenance._closure(["transporter.top"])
     assert before != edited()
@@ -80,7 +97,12 @@ def test_a_module_named_in_a_string_counts(edited: Edit) -> None:
 
 def test_relative_imports_and_packages(edited: Edit) -> None:
     edited("top.py", "from transporter.middle import", "from .middle import")
-    assert provenance._closure(["transporter.top"]) == {"transporter", "transporter.top", "transporter.middle", "transporter.low"}
+    assert provenance._closure(["transporter.top"]) == {
+        "transporter",
+        "transporter.top",
+        "transporter.middle",
+        "transporter.low",
+    }
 
 
 def test_other_files_count_where_they_are_named(edited: Edit) -> None:

@@ -21,13 +21,19 @@ class _FiveWords:
     def logits(self, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
         return tokens.sum(-1)
 
-    def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
-        return self.logits(tokens, prompt).log_softmax(-1)[:, [WORDS.index(word) for word in continuations]]
+    def log_probs(
+        self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]
+    ) -> torch.Tensor:
+        return self.logits(tokens, prompt).log_softmax(-1)[
+            :, [WORDS.index(word) for word in continuations]
+        ]
 
 
 @pytest.fixture
 def tokens() -> torch.Tensor:
-    return torch.randn(3, len(WORDS), 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return torch.randn(
+        3, len(WORDS), 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 @pytest.fixture
@@ -36,7 +42,9 @@ def reader() -> Reader:
 
 
 def test_the_vocabulary_is_the_softmax_of_all_logits(reader: Reader, tokens: torch.Tensor) -> None:
-    torch.testing.assert_close(reader.answer(tokens, COLOUR, "vocab").exp(), F.softmax(tokens.sum(-1), -1))
+    torch.testing.assert_close(
+        reader.answer(tokens, COLOUR, "vocab").exp(), F.softmax(tokens.sum(-1), -1)
+    )
 
 
 def test_the_pair_is_the_vocabulary_renormalised(reader: Reader, tokens: torch.Tensor) -> None:

@@ -12,13 +12,17 @@ from transporter.splitting import choose_split
 
 
 def clips(count: int) -> pd.DataFrame:
-    return pd.DataFrame({"clip": [f"{number}.mp4" for number in range(count)], "caption": ["a"] * count})
+    return pd.DataFrame(
+        {"clip": [f"{number}.mp4" for number in range(count)], "caption": ["a"] * count}
+    )
 
 
 @given(count=st.integers(6, 60), train=st.integers(1, 40), seed=st.integers(0, 5))
 def test_splits_share_no_clip_and_have_their_sizes(count: int, train: int, seed: int) -> None:
     sizes = {"train": train, "validation": 2, "held_out": 3}
-    chosen = {split: choose_split(clips(count), split, sizes, seed, "captions.tsv") for split in sizes}
+    chosen = {
+        split: choose_split(clips(count), split, sizes, seed, "captions.tsv") for split in sizes
+    }
     names = [name for table in chosen.values() for name in table["clip"]]
     assert len(names) == len(set(names))
     assert len(chosen["validation"]) == 2
@@ -35,7 +39,10 @@ def test_the_same_seed_chooses_the_same_clips() -> None:
 
 def test_too_few_clips() -> None:
     sizes = {"train": 5, "validation": 2, "held_out": 3}
-    with pytest.raises(UserError, match=r"captions.tsv: expected more than 5 clips \(2 validation, 3 held_out\), got 5"):
+    with pytest.raises(
+        UserError,
+        match=r"captions.tsv: expected more than 5 clips \(2 validation, 3 held_out\), got 5",
+    ):
         choose_split(clips(5), "train", sizes, 0, "captions.tsv")
 
 

@@ -21,12 +21,19 @@ def psnr(one: torch.Tensor, other: torch.Tensor) -> float:
 def microworld_clip(seed: int) -> torch.Tensor:
     rng = np.random.default_rng(seed)
     attributes = draw_attributes(rng)
-    return torch.from_numpy(render(attributes, draw_layout(attributes, rng))[0]).permute(0, 3, 1, 2).float() / 255
+    return (
+        torch.from_numpy(render(attributes, draw_layout(attributes, rng))[0])
+        .permute(0, 3, 1, 2)
+        .float()
+        / 255
+    )
 
 
 def smooth_clip(frames: int = 17, height: int = 64, width: int = 64) -> torch.Tensor:
     """A gradient that drifts, without the sharp colour edges that 4:2:0 blurs."""
-    t, y, x = torch.meshgrid(*(torch.linspace(0, 1, size) for size in (frames, height, width)), indexing="ij")
+    t, y, x = torch.meshgrid(
+        *(torch.linspace(0, 1, size) for size in (frames, height, width)), indexing="ij"
+    )
     return torch.stack([(x + t) / 2, (y + t) / 2, (x + y) / 2], 1)
 
 
@@ -47,7 +54,9 @@ def test_smooth_pictures_return_almost_exactly(tmp_path: Path) -> None:
     assert psnr(smooth_clip(), read_video(tmp_path / "clip.mp4", 17, 64, 64)) > 40
 
 
-@pytest.mark.parametrize("colour", [(0, 0, 0), (1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0.5, 0.5, 0.5)])
+@pytest.mark.parametrize(
+    "colour", [(0, 0, 0), (1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0.5, 0.5, 0.5)]
+)
 def test_plain_colours_return(tmp_path: Path, colour: tuple[float, float, float]) -> None:
     video = torch.tensor(colour).view(1, 3, 1, 1).expand(5, 3, 32, 32)
     write_video(tmp_path / "clip.mp4", video, 8)
@@ -66,7 +75,12 @@ def test_the_file_is_what_browsers_play(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "clip.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-        assert (stream.width, stream.height, stream.frames, float(stream.average_rate)) == (80, 48, 17, 12.5)
+        assert (stream.width, stream.height, stream.frames, float(stream.average_rate)) == (
+            80,
+            48,
+            17,
+            12.5,
+        )
     head = (tmp_path / "clip.mp4").read_bytes()
     assert head.index(b"moov") < head.index(b"mdat")
 
@@ -84,7 +98,9 @@ def test_frames_are_evenly_spaced_from_first_to_last(tmp_path: Path) -> None:
     torch.testing.assert_close(found, levels[::8], atol=0.01, rtol=0)
 
 
-@pytest.mark.parametrize(("height", "width"), [(64, 64), (32, 32), (40, 20), (20, 40), (96, 96), (33, 47), (1, 1)])
+@pytest.mark.parametrize(
+    ("height", "width"), [(64, 64), (32, 32), (40, 20), (20, 40), (96, 96), (33, 47), (1, 1)]
+)
 def test_every_size_can_be_had(tmp_path: Path, height: int, width: int) -> None:
     write_video(tmp_path / "clip.mp4", smooth_clip(5, 48, 80), 8)
     assert read_video(tmp_path / "clip.mp4", 5, height, width).shape == (5, 3, height, width)
@@ -107,14 +123,23 @@ def damaged(name: str, folder: Path) -> Path:
     elif name == "sound":
         with av.open(str(path), "w") as container:
             stream = container.add_stream("aac", rate=8000)
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+            )
             frame.sample_rate = 8000
             container.mux(stream.encode(frame))
             container.mux(stream.encode())
     elif name != "missing":
         write_video(path, microworld_clip(0), 8)
         whole = path.read_bytes()
-        path.write_bytes({"empty": b"", "text": b"no video at all", "half": whole[: len(whole) // 2], "head": whole[:100]}[name])
+        path.write_bytes(
+            {
+                "empty": b"",
+                "text": b"no video at all",
+                "half": whole[: len(whole) // 2],
+                "head": whole[:100],
+            }[name]
+        )
     return path
 
 
@@ -151,7 +176,9 @@ def test_a_container_that_ends_early_is_truncated(tmp_path: Path) -> None:
         container.mux(stream.encode())
     assert read_video(path, 17, 64, 64).shape == (17, 3, 64, 64)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    with pytest.raises(VideoError, match=r"truncated, it holds \d+ of the 40 frames|cannot be decoded"):
+    with pytest.raises(
+        VideoError, match=r"truncated, it holds \d+ of the 40 frames|cannot be decoded"
+    ):
         read_video(path, 5, 64, 64)
 
 
@@ -161,9 +188,14 @@ def test_a_clip_with_too_few_frames_is_refused(tmp_path: Path) -> None:
         read_video(tmp_path / "clip.mp4", 17, 64, 64)
 
 
-@pytest.mark.parametrize("shape", [(5, 3, 63, 64), (5, 3, 64, 63), (5, 1, 64, 64), (0, 3, 64, 64), (3, 64, 64)])
+@pytest.mark.parametrize(
+    "shape", [(5, 3, 63, 64), (5, 3, 64, 63), (5, 1, 64, 64), (0, 3, 64, 64), (3, 64, 64)]
+)
 def test_what_cannot_be_written_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    with pytest.raises(VideoError, match=r"clip\.mp4: expected a video \(T, 3, H, W\) of even height and width to write, got"):
+    with pytest.raises(
+        VideoError,
+        match=r"clip\.mp4: expected a video \(T, 3, H, W\) of even height and width to write, got",
+    ):
         write_video(tmp_path / "clip.mp4", torch.zeros(shape), 8)
     assert not list(tmp_path.iterdir())
 
@@ -174,7 +206,8 @@ def real_clips() -> list[Path]:
 
 
 @pytest.mark.skipif(
-    "TRANSPORTER_REFERENCE" not in os.environ, reason="TRANSPORTER_REFERENCE names no folder of real clips (clips/*.mp4)"
+    "TRANSPORTER_REFERENCE" not in os.environ,
+    reason="TRANSPORTER_REFERENCE names no folder of real clips (clips/*.mp4)",
 )
 def test_real_clips() -> None:
     clips = real_clips()
@@ -186,7 +219,8 @@ def test_real_clips() -> None:
 
 
 @pytest.mark.skipif(
-    "TRANSPORTER_REFERENCE" not in os.environ, reason="TRANSPORTER_REFERENCE names no folder of real clips (clips/*.mp4)"
+    "TRANSPORTER_REFERENCE" not in os.environ,
+    reason="TRANSPORTER_REFERENCE names no folder of real clips (clips/*.mp4)",
 )
 def test_a_real_clip_survives_writing_and_not_truncation(tmp_path: Path) -> None:
     smallest = min(real_clips(), key=lambda path: path.stat().st_size)

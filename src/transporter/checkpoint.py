@@ -1,4 +1,6 @@
-"""Training checkpoints without pickle: tensors in one safetensors file, everything else as JSON in its header."""
+"""Training checkpoints without pickle: tensors in one safetensors file, everything else as JSON in
+its header.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,28 @@ def _split(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
         tensors[name] = value.detach().to("cpu").contiguous().clone()
         return {"__tensor__": name}
     if isinstance(value, Mapping):
-        return {"__map__": [[_key(key, path), _split(item, f"{path}/{key}", tensors)] for key, item in value.items()]}
+        return {
+            "__map__": [
+                [_key(key, path), _split(item, f"{path}/{key}", tensors)]
+                for key, item in value.items()
+            ]
+        }
     if isinstance(value, list | tuple):
         return [_split(item, f"{path}/{index}", tensors) for index, item in enumerate(value)]
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    raise TypeError(f"checkpoint {path}: expected a tensor, a mapping, a list or a plain value, got {type(value).__name__}")
+    raise TypeError(
+        f"checkpoint {path}: expected a tensor, a mapping, a list or a plain value, got"
+        f" {type(value).__name__}"
+    )
 
 
 def _key(key: Any, path: str) -> str | int:
     if isinstance(key, str | int):
         return key
-    raise TypeError(f"checkpoint {path or '/'}: expected keys that are text or whole numbers, got {key!r}")
+    raise TypeError(
+        f"checkpoint {path or '/'}: expected keys that are text or whole numbers, got {key!r}"
+    )
 
 
 def _join(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
@@ -71,15 +83,21 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             skeleton = (file.metadata() or {}).get("state")
             if skeleton is None:
-                raise UserError(f"{path}: expected a checkpoint, got a safetensors file without a training state in its header")
+                raise UserError(
+                    f"{path}: expected a checkpoint, got a safetensors file without a training"
+                    " state in its header"
+                )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
-        raise UserError(f"{path}: expected a checkpoint, could not read it ({error}); delete it to start over") from None
+        raise UserError(
+            f"{path}: expected a checkpoint, could not read it ({error}); delete it to start over"
+        ) from None
     return _join(json.loads(skeleton), tensors)
 
 
 def load_own_checkpoint(path: Path, identity: str, made_from: str) -> dict[str, Any] | None:
-    """Read a state with the keys `identity` and `step` if it is there and of this very run; None is a start from nothing.
+    """Read a state with the keys `identity` and `step` if it is there and of this very run; None is
+    a start from nothing.
 
     Args:
         identity: what the run is made from.

@@ -14,8 +14,13 @@ from transporter.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-ConfigFiles = Annotated[list[str] | None, typer.Option("--configfile", help="Settings that the run was given; may be repeated.")]
+app = typer.Typer(
+    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+ConfigFiles = Annotated[
+    list[str] | None,
+    typer.Option("--configfile", help="Settings that the run was given; may be repeated."),
+]
 
 
 @app.callback()
@@ -24,7 +29,9 @@ def _app() -> None:
 
 
 @app.command()
-def config(path: Annotated[Path, typer.Argument(help="A file of settings.")] = Path("config/config.yaml")) -> None:
+def config(
+    path: Annotated[Path, typer.Argument(help="A file of settings.")] = Path("config/config.yaml"),
+) -> None:
     """Check a file of settings and print it with all defaults filled in."""
     from transporter.config import load_config
 
@@ -33,7 +40,9 @@ def config(path: Annotated[Path, typer.Argument(help="A file of settings.")] = P
 
 @app.command()
 def settings() -> None:
-    """Print every key that a file of settings may hold, with its default and meaning, as a table in Markdown."""
+    """Print every key that a file of settings may hold, with its default and meaning, as a table in
+    Markdown.
+    """
     from transporter.config import settings_table
 
     typer.echo(settings_table())
@@ -41,7 +50,8 @@ def settings() -> None:
 
 @app.command()
 def snapshot(
-    push: Annotated[bool, typer.Option(help="Also send the bytes to the DVC remote.")] = True, configfile: ConfigFiles = None
+    push: Annotated[bool, typer.Option(help="Also send the bytes to the DVC remote.")] = True,
+    configfile: ConfigFiles = None,
 ) -> None:
     """Freeze the results of a finished run, for `restore` in another clone."""
     from transporter import snapshot as freezing
@@ -52,7 +62,9 @@ def snapshot(
 
 @app.command()
 def restore(
-    pull: Annotated[bool, typer.Option(help="Fetch from the DVC remote; without it, only from the local cache.")] = True,
+    pull: Annotated[
+        bool, typer.Option(help="Fetch from the DVC remote; without it, only from the local cache.")
+    ] = True,
 ) -> None:
     """Bring back the results that a snapshot froze."""
     from transporter import snapshot as freezing
@@ -76,7 +88,9 @@ def _number(text: str, option: str) -> float:
 
 
 def _share(text: str, option: str) -> tuple[float, float]:
-    first, last = (_number(part, option) for part in _pair(text, option, "FIRST:LAST such as 0.5:1", ":"))
+    first, last = (
+        _number(part, option) for part in _pair(text, option, "FIRST:LAST such as 0.5:1", ":")
+    )
     if not 0 <= first < last <= 1:
         raise UserError(f"{option}: expected 0 <= FIRST < LAST <= 1, got {text!r}")
     return first, last
@@ -86,14 +100,24 @@ def _share(text: str, option: str) -> tuple[float, float]:
 def generate(
     caption: Annotated[str, typer.Argument(help="What the video shows.")],
     concept: Annotated[
-        list[str] | None, typer.Option(help="NAME=PHI: a concept of the bank and its strength; may be repeated.")
+        list[str] | None,
+        typer.Option(help="NAME=PHI: a concept of the bank and its strength; may be repeated."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The mp4 to write.")] = Path("video.mp4"),
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    steps: Annotated[str, typer.Option(help="FIRST:LAST, the share of the sampling steps in which the concepts act.")] = "0:1",
-    frames: Annotated[str, typer.Option(help="FIRST:LAST, the share of the latent frames in which they act.")] = "0:1",
-    generator: Annotated[str | None, typer.Option(help="Name in the settings; by default the first that runs.")] = None,
-    vlm: Annotated[str | None, typer.Option(help="Whose bank of concepts; by default the first that runs.")] = None,
+    steps: Annotated[
+        str,
+        typer.Option(help="FIRST:LAST, the share of the sampling steps in which the concepts act."),
+    ] = "0:1",
+    frames: Annotated[
+        str, typer.Option(help="FIRST:LAST, the share of the latent frames in which they act.")
+    ] = "0:1",
+    generator: Annotated[
+        str | None, typer.Option(help="Name in the settings; by default the first that runs.")
+    ] = None,
+    vlm: Annotated[
+        str | None, typer.Option(help="Whose bank of concepts; by default the first that runs.")
+    ] = None,
     configfile: Annotated[Path, typer.Option(help="The settings.")] = Path("config/config.yaml"),
 ) -> None:
     """Generate one video at chosen concept strengths, with the bank that a run has fitted."""
@@ -110,7 +134,10 @@ def generate(
     from transporter.video import write_video
 
     settings = load_config(configfile)
-    generator, vlm = generator or settings["run"]["generators"][0], vlm or settings["run"]["vlms"][0]
+    generator, vlm = (
+        generator or settings["run"]["generators"][0],
+        vlm or settings["run"]["vlms"][0],
+    )
     chosen = _chosen(settings, "generators", generator, "--generator")
     bank = ConceptBank({})
     if strengths:
@@ -125,14 +152,24 @@ def generate(
 def discover(
     clip: Annotated[Path, typer.Argument(help="A video.")],
     question: Annotated[str, typer.Option(help="What the VLM is asked.")],
-    caption: Annotated[str | None, typer.Option(help="What the video shows; by default the VLM's own description.")] = None,
-    generator: Annotated[str | None, typer.Option(help="Name in the settings; by default the first that runs.")] = None,
-    vlm: Annotated[str | None, typer.Option(help="Name in the settings; by default the first that runs.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Other weights of the VLM, a planted one's for instance.")] = None,
+    caption: Annotated[
+        str | None, typer.Option(help="What the video shows; by default the VLM's own description.")
+    ] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="Name in the settings; by default the first that runs.")
+    ] = None,
+    vlm: Annotated[
+        str | None, typer.Option(help="Name in the settings; by default the first that runs.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Other weights of the VLM, a planted one's for instance.")
+    ] = None,
     top: Annotated[int, typer.Option(help="How many words to show.")] = 12,
     configfile: Annotated[Path, typer.Option(help="The settings.")] = Path("config/config.yaml"),
 ) -> None:
-    """Rank words by how far their smallest visual change moves the VLM's answer about a video; nothing is fitted."""
+    """Rank words by how far their smallest visual change moves the VLM's answer about a video;
+    nothing is fitted.
+    """
     from transporter.config import load_config
     from transporter.contrast import read_concepts
     from transporter.models import load_generator, load_vlm
@@ -147,9 +184,13 @@ def discover(
         raise UserError(f"--weights: expected a model's folder, got {weights}, which is not there")
     video = read_video(clip, chosen["frames"], chosen["height"], chosen["width"])
     model = load_generator(chosen)
-    explained = load_vlm(subject if weights is None else subject | {"path": str(weights)}, model.video_shape)
+    explained = load_vlm(
+        subject if weights is None else subject | {"path": str(weights)}, model.video_shape
+    )
     concepts = read_concepts(settings["concepts"])
-    answer, table = ranked(video, question, explained, model, concepts, caption, Look(guidance=chosen["guidance"]))
+    answer, table = ranked(
+        video, question, explained, model, concepts, caption, Look(guidance=chosen["guidance"])
+    )
     typer.echo(f"{question} {answer}")
     _print(table.head(top))
 
@@ -171,7 +212,9 @@ def _print(table: pd.DataFrame) -> None:
     for name in table:
         shown.add_column(str(name), justify="right" if table[name].dtype.kind == "f" else "left")
     for row in table.itertuples(index=False):
-        shown.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
+        shown.add_row(
+            *(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row)
+        )
     Console().print(shown)
 
 

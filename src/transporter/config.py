@@ -1,4 +1,6 @@
-"""The experiment's settings: read, checked against their schema, and completed with its defaults, before anything runs."""
+"""The experiment's settings: read, checked against their schema, and completed with its defaults,
+before anything runs.
+"""
 
 from __future__ import annotations
 
@@ -47,10 +49,13 @@ def load_config(path: str | os.PathLike[str], schemas: Path = SCHEMAS) -> dict[s
     return check_config(settings, [(str(path), settings)], schemas)
 
 
-def check_config(settings: Mapping[str, Any], sources: Sequence[Source], schemas: Path = SCHEMAS) -> dict[str, Any]:
+def check_config(
+    settings: Mapping[str, Any], sources: Sequence[Source], schemas: Path = SCHEMAS
+) -> dict[str, Any]:
     """Settings with the schema's defaults filled in, keys in the schema's order.
 
-    `sources` are the files that `settings` were merged from, the one that wins last; an error names the one to blame.
+    `sources` are the files that `settings` were merged from, the one that wins last; an error names
+    the one to blame.
 
     Raises:
         UserError: in one line the file, the key, what was expected and what came.
@@ -71,7 +76,9 @@ def check_config(settings: Mapping[str, Any], sources: Sequence[Source], schemas
 
 
 def typed(value: Any) -> Any:
-    """Values from a command line, where a number inside braces or brackets arrives as text: text becomes what YAML reads in it."""
+    """Values from a command line, where a number inside braces or brackets arrives as text: text
+    becomes what YAML reads in it.
+    """
     if isinstance(value, Mapping):
         return {key: typed(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -85,7 +92,9 @@ def typed(value: Any) -> Any:
 def settings_table(schemas: Path = SCHEMAS) -> str:
     """Every key, its default and what it means, as a table in Markdown."""
     schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
-    rows = [f"| `{key}` | {_default(part)} | {part['description']} |" for key, part in _leaves(schema)]
+    rows = [
+        f"| `{key}` | {_default(part)} | {part['description']} |" for key, part in _leaves(schema)
+    ]
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
 
 
@@ -109,7 +118,9 @@ def _default(part: Mapping[str, Any]) -> str:
 
 def _refusal(sources: Sequence[Source], path: Sequence[Any], complaint: str) -> UserError:
     return UserError(
-        f"{_blamed(sources, path)}: {_dotted(path)}: {complaint}" if path else f"{_blamed(sources, path)}: {complaint}"
+        f"{_blamed(sources, path)}: {_dotted(path)}: {complaint}"
+        if path
+        else f"{_blamed(sources, path)}: {complaint}"
     )
 
 
@@ -127,11 +138,21 @@ def _blamed(sources: Sequence[Source], path: Sequence[Any]) -> str:
 
 
 def _dotted(path: Sequence[Any]) -> str:
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(
+        "."
+    )
 
 
 def _shown(value: Any) -> str:
-    kind = {bool: "boolean", int: "integer", float: "number", str: "string", list: "list", dict: "mapping", type(None): "null"}
+    kind = {
+        bool: "boolean",
+        int: "integer",
+        float: "number",
+        str: "string",
+        list: "list",
+        dict: "mapping",
+        type(None): "null",
+    }
     return f"{value!r} ({kind.get(type(value), type(value).__name__)})"
 
 
@@ -148,7 +169,10 @@ def _explained(error: ValidationError) -> tuple[list[Any], str]:
         unknown = next(key for key in value if key not in known)
         near = difflib.get_close_matches(str(unknown), known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        return [*path, unknown], f"expected one of the keys {', '.join(known)}, got an unknown key{hint}"
+        return [
+            *path,
+            unknown,
+        ], f"expected one of the keys {', '.join(known)}, got an unknown key{hint}"
     if error.validator == "required":
         missing = next(key for key in expected if key not in value)
         return [*path, missing], "expected a value, got none; this key has no default"
@@ -169,7 +193,9 @@ def _expectation(error: ValidationError) -> str:
     value = error.validator_value
     match error.validator:
         case "type":
-            return " or ".join(names.get(kind, kind) for kind in ([value] if isinstance(value, str) else value))
+            return " or ".join(
+                names.get(kind, kind) for kind in ([value] if isinstance(value, str) else value)
+            )
         case "enum":
             return f"one of {', '.join(map(str, value))}"
         case "const":
@@ -181,7 +207,11 @@ def _expectation(error: ValidationError) -> str:
         case "maximum":
             return f"at most {value}"
         case "minItems" | "minProperties" | "minLength":
-            return f"at least {value} {'entry' if value == 1 else 'entries'}" if error.validator != "minLength" else "some text"
+            return (
+                f"at least {value} {'entry' if value == 1 else 'entries'}"
+                if error.validator != "minLength"
+                else "some text"
+            )
         case "uniqueItems":
             return "no entry twice"
         case "anyOf":
@@ -190,7 +220,11 @@ def _expectation(error: ValidationError) -> str:
 
 
 def _alternative(option: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    return repr(option["const"]) if "const" in option else names.get(option.get("type", ""), str(option))
+    return (
+        repr(option["const"])
+        if "const" in option
+        else names.get(option.get("type", ""), str(option))
+    )
 
 
 def _completed(value: Any, schema: Mapping[str, Any]) -> Any:
@@ -212,20 +246,34 @@ def _check_phi(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
     if any(after <= before for before, after in pairwise(phi)):
         raise _refusal(sources, path, f"expected numbers in rising order, got {phi}")
     if not {0, 1} <= set(phi):
-        raise _refusal(sources, path, f"expected a list that holds 0 (source) and 1 (target), got {phi}")
+        raise _refusal(
+            sources, path, f"expected a list that holds 0 (source) and 1 (target), got {phi}"
+        )
 
 
 def _check_choice(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
     for kind in ("generators", "vlms"):
         for name in config["run"][kind]:
             if name not in config[kind]:
-                raise _refusal(sources, ("run", kind), f"expected names from {kind} ({', '.join(config[kind])}), got {name!r}")
+                raise _refusal(
+                    sources,
+                    ("run", kind),
+                    f"expected names from {kind} ({', '.join(config[kind])}), got {name!r}",
+                )
     for name in () if config["truth"]["vlms"] == "all" else config["truth"]["vlms"]:
         if name not in config["vlms"]:
-            raise _refusal(sources, ("truth", "vlms"), f"expected names from vlms ({', '.join(config['vlms'])}), got {name!r}")
+            raise _refusal(
+                sources,
+                ("truth", "vlms"),
+                f"expected names from vlms ({', '.join(config['vlms'])}), got {name!r}",
+            )
     shown, made = config["gallery"]["seeds"], config["generation"]["seeds"]
     if shown > made:
-        raise _refusal(sources, ("gallery", "seeds"), f"expected at most generation.seeds ({made}), got {shown}")
+        raise _refusal(
+            sources,
+            ("gallery", "seeds"),
+            f"expected at most generation.seeds ({made}), got {shown}",
+        )
 
 
 def _check_places(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
@@ -234,60 +282,108 @@ def _check_places(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
         folder = Path(clips["folder"])
         for part in (folder, folder / "captions.tsv", folder / "clips"):
             if not part.exists():
-                raise _refusal(sources, ("clips", "folder"), f"expected a folder with captions.tsv and clips/, got no {part}")
-    paths = {(kind, name, "path"): config[kind][name]["path"] for kind in ("generators", "vlms") for name in config["run"][kind]}
+                raise _refusal(
+                    sources,
+                    ("clips", "folder"),
+                    f"expected a folder with captions.tsv and clips/, got no {part}",
+                )
+    paths = {
+        (kind, name, "path"): config[kind][name]["path"]
+        for kind in ("generators", "vlms")
+        for name in config["run"][kind]
+    }
     if config["probes"] is not None:
         paths[("probes",)] = config["probes"]
     if config["metrics"]["judge"] is not None:
         paths[("metrics", "judge")] = config["metrics"]["judge"]
     for key, path in paths.items():
         if _is_place(path) and not Path(path).is_dir():
-            raise _refusal(sources, key, f"expected a model's folder, got {path}, which is not there")
+            raise _refusal(
+                sources, key, f"expected a model's folder, got {path}, which is not there"
+            )
 
 
 def _is_place(path: str) -> bool:
-    """Whether a model's path means a folder that must exist, not a name on the hub or what a rule makes."""
+    """Whether a model's path means a folder that must exist, not a name on the hub or what a rule
+    makes.
+    """
     if path.startswith(MADE):
         return False
-    return path.startswith((".", "/", "~", "models/")) or path.count("/") != 1 or Path(path).parts[0] == "results"
+    return (
+        path.startswith((".", "/", "~", "models/"))
+        or path.count("/") != 1
+        or Path(path).parts[0] == "results"
+    )
 
 
 def _check_concepts(config: Mapping[str, Any], sources: Sequence[Source], schemas: Path) -> None:
     path, wanted = config["concepts"], config["run"]["concepts"]
     if not Path(path).is_file():
-        raise _refusal(sources, ("concepts",), f"expected a table of concepts, got {path}, which is not there")
+        raise _refusal(
+            sources, ("concepts",), f"expected a table of concepts, got {path}, which is not there"
+        )
     schema = yaml.safe_load((schemas / "concepts.schema.yaml").read_text())
     for line, row in enumerate(read_table(path, COLUMNS).astype(str).to_dict("records"), start=2):
         error = best_match(Draft202012Validator(schema).iter_errors(row))
         if error is not None:
-            raise UserError(f"{path}: line {line}, {_dotted(list(error.path))}: expected {_pattern(error)}, got {error.instance!r}")
+            raise UserError(
+                f"{path}: line {line}, {_dotted(list(error.path))}: expected {_pattern(error)}, got"
+                f" {error.instance!r}"
+            )
     known = [concept.name for concept in read_concepts(path)]
     unknown = [name for name in wanted if name not in known] if isinstance(wanted, list) else []
     if unknown:
         near = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise _refusal(sources, ("run", "concepts"), f"expected names from {path} ({', '.join(known)}), got {unknown[0]!r}{hint}")
+        raise _refusal(
+            sources,
+            ("run", "concepts"),
+            f"expected names from {path} ({', '.join(known)}), got {unknown[0]!r}{hint}",
+        )
 
 
 def _check_shortcuts(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
     path = config["shortcuts"]
     if not Path(path).is_file():
-        raise _refusal(sources, ("shortcuts",), f"expected a table of shortcuts, got {path}, which is not there")
+        raise _refusal(
+            sources,
+            ("shortcuts",),
+            f"expected a table of shortcuts, got {path}, which is not there",
+        )
     read_shortcuts(path)
 
 
 def _check_figures(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
     figures, wanted = config["figures"], config["run"]["concepts"]
-    run = [concept.name for concept in read_concepts(config["concepts"], None if wanted == "all" else wanted)]
+    run = [
+        concept.name
+        for concept in read_concepts(config["concepts"], None if wanted == "all" else wanted)
+    ]
     named = {("several", number): names for number, names in enumerate(figures["several"] or ())}
-    named |= {(figure, "concepts"): figures[figure]["concepts"] or () for figure in ("injection", "partial_frames")}
+    named |= {
+        (figure, "concepts"): figures[figure]["concepts"] or ()
+        for figure in ("injection", "partial_frames")
+    }
     for path, names in named.items():
         if unknown := [name for name in names if name not in run]:
-            raise _refusal(sources, ("figures", *path), f"expected concepts of the run ({', '.join(run)}), got {unknown[0]!r}")
-    steps, parts = config["generators"][config["run"]["generators"][0]]["steps"], figures["injection"]["parts"]
+            raise _refusal(
+                sources,
+                ("figures", *path),
+                f"expected concepts of the run ({', '.join(run)}), got {unknown[0]!r}",
+            )
+    steps, parts = (
+        config["generators"][config["run"]["generators"][0]]["steps"],
+        figures["injection"]["parts"],
+    )
     if parts > steps:
-        raise _refusal(sources, ("figures", "injection", "parts"), f"expected at most the generator's steps ({steps}), got {parts}")
+        raise _refusal(
+            sources,
+            ("figures", "injection", "parts"),
+            f"expected at most the generator's steps ({steps}), got {parts}",
+        )
 
 
 def _pattern(error: ValidationError) -> str:
-    return "letters, digits, '_', '.' and '-'" if error.validator == "pattern" else _expectation(error)
+    return (
+        "letters, digits, '_', '.' and '-'" if error.validator == "pattern" else _expectation(error)
+    )

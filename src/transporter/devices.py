@@ -1,7 +1,9 @@
-"""Which device a job computes on, and leases that give each of several local jobs devices of its own.
+"""Which device a job computes on, and leases that give each of several local jobs devices of its
+own.
 
-Snakemake counts GPUs but does not say which one is whose. Here every device has a lock file; the kernel frees the lock when its
-process ends, however it ends. Under a batch system the scheduler has chosen already, and nothing is changed.
+Snakemake counts GPUs but does not say which one is whose. Here every device has a lock file; the
+kernel frees the lock when its process ends, however it ends. Under a batch system the scheduler has
+chosen already, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -30,7 +32,14 @@ FOLDER = "TRANSPORTER_LEASES"
 """Where the lock files are; by default a folder of the user's in the folder for temporary files."""
 HELD = "TRANSPORTER_LEASED"
 """What this process or the one that started it holds already; children share it."""
-BATCH_SYSTEMS = ("SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "FLUX_JOB_ID")
+BATCH_SYSTEMS = (
+    "SLURM_JOB_ID",
+    "KUBERNETES_SERVICE_HOST",
+    "PBS_JOBID",
+    "LSB_JOBID",
+    "JOB_ID",
+    "FLUX_JOB_ID",
+)
 POLL = 0.2
 """Seconds between two tries."""
 
@@ -46,10 +55,12 @@ def pick_device() -> torch.device:
 
 @contextmanager
 def lease(count: int = 1, timeout: float | None = None) -> Iterator[tuple[str, ...]]:
-    """Hold `count` devices that no other leasing process holds, and show only them to CUDA in this process and its children.
+    """Hold `count` devices that no other leasing process holds, and show only them to CUDA in this
+    process and its children.
 
-    Yields their names. Waits while too few are free. Without any device on the machine it yields `()`, and the job computes on the
-    CPU; under a batch system, or within another lease, it yields what was given already. Enter it before CUDA is first used.
+    Yields their names. Waits while too few are free. Without any device on the machine it yields
+    `()`, and the job computes on the CPU; under a batch system, or within another lease, it yields
+    what was given already. Enter it before CUDA is first used.
 
     Raises:
         UserError: more devices are asked for than there are, or `timeout` seconds have passed.
@@ -64,7 +75,8 @@ def lease(count: int = 1, timeout: float | None = None) -> Iterator[tuple[str, .
         return
     if count > len(devices):
         raise UserError(
-            f"expected at most {len(devices)} devices in one job, got a request for {count}; there are {', '.join(devices)}"
+            f"expected at most {len(devices)} devices in one job, got a request for {count}; there"
+            f" are {', '.join(devices)}"
         )
     _refuse_late()
     with ExitStack() as locks:
@@ -81,7 +93,9 @@ def lease(count: int = 1, timeout: float | None = None) -> Iterator[tuple[str, .
 
 
 def visible_devices() -> list[str]:
-    """Devices that may be leased: those in CUDA_VISIBLE_DEVICES if it is set, else all that the machine has, by unique name."""
+    """Devices that may be leased: those in CUDA_VISIBLE_DEVICES if it is set, else all that the
+    machine has, by unique name.
+    """
     present = _present()
     if VISIBLE not in os.environ:
         return list(present.values())
@@ -106,7 +120,9 @@ def _present() -> dict[str, str]:
         return {str(index): f"FAKE-{index}" for index in range(int(os.environ[FAKE]))}
     command = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
     try:
-        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        lines = subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return {}
     return dict(_split(line)[:2] for line in lines if line.count(",") == 1)
@@ -115,10 +131,14 @@ def _present() -> dict[str, str]:
 def _refuse_late() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
-        raise RuntimeError("expected a lease before the first use of CUDA: the choice would come too late")
+        raise RuntimeError(
+            "expected a lease before the first use of CUDA: the choice would come too late"
+        )
 
 
-def _wait(devices: Sequence[str], count: int, timeout: float | None, locks: ExitStack) -> tuple[str, ...]:
+def _wait(
+    devices: Sequence[str], count: int, timeout: float | None, locks: ExitStack
+) -> tuple[str, ...]:
     start = time.monotonic()
     while True:
         with ExitStack() as attempt:
@@ -133,13 +153,16 @@ def _wait(devices: Sequence[str], count: int, timeout: float | None, locks: Exit
             # all or nothing: two jobs that each want two devices must not wait for each other
         if timeout is not None and time.monotonic() - start > timeout:
             raise UserError(
-                f"expected {count} free of {len(devices)} devices, got {len(held)} in {timeout:g} s; other jobs hold the rest"
+                f"expected {count} free of {len(devices)} devices, got {len(held)} in {timeout:g}"
+                " s; other jobs hold the rest"
             )
         time.sleep(POLL * random.uniform(0.5, 1.5))
 
 
 def _try_lock(device: str) -> TextIO | None:
-    folder = Path(os.environ.get(FOLDER) or Path(tempfile.gettempdir()) / f"transporter-leases-{os.getuid()}")
+    folder = Path(
+        os.environ.get(FOLDER) or Path(tempfile.gettempdir()) / f"transporter-leases-{os.getuid()}"
+    )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = (folder / f"{device.replace(os.sep, '_')}.lock").open("a")
     try:

@@ -1,4 +1,6 @@
-"""Embeddings of a folder of clips: shards of tensors, a table that says which row is whose, a table of clips left out."""
+"""Embeddings of a folder of clips: shards of tensors, a table that says which row is whose, a table
+of clips left out.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Work:
-    """What to do with a source: `shard` inputs to a file, `batch` at a time; `key` names what the values depend on besides."""
+    """What to do with a source: `shard` inputs to a file, `batch` at a time; `key` names what the
+    values depend on besides.
+    """
 
     embed: Embed
     batch: int
@@ -56,7 +60,9 @@ class _Work:
 
 @dataclass(frozen=True)
 class _Shard:
-    """What the header of a shard says of it: a row for each of `clips`, a reason for each of `failed`."""
+    """What the header of a shard says of it: a row for each of `clips`, a reason for each of
+    `failed`.
+    """
 
     clips: list[str]
     failed: list[list[str]]
@@ -76,7 +82,9 @@ def _finished(path: Path, origin: str) -> _Shard | None:
     return _Shard(header["clips"], header["failed"]) if header.get("origin") == origin else None
 
 
-def _readable(source: _Source, rows: range, failed: list[list[str]]) -> Iterator[tuple[str, torch.Tensor]]:
+def _readable(
+    source: _Source, rows: range, failed: list[list[str]]
+) -> Iterator[tuple[str, torch.Tensor]]:
     """The inputs that can be read; the others go to `failed`."""
     for row in rows:
         try:
@@ -89,7 +97,9 @@ def _embed_batch(inputs: Sequence[torch.Tensor], work: _Work) -> torch.Tensor:
     with torch.no_grad():
         values = work.embed(torch.stack(list(inputs))).to("cpu", work.dtype)
     if len(values) != len(inputs):
-        raise ValueError(f"expected {len(inputs)} embeddings of {len(inputs)} clips, got {tuple(values.shape)}")
+        raise ValueError(
+            f"expected {len(inputs)} embeddings of {len(inputs)} clips, got {tuple(values.shape)}"
+        )
     return values
 
 
@@ -105,11 +115,16 @@ def _make_shard(path: Path, origin: str, source: _Source, rows: range, work: _Wo
         finite = values.flatten(1).isfinite().all(1)
         parts.append(values[finite])
         clips += compress(names, finite.tolist())
-        failed += [[name, f"its embedding is not finite in {work.dtype}"] for name in compress(names, (~finite).tolist())]
+        failed += [
+            [name, f"its embedding is not finite in {work.dtype}"]
+            for name in compress(names, (~finite).tolist())
+        ]
     # under one key, for safetensors writes several in random order
     header = {"shard": json.dumps({"origin": origin, "clips": clips, "failed": failed})}
     with written_whole(path) as partial:
-        save_file({"values": torch.cat(parts).contiguous()} if clips else {}, partial, metadata=header)
+        save_file(
+            {"values": torch.cat(parts).contiguous()} if clips else {}, partial, metadata=header
+        )
     return _Shard(clips, failed)
 
 
@@ -117,7 +132,12 @@ def _shards(folder: Path, source: _Source, work: _Work) -> Iterator[_Shard]:
     """Every shard in order, read from disk where it is there already."""
     for index, first in enumerate(range(0, len(source.names), work.shard)):
         rows = range(first, min(first + work.shard, len(source.names)))
-        identity = [work.key, str(work.dtype), work.batch, [[source.names[row], source.fingerprint(row)] for row in rows]]
+        identity = [
+            work.key,
+            str(work.dtype),
+            work.batch,
+            [[source.names[row], source.fingerprint(row)] for row in rows],
+        ]
         origin = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
         path = folder / _shard_name(index)
         yield _finished(path, origin) or _make_shard(path, origin, source, rows, work)
@@ -126,26 +146,45 @@ def _shards(folder: Path, source: _Source, work: _Work) -> Iterator[_Shard]:
 def _write(folder: Path, source: _Source, work: _Work) -> None:
     """Write every shard that is not there yet, then the tables, the index last."""
     if work.batch < 1 or work.shard < 1:
-        raise UserError(f"{folder}: expected a batch and a shard of at least one clip, got {work.batch} and {work.shard}")
+        raise UserError(
+            f"{folder}: expected a batch and a shard of at least one clip, got {work.batch} and"
+            f" {work.shard}"
+        )
     if not source.names:
         raise UserError(f"{folder}: expected clips to embed, got none")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX).unlink(missing_ok=True)
     shards = list(_with_progress(_shards(folder, source, work), work.shard, len(source.names)))
-    for stale in set(folder.glob("shard-*.safetensors")) - {folder / _shard_name(number) for number in range(len(shards))}:
+    for stale in set(folder.glob("shard-*.safetensors")) - {
+        folder / _shard_name(number) for number in range(len(shards))
+    }:
         stale.unlink()
     failed = [entry for shard in shards for entry in shard.failed]
-    index = [(clip, _shard_name(number), row) for number, shard in enumerate(shards) for row, clip in enumerate(shard.clips)]
+    index = [
+        (clip, _shard_name(number), row)
+        for number, shard in enumerate(shards)
+        for row, clip in enumerate(shard.clips)
+    ]
     write_table(pd.DataFrame(failed, columns=["clip", "reason"]), folder / FAILED)
     if not index:
-        raise UserError(f"{folder}: none of {len(failed)} clips could be embedded; the first, {failed[0][0]}: {failed[0][1]}")
+        raise UserError(
+            f"{folder}: none of {len(failed)} clips could be embedded; the first, {failed[0][0]}:"
+            f" {failed[0][1]}"
+        )
     write_table(pd.DataFrame(index, columns=list(INDEX_COLUMNS)), folder / INDEX)
 
 
 def _with_progress(shards: Iterator[_Shard], size: int, clips: int) -> Iterator[_Shard]:
-    """Pass the shards through and tell how far the run is: a bar on a terminal, a line per shard in a log."""
+    """Pass the shards through and tell how far the run is: a bar on a terminal, a line per shard in
+    a log.
+    """
     console, start, failed, total = Console(stderr=True), time.monotonic(), 0, -(-clips // size)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("clips", total=clips)
         for number, made in enumerate(shards, start=1):
@@ -154,7 +193,11 @@ def _with_progress(shards: Iterator[_Shard], size: int, clips: int) -> Iterator[
             progress.update(task, completed=done, description=f"clips{left_out}")
             if not console.is_terminal:
                 rate = done / max(time.monotonic() - start, 1e-9)
-                print(f"shard {number}/{total}: {done} of {clips} clips{left_out}, {rate:.1f} clips/s", flush=True)
+                print(
+                    f"shard {number}/{total}: {done} of {clips} clips{left_out}, {rate:.1f}"
+                    " clips/s",
+                    flush=True,
+                )
             yield made
 
 
@@ -166,9 +209,16 @@ def _file_fingerprint(path: Path) -> str:
 
 
 def _refuse_doubles(names: Sequence[str], folder: Path) -> None:
-    doubled = [name for name, count in pd.Series(list(names), dtype=str).value_counts().items() if count > 1]
+    doubled = [
+        name
+        for name, count in pd.Series(list(names), dtype=str).value_counts().items()
+        if count > 1
+    ]
     if doubled:
-        raise UserError(f"{folder}: expected clips of different file names, got {doubled[0]} more than once; rename one")
+        raise UserError(
+            f"{folder}: expected clips of different file names, got {doubled[0]} more than once;"
+            " rename one"
+        )
 
 
 def embed_clips(
@@ -183,19 +233,22 @@ def embed_clips(
 ) -> None:
     """Embed clips, `shard` of them to a file, `batch` at a time.
 
-    `read` makes `(T, C, H, W)` of a file, `embed` takes `(B, T, C, H, W)`. `folder` gets `shard-00000.safetensors`, ...,
-    `failed.tsv` (clip, reason) and, last, `index.tsv` (clip, shard, row), where `clip` is a file name. A clip whose `read` raises
-    a `UserError`, or whose embedding is not finite, is left out and named in `failed.tsv`.
+    `read` makes `(T, C, H, W)` of a file, `embed` takes `(B, T, C, H, W)`. `folder` gets
+    `shard-00000.safetensors`, ..., `failed.tsv` (clip, reason) and, last, `index.tsv` (clip, shard,
+    row), where `clip` is a file name. A clip whose `read` raises a `UserError`, or whose embedding
+    is not finite, is left out and named in `failed.tsv`.
 
-    A run that was interrupted goes on: shards stay that were made from the same bytes with the same `batch`, `dtype` and `key`;
-    `key` should name the model and whatever else the values depend on.
+    A run that was interrupted goes on: shards stay that were made from the same bytes with the same
+    `batch`, `dtype` and `key`; `key` should name the model and whatever else the values depend on.
 
     Raises:
         UserError: two clips have one name, or no clip at all could be embedded.
     """
     names = [path.name for path in clip_files]
     _refuse_doubles(names, folder)
-    source = _Source(names, lambda row: read(clip_files[row]), lambda row: _file_fingerprint(clip_files[row]))
+    source = _Source(
+        names, lambda row: read(clip_files[row]), lambda row: _file_fingerprint(clip_files[row])
+    )
     _write(folder, source, _Work(embed, batch, shard, dtype, key))
 
 
@@ -208,7 +261,8 @@ def embed_latents(
     dtype: torch.dtype = torch.float32,
     key: str = "",
 ) -> None:
-    """Like `embed_clips`, of the rows of an embeddings folder: `embed` takes `(B, c, t, h, w)`; clips keep their names and order.
+    """Like `embed_clips`, of the rows of an embeddings folder: `embed` takes `(B, c, t, h, w)`;
+    clips keep their names and order.
 
     No more than a batch of `latents` is in memory at a time.
     """
@@ -226,16 +280,28 @@ def embed_latents(
 
 
 def embed_rows(
-    names: Sequence[str], make: Callable[[list[int]], torch.Tensor], folder: Path, batch: int, shard: int, key: str = ""
+    names: Sequence[str],
+    make: Callable[[list[int]], torch.Tensor],
+    folder: Path,
+    batch: int,
+    shard: int,
+    key: str = "",
 ) -> None:
-    """Like `embed_clips`, of what has no file: `make` takes the numbers of B names and gives `(B, ...)`, float32."""
+    """Like `embed_clips`, of what has no file: `make` takes the numbers of B names and gives
+    `(B, ...)`, float32.
+    """
     source = _Source(names, torch.tensor, lambda row: names[row])
-    _write(folder, source, _Work(lambda rows: make(rows.tolist()), batch, shard, torch.float32, key))
+    _write(
+        folder, source, _Work(lambda rows: make(rows.tolist()), batch, shard, torch.float32, key)
+    )
 
 
 def _read_index(folder: Path) -> pd.DataFrame:
     if not (folder / INDEX).is_file():
-        raise UserError(f"{folder}: expected embeddings with an {INDEX}, found none; an interrupted run has not written it yet")
+        raise UserError(
+            f"{folder}: expected embeddings with an {INDEX}, found none; an interrupted run has not"
+            " written it yet"
+        )
     return read_table(folder / INDEX, INDEX_COLUMNS, text=("clip", "shard"))
 
 
@@ -243,7 +309,8 @@ def load_embeddings(folder: Path) -> Embeddings:
     """Read a whole embeddings folder: clips and their values `(n, ...)`, float32.
 
     Raises:
-        UserError: there is no index, or a shard is missing or does not hold the rows that the index names.
+        UserError: there is no index, or a shard is missing or does not hold the rows that the index
+            names.
     """
     index = _read_index(folder)
     parts = []
@@ -252,7 +319,8 @@ def load_embeddings(folder: Path) -> Embeddings:
             parts.append(load_file(folder / name)["values"][rows.tolist()].float())
         except (FileNotFoundError, SafetensorError, KeyError, IndexError) as error:
             raise UserError(
-                f"{folder / name}: expected {len(rows)} rows, named by {INDEX}, could not read them ({error})"
+                f"{folder / name}: expected {len(rows)} rows, named by {INDEX}, could not read them"
+                f" ({error})"
             ) from None
     return Embeddings(index["clip"].tolist(), torch.cat(parts))
 
@@ -267,6 +335,12 @@ def aligned(*embeddings: Embeddings) -> list[Embeddings]:
     clips = [clip for clip in embeddings[0].clips if clip in common]
     if not clips:
         sizes = ", ".join(str(len(each.clips)) for each in embeddings)
-        raise UserError(f"embeddings of {sizes} clips: expected clips in common, got none; were they made from one folder?")
+        raise UserError(
+            f"embeddings of {sizes} clips: expected clips in common, got none; were they made from"
+            " one folder?"
+        )
     places = ({clip: row for row, clip in enumerate(each.clips)} for each in embeddings)
-    return [Embeddings(clips, each.values[[place[clip] for clip in clips]]) for each, place in zip(embeddings, places, strict=True)]
+    return [
+        Embeddings(clips, each.values[[place[clip] for clip in clips]])
+        for each, place in zip(embeddings, places, strict=True)
+    ]

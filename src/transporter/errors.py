@@ -2,7 +2,9 @@
 
 
 class UserError(Exception):
-    """Bad input. The message says what was expected, what came, where, and what to do, in one line."""
+    """Bad input. The message says what was expected, what came, where, and what to do, in
+    one line.
+    """
 
 
 class Unavailable(UserError):

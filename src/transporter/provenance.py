@@ -23,11 +23,13 @@ def digest(*values: Any) -> str:
 
 
 def code_hash(*modules: str, files: Sequence[str] = ()) -> str:
-    """Hash of the syntax trees of `modules` and of every module of this package that they import, directly or not.
+    """Hash of the syntax trees of `modules` and of every module of this package that they import,
+    directly or not.
 
-    A change of comments, docstrings or formatting leaves it as it is, and so does another version of Python. A module named in a
-    string (as registries do) counts as imported. `files` are further files of the package, hashed byte by byte, given relative to
-    the package's folder (`figures/page.html`).
+    A change of comments, docstrings or formatting leaves it as it is, and so does another version
+    of Python. A module named in a string (as registries do) counts as imported. `files` are further
+    files of the package, hashed byte by byte, given relative to the package's folder
+    (`figures/page.html`).
 
     Raises:
         ValueError: one of `modules` is not a module of this package.
@@ -36,7 +38,10 @@ def code_hash(*modules: str, files: Sequence[str] = ()) -> str:
         if _source(module) is None:
             raise ValueError(f"expected a module of {PACKAGE}, got {module!r}")
     parts = [f"{module} {_tree_hash(module)}" for module in sorted(_closure(modules))]
-    parts += [f"{name} {hashlib.sha256((_folder() / name).read_bytes()).hexdigest()}" for name in sorted(files)]
+    parts += [
+        f"{name} {hashlib.sha256((_folder() / name).read_bytes()).hexdigest()}"
+        for name in sorted(files)
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:LENGTH]
 
 
@@ -50,7 +55,9 @@ def files_hash(paths: Iterable[str | os.PathLike[str]]) -> str:
     """Hash of names and bytes of files, and of all files in the folders among them."""
     parts = []
     for path in map(Path, [paths] if isinstance(paths, str) else paths):
-        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        files = (
+            sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        )
         parts += [(str(file), file_hash(file)) for file in files]
     return digest(parts)
 
@@ -97,12 +104,18 @@ def _tree(module: str) -> ast.Module:
         for field in ("body", "orelse", "finalbody"):
             if isinstance(statements := getattr(node, field, None), list):
                 # a string that stands alone is a docstring or a comment on an attribute
-                setattr(node, field, [statement for statement in statements if not _is_text(statement)])
+                setattr(
+                    node, field, [statement for statement in statements if not _is_text(statement)]
+                )
     return tree
 
 
 def _is_text(statement: ast.AST) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
 
 
 @cache
@@ -111,9 +124,15 @@ def _tree_hash(module: str) -> str:
 
 
 def _dump(value: Any) -> str:
-    """Like `ast.dump`, but fields without content are left out: new versions of Python add such fields."""
+    """Like `ast.dump`, but fields without content are left out: new versions of Python add such
+    fields.
+    """
     if isinstance(value, ast.AST):
-        fields = [(name, _dump(item)) for name, item in ast.iter_fields(value) if item is not None and item != []]
+        fields = [
+            (name, _dump(item))
+            for name, item in ast.iter_fields(value)
+            if item is not None and item != []
+        ]
         return f"{type(value).__name__}({','.join(f'{name}={text}' for name, text in fields)})"
     if isinstance(value, list):
         return f"[{','.join(map(_dump, value))}]"
@@ -123,7 +142,9 @@ def _dump(value: Any) -> str:
 @cache
 def _imports(module: str) -> tuple[str, ...]:
     path = _source(module)
-    package = module if path is not None and path.name == "__init__.py" else module.rpartition(".")[0]
+    package = (
+        module if path is not None and path.name == "__init__.py" else module.rpartition(".")[0]
+    )
     names = (name for node in _walk(_tree(module)) for name in _named(node, package))
     return tuple(sorted({name for name in names if _source(name) is not None}))
 
@@ -132,7 +153,11 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
     """Every node but what only a type checker sees."""
     yield node
     for child in ast.iter_child_nodes(node):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) and child in node.body:
+        if (
+            isinstance(node, ast.If)
+            and "TYPE_CHECKING" in ast.dump(node.test)
+            and child in node.body
+        ):
             continue
         yield from _walk(child)
 
@@ -146,5 +171,9 @@ def _named(node: ast.AST, package: str) -> Iterator[str]:
         base = ".".join([*above, *([node.module] if node.module else [])])
         yield base
         yield from (f"{base}.{alias.name}" for alias in node.names)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{PACKAGE}."):
+    elif (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value.startswith(f"{PACKAGE}.")
+    ):
         yield node.value.partition(":")[0]

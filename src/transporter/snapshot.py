@@ -1,7 +1,9 @@
-"""Freezing a finished run and bringing it back elsewhere, so that Snakemake there knows what was made from what.
+"""Freezing a finished run and bringing it back elsewhere, so that Snakemake there knows what was
+made from what.
 
-DVC keeps the bytes of `data/` and `results/`; git keeps their hashes (`data.dvc`, `results.dvc`) and, in `provenance.json`,
-Snakemake's record of every output: its rule, parameters, and the checksums of its inputs.
+DVC keeps the bytes of `data/` and `results/`; git keeps their hashes (`data.dvc`, `results.dvc`)
+and, in `provenance.json`, Snakemake's record of every output: its rule, parameters, and the
+checksums of its inputs.
 """
 
 from __future__ import annotations
@@ -30,33 +32,44 @@ FRESH = 2
 
 
 def snapshot(root: Path, push: bool = True, configfiles: Sequence[str] = ()) -> list[str]:
-    """Freeze a finished run: DVC takes its folders, `provenance.json` its records. Returns the files to commit to git.
+    """Freeze a finished run: DVC takes its folders, `provenance.json` its records. Returns the
+    files to commit to git.
 
     Raises:
         UserError: the run is not finished, or DVC refuses (no remote to push to, for instance).
     """
     if not is_complete(root, configfiles):
-        raise UserError("snapshot: expected a finished run, got one with jobs left to do; run `snakemake --cores all` first")
+        raise UserError(
+            "snapshot: expected a finished run, got one with jobs left to do; run `snakemake"
+            " --cores all` first"
+        )
     folders = [name for name in FOLDERS if (root / name).is_dir()]
     _run(root, "dvc", "add", "--quiet", *folders)
-    records = {path.relative_to(root / RECORDS).as_posix(): json.loads(path.read_text()) for path in _records(root)}
+    records = {
+        path.relative_to(root / RECORDS).as_posix(): json.loads(path.read_text())
+        for path in _records(root)
+    }
     sources = {path: file_hash(root / path) for path in _sources(root, records.values())}
     with written_whole(root / PROVENANCE) as partial:
-        partial.write_text(json.dumps({"records": records, "sources": sources}, indent=1, sort_keys=True) + "\n")
+        partial.write_text(
+            json.dumps({"records": records, "sources": sources}, indent=1, sort_keys=True) + "\n"
+        )
     if push:
         _run(root, "dvc", "push", "--quiet")
     return [*(f"{name}.dvc" for name in folders), PROVENANCE]
 
 
 def restore(root: Path, pull: bool = True) -> None:
-    """Bring a frozen run back into a clone; afterwards Snakemake redoes only what has changed since.
+    """Bring a frozen run back into a clone; afterwards Snakemake redoes only what has changed
+    since.
 
     Raises:
         UserError: there is no snapshot in `root`, or DVC cannot fetch it.
     """
     if not (root / PROVENANCE).is_file():
         raise UserError(
-            f"{root / PROVENANCE}: expected the records of a snapshot, found no such file; `transporter snapshot` makes one"
+            f"{root / PROVENANCE}: expected the records of a snapshot, found no such file;"
+            " `transporter snapshot` makes one"
         )
     kept = json.loads((root / PROVENANCE).read_text())
     _run(root, "dvc", *(("pull", "--quiet") if pull else ("checkout", "--quiet")))
@@ -74,10 +87,14 @@ def is_complete(root: Path, configfiles: Sequence[str] = ()) -> bool:
 
 
 def _records(root: Path) -> Iterator[Path]:
-    """Snakemake's records of the outputs that exist; the name of a record is its output's, in base 64, cut into folders if long."""
+    """Snakemake's records of the outputs that exist; the name of a record is its output's, in base
+    64, cut into folders if long.
+    """
     for path in sorted((root / RECORDS).rglob("*")):
         if path.is_file():
-            name = "".join(part.removeprefix("@") for part in path.relative_to(root / RECORDS).parts)
+            name = "".join(
+                part.removeprefix("@") for part in path.relative_to(root / RECORDS).parts
+            )
             if (root / base64.urlsafe_b64decode(name).decode()).exists():
                 yield path
 
@@ -85,12 +102,18 @@ def _records(root: Path) -> Iterator[Path]:
 def _sources(root: Path, records: Iterable[dict[str, Any]]) -> list[str]:
     """Everything in git that a result was made from: inputs that no rule makes, and scripts."""
     inputs = {path for record in records for path in record["input"] or ()}
-    outside = {path for path in inputs if Path(path).parts[0] not in FOLDERS and (root / path).is_file()}
-    return sorted(outside | {path.relative_to(root).as_posix() for path in (root / SCRIPTS).glob("*.py")})
+    outside = {
+        path for path in inputs if Path(path).parts[0] not in FOLDERS and (root / path).is_file()
+    }
+    return sorted(
+        outside | {path.relative_to(root).as_posix() for path in (root / SCRIPTS).glob("*.py")}
+    )
 
 
 def _set_ages(root: Path, sources: dict[str, str]) -> None:
-    """Make all results equally old, and younger than what they were made from unless that has changed since."""
+    """Make all results equally old, and younger than what they were made from unless that has
+    changed since.
+    """
     now = time.time()
     for path in _contents(root):
         os.utime(path, (now, now), follow_symlinks=False)
@@ -109,10 +132,17 @@ def _contents(root: Path) -> Iterator[Path]:
 
 def _run(root: Path, tool: str, *arguments: str) -> str:
     """Run a tool of this environment; its last words become the error."""
-    done = subprocess.run([sys.executable, "-m", tool, *arguments], cwd=root, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", tool, *arguments], cwd=root, capture_output=True, text=True
+    )
     output = done.stdout + done.stderr
     if done.returncode:
-        words = [line.strip() for line in output.splitlines() if line.strip()] or ["it said nothing"]
+        words = [line.strip() for line in output.splitlines() if line.strip()] or [
+            "it said nothing"
+        ]
         telling = next((line for line in words if line.startswith("ERROR")), words[-1])
-        raise UserError(f"{tool} {' '.join(arguments)}: expected success, got exit code {done.returncode}: {telling}")
+        raise UserError(
+            f"{tool} {' '.join(arguments)}: expected success, got exit code {done.returncode}:"
+            f" {telling}"
+        )
     return output

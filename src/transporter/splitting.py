@@ -10,11 +10,13 @@ import pandas as pd
 from transporter.errors import UserError
 
 
-def choose_split(captions: pd.DataFrame, split: str, sizes: Mapping[str, int], seed: int, where: str) -> pd.DataFrame:
+def choose_split(
+    captions: pd.DataFrame, split: str, sizes: Mapping[str, int], seed: int, where: str
+) -> pd.DataFrame:
     """The rows of `captions` that belong to `split`, in their order; no clip is in two splits.
 
-    `sizes` says how many clips each split wants. The first of them, training, takes what is there when clips are few: the others
-    are served before it.
+    `sizes` says how many clips each split wants. The first of them, training, takes what is there
+    when clips are few: the others are served before it.
 
     Raises:
         UserError: there are too few clips for one in every split; `where` names the table.
@@ -23,7 +25,8 @@ def choose_split(captions: pd.DataFrame, split: str, sizes: Mapping[str, int], s
     kept = sum(sizes[name] for name in others)
     if len(captions) <= kept:
         raise UserError(
-            f"{where}: expected more than {kept} clips ({', '.join(f'{sizes[n]} {n}' for n in others)}), got {len(captions)}"
+            f"{where}: expected more than {kept} clips"
+            f" ({', '.join(f'{sizes[n]} {n}' for n in others)}), got {len(captions)}"
         )
     order = np.random.default_rng(seed).permutation(len(captions))
     start = 0

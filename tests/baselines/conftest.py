@@ -35,11 +35,19 @@ class TinyVLM:
     """One token per frame; answers are words, by a linear language model about the mean token."""
 
     def __init__(self) -> None:
-        self.device, self.time_steps, self.tokens_shape = torch.device("cpu"), SHAPE[0], (SHAPE[0], 6)
+        self.device, self.time_steps, self.tokens_shape = (
+            torch.device("cpu"),
+            SHAPE[0],
+            (SHAPE[0], 6),
+        )
         self.model = nn.Module()
         self.model.tower = nn.ModuleList([nn.Linear(SHAPE[1] * 64, 6), nn.Linear(6, 6)])
         self.model.head = nn.Linear(6, len(WORDS))
-        self.processor = SimpleNamespace(tokenizer=lambda word, add_special_tokens: SimpleNamespace(input_ids=[WORDS.index(word)]))
+        self.processor = SimpleNamespace(
+            tokenizer=lambda word, add_special_tokens: SimpleNamespace(
+                input_ids=[WORDS.index(word)]
+            )
+        )
         self.model.double().requires_grad_(False)
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
@@ -51,13 +59,19 @@ class TinyVLM:
     def logits(self, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
         return 5 * self.model.head(tokens.mean(1)) + len(prompt) * 0
 
-    def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: tuple[str, ...]) -> torch.Tensor:
-        return self.logits(tokens, prompt).log_softmax(-1)[:, [WORDS.index(word) for word in continuations]]
+    def log_probs(
+        self, tokens: torch.Tensor, prompt: str, continuations: tuple[str, ...]
+    ) -> torch.Tensor:
+        return self.logits(tokens, prompt).log_softmax(-1)[
+            :, [WORDS.index(word) for word in continuations]
+        ]
 
 
 @pytest.fixture
 def settings() -> InversionSettings:
-    return InversionSettings(steps=12, lr=0.1, warm_up=2, jitter=2, patch=(2, 4, 4), log_every=4, save_every=5)
+    return InversionSettings(
+        steps=12, lr=0.1, warm_up=2, jitter=2, patch=(2, 4, 4), log_every=4, save_every=5
+    )
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ from transporter.microworld.training.families import load_family
 from transporter.microworld.verifier import microworld_verifier
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = InversionSettings(steps=8, lr=0.1, warm_up=2, jitter=1, flip=0.0, patch=(3, 8, 8), log_every=4)
+SETTINGS = InversionSettings(
+    steps=8, lr=0.1, warm_up=2, jitter=1, flip=0.0, patch=(3, 8, 8), log_every=4
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,9 @@ def clips() -> Clips:
 @pytest.fixture(scope="module")
 def subject() -> VLMSubject:
     concept = read_concepts(ROOT / "config/concepts.tsv", ["red_blue"])[0]
-    return VLMSubject(load_family("qwen2_vl", ROOT / "models/vlms/qwen2_vl"), concept, difference=True)
+    return VLMSubject(
+        load_family("qwen2_vl", ROOT / "models/vlms/qwen2_vl"), concept, difference=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,11 @@ def verifier(clips: Clips) -> Verifier:
 
 def make(name: str, subject: VLMSubject, verifier: Verifier, clips: Clips) -> Method:
     video = clips[:4].video()
-    blue = next(index for index, attributes in enumerate(clips.attributes) if attributes.words()["colour"] == "blue")
+    blue = next(
+        index
+        for index, attributes in enumerate(clips.attributes)
+        if attributes.words()["colour"] == "blue"
+    )
     makers: dict[str, Callable[[], Method]] = {
         "AM": lambda: activation_maximisation(tuple(video.shape[1:]), SETTINGS),
         "GradViT": lambda: gradvit(subject, tuple(video.shape[1:]), verifier, SETTINGS),
@@ -64,7 +72,9 @@ def test_a_few_steps_raise_the_targets_log_probability(
     assert end["log_odds"] > start["log_odds"] + 0.3
 
 
-def test_real_clips_are_closer_to_the_verifiers_statistics_than_noise(verifier: Verifier, clips: Clips) -> None:
+def test_real_clips_are_closer_to_the_verifiers_statistics_than_noise(
+    verifier: Verifier, clips: Clips
+) -> None:
     """Clips that it was not measured on."""
     noise = torch.rand(1, 17, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -76,7 +86,9 @@ def test_real_clips_are_closer_to_the_verifiers_statistics_than_noise(verifier: 
 
 def test_all_towers_are_recorded_in_order(subject: VLMSubject, clips: Clips) -> None:
     response = subject.respond(clips[:1].video())
-    names = [f"model.visual.blocks.{i}" for i in range(3)] + [f"model.language_model.layers.{i}" for i in range(4)]
+    names = [f"model.visual.blocks.{i}" for i in range(3)] + [
+        f"model.language_model.layers.{i}" for i in range(4)
+    ]
     assert list(response.features) == names
     assert response.frames.shape == (2, 128)
     assert response.features[names[-1]].mean().shape == (128,)

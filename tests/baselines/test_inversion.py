@@ -23,7 +23,9 @@ Make = Callable[[InversionSettings], Method]
 
 
 @pytest.fixture(params=["AM", "GradViT", "MACO", "LEAPS"])
-def make(request: pytest.FixtureRequest, class_subject: ClassifierSubject, clips: list[torch.Tensor]) -> Make:
+def make(
+    request: pytest.FixtureRequest, class_subject: ClassifierSubject, clips: list[torch.Tensor]
+) -> Make:
     verifier = Verifier.of_batch_norms(class_subject.network)
     return {
         "AM": lambda settings: activation_maximisation(SHAPE, settings),
@@ -59,7 +61,11 @@ def test_every_method_raises_the_targets_probability(
 
 
 def test_a_finished_inversion_is_read_and_not_run(
-    make: Make, class_subject: ClassifierSubject, settings: InversionSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make,
+    class_subject: ClassifierSubject,
+    settings: InversionSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     method = make(settings)
     made = invert(class_subject, method, settings, 0, tmp_path)
@@ -78,18 +84,25 @@ def test_a_checkpoint_of_another_run_is_not_resumed(
     for stimulus, seed in ((clips[0], 0), (clips[1], 0), (clips[1], 1)):
         method = leaps(class_subject, stimulus, verifier, settings)
         again = invert(class_subject, method, settings, seed, tmp_path / "shared")
-        assert torch.equal(again, invert(class_subject, method, settings, seed, tmp_path / f"{seed} {id(stimulus)}"))
+        assert torch.equal(
+            again,
+            invert(class_subject, method, settings, seed, tmp_path / f"{seed} {id(stimulus)}"),
+        )
     assert capsys.readouterr().out.count("starting afresh") == 2
 
 
 def test_loss_is_the_weighted_sum_of_its_terms(
     class_subject: ClassifierSubject, settings: InversionSettings, clips: list[torch.Tensor]
 ) -> None:
-    method = leaps(class_subject, clips[0], Verifier.of_batch_norms(class_subject.network), settings)
+    method = leaps(
+        class_subject, clips[0], Verifier.of_batch_norms(class_subject.network), settings
+    )
     parameters = method.start(torch.Generator().manual_seed(0))
     losses = step_losses(parameters, class_subject, method, settings, 0, 0)
     weights = {"l2": 0.005, "priming": 1.0, "coherence": 0.05, "statistics": 0.05, "log_prob": -1.0}
-    torch.testing.assert_close(losses["loss"], sum(weight * losses[name] for name, weight in weights.items()))
+    torch.testing.assert_close(
+        losses["loss"], sum(weight * losses[name] for name, weight in weights.items())
+    )
 
 
 def test_a_network_that_verifies_itself_is_run_once(
@@ -112,11 +125,15 @@ def test_priors_of_gradvit_join_after_their_share_of_the_steps(
 ) -> None:
     method = gradvit(class_subject, SHAPE, Verifier.of_batch_norms(class_subject.network), settings)
     parameters = method.start(torch.Generator().manual_seed(0))
-    names = [set(step_losses(parameters, class_subject, method, settings, 0, step)) for step in (5, 6)]
+    names = [
+        set(step_losses(parameters, class_subject, method, settings, 0, step)) for step in (5, 6)
+    ]
     assert names[1] - names[0] == {"statistics", "patch_prior"}
 
 
-def test_curve_has_the_steps_asked_for(class_subject: ClassifierSubject, settings: InversionSettings, tmp_path: Path) -> None:
+def test_curve_has_the_steps_asked_for(
+    class_subject: ClassifierSubject, settings: InversionSettings, tmp_path: Path
+) -> None:
     invert(class_subject, activation_maximisation(SHAPE, settings), settings, 0, tmp_path)
     curve = pd.read_csv(tmp_path / "curve.tsv", sep="\t")
     assert list(curve["step"]) == [4, 8, 12]
@@ -131,7 +148,9 @@ def test_learning_rate_warms_up_and_ends_at_the_floor() -> None:
     assert learning_rate(2999, settings) == 5e-3
 
 
-def test_augmentation_moves_all_frames_alike_and_loses_no_pixel(settings: InversionSettings) -> None:
+def test_augmentation_moves_all_frames_alike_and_loses_no_pixel(
+    settings: InversionSettings,
+) -> None:
     frame = torch.rand(1, 1, 3, 8, 8)
     video = frame.expand(1, 4, 3, 8, 8)
     seen = {}
@@ -148,13 +167,20 @@ def test_augmentation_moves_all_frames_alike_and_loses_no_pixel(settings: Invers
 
 
 def test_magnitude_survives_the_whole_loop(
-    class_subject: ClassifierSubject, settings: InversionSettings, clips: list[torch.Tensor], tmp_path: Path
+    class_subject: ClassifierSubject,
+    settings: InversionSettings,
+    clips: list[torch.Tensor],
+    tmp_path: Path,
 ) -> None:
     method = maco(clips, 8)
     invert(class_subject, method, settings, 0, tmp_path)
     parameters = method.start(torch.Generator())
     before = parameters.magnitude.clone()
-    parameters.load_state_dict(load_checkpoint(tmp_path / "checkpoint.safetensors")["parameters"], strict=False)
+    parameters.load_state_dict(
+        load_checkpoint(tmp_path / "checkpoint.safetensors")["parameters"], strict=False
+    )
     made = torch.fft.rfftn(parameters().detach(), dim=(0, 2, 3)).abs()
     torch.testing.assert_close(made, before, atol=1e-4, rtol=1e-4)
-    assert math.isclose(float(made[0, :, 0, 0].mean()), float(torch.stack(clips).mean()) * 4 * 64, rel_tol=1e-4)
+    assert math.isclose(
+        float(made[0, :, 0, 0].mean()), float(torch.stack(clips).mean()) * 4 * 64, rel_tol=1e-4
+    )

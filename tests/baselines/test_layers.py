@@ -9,7 +9,9 @@ from transporter.errors import UserError
 
 
 class Branching(nn.Module):
-    """Two lists of blocks, the second with a list inside its blocks; one block is called twice, one never."""
+    """Two lists of blocks, the second with a list inside its blocks; one block is called twice, one
+    never.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +27,12 @@ class Branching(nn.Module):
 
 
 def test_blocks_are_the_members_of_outer_lists() -> None:
-    assert [layer.name for layer in blocks(Branching())] == ["unused.0", "unused.1", "blocks.0", "blocks.1"]
+    assert [layer.name for layer in blocks(Branching())] == [
+        "unused.0",
+        "unused.1",
+        "blocks.0",
+        "blocks.1",
+    ]
 
 
 def test_recording_follows_execution_and_joins_calls() -> None:

@@ -16,7 +16,13 @@ def test_round_trip_through_json() -> None:
 
 def test_defaults_are_the_published_ones() -> None:
     made = InversionSettings()
-    assert (made.steps, made.lr, made.warm_up, made.beta_1, made.beta_2) == (3000, 0.6, 100, 0.5, 0.9)
+    assert (made.steps, made.lr, made.warm_up, made.beta_1, made.beta_2) == (
+        3000,
+        0.6,
+        100,
+        0.5,
+        0.9,
+    )
     assert (made.jitter, made.l2, made.first_layer) == (30, 0.005, 10)
 
 

@@ -23,7 +23,9 @@ def test_targets_of_a_vlm(vlm_subject: VLMSubject, concept: Concept) -> None:
 def test_frames_of_a_vlm_are_means_of_a_steps_tokens(vlm_subject: VLMSubject) -> None:
     vlm_subject.time_steps = 2
     tokens = vlm_subject.vlm.encode(VIDEO)[0]
-    torch.testing.assert_close(vlm_subject.respond(VIDEO).frames, torch.stack([tokens[:2].mean(0), tokens[2:].mean(0)]))
+    torch.testing.assert_close(
+        vlm_subject.respond(VIDEO).frames, torch.stack([tokens[:2].mean(0), tokens[2:].mean(0)])
+    )
 
 
 def test_verdict_of_a_vlm(vlm_subject: VLMSubject) -> None:
@@ -36,7 +38,9 @@ def test_verdict_of_a_vlm(vlm_subject: VLMSubject) -> None:
 def test_target_of_a_classifier(class_subject: ClassifierSubject) -> None:
     logits = class_subject.network(VIDEO)
     response = class_subject.respond(VIDEO)
-    torch.testing.assert_close(-response.score, nn.functional.cross_entropy(logits, torch.tensor([2])))
+    torch.testing.assert_close(
+        -response.score, nn.functional.cross_entropy(logits, torch.tensor([2]))
+    )
     assert list(response.features) == ["norm", "last"]
     verdict = class_subject.verdict(VIDEO[0])
     assert verdict["log_prob"] == pytest.approx(float(response.score))
@@ -50,6 +54,8 @@ def test_frames_of_a_classifier_are_means_over_space(class_subject: ClassifierSu
     torch.testing.assert_close(class_subject.respond(VIDEO).frames, hidden[0].mean((2, 3)).T)
 
 
-def test_identities_tell_targets_apart(vlm_subject: VLMSubject, concept: Concept, class_subject: ClassifierSubject) -> None:
+def test_identities_tell_targets_apart(
+    vlm_subject: VLMSubject, concept: Concept, class_subject: ClassifierSubject
+) -> None:
     others = [VLMSubject(vlm_subject.vlm, concept, difference=True), class_subject]
     assert len({subject.identity for subject in (vlm_subject, *others)}) == 3

@@ -39,8 +39,12 @@ def test_jaccard_by_hand_with_signs() -> None:
 
 def test_priming_gradient_by_finite_differences(vlm_subject: VLMSubject) -> None:
     generator = torch.Generator().manual_seed(1)
-    stimulus, video = (torch.rand(1, 4, 3, 8, 8, generator=generator, dtype=torch.float64) for _ in range(2))
-    primed = {name: feature.mean() for name, feature in vlm_subject.respond(stimulus).features.items()}
+    stimulus, video = (
+        torch.rand(1, 4, 3, 8, 8, generator=generator, dtype=torch.float64) for _ in range(2)
+    )
+    primed = {
+        name: feature.mean() for name, feature in vlm_subject.respond(stimulus).features.items()
+    }
     video.requires_grad_()
 
     def value(clip: torch.Tensor) -> torch.Tensor:
@@ -48,7 +52,9 @@ def test_priming_gradient_by_finite_differences(vlm_subject: VLMSubject) -> None
 
     value(video).backward()
     for seed in range(5):
-        direction = torch.randn(video.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        direction = torch.randn(
+            video.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+        )
         with torch.no_grad():
             difference = (value(video + 1e-6 * direction) - value(video - 1e-6 * direction)) / 2e-6
         assert float((video.grad * direction).sum()) == pytest.approx(float(difference), rel=1e-5)
@@ -66,7 +72,8 @@ def test_priming_of_the_stimulus_is_zero_and_weighs_layers(vlm_subject: VLMSubje
 
 def test_temporal_coherence_of_constructed_embeddings() -> None:
     still = torch.ones(3, 4)
-    # two consecutive pairs at 0, and one other pair that should be apart by the margin and is not at all
+    # two consecutive pairs at 0, and one other pair that should be apart by the margin and is not
+    # at all
     assert float(coherence(still, 0.6)) == pytest.approx(0.6 / 3)
     moving = torch.tensor([0.0, 0.5, 1.0])[:, None].expand(3, 4)
     assert float(coherence(moving, 0.6)) == pytest.approx((0.5 + 0.5) / 3)
@@ -77,7 +84,9 @@ def test_temporal_coherence_of_constructed_embeddings() -> None:
 def test_coherence_moves_the_ends_apart_and_neighbours_together() -> None:
     frames = torch.tensor([0.0, 0.8, 0.4])[:, None].expand(3, 2).clone().requires_grad_()
     coherence(frames, 1.0).backward()
-    first, middle, last = (-frames.grad[:, 0]).tolist()  # descent: away from each other, towards the middle's neighbours
+    first, middle, last = (
+        -frames.grad[:, 0]
+    ).tolist()  # descent: away from each other, towards the middle's neighbours
     assert middle < 0 < last
     assert first == pytest.approx(0, abs=1e-7)  # drawn to the middle as much as pushed off the last
 

@@ -24,9 +24,17 @@ class Eye:
 def test_both_networks_are_asked(vlm_subject: VLMSubject, concept: Concept) -> None:
     brightness = float(VIDEO.mean())
     made = verdict(VIDEO, vlm_subject, concept, Eye())
-    torch.testing.assert_close(made, vlm_subject.verdict(VIDEO) | {"p_source": 1 - brightness, "p_target": brightness})
+    torch.testing.assert_close(
+        made, vlm_subject.verdict(VIDEO) | {"p_source": 1 - brightness, "p_target": brightness}
+    )
 
 
-def test_a_judge_that_does_not_know_the_words_says_nothing(vlm_subject: VLMSubject, concept: Concept) -> None:
+def test_a_judge_that_does_not_know_the_words_says_nothing(
+    vlm_subject: VLMSubject, concept: Concept
+) -> None:
     strange = replace(concept, source="wood", target="metal")
-    assert verdict(VIDEO, vlm_subject, strange, Eye()) == vlm_subject.verdict(VIDEO) == verdict(VIDEO, vlm_subject)
+    assert (
+        verdict(VIDEO, vlm_subject, strange, Eye())
+        == vlm_subject.verdict(VIDEO)
+        == verdict(VIDEO, vlm_subject)
+    )

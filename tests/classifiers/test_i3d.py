@@ -22,7 +22,9 @@ def network(weights: Callable[[str], Path]) -> I3D:
 
 def test_logits_of_real_clips(network: I3D, golden) -> None:
     """Every third clip: half a minute on one idle core."""
-    for name, expected in list(zip(golden.names, torch.from_numpy(golden.logits), strict=True))[::3]:
+    for name, expected in list(zip(golden.names, torch.from_numpy(golden.logits), strict=True))[
+        ::3
+    ]:
         with torch.no_grad():
             logits = network(golden.video(name))[0]
         assert (logits - expected).abs().max() < 1e-5 * expected.abs().max(), name
@@ -56,7 +58,9 @@ def test_the_gradient_is_the_slope() -> None:
 def test_stages_and_batch_norms_can_be_reached() -> None:
     network = I3D()
     norms, seen = network.batch_norms(), []
-    assert len(norms) == 57 and all(norm.eps == 1e-3 and not norm.training for norm in norms.values())
+    assert len(norms) == 57 and all(
+        norm.eps == 1e-3 and not norm.training for norm in norms.values()
+    )
     network.Mixed_4c.register_forward_hook(lambda module, inputs, output: seen.append(output))
     video = torch.rand(1, 17, 3, 48, 64)
     with torch.no_grad():
@@ -64,7 +68,10 @@ def test_stages_and_batch_norms_can_be_reached() -> None:
         torch.testing.assert_close(network(video), stages["Logits"])
     assert list(stages) == [name for name, _ in network.named_children()]
     assert torch.equal(seen[0], stages["Mixed_4c"])
-    assert [tuple(stages[name].shape[1:]) for name in ("Conv3d_1a_7x7", "Mixed_4c", "Mixed_5c", "Logits")] == [
+    assert [
+        tuple(stages[name].shape[1:])
+        for name in ("Conv3d_1a_7x7", "Mixed_4c", "Mixed_5c", "Logits")
+    ] == [
         (64, 9, 112, 112),
         (512, 5, 14, 14),
         (1024, 3, 7, 7),
@@ -75,14 +82,18 @@ def test_stages_and_batch_norms_can_be_reached() -> None:
 
 @given(size=st.tuples(*[st.integers(3, 9)] * 3), kernel=st.integers(1, 3), stride=st.integers(1, 2))
 def test_padding_is_that_of_tensorflow(size: tuple[int, ...], kernel: int, stride: int) -> None:
-    """Outputs are ceil(size / stride); output i begins at stride * i less half the padding, rounded down."""
+    """Outputs are ceil(size / stride); output i begins at stride * i less half the padding, rounded
+    down.
+    """
     x = torch.rand(1, 1, *size)
     pooled = SameMaxPool((kernel,) * 3, (stride,) * 3)(x)[0, 0]
     spans = []
     for count in size:
         outputs = -(-count // stride)
         first = -(max((outputs - 1) * stride + kernel - count, 0) // 2)
-        spans.append([slice(max(first + stride * i, 0), first + stride * i + kernel) for i in range(outputs)])
+        spans.append(
+            [slice(max(first + stride * i, 0), first + stride * i + kernel) for i in range(outputs)]
+        )
     assert pooled.shape == tuple(map(len, spans))
     for t, rows in enumerate(spans[0]):
         assert pooled[t, 0, -1] == x[0, 0, rows, spans[1][0], spans[2][-1]].max()
@@ -108,5 +119,7 @@ def test_frames_are_scaled_and_cropped_in_the_middle() -> None:
 
 @pytest.mark.parametrize("shape", [(9, 3, 64, 64), (1, 8, 3, 64, 64), (1, 9, 1, 64, 64)])
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(UserError, match=r"I3D: expected a video \(B, T, 3, H, W\) with T of at least 9, got"):
+    with pytest.raises(
+        UserError, match=r"I3D: expected a video \(B, T, 3, H, W\) with T of at least 9, got"
+    ):
         I3D()(torch.zeros(shape))

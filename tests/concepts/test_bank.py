@@ -12,7 +12,10 @@ from transporter.errors import UserError
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    bank = ConceptBank({"red_blue": torch.randn(16, 8), "day_night": torch.randn(1, 8)}, {"steps": 3, "tokens": "each"})
+    bank = ConceptBank(
+        {"red_blue": torch.randn(16, 8), "day_night": torch.randn(1, 8)},
+        {"steps": 3, "tokens": "each"},
+    )
     bank.save(tmp_path / "bank.safetensors")
     again = ConceptBank.load(tmp_path / "bank.safetensors")
     assert again.settings == bank.settings
@@ -21,7 +24,9 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_unknown_concepts_and_missing_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"expected a concept of the bank \(red_blue\), got 'day_night'"):
+    with pytest.raises(
+        UserError, match=r"expected a concept of the bank \(red_blue\), got 'day_night'"
+    ):
         ConceptBank({"red_blue": torch.zeros(1, 2)})["day_night"]
     with pytest.raises(UserError, match="no such file"):
         ConceptBank.load(tmp_path / "none.safetensors")
@@ -31,5 +36,8 @@ def test_random_control_has_the_norm_of_every_token_and_another_direction() -> N
     vector = torch.randn(16, 96)
     control = random_like(vector, seed=1)
     torch.testing.assert_close(control.norm(dim=-1), vector.norm(dim=-1))
-    assert torch.nn.functional.cosine_similarity(control.flatten(), vector.flatten(), dim=0).abs() < 0.2
+    assert (
+        torch.nn.functional.cosine_similarity(control.flatten(), vector.flatten(), dim=0).abs()
+        < 0.2
+    )
     assert torch.equal(control, random_like(vector, seed=1))

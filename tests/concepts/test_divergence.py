@@ -27,8 +27,14 @@ def test_against_scipy(logits: np.ndarray) -> None:
     p, q = log_p.exp().numpy(), log_q.exp().numpy()
     assert np.isclose(float(kl(log_p, log_q)), entropy(p, q), atol=1e-9)
     # SciPy takes the root of a rounding error, a NaN, where both are equal
-    assert np.isclose(float(js(log_p, log_q)), np.nan_to_num(jensenshannon(p, q, base=2)) ** 2, atol=1e-7)
-    assert np.isclose(float(hellinger(log_p, log_q)), np.linalg.norm(np.sqrt(p) - np.sqrt(q)) / np.sqrt(2), atol=1e-9)
+    assert np.isclose(
+        float(js(log_p, log_q)), np.nan_to_num(jensenshannon(p, q, base=2)) ** 2, atol=1e-7
+    )
+    assert np.isclose(
+        float(hellinger(log_p, log_q)),
+        np.linalg.norm(np.sqrt(p) - np.sqrt(q)) / np.sqrt(2),
+        atol=1e-9,
+    )
 
 
 @given(LOGITS)

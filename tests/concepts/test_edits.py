@@ -24,14 +24,20 @@ CONCEPTS = [
     Concept("green_blue", "object", "green", "blue", "what colour ?"),
     SPEED,
 ]
-CAPTIONS = [f"a {colour} {shape} moves {speed}" for shape in ("dot", "star", "disk") for colour, speed in
-            (("red", "slowly"), ("green", "quickly"), ("blue", "slowly"), ("blue", "quickly"))]  # fmt: skip
+LOOKS = (("red", "slowly"), ("green", "quickly"), ("blue", "slowly"), ("blue", "quickly"))
+CAPTIONS = [
+    f"a {colour} {shape} moves {speed}"
+    for shape in ("dot", "star", "disk")
+    for colour, speed in LOOKS
+]
 WORDS = sorted({word for caption in CAPTIONS for word in caption.split()})
 L, D = 5, 4
 
 
 class _Words:
-    """A generator whose clip says which words its caption holds, `(n, words, 1, 1, 1)`, and whose velocity is minus the caption."""
+    """A generator whose clip says which words its caption holds, `(n, words, 1, 1, 1)`, and whose
+    velocity is minus the caption.
+    """
 
     device, condition_shape = torch.device("cpu"), (L, D)
 
@@ -40,15 +46,21 @@ class _Words:
         self.table = torch.randn(len(WORDS), D, generator=torch.Generator().manual_seed(0))
 
     def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
-        return torch.stack([self.table[[WORDS.index(word) for word in caption.split()]] for caption in captions])
+        return torch.stack(
+            [self.table[[WORDS.index(word) for word in caption.split()]] for caption in captions]
+        )
 
-    def sample(self, condition: torch.Tensor, seeds: Sequence[int], steps: int, guidance: float) -> torch.Tensor:
+    def sample(
+        self, condition: torch.Tensor, seeds: Sequence[int], steps: int, guidance: float
+    ) -> torch.Tensor:
         near = torch.cdist(condition.flatten(0, 1), self.table).view(len(condition), L, -1) < 1e-4
         for row, seed in enumerate(seeds):
             self.noises.setdefault(seed, []).append(row)
         return near.any(1).float().view(len(condition), -1, 1, 1, 1)
 
-    def velocity(self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def velocity(
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor
+    ) -> torch.Tensor:
         return -condition.flatten(1).mean(1).view(-1, 1, 1, 1, 1).expand_as(z_t)
 
 
@@ -87,7 +99,9 @@ def test_every_word_is_edited_in_as_many_captions_as_asked() -> None:
     ]
     assert table["clip"].is_unique and table["group"].tolist() == [0] * 4 + [1] * 4
     assert len(plan_edits(CAPTIONS, CONCEPTS, 99)["group"].unique()) == len(CAPTIONS)
-    with pytest.raises(UserError, match="expected captions that hold a word of the concepts, got none in 1"):
+    with pytest.raises(
+        UserError, match="expected captions that hold a word of the concepts, got none in 1"
+    ):
         plan_edits(["nothing known"], CONCEPTS, 2)
 
 
@@ -104,17 +118,28 @@ def test_pairs_are_all_versions_in_one_respect(tmp_path: Path) -> None:
     found = {(row.source, row.target): (row.word, row.instead) for row in pairs.itertuples()}
     colours = {(a, b) for a in (0, 1, 2) for b in (0, 1, 2) if a != b}
     assert set(found) == colours | {(0, 3), (3, 0)}
-    assert found[1, 2] == ("blue", "green") and found[3, 0] == ("quickly", "slowly") and found[0, 1] == ("red", "blue")
+    assert (
+        found[1, 2] == ("blue", "green")
+        and found[3, 0] == ("quickly", "slowly")
+        and found[0, 1] == ("red", "blue")
+    )
 
 
-@pytest.mark.parametrize(("cue", "swaps"), [("quickly", {"slowly to quickly"}), ("red", {"blue to red", "green to red"})])
+@pytest.mark.parametrize(
+    ("cue", "swaps"), [("quickly", {"slowly to quickly"}), ("red", {"blue to red", "green to red"})]
+)
 def test_answered_pairs_differ_in_the_cue_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], cue: str, swaps: set[str]
 ) -> None:
     generator = _Words()
     pairs = answered_pairs(SPEED, sampled(tmp_path, generator), _Reader(generator, cue, None))
-    plus, minus = (x.flatten(0, 1) @ torch.linalg.pinv(generator.table) for x in (pairs.pi_plus, pairs.pi_minus))
-    assert len(pairs) > 0 and torch.equal(pairs.pi_minus[: len(pairs) // 2], pairs.pi_minus[len(pairs) // 2 :])
+    plus, minus = (
+        x.flatten(0, 1) @ torch.linalg.pinv(generator.table)
+        for x in (pairs.pi_plus, pairs.pi_minus)
+    )
+    assert len(pairs) > 0 and torch.equal(
+        pairs.pi_minus[: len(pairs) // 2], pairs.pi_minus[len(pairs) // 2 :]
+    )
     # both captions' clips are contexts: those without the cue, then those with it
     shown = pairs.z_xi.flatten(1)[:, WORDS.index(cue)]
     assert shown.tolist() == [0.0] * (len(pairs) // 2) + [1.0] * (len(pairs) // 2)
@@ -134,10 +159,21 @@ def test_one_lucky_clip_makes_no_swap_telling(tmp_path: Path) -> None:
     assert ((kept.pi_plus - kept.pi_minus).abs().amax(-1) > 1e-3)[:, 1].sum() == 0
 
 
-@pytest.mark.parametrize(("cue", "message"), [
-    ("moves", "expected edits of captions whose clips the VLM answers by 'slowly', got none of 48; turn the pair round"),
-    ("star", "expected a swap of words that moves the VLM's answer towards 'quickly', got none of 8; add concepts"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cue", "message"),
+    [
+        (
+            "moves",
+            "expected edits of captions whose clips the VLM answers by 'slowly', got none of 48; "
+            "turn the pair round",
+        ),
+        (
+            "star",
+            "expected a swap of words that moves the VLM's answer towards 'quickly', got none of 8; "
+            "add concepts",
+        ),
+    ],
+)
 def test_a_vlm_that_no_edit_moves_is_refused(tmp_path: Path, cue: str, message: str) -> None:
     generator = _Words()
     edits = sampled(tmp_path, generator)
@@ -147,17 +183,25 @@ def test_a_vlm_that_no_edit_moves_is_refused(tmp_path: Path, cue: str, message: 
 
 @pytest.mark.parametrize("objective", ["velocity", "answers"])
 def test_answers_find_the_cue_that_velocity_does_not(tmp_path: Path, objective: str) -> None:
-    """Of a VLM that says *quickly* of red: fitted to answers, the vector turns other colours red, not *slowly* into *quickly*."""
+    """Of a VLM that says *quickly* of red: fitted to answers, the vector turns other colours red,
+    not *slowly* into *quickly*.
+    """
     generator = _Words()
     reader, edits = _Reader(generator, "red", None), sampled(tmp_path, generator)
     if objective == "answers":
         contexts = answered_pairs(SPEED, edits, reader)
     else:
         contexts = gather_contexts(SPEED, edits.table["caption"].tolist(), edits.z_xi, reader)
-    settings = BankSettings(objective=objective, strengths="unit", steps=200, batch=16, learning_rate=0.02)
+    settings = BankSettings(
+        objective=objective, strengths="unit", steps=200, batch=16, learning_rate=0.02
+    )
     bank, _ = fit_bank([SPEED], {SPEED.name: contexts}, reader, settings)
-    word = {name: generator.table[WORDS.index(name)].mean() for name in ("red", "green", "blue", "slowly", "quickly")}
-    # a caption's five words have one mean; a third of all colours to be changed are green, two thirds blue
+    word = {
+        name: generator.table[WORDS.index(name)].mean()
+        for name in ("red", "green", "blue", "slowly", "quickly")
+    }
+    # a caption's five words have one mean; a third of all colours to be changed are green, two
+    # thirds blue
     expected = word["quickly"] - word["slowly"]
     if objective == "answers":
         expected = word["red"] - (word["green"] + word["blue"]) / 2
@@ -168,6 +212,11 @@ def test_an_edit_that_could_not_be_embedded_is_in_no_pair(tmp_path: Path) -> Non
     generator = _Words()
     sampled(tmp_path, generator, groups=1)
     index = pd.read_csv(tmp_path / "again" / "index.tsv", sep="\t")
-    index[index["clip"] != "0000-00"].to_csv(tmp_path / "again" / "index.tsv", sep="\t", index=False)
+    index[index["clip"] != "0000-00"].to_csv(
+        tmp_path / "again" / "index.tsv", sep="\t", index=False
+    )
     pairs = Edits.load(tmp_path / "edits", tmp_path / "again").pairs()
-    assert set(zip(pairs["word"], pairs["instead"], strict=True)) == {("blue", "green"), ("green", "blue")}
+    assert set(zip(pairs["word"], pairs["instead"], strict=True)) == {
+        ("blue", "green"),
+        ("green", "blue"),
+    }

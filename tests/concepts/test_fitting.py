@@ -1,4 +1,6 @@
-"""Fitting on a generator whose velocity is linear in the condition, where the best vector is known."""
+"""Fitting on a generator whose velocity is linear in the condition, where the best vector
+is known.
+"""
 
 from __future__ import annotations
 
@@ -40,18 +42,24 @@ class _LinearGenerator:
                 result[row, place] = torch.randn(D, generator=torch.Generator().manual_seed(seed))
         return result
 
-    def velocity(self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def velocity(
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor
+    ) -> torch.Tensor:
         return (condition.flatten(1) @ LINEAR).view_as(z_t) - z_t
 
 
 class _Reader(Reader):
     """The answer depends on the clean estimate's mean alone."""
 
-    def through_phi(self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None) -> torch.Tensor:
+    def through_phi(
+        self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None
+    ) -> torch.Tensor:
         return z_xi.flatten(1).mean(1)
 
     def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:
-        """Over the pair, or over a vocabulary of three in which the third word takes what it can get."""
+        """Over the pair, or over a vocabulary of three in which the third word takes what it can
+        get.
+        """
         logits = torch.stack([tokens, -tokens, 2 * tokens.abs()], dim=-1)
         return logits[..., : 3 if support == "vocab" else 2].log_softmax(-1)
 
@@ -68,7 +76,10 @@ Z = torch.randn(len(CAPTIONS), 2, 1, 2, 2, generator=torch.Generator().manual_se
 def _fit(reader: Reader, concepts: list[Concept], **settings: object) -> tuple:
     contexts = {c.name: gather_contexts(c, CAPTIONS, Z, reader) for c in concepts}
     return contexts, *fit_bank(
-        concepts, contexts, reader, BankSettings(**{"steps": 200, "batch": 8, "learning_rate": 0.1, **settings})
+        concepts,
+        contexts,
+        reader,
+        BankSettings(**{"steps": 200, "batch": 8, "learning_rate": 0.1, **settings}),
     )
 
 
@@ -80,26 +91,47 @@ def test_a_linear_generator_is_explained_completely(reader: Reader) -> None:
     torch.testing.assert_close(bank["red_blue"].flatten() @ LINEAR, change, atol=0.15, rtol=0.1)
 
 
-def paper_vectors(contexts: dict[str, Contexts], d_omega: list[float], reader: Reader, settings: BankSettings) -> torch.Tensor:
+def paper_vectors(
+    contexts: dict[str, Contexts], d_omega: list[float], reader: Reader, settings: BankSettings
+) -> torch.Tensor:
     """The paper's fit, as it stood before there were other objectives."""
-    vectors = torch.stack([(part.pi_plus - part.pi_minus).mean(0) for part in contexts.values()]).requires_grad_()
-    optimiser, parts, share = torch.optim.Adam([vectors]), list(contexts.values()), settings.batch // len(contexts)
+    vectors = torch.stack(
+        [(part.pi_plus - part.pi_minus).mean(0) for part in contexts.values()]
+    ).requires_grad_()
+    optimiser, parts, share = (
+        torch.optim.Adam([vectors]),
+        list(contexts.values()),
+        settings.batch // len(contexts),
+    )
     for step in range(settings.steps):
         random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         chosen = torch.randperm(len(parts), generator=random)
-        optimiser.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
-        rows = [(part, torch.randint(len(part), (share,), generator=random)) for part in (parts[index] for index in chosen)]
+        optimiser.param_groups[0]["lr"] = (
+            settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        )
+        rows = [
+            (part, torch.randint(len(part), (share,), generator=random))
+            for part in (parts[index] for index in chosen)
+        ]
         pi_minus, pi_plus, z_0 = (
-            torch.cat([getattr(part, name)[row] for part, row in rows]) for name in ("pi_minus", "pi_plus", "z_xi")
+            torch.cat([getattr(part, name)[row] for part, row in rows])
+            for name in ("pi_minus", "pi_plus", "z_xi")
         )
         which = chosen.repeat_interleave(share)
-        phi = (torch.rand(len(which), generator=random) * torch.tensor(d_omega)[which]).view(-1, 1, 1)
+        phi = (torch.rand(len(which), generator=random) * torch.tensor(d_omega)[which]).view(
+            -1, 1, 1
+        )
         sigma = torch.rand(len(z_0), generator=random).clamp(min=0.02)
         z_t = z_0.lerp(torch.randn(z_0.shape, generator=random), sigma.view(-1, 1, 1, 1, 1))
         velocity = reader.generator.velocity
         minus, plus = (velocity(z_t, sigma, pi) for pi in (pi_minus, pi_plus))
         wanted = phi.view(-1, 1, 1, 1, 1) * (plus - minus)
-        error = (velocity(z_t, sigma, pi_minus + phi * vectors[which]) - minus - wanted).square().flatten(1).mean(1)
+        error = (
+            (velocity(z_t, sigma, pi_minus + phi * vectors[which]) - minus - wanted)
+            .square()
+            .flatten(1)
+            .mean(1)
+        )
         (error / wanted.square().flatten(1).mean(1).mean().clamp(min=1e-8)).mean().backward()
         optimiser.step()
         optimiser.zero_grad()
@@ -113,7 +145,9 @@ def test_the_objective_velocity_is_the_papers_to_the_last_bit(reader: Reader) ->
     assert torch.equal(torch.stack([bank["red_blue"], bank["day_night"]]), expected)
 
 
-def test_a_concept_without_any_effect_is_reported_by_name(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_concept_without_any_effect_is_reported_by_name(
+    reader: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, _, table = _fit(reader, [RED, NOTHING], steps=50)
     assert table.set_index("concept")["status"]["here_there"] == "failed"
     assert "here_there FAILED" in capsys.readouterr().out
@@ -121,11 +155,15 @@ def test_a_concept_without_any_effect_is_reported_by_name(reader: Reader, capsys
 
 def test_the_control_is_the_divergence_of_the_two_answers(reader: Reader) -> None:
     contexts = gather_contexts(RED, CAPTIONS, Z, reader)
-    assert control(RED, contexts, reader, BankSettings(), change=torch.zeros(L, D)) == pytest.approx(0)
+    assert control(
+        RED, contexts, reader, BankSettings(), change=torch.zeros(L, D)
+    ) == pytest.approx(0)
     assert 0 < control(RED, contexts, reader, BankSettings()) < 1
     full = (contexts.pi_plus - contexts.pi_minus)[0]
     same = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
-    assert control(RED, same, reader, BankSettings(), change=full) == pytest.approx(control(RED, same, reader, BankSettings()))
+    assert control(RED, same, reader, BankSettings(), change=full) == pytest.approx(
+        control(RED, same, reader, BankSettings())
+    )
 
 
 class _Blind(_Reader):
@@ -134,14 +172,18 @@ class _Blind(_Reader):
     def again(self, z_xi: torch.Tensor) -> torch.Tensor:
         return super().through_phi(z_xi, z_xi)
 
-    def through_phi(self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None) -> torch.Tensor:
+    def through_phi(
+        self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None
+    ) -> torch.Tensor:
         raise AssertionError("there is no coupling")
 
 
 def test_without_a_coupling_the_control_is_read_again(reader: Reader) -> None:
     contexts = gather_contexts(RED, CAPTIONS, Z, reader)
     blind = _Blind(reader.generator, None)
-    assert control(RED, contexts, blind, BankSettings()) == control(RED, contexts, reader, BankSettings())
+    assert control(RED, contexts, blind, BankSettings()) == control(
+        RED, contexts, reader, BankSettings()
+    )
 
 
 SCIPY = {
@@ -159,19 +201,36 @@ def test_every_divergence_and_support_is_a_control_and_scales_the_strengths(
     """One draw, read by hand, against SciPy; then the strengths that a fit asks for."""
     contexts = gather_contexts(RED, CAPTIONS, Z, reader)
     contexts = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
-    settings = BankSettings(divergence=divergence, support=support, control_draws=1, control_sigma=(0.9, 0.9), steps=40, batch=8)
+    settings = BankSettings(
+        divergence=divergence,
+        support=support,
+        control_draws=1,
+        control_sigma=(0.9, 0.9),
+        steps=40,
+        batch=8,
+    )
     d_omega = control(RED, contexts, reader, settings)
     random = torch.Generator().manual_seed(settings.seed)
     torch.randint(1, (1,), generator=random), torch.rand(1, generator=random)
     z_t = 0.1 * contexts.z_xi + 0.9 * torch.randn(1, *Z.shape[1:], generator=random)
     sigma = torch.tensor([0.9])
-    cleaned = [z_t - 0.9 * reader.generator.velocity(z_t, sigma, pi) for pi in (contexts.pi_minus, contexts.pi_plus)]
-    p, q = (reader.answer(reader.through_phi(z, None), RED, support)[0].exp().double().numpy() for z in cleaned)
+    cleaned = [
+        z_t - 0.9 * reader.generator.velocity(z_t, sigma, pi)
+        for pi in (contexts.pi_minus, contexts.pi_plus)
+    ]
+    p, q = (
+        reader.answer(reader.through_phi(z, None), RED, support)[0].exp().double().numpy()
+        for z in cleaned
+    )
     assert d_omega == pytest.approx(SCIPY[divergence](p / p.sum(), q / q.sum()), rel=1e-4)
 
     asked = []
     monkeypatch.setitem(
-        OBJECTIVES, "velocity", lambda q, batch, *rest: asked.append(batch.phi * batch.control) or velocity(q, batch, *rest)
+        OBJECTIVES,
+        "velocity",
+        lambda q, batch, *rest: (
+            asked.append(batch.phi * batch.control) or velocity(q, batch, *rest)
+        ),
     )
     _, table = fit_bank([RED], {"red_blue": contexts}, reader, settings)
     assert table["d_omega"].tolist() == pytest.approx([d_omega])
@@ -185,5 +244,8 @@ def test_fitting_is_deterministic_and_shared_vectors_have_one_token(reader: Read
 
 
 def test_a_concept_without_captions_is_refused(reader: Reader) -> None:
-    with pytest.raises(UserError, match=r"concept warm_cold: expected captions with 'warm' or 'cold', found none in 4"):
+    with pytest.raises(
+        UserError,
+        match=r"concept warm_cold: expected captions with 'warm' or 'cold', found none in 4",
+    ):
         gather_contexts(Concept("warm_cold", "scene", "warm", "cold", "?"), CAPTIONS, Z, reader)

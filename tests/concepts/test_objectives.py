@@ -1,4 +1,6 @@
-"""Objectives in a linear world, where the best vector is known, and their gradients through the shipped models."""
+"""Objectives in a linear world, where the best vector is known, and their gradients through the
+shipped models.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ import torch
 
 from transporter.concepts.contexts import Contexts
 from transporter.concepts.fitting import BankSettings, fit_bank
-from transporter.concepts.objectives import OBJECTIVES, Batch, LogitsSettings, Point, log_odds, noisy
+from transporter.concepts.objectives import (
+    OBJECTIVES,
+    Batch,
+    LogitsSettings,
+    Point,
+    log_odds,
+    noisy,
+)
 from transporter.contrast import Concept
 from transporter.coupling.network import Coupling
 from transporter.errors import UserError
@@ -22,9 +31,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SLOW = Concept("slow_quick", "action", "slow", "quick", "how fast ?")
 DAY = Concept("day_night", "scene", "day", "night", "what time ?")
 L, D, SHAPE = 2, 3, (2, 1, 2, 2)
-LINEAR = 2 * torch.linalg.qr(torch.randn(8, L * D, generator=torch.Generator().manual_seed(1), dtype=torch.float64))[0].T
+LINEAR = (
+    2
+    * torch.linalg.qr(
+        torch.randn(8, L * D, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    )[0].T
+)
 SIZE = {"frames": 17, "height": 64, "width": 64, "fps": 8, "max_tokens": 16}
-CUES = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64))[0]
+CUES = torch.linalg.qr(
+    torch.randn(8, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+)[0]
 """What the VLM hangs its answers on: a direction of the latent for each concept."""
 
 
@@ -33,7 +49,9 @@ def draws(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 class _LinearGenerator:
-    """The velocity without noise is a linear map of the condition, so the clean estimate moves by `-sigma LINEAR q`."""
+    """The velocity without noise is a linear map of the condition, so the clean estimate moves by
+    `-sigma LINEAR q`.
+    """
 
     device, condition_shape = torch.device("cpu"), (L, D)
 
@@ -41,7 +59,9 @@ class _LinearGenerator:
         assert set(captions) == {""}
         return torch.full((len(captions), L, D), 0.1, dtype=torch.float64)
 
-    def velocity(self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def velocity(
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor
+    ) -> torch.Tensor:
         return (condition.flatten(1) @ LINEAR).view_as(z_t) + 0.1 * z_t
 
 
@@ -51,7 +71,9 @@ class _Reader(Reader):
     def again(self, z_xi: torch.Tensor) -> torch.Tensor:
         return z_xi.flatten(1)
 
-    def through_phi(self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None) -> torch.Tensor:
+    def through_phi(
+        self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None
+    ) -> torch.Tensor:
         return z_xi.flatten(1) + condition.flatten(1).mean(1, keepdim=True)
 
     def log_odds(self, tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
@@ -70,27 +92,51 @@ def reader() -> Reader:
 @pytest.fixture
 def batch() -> Batch:
     """Two clips of either concept."""
-    phi, control = torch.tensor([0.2, 0.9, 0.5, 1.0]).double(), torch.tensor([1.0, 1.0, 0.5, 0.5]).double()
-    return Batch([SLOW, SLOW, DAY, DAY], draws(4, L, D), draws(4, L, D, seed=1), draws(4, *SHAPE, seed=2), phi, control)
+    phi, control = (
+        torch.tensor([0.2, 0.9, 0.5, 1.0]).double(),
+        torch.tensor([1.0, 1.0, 0.5, 0.5]).double(),
+    )
+    return Batch(
+        [SLOW, SLOW, DAY, DAY],
+        draws(4, L, D),
+        draws(4, L, D, seed=1),
+        draws(4, *SHAPE, seed=2),
+        phi,
+        control,
+    )
 
 
-def loss_of(name: str, batch: Batch, reader: Reader, settings: LogitsSettings) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda q: OBJECTIVES[name](q, batch, reader, settings, torch.Generator().manual_seed(0)).loss
+def loss_of(
+    name: str, batch: Batch, reader: Reader, settings: LogitsSettings
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda q: (
+        OBJECTIVES[name](q, batch, reader, settings, torch.Generator().manual_seed(0)).loss
+    )
 
 
 @pytest.mark.parametrize("path", ["again", "phi"])
 @pytest.mark.parametrize("name", list(OBJECTIVES))
-def test_gradients_are_finite_differences(name: str, path: str, batch: Batch, reader: Reader) -> None:
+def test_gradients_are_finite_differences(
+    name: str, path: str, batch: Batch, reader: Reader
+) -> None:
     q = draws(4, L, D, seed=3).requires_grad_()
     assert torch.autograd.gradcheck(loss_of(name, batch, reader, LogitsSettings(path=path)), (q,))
 
 
 @pytest.fixture(scope="module")
 def shipped() -> Reader:
-    """The shipped models, and a coupling that has learnt nothing, both of whose parts have a say."""
+    """The shipped models, and a coupling that has learnt nothing, both of whose parts have
+    a say.
+    """
     cpu = torch.device("cpu")
-    generator = load_generator({"adapter": "wan", "path": str(ROOT / "models/generator"), **SIZE}, cpu)
-    vlm = load_vlm({"adapter": "qwen_vl", "path": str(ROOT / "models/vlms/qwen2_vl")}, generator.video_shape, cpu)
+    generator = load_generator(
+        {"adapter": "wan", "path": str(ROOT / "models/generator"), **SIZE}, cpu
+    )
+    vlm = load_vlm(
+        {"adapter": "qwen_vl", "path": str(ROOT / "models/vlms/qwen2_vl")},
+        generator.video_shape,
+        cpu,
+    )
     torch.manual_seed(0)
     coupling = Coupling(generator.latent_shape, generator.condition_shape, vlm.tokens_shape)
     torch.nn.init.constant_(coupling.transport.gate, 0.5)
@@ -101,7 +147,10 @@ def shipped() -> Reader:
 def test_gradients_reach_a_vector_through_all_models(path: str, shipped: Reader) -> None:
     """In single precision a central difference along the gradient itself has to do."""
     colour = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
-    minus, plus = (shipped.generator.encode_text([f"a large {word} circle bounces slowly on grass"]) for word in ("red", "blue"))
+    minus, plus = (
+        shipped.generator.encode_text([f"a large {word} circle bounces slowly on grass"])
+        for word in ("red", "blue")
+    )
     z_0 = draws(1, *shipped.generator.latent_shape).float()
     batch = Batch([colour], minus, plus, z_0, torch.ones(1), torch.ones(1))
     settings = LogitsSettings(path=path, sigma=(0.9, 0.9), margin=30.0, guidance=2.0)
@@ -124,19 +173,26 @@ def test_logits_are_the_formula(batch: Batch, reader: Reader) -> None:
     z_t = noisy(batch.z_0, torch.full((4,), 0.5).double(), random)
     costs, changes, units, missing = [], [], [], []
     for row, concept in enumerate(batch.concepts):
-        minus, q_row = batch.pi_minus[row].flatten() @ LINEAR, batch.phi[row] * q[row].flatten() @ LINEAR
+        minus, q_row = (
+            batch.pi_minus[row].flatten() @ LINEAR,
+            batch.phi[row] * q[row].flatten() @ LINEAR,
+        )
         empty = torch.full((L * D,), 0.1).double() @ LINEAR
         cue = 3 * CUES[0 if concept is SLOW else 1]
         z = z_t[row].flatten()
         before = cue @ (z - 0.5 * (0.1 * z + empty + 3 * (minus - empty)))
         after = before - 0.5 * 3 * cue @ q_row
-        missing.append(float((before + batch.phi[row] * max(0.0, 2.0 - float(before)) - after).clamp(min=0)))
+        missing.append(
+            float((before + batch.phi[row] * max(0.0, 2.0 - float(before)) - after).clamp(min=0))
+        )
         costs.append(missing[-1] ** 2 / 2 / 2 if missing[-1] < 2 else missing[-1] - 1)
         changes.append(float(q_row.square().mean()))
         units.append(float((minus - empty).square().mean()))
     assert score.error.tolist() == pytest.approx(missing)
     assert min(missing) == 0 < max(missing)
-    assert float(score.loss) == pytest.approx((sum(costs) + 0.3 * sum(changes) / (sum(units) / 4)) / 4)
+    assert float(score.loss) == pytest.approx(
+        (sum(costs) + 0.3 * sum(changes) / (sum(units) / 4)) / 4
+    )
 
 
 def test_guidance_one_is_the_plain_clean_estimate(batch: Batch, reader: Reader) -> None:
@@ -146,7 +202,9 @@ def test_guidance_one_is_the_plain_clean_estimate(batch: Batch, reader: Reader) 
     torch.testing.assert_close(point.clean(point.minus, 1.0), plain)
 
 
-def test_through_phi_a_vector_cannot_move_the_answer_by_the_caption(batch: Batch, reader: Reader) -> None:
+def test_through_phi_a_vector_cannot_move_the_answer_by_the_caption(
+    batch: Batch, reader: Reader
+) -> None:
     asked = []
     spy = replace(reader)
     object.__setattr__(spy, "through_phi", lambda z, pi: asked.append(pi) or z.flatten(1))
@@ -156,7 +214,10 @@ def test_through_phi_a_vector_cannot_move_the_answer_by_the_caption(batch: Batch
 
 
 def test_log_odds_are_each_clips_own(batch: Batch, reader: Reader) -> None:
-    expected = [3 * z.flatten() @ CUES[0 if c is SLOW else 1] for z, c in zip(batch.z_0, batch.concepts, strict=True)]
+    expected = [
+        3 * z.flatten() @ CUES[0 if c is SLOW else 1]
+        for z, c in zip(batch.z_0, batch.concepts, strict=True)
+    ]
     torch.testing.assert_close(log_odds(batch.z_0, batch, reader, "again"), torch.stack(expected))
 
 
@@ -165,7 +226,9 @@ def test_mixed_is_the_weighted_sum(share: float, batch: Batch, reader: Reader) -
     q, random = draws(4, L, D, seed=3), torch.Generator().manual_seed(0)
     settings = LogitsSettings(share=share)
     # the velocity's draws come first
-    paper, vlm = (OBJECTIVES[name](q, batch, reader, settings, random) for name in ("velocity", "logits"))
+    paper, vlm = (
+        OBJECTIVES[name](q, batch, reader, settings, random) for name in ("velocity", "logits")
+    )
     both = OBJECTIVES["mixed"](q, batch, reader, settings, torch.Generator().manual_seed(0))
     torch.testing.assert_close(both.loss, (1 - share) * paper.loss + share * vlm.loss)
     for name in ("error", "nothing"):
@@ -203,7 +266,9 @@ def fitted(objective: str, reader: Reader) -> tuple[torch.Tensor, dict[str, floa
 
 
 def test_logits_find_the_cue_that_the_words_do_not_name(reader: Reader) -> None:
-    """Of all changes of velocity that move the answer alike, the smallest lies along the cue's projection onto what q can do."""
+    """Of all changes of velocity that move the answer alike, the smallest lies along the cue's
+    projection onto what q can do.
+    """
     change, row = fitted("logits", reader)
     best = CUES[0] @ torch.linalg.pinv(LINEAR) @ LINEAR
     assert float(torch.nn.functional.cosine_similarity(-change, best, dim=0)) > 0.99
@@ -221,16 +286,27 @@ def test_the_papers_vector_leaves_such_an_answer_alone(reader: Reader) -> None:
     assert row["effect"] < 0.02
 
 
-def test_logits_go_on_from_a_fit_to_answers(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
-    """A fit to answers is the paper's formula on other pairs; a step of `logits` too small to matter leaves it as it is."""
+def test_logits_go_on_from_a_fit_to_answers(
+    reader: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A fit to answers is the paper's formula on other pairs; a step of `logits` too small to
+    matter leaves it as it is.
+    """
     free = LogitsSettings(steps=1, directions=0)
-    settings = BankSettings(objective="answers", steps=30, batch=8, learning_rate=0.05, strengths="unit", logits=free)
+    settings = BankSettings(
+        objective="answers", steps=30, batch=8, learning_rate=0.05, strengths="unit", logits=free
+    )
     contexts = {SLOW.name: planted_contexts()}
     torch.set_default_dtype(torch.float64)
     try:
-        fits = {name: fit_bank([SLOW], contexts, reader, replace(settings, objective=name))[0] for name in ("answers", "velocity")}
+        fits = {
+            name: fit_bank([SLOW], contexts, reader, replace(settings, objective=name))[0]
+            for name in ("answers", "velocity")
+        }
         further = fit_bank([SLOW], contexts, reader, replace(settings, objective="logits"))[0]
-        given = fit_bank([SLOW], contexts, reader, replace(settings, objective="logits"), fits["answers"])[0]
+        given = fit_bank(
+            [SLOW], contexts, reader, replace(settings, objective="logits"), fits["answers"]
+        )[0]
     finally:
         torch.set_default_dtype(torch.float32)
     assert torch.equal(fits["answers"][SLOW.name], fits["velocity"][SLOW.name])
@@ -242,9 +318,19 @@ def test_logits_go_on_from_a_fit_to_answers(reader: Reader, capsys: pytest.Captu
 
 
 def test_what_no_objective_can_work_with_is_refused() -> None:
-    with pytest.raises(UserError, match=r"key bank\.objective: expected one of velocity, answers, logits, mixed, got 'answer'"):
+    with pytest.raises(
+        UserError,
+        match=(
+            r"key bank\.objective: expected one of velocity, answers, logits, mixed, got 'answer'"
+        ),
+    ):
         BankSettings(objective="answer")
-    with pytest.raises(UserError, match=r"key bank\.logits\.path: expected one of again, phi, got 'both'"):
+    with pytest.raises(
+        UserError, match=r"key bank\.logits\.path: expected one of again, phi, got 'both'"
+    ):
         LogitsSettings(path="both")
-    with pytest.raises(UserError, match=r"key bank\.logits\.sigma: expected lowest and highest, .* got \(0\.9, 0\.7\)"):
+    with pytest.raises(
+        UserError,
+        match=r"key bank\.logits\.sigma: expected lowest and highest, .* got \(0\.9, 0\.7\)",
+    ):
         LogitsSettings(sigma=(0.9, 0.7))

@@ -16,7 +16,10 @@ def contexts(count: int, seed: int) -> Contexts:
     random = torch.Generator().manual_seed(seed)
     axes = torch.linalg.qr(torch.randn(L * D, 2, generator=torch.Generator().manual_seed(9)))[0].T
     minus, plus = (
-        (torch.randn(count, 2, generator=random) @ (torch.tensor([[5.0], [1.0]]) * axes) + 7).view(count, L, D) for _ in range(2)
+        (torch.randn(count, 2, generator=random) @ (torch.tensor([[5.0], [1.0]]) * axes) + 7).view(
+            count, L, D
+        )
+        for _ in range(2)
     )
     return Contexts(minus, plus, torch.zeros(count, 1, 1, 1, 1))
 
@@ -43,7 +46,10 @@ def test_vectors_stay_where_they_start(tokens: str) -> None:
 
 
 def test_vectors_move_along_the_directions_alone() -> None:
-    start, directions = torch.randn(2, L, D, generator=torch.Generator().manual_seed(3)), torch.eye(L * D)[:5]
+    start, directions = (
+        torch.randn(2, L, D, generator=torch.Generator().manual_seed(3)),
+        torch.eye(L * D)[:5],
+    )
     vectors = Vectors(start, directions)
     vectors.weights.data += 1
     expected = torch.zeros(L * D)

@@ -1,4 +1,6 @@
-"""A coupling problem small enough for a test: a few hidden factors of a clip show in its latent and in its tokens."""
+"""A coupling problem small enough for a test: a few hidden factors of a clip show in its latent and
+in its tokens.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,20 @@ def settings() -> CouplingSettings:
 @pytest.fixture(scope="session")
 def make_pairs() -> Callable[[int, int], Pairs]:
     fixed = torch.Generator().manual_seed(7)
-    to_latent, to_tokens = torch.randn(3, 128, generator=fixed), torch.randn(3, TOKENS[0] * TOKENS[1], generator=fixed)
+    to_latent, to_tokens = (
+        torch.randn(3, 128, generator=fixed),
+        torch.randn(3, TOKENS[0] * TOKENS[1], generator=fixed),
+    )
 
     def make(clips: int, seed: int) -> Pairs:
         generator = torch.Generator().manual_seed(seed)
         factors = torch.randn(clips, 3, generator=generator)
-        z_xi = (factors @ to_latent + 0.3 * torch.randn(clips, 128, generator=generator) + 1).unflatten(1, LATENT)
-        z_omega = 3 * (factors @ to_tokens).unflatten(1, TOKENS) + torch.arange(48.0).view(TOKENS) / 10
+        z_xi = (
+            factors @ to_latent + 0.3 * torch.randn(clips, 128, generator=generator) + 1
+        ).unflatten(1, LATENT)
+        z_omega = (
+            3 * (factors @ to_tokens).unflatten(1, TOKENS) + torch.arange(48.0).view(TOKENS) / 10
+        )
         z_again = z_omega + 2 * torch.randn(z_omega.shape, generator=generator)
         return Pairs(z_xi, torch.randn(clips, *CONDITION, generator=generator), z_omega, z_again)
 

@@ -22,9 +22,13 @@ VALUES = ["z1", "residual"]
 
 def two_sets(most: int) -> st.SearchStrategy[tuple[np.ndarray, np.ndarray]]:
     """Two sets of equally many points on a line, among them equal and nearly equal ones."""
-    near = st.sampled_from([-1.0, 0.0, 1.0]).flatmap(lambda centre: st.floats(centre - 0.01, centre + 0.01))
+    near = st.sampled_from([-1.0, 0.0, 1.0]).flatmap(
+        lambda centre: st.floats(centre - 0.01, centre + 0.01)
+    )
     points = st.floats(-4, 4) | near
-    return st.integers(1, most).flatmap(lambda count: st.tuples(*(arrays(np.float64, count, elements=points) for _ in range(2))))
+    return st.integers(1, most).flatmap(
+        lambda count: st.tuples(*(arrays(np.float64, count, elements=points) for _ in range(2)))
+    )
 
 
 def distances(x: np.ndarray) -> np.ndarray:
@@ -85,12 +89,17 @@ def test_from_seven_points_on_neither_order_need_be_the_best() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_against_pot(seed: int) -> None:
-    """POT descends to a stationary point: from its own start to none better, and from ours nowhere."""
+    """POT descends to a stationary point: from its own start to none better, and from ours
+    nowhere.
+    """
     x, y = tokens(2, 64, seed=seed).numpy()
     inner, uniform = [distances(z) for z in (x, y)], np.full(64, 1 / 64)
     ours = distortion(x, matched(x, y)) / 64**2
     start = plan(x, y).numpy() / 64
-    theirs = [ot.gromov.gromov_wasserstein2(*inner, uniform, uniform, G0=G0, tol_rel=1e-12, tol_abs=1e-12) for G0 in (None, start)]
+    theirs = [
+        ot.gromov.gromov_wasserstein2(*inner, uniform, uniform, G0=G0, tol_rel=1e-12, tol_abs=1e-12)
+        for G0 in (None, start)
+    ]
     assert theirs[0] >= ours * (1 - 1e-9)
     assert theirs[1] == pytest.approx(ours, rel=1e-9)
 
@@ -115,7 +124,9 @@ def test_shifts_and_mirror_images_cost_nothing() -> None:
 
 @pytest.mark.parametrize("values", VALUES)
 def test_order_of_tokens(values: str) -> None:
-    """Permuting z1 permutes rows, permuting z2 permutes columns; a barycentre of z1 keeps z2's order."""
+    """Permuting z1 permutes rows, permuting z2 permutes columns; a barycentre of z1 keeps z2's
+    order.
+    """
     rho, order = transport(values=values), torch.tensor([3, 1, 5, 0, 2, 4])
     z1, z2 = tokens(2, 6, 8), tokens(2, 6, 8, seed=1)
     made = rho.plan(z1, z2)
@@ -131,7 +142,9 @@ def test_barycentre(values: str) -> None:
     p1, p2 = (F.normalize(p, dim=-1) for p in (rho.p1, rho.p2))
     made = mean_of_matchings(*facing(z1 @ p1.T, z2 @ p2.T))
     expected = torch.einsum("bij,bid->bjd", made, z1 if values == "z1" else z1 - z2)
-    torch.testing.assert_close(rho(z1, z2), expected if values == "z1" else z2 + rho.gate * expected)
+    torch.testing.assert_close(
+        rho(z1, z2), expected if values == "z1" else z2 + rho.gate * expected
+    )
 
 
 def test_plans_of_a_small_epsilon_are_the_matchings() -> None:
@@ -146,7 +159,9 @@ def test_gradients_are_those_of_the_plans_and_values_those_of_the_matchings() ->
     made = sliced_gromov(a, b, epsilon, 1)
     assert torch.equal(made, mean_of_matchings(*facing(a, b)))
     soft = mean_of_plans(*facing(a, b), epsilon, a.new_zeros(()), 1)
-    for ours, theirs in zip(*(torch.autograd.grad((part * weight).sum(), (a, b)) for part in (made, soft)), strict=True):
+    for ours, theirs in zip(
+        *(torch.autograd.grad((part * weight).sum(), (a, b)) for part in (made, soft)), strict=True
+    ):
         assert theirs.abs().sum() > 0
         torch.testing.assert_close(ours, theirs)
     with torch.no_grad():
@@ -155,7 +170,11 @@ def test_gradients_are_those_of_the_plans_and_values_those_of_the_matchings() ->
 
 @pytest.mark.parametrize("values", VALUES)
 def test_projections_are_learnt_and_epsilon_is_not(values: str) -> None:
-    rho, z1, z2 = transport(values=values), tokens(2, 6, 8).requires_grad_(), tokens(2, 6, 8, seed=1).requires_grad_()
+    rho, z1, z2 = (
+        transport(values=values),
+        tokens(2, 6, 8).requires_grad_(),
+        tokens(2, 6, 8, seed=1).requires_grad_(),
+    )
     rho(z1, z2).square().sum().backward()
     assert all(tensor.grad.abs().sum() > 0 for tensor in (rho.p1, rho.p2, z1, z2))
     assert rho.log_epsilon.grad is None

@@ -28,7 +28,9 @@ def inputs(pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return pairs.z_xi, pairs.pi, pairs.z_again
 
 
-def test_statistics_standardise_both_spaces(make_pairs: MakePairs, settings: CouplingSettings) -> None:
+def test_statistics_standardise_both_spaces(
+    make_pairs: MakePairs, settings: CouplingSettings
+) -> None:
     pairs = make_pairs(64, 0)
     made = coupling_for(pairs, settings)
     standard = made.standardise(pairs.z_omega)
@@ -38,15 +40,21 @@ def test_statistics_standardise_both_spaces(make_pairs: MakePairs, settings: Cou
     torch.testing.assert_close(standard.mean(0), made.omega_positions)
 
 
-def test_a_constant_channel_is_only_centred(make_pairs: MakePairs, settings: CouplingSettings) -> None:
+def test_a_constant_channel_is_only_centred(
+    make_pairs: MakePairs, settings: CouplingSettings
+) -> None:
     pairs = make_pairs(8, 0)
     flat = Pairs(pairs.z_xi, torch.zeros_like(pairs.pi), pairs.z_omega, pairs.z_again)
     assert torch.equal(coupling_for(flat, settings).pi_std, torch.ones(1, 5))
 
 
-def test_fresh_network_is_decode_and_encode(make_pairs: MakePairs, settings: CouplingSettings) -> None:
+def test_fresh_network_is_decode_and_encode(
+    make_pairs: MakePairs, settings: CouplingSettings
+) -> None:
     pairs = make_pairs(8, 0)
-    made = Coupling(pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings).eval()
+    made = Coupling(
+        pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings
+    ).eval()
     made.measure(pairs)
     torch.testing.assert_close(made(*inputs(pairs)), pairs.z_again)
     means = pairs.z_omega.mean(0, keepdim=True).expand_as(pairs.z_omega)
@@ -61,7 +69,9 @@ def test_gradients_reach_every_input(make_pairs: MakePairs, settings: CouplingSe
 
 
 @pytest.mark.parametrize("output", ["phi_1", "phi_2", "mean", "plain", "transport"])
-def test_variants_are_settings_of_one_network(make_pairs: MakePairs, settings: CouplingSettings, output: str) -> None:
+def test_variants_are_settings_of_one_network(
+    make_pairs: MakePairs, settings: CouplingSettings, output: str
+) -> None:
     pairs = make_pairs(8, 0)
     made = coupling_for(pairs, settings)
     parts = made.parts(*inputs(pairs))
@@ -72,20 +82,35 @@ def test_variants_are_settings_of_one_network(make_pairs: MakePairs, settings: C
         "plain": made.standardise(pairs.z_again),
         "transport": made.transport(parts.z_1, parts.z_2),
     }
-    torch.testing.assert_close(made.variant(output=output)(*inputs(pairs)), made.raw(expected[output]))
+    torch.testing.assert_close(
+        made.variant(output=output)(*inputs(pairs)), made.raw(expected[output])
+    )
 
 
-def test_variants_are_as_frozen_as_their_model(make_pairs: MakePairs, settings: CouplingSettings) -> None:
+def test_variants_are_as_frozen_as_their_model(
+    make_pairs: MakePairs, settings: CouplingSettings
+) -> None:
     made = coupling_for(make_pairs(8, 0), settings)
     made.phi_1.requires_grad_(False)
-    frozen = {name for name, parameter in made.variant(output="phi_2").named_parameters() if not parameter.requires_grad}
+    frozen = {
+        name
+        for name, parameter in made.variant(output="phi_2").named_parameters()
+        if not parameter.requires_grad
+    }
     assert frozen == {f"phi_1.{name}" for name, _ in made.phi_1.named_parameters()}
 
 
-@pytest.mark.parametrize("form", [TransportSettings(), TransportSettings(aggregate="plans", values="z1", scaling_steps=0)])
-def test_save_and_load(make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, form: TransportSettings) -> None:
+@pytest.mark.parametrize(
+    "form",
+    [TransportSettings(), TransportSettings(aggregate="plans", values="z1", scaling_steps=0)],
+)
+def test_save_and_load(
+    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, form: TransportSettings
+) -> None:
     pairs = make_pairs(8, 0)
-    made = coupling_for(pairs, settings).variant(transport=form).requires_grad_(False)  # matmul picks its kernel by requires_grad
+    made = (
+        coupling_for(pairs, settings).variant(transport=form).requires_grad_(False)
+    )  # matmul picks its kernel by requires_grad
     made.save(tmp_path / "coupling.safetensors")
     loaded = Coupling.load(tmp_path / "coupling.safetensors")
     assert loaded.settings == made.settings

@@ -11,7 +11,9 @@ from transporter.errors import UserError
 
 def phi_1(**changes: object) -> Phi1:
     torch.manual_seed(0)
-    made = Phi1((4, 2, 4, 4), (3, 5), (6, 8), Phi1Settings(depth=2, width=16, token_width=16, **changes)).eval()
+    made = Phi1(
+        (4, 2, 4, 4), (3, 5), (6, 8), Phi1Settings(depth=2, width=16, token_width=16, **changes)
+    ).eval()
     torch.nn.init.normal_(made.out.weight)
     return made
 

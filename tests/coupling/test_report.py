@@ -20,29 +20,56 @@ class LinearVLM:
         return tokens.flatten(1) @ torch.randn(tokens[0].numel(), 11, generator=generator)
 
 
-def test_report_has_a_row_per_variant(make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings) -> None:
+def test_report_has_a_row_per_variant(
+    make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings
+) -> None:
     pairs = make_pairs(20, 0)
     perfect = Pairs(pairs.z_xi, pairs.pi, pairs.z_omega, pairs.z_omega)
-    made = Coupling(pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings).eval()
+    made = Coupling(
+        pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings
+    ).eval()
     made.measure(perfect)
-    table = report(made, LinearVLM(), ["what ?", "how fast ?"], perfect, literal=made.variant(output="phi_1"), batch=8)
+    table = report(
+        made,
+        LinearVLM(),
+        ["what ?", "how fast ?"],
+        perfect,
+        literal=made.variant(output="phi_1"),
+        batch=8,
+    )
     assert list(table.variant) == ["full", "phi_1", "phi_2", "mean", "plain", "literal"]
     rows = table.set_index("variant")
     for name in ("full", "phi_2", "plain"):  # fresh parts pass the perfect tokens on
         assert rows.loc[name, "hellinger"] == pytest.approx(0, abs=1e-3)
         assert rows.loc[name, ["cosine", "same_answer"]].tolist() == pytest.approx([1, 1])
-        assert rows.loc[name, ["relative_error", "gram_error"]].tolist() == pytest.approx([0, 0], abs=1e-5)
-    assert rows.loc["phi_1", "relative_error"] == pytest.approx(1, rel=1e-4)  # and Phi_1 gives each position's mean
+        assert rows.loc[name, ["relative_error", "gram_error"]].tolist() == pytest.approx(
+            [0, 0], abs=1e-5
+        )
+    assert rows.loc["phi_1", "relative_error"] == pytest.approx(
+        1, rel=1e-4
+    )  # and Phi_1 gives each position's mean
     assert rows.loc["mean", "relative_error"] == pytest.approx(0.25, rel=1e-4)
     assert 0.1 < rows.loc["phi_1", "hellinger"] <= 1
-    assert (table.hellinger == table.hellinger_other_condition).all()  # a fresh Phi_1 knows no condition
+    assert (
+        table.hellinger == table.hellinger_other_condition
+    ).all()  # a fresh Phi_1 knows no condition
 
 
-def test_report_shows_tokens_that_tell_of_the_prompt(make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings) -> None:
+def test_report_shows_tokens_that_tell_of_the_prompt(
+    make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings
+) -> None:
     pairs = make_pairs(20, 0)
-    made = Coupling(pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings).eval()
+    made = Coupling(
+        pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings
+    ).eval()
     made.measure(pairs)
     torch.nn.init.normal_(made.phi_1.out.weight)
     rows = report(made, LinearVLM(), ["what ?"], pairs, batch=8).set_index("variant")
     changed = rows.hellinger != rows.hellinger_other_condition
-    assert changed.to_dict() == {"full": False, "phi_1": True, "phi_2": False, "mean": True, "plain": False}
+    assert changed.to_dict() == {
+        "full": False,
+        "phi_1": True,
+        "phi_2": False,
+        "mean": True,
+        "plain": False,
+    }

@@ -10,7 +10,12 @@ from transporter.errors import UserError
 
 def test_round_trip_through_json() -> None:
     made = CouplingSettings.from_mapping(
-        {"projections": 3, "lr": 1, "transport": {"aggregate": "plans"}, "phi_1": {"patch": [1, 2, 4]}}
+        {
+            "projections": 3,
+            "lr": 1,
+            "transport": {"aggregate": "plans"},
+            "phi_1": {"patch": [1, 2, 4]},
+        }
     )
     assert (made.projections, made.transport.aggregate, made.phi_1.patch) == (3, "plans", (1, 2, 4))
     assert made.transport.values == CouplingSettings().transport.values
@@ -22,12 +27,18 @@ def test_round_trip_through_json() -> None:
     [
         ({"step": 3}, r"coupling\.step: unknown key; known are output, projections"),
         ({"transport": {"agregate": "costs"}}, r"coupling\.transport\.agregate: unknown key"),
-        ({"transport": {"aggregate": "sum"}}, r"coupling\.transport\.aggregate: expected one of costs, plans, gromov, got 'sum'"),
+        (
+            {"transport": {"aggregate": "sum"}},
+            r"coupling\.transport\.aggregate: expected one of costs, plans, gromov, got 'sum'",
+        ),
         ({"transport": 3}, r"coupling\.transport: expected keys out of"),
         ({"steps": 1.5}, r"coupling\.steps: expected a whole number, not negative, got 1.5"),
         ({"lr": "fast"}, r"coupling\.lr: expected a number"),
         ({"batch": True}, r"coupling\.batch: expected a whole number"),
-        ({"phi_1": {"patch": [1, 2]}}, r"coupling\.phi_1\.patch: expected 3 whole numbers above 0, got \[1, 2\]"),
+        (
+            {"phi_1": {"patch": [1, 2]}},
+            r"coupling\.phi_1\.patch: expected 3 whole numbers above 0, got \[1, 2\]",
+        ),
     ],
 )
 def test_errors_name_the_key(mapping: dict, message: str) -> None:

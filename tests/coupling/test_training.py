@@ -12,7 +12,12 @@ from torch import nn
 
 from transporter.coupling.network import Coupling, Pairs, Parts
 from transporter.coupling.settings import CouplingSettings
-from transporter.coupling.training import coupling_losses, learning_rate, relative_errors, train_coupling
+from transporter.coupling.training import (
+    coupling_losses,
+    learning_rate,
+    relative_errors,
+    train_coupling,
+)
 
 MakePairs = Callable[[int, int], Pairs]
 
@@ -48,7 +53,9 @@ def test_learning_rate_warms_up_and_ends_near_zero() -> None:
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])
-def test_resumed_training_is_bit_exact(make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, accumulate: int) -> None:
+def test_resumed_training_is_bit_exact(
+    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, accumulate: int
+) -> None:
     settings = replace(settings, accumulate=accumulate, condition_shuffle=0.3)
     train, held_out = make_pairs(40, 0), make_pairs(8, 1)
     straight = train_coupling(train, held_out, settings, tmp_path / "straight", seed=5)
@@ -61,14 +68,19 @@ def test_resumed_training_is_bit_exact(make_pairs: MakePairs, settings: Coupling
     assert list(pd.read_csv(tmp_path / "halves/curve.tsv", sep="\t")["step"]) == [5, 10, 15, 20]
 
 
-def test_training_leaves_the_global_generator_alone(make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path) -> None:
+def test_training_leaves_the_global_generator_alone(
+    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path
+) -> None:
     before = torch.random.get_rng_state()
     train_coupling(make_pairs(16, 0), make_pairs(8, 1), replace(settings, steps=2), tmp_path)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_a_checkpoint_of_other_data_or_settings_is_not_resumed(
-    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_pairs: MakePairs,
+    settings: CouplingSettings,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     held_out = make_pairs(8, 1)
     train_coupling(make_pairs(40, 0), held_out, settings, tmp_path)
@@ -87,21 +99,29 @@ def test_training_lowers_the_error_far_below_decode_and_encode(
     assert errors["transport"] < 0.6 * errors["plain"]
 
 
-def test_relative_error_of_plain_and_of_the_mean(make_pairs: MakePairs, settings: CouplingSettings) -> None:
+def test_relative_error_of_plain_and_of_the_mean(
+    make_pairs: MakePairs, settings: CouplingSettings
+) -> None:
     pairs = make_pairs(32, 0)
     fresh = Coupling(pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings)
     fresh.measure(pairs)
     errors = relative_errors(fresh, pairs, batch=10)
     assert errors["phi_1"] == pytest.approx(1)
     target = fresh.standardise(pairs.z_omega)
-    expected = F.mse_loss(fresh.standardise(pairs.z_again), target) / F.mse_loss(fresh.omega_positions.expand_as(target), target)
+    expected = F.mse_loss(fresh.standardise(pairs.z_again), target) / F.mse_loss(
+        fresh.omega_positions.expand_as(target), target
+    )
     assert errors["plain"] == pytest.approx(float(expected), rel=1e-5)
 
 
 TRANSPORTS = [
     *({"projections": count} for count in (50, 100, 200, 400)),
     *({"transport": {"scaling_steps": steps}} for steps in (0, 1, 5)),
-    *({"transport": {"aggregate": name, "values": values}} for name in ("plans", "gromov") for values in ("z1", "residual")),
+    *(
+        {"transport": {"aggregate": name, "values": values}}
+        for name in ("plans", "gromov")
+        for values in ("z1", "residual")
+    ),
 ]
 
 
@@ -119,7 +139,9 @@ def test_every_form_of_transport_is_trained_whole_and_on_given_parts(
     assert relative_errors(whole, held_out)["transport"] > 0
 
     start = train_coupling(train, held_out, base, tmp_path / "base")
-    made = train_coupling(train, held_out, variant, tmp_path / "on_parts", start=start, only="transport")
+    made = train_coupling(
+        train, held_out, variant, tmp_path / "on_parts", start=start, only="transport"
+    )
     for part in ("phi_1", "phi_2"):
         assert_same_weights(getattr(made, part), getattr(start, part))
     errors, before = relative_errors(made, held_out), relative_errors(start, held_out)
@@ -128,10 +150,20 @@ def test_every_form_of_transport_is_trained_whole_and_on_given_parts(
         assert not torch.equal(made.transport.p1, start.transport.p1)
 
 
-def test_only_one_part_is_trained(make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path) -> None:
+def test_only_one_part_is_trained(
+    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path
+) -> None:
     train, held_out = make_pairs(40, 0), make_pairs(8, 1)
     start = train_coupling(train, held_out, settings, tmp_path / "start")
-    literal = replace(settings, transport=replace(settings.transport, aggregate="plans", values="z1"), steps=5)
-    made = train_coupling(train, held_out, literal, tmp_path / "literal", start=start, only="transport")
-    moved = {name for name, value in made.state_dict().items() if not torch.equal(value, start.state_dict()[name])}
+    literal = replace(
+        settings, transport=replace(settings.transport, aggregate="plans", values="z1"), steps=5
+    )
+    made = train_coupling(
+        train, held_out, literal, tmp_path / "literal", start=start, only="transport"
+    )
+    moved = {
+        name
+        for name, value in made.state_dict().items()
+        if not torch.equal(value, start.state_dict()[name])
+    }
     assert moved == {"transport.p1", "transport.p2", "transport.log_epsilon"}

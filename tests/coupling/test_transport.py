@@ -16,7 +16,12 @@ from torch.utils._pytree import tree_leaves
 from transporter.coupling.settings import TransportSettings
 from transporter.coupling.transport import RhoOT, mean_cost, mean_of_plans, scaled_plan
 
-FORMS = [(aggregate, values, steps) for aggregate in ("costs", "plans") for values in ("residual", "z1") for steps in (0, 1, 3)]
+FORMS = [
+    (aggregate, values, steps)
+    for aggregate in ("costs", "plans")
+    for values in ("residual", "z1")
+    for steps in (0, 1, 3)
+]
 
 
 def tokens(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -33,8 +38,14 @@ def transport(dim: int = 8, projections: int = 5, **changes: object) -> RhoOT:
 
 def direct_plan(rho: RhoOT, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
     """The definition, one projection and one clip after another."""
-    p1, p2, epsilon = F.normalize(rho.p1, dim=-1), F.normalize(rho.p2, dim=-1), rho.log_epsilon.exp()
-    costs = torch.stack([((z1 @ a)[:, :, None] - (z2 @ b)[:, None, :]) ** 2 for a, b in zip(p1, p2, strict=True)])
+    p1, p2, epsilon = (
+        F.normalize(rho.p1, dim=-1),
+        F.normalize(rho.p2, dim=-1),
+        rho.log_epsilon.exp(),
+    )
+    costs = torch.stack(
+        [((z1 @ a)[:, :, None] - (z2 @ b)[:, None, :]) ** 2 for a, b in zip(p1, p2, strict=True)]
+    )
     if rho.settings.aggregate == "costs":
         costs = costs.mean(0, keepdim=True)
     if rho.settings.values == "residual":
@@ -48,19 +59,25 @@ def direct_plan(rho: RhoOT, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("aggregate", "values", "steps"), FORMS)
-def test_plan_is_the_definition_and_its_columns_sum_to_one(aggregate: str, values: str, steps: int) -> None:
+def test_plan_is_the_definition_and_its_columns_sum_to_one(
+    aggregate: str, values: str, steps: int
+) -> None:
     rho = transport(aggregate=aggregate, values=values, scaling_steps=steps, epsilon=0.7, at_once=2)
     z1, z2 = tokens(2, 6, 8), tokens(2, 6, 8, seed=1)
     plan = rho.plan(z1, z2)
     torch.testing.assert_close(plan, direct_plan(rho, z1, z2))
     torch.testing.assert_close(plan.sum(-2), torch.ones(2, 6, dtype=torch.float64))
     expected = torch.einsum("bij,bid->bjd", plan, z1 if values == "z1" else z1 - z2)
-    torch.testing.assert_close(rho(z1, z2), expected if values == "z1" else z2 + rho.gate * expected)
+    torch.testing.assert_close(
+        rho(z1, z2), expected if values == "z1" else z2 + rho.gate * expected
+    )
 
 
 def test_one_projection_makes_both_aggregates_equal() -> None:
     z1, z2 = tokens(2, 6, 8), tokens(2, 6, 8, seed=1)
-    plans, costs = (transport(projections=1, aggregate=name).plan(z1, z2) for name in ("plans", "costs"))
+    plans, costs = (
+        transport(projections=1, aggregate=name).plan(z1, z2) for name in ("plans", "costs")
+    )
     torch.testing.assert_close(plans, costs)
 
 
@@ -78,7 +95,9 @@ def test_many_scaling_steps_reach_pot_sinkhorn(seed: int) -> None:
     cost = mean_cost(a, b)[0]
     plan = scaled_plan(-cost / epsilon, 3000)
     uniform = torch.full((count,), 1 / count, dtype=torch.float64)
-    expected = ot.sinkhorn(uniform, uniform, cost, epsilon, numItermax=100_000, stopThr=1e-13) * count
+    expected = (
+        ot.sinkhorn(uniform, uniform, cost, epsilon, numItermax=100_000, stopThr=1e-13) * count
+    )
     torch.testing.assert_close(plan, expected, atol=1e-9, rtol=1e-7)
     torch.testing.assert_close(plan.sum(1), torch.ones(count, dtype=torch.float64))
 
@@ -86,15 +105,35 @@ def test_many_scaling_steps_reach_pot_sinkhorn(seed: int) -> None:
 @pytest.mark.parametrize("values", ["z1", "residual"])
 @pytest.mark.parametrize("aggregate", ["costs", "plans"])
 def test_rho_ot_with_many_scaling_steps_is_pot_sinkhorn(aggregate: str, values: str) -> None:
-    """One Sinkhorn of the mean cost, or the mean of one Sinkhorn per projection; staying in place is a discount on the diagonal."""
-    rho = transport(aggregate=aggregate, values=values, scaling_steps=2000, epsilon=0.8, stay=2.0).requires_grad_(False)
-    z1, z2, uniform = tokens(1, 6, 8), tokens(1, 6, 8, seed=1), torch.full((6,), 1 / 6, dtype=torch.float64)
-    p1, p2, epsilon = F.normalize(rho.p1, dim=-1), F.normalize(rho.p2, dim=-1), float(rho.log_epsilon.exp())
-    costs = [((z1[0] @ a)[:, None] - (z2[0] @ b)[None, :]) ** 2 for a, b in zip(p1, p2, strict=True)]
+    """One Sinkhorn of the mean cost, or the mean of one Sinkhorn per projection; staying in place
+    is a discount on the diagonal.
+    """
+    rho = transport(
+        aggregate=aggregate, values=values, scaling_steps=2000, epsilon=0.8, stay=2.0
+    ).requires_grad_(False)
+    z1, z2, uniform = (
+        tokens(1, 6, 8),
+        tokens(1, 6, 8, seed=1),
+        torch.full((6,), 1 / 6, dtype=torch.float64),
+    )
+    p1, p2, epsilon = (
+        F.normalize(rho.p1, dim=-1),
+        F.normalize(rho.p2, dim=-1),
+        float(rho.log_epsilon.exp()),
+    )
+    costs = [
+        ((z1[0] @ a)[:, None] - (z2[0] @ b)[None, :]) ** 2 for a, b in zip(p1, p2, strict=True)
+    ]
     costs = costs if aggregate == "plans" else [torch.stack(costs).mean(0)]
     discount = epsilon * float(rho.stay) * torch.eye(6, dtype=torch.float64)
-    plans = [ot.sinkhorn(uniform, uniform, cost - discount, epsilon, numItermax=100_000, stopThr=1e-13) * 6 for cost in costs]
-    torch.testing.assert_close(rho.plan(z1, z2)[0], torch.stack(plans).mean(0), atol=1e-9, rtol=1e-7)
+    plans = [
+        ot.sinkhorn(uniform, uniform, cost - discount, epsilon, numItermax=100_000, stopThr=1e-13)
+        * 6
+        for cost in costs
+    ]
+    torch.testing.assert_close(
+        rho.plan(z1, z2)[0], torch.stack(plans).mean(0), atol=1e-9, rtol=1e-7
+    )
 
 
 @pytest.mark.parametrize("steps", [0, 2])
@@ -102,10 +141,15 @@ def test_gradients_of_the_recomputed_plans(steps: int) -> None:
     a, b = tokens(2, 4, 5).requires_grad_(), tokens(2, 4, 5, seed=1).requires_grad_()
     epsilon = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
     prior = tokens(4, 4, seed=2).requires_grad_()
-    assert torch.autograd.gradcheck(lambda *inputs: mean_of_plans(*inputs, steps, at_once=2), (a, b, epsilon, prior))
+    assert torch.autograd.gradcheck(
+        lambda *inputs: mean_of_plans(*inputs, steps, at_once=2), (a, b, epsilon, prior)
+    )
 
 
-@pytest.mark.parametrize(("aggregate", "steps"), [(aggregate, steps) for aggregate in ("costs", "plans") for steps in (0, 1, 3)])
+@pytest.mark.parametrize(
+    ("aggregate", "steps"),
+    [(aggregate, steps) for aggregate in ("costs", "plans") for steps in (0, 1, 3)],
+)
 def test_order_of_omega_1_tokens(aggregate: str, steps: int) -> None:
     """Permuting z1 permutes the plan's rows and leaves a barycentre of z1 as it was."""
     rho = transport(aggregate=aggregate, values="z1", scaling_steps=steps)
@@ -116,7 +160,13 @@ def test_order_of_omega_1_tokens(aggregate: str, steps: int) -> None:
 
 @pytest.mark.parametrize("aggregate", ["costs", "plans"])
 def test_small_epsilon_picks_the_nearest(aggregate: str) -> None:
-    rho = transport(projections=1 if aggregate == "plans" else 5, aggregate=aggregate, values="z1", epsilon=1e-7, scaling_steps=0)
+    rho = transport(
+        projections=1 if aggregate == "plans" else 5,
+        aggregate=aggregate,
+        values="z1",
+        epsilon=1e-7,
+        scaling_steps=0,
+    )
     z1, z2 = tokens(2, 6, 8), tokens(2, 6, 8, seed=1)
     a, b = z1 @ F.normalize(rho.p1, dim=-1).T, z2 @ F.normalize(rho.p2, dim=-1).T
     nearest = torch.cdist(a, b).argmin(1)  # (B, N): a row for each column
@@ -146,7 +196,9 @@ class PeakBytes(TorchDispatchMode):
         self.alive: WeakSet[torch.UntypedStorage] = WeakSet()
         self.peak = 0
 
-    def __torch_dispatch__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+    def __torch_dispatch__(
+        self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
         made = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(made):
             if isinstance(leaf, torch.Tensor):
@@ -156,7 +208,9 @@ class PeakBytes(TorchDispatchMode):
 
 
 def peak_and_saved(aggregate: str, projections: int, count: int = 64) -> tuple[float, float]:
-    """Peak of forward and backward, and bytes kept for the backward pass; both in units of one plan."""
+    """Peak of forward and backward, and bytes kept for the backward pass; both in units of one
+    plan.
+    """
     torch.manual_seed(0)
     rho = RhoOT(4, projections, TransportSettings(aggregate=aggregate, values="z1", at_once=2))
     z1, z2 = (torch.randn(1, count, 4, requires_grad=True) for _ in range(2))

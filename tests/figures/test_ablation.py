@@ -1,4 +1,6 @@
-"""The ablation table on readings made by hand: paired differences, and which orders hold, fail, or stay open."""
+"""The ablation table on readings made by hand: paired differences, and which orders hold, fail, or
+stay open.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ from transporter.metrics.bootstrap import Interval, bootstrap
 
 CONCEPTS = {"red_blue": Concept("red_blue", "object", "red", "blue", "what colour ?")}
 SOURCES = [
-    f"a {size} red {shape} moves {way}" for size in ("small", "large") for shape in ("circle", "square") for way in ("up", "left")
+    f"a {size} red {shape} moves {way}"
+    for size in ("small", "large")
+    for shape in ("circle", "square")
+    for way in ("up", "left")
 ]
 TARGETS = [source.replace("red", "blue") for source in SOURCES]
 
@@ -47,7 +52,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cosines(captions: Sequence[str], targets: Sequence[str]) -> np.ndarray:
     """A stand-in: the share of equal words."""
-    pairs = [(set(one.split()), set(other.split())) for one, other in zip(captions, targets, strict=True)]
+    pairs = [
+        (set(one.split()), set(other.split())) for one, other in zip(captions, targets, strict=True)
+    ]
     return np.array([len(one & other) / len(one | other) for one, other in pairs])
 
 
@@ -59,7 +66,9 @@ def readings(right: Sequence[int], again: Sequence[int] | None = None) -> pd.Dat
             "caption": source,
             "seed": seed,
             "caption_read": TARGETS[seed] if seed in right else source,
-            "caption_again": TARGETS[seed] if seed in (right if again is None else again) else source,
+            "caption_again": TARGETS[seed]
+            if seed in (right if again is None else again)
+            else source,
             "p_source": 0.1,
             "p_target": 0.9 if seed in right else 0.0,
         }
@@ -73,9 +82,13 @@ def scored(**tables: pd.DataFrame) -> dict:
 
 
 def test_captions_are_scored_against_the_swapped_word() -> None:
-    made = compare(scored(full=readings(range(8)), phi_1=readings([], again=range(8)))).set_index("variant")
+    made = compare(scored(full=readings(range(8)), phi_1=readings([], again=range(8)))).set_index(
+        "variant"
+    )
     perfect = made.loc[FULL]
-    assert (perfect["phi_cos"], perfect["phi_bleu_4"], perfect["probes_hit"]) == pytest.approx((1, 100, 1))
+    assert (perfect["phi_cos"], perfect["phi_bleu_4"], perfect["probes_hit"]) == pytest.approx(
+        (1, 100, 1)
+    )
     assert made.loc["phi_1", "phi_cos"] < 1 == made.loc["phi_1", "again_cos"]
     assert (made.loc["phi_1", "probes_hit"], made.loc["phi_1", "clips"]) == (0, 8)
 
@@ -86,7 +99,10 @@ def test_differences_are_to_the_whole_method_and_paired() -> None:
     assert made.loc[FULL, "phi_cos_difference"] == made.loc[FULL, "phi_cos_difference_high"] == 0
     assert made.loc["mean", "probes_hit_difference"] == pytest.approx(-0.25)
     gap = difference(both["mean"], both[FULL], "probes", "hit")
-    assert (gap.low, gap.high) == (made.loc["mean", "probes_hit_difference_low"], made.loc["mean", "probes_hit_difference_high"])
+    assert (gap.low, gap.high) == (
+        made.loc["mean", "probes_hit_difference_low"],
+        made.loc["mean", "probes_hit_difference_high"],
+    )
 
 
 def test_only_shared_clips_are_compared_whatever_their_order() -> None:
@@ -115,12 +131,24 @@ def test_verdicts(gap: Interval, strict: bool, expected: str) -> None:
 
 
 def test_an_order_holds_only_as_a_whole() -> None:
-    found = orders(scored(full=readings(range(8)), js=readings([]), kl=readings([0]), sliced_gromov=readings([])))
+    found = orders(
+        scored(
+            full=readings(range(8)), js=readings([]), kl=readings([0]), sliced_gromov=readings([])
+        )
+    )
     steps = found[(found["reading"] == "probes") & (found["order"] == "Hellinger ≥ JS ≥ KL")]
-    assert list(zip(steps["better"], steps["worse"], steps["verdict"], strict=True)) == [(FULL, "js", HOLDS), ("js", "kl", OPEN)]
+    assert list(zip(steps["better"], steps["worse"], steps["verdict"], strict=True)) == [
+        (FULL, "js", HOLDS),
+        ("js", "kl", OPEN),
+    ]
     said = told(found, "probes", "hit")
-    assert said == "holds: ρ-OT > sliced Gromov-Wasserstein; fails: none; not settled: Hellinger ≥ JS ≥ KL"
-    assert "fails: ρ-OT > sliced" in told(orders(scored(full=readings([]), sliced_gromov=readings(range(8)))), "phi", "cos")
+    assert (
+        said
+        == "holds: ρ-OT > sliced Gromov-Wasserstein; fails: none; not settled: Hellinger ≥ JS ≥ KL"
+    )
+    assert "fails: ρ-OT > sliced" in told(
+        orders(scored(full=readings([]), sliced_gromov=readings(range(8)))), "phi", "cos"
+    )
 
 
 def test_the_plain_run_stands_in_where_no_variant_is_the_whole_method() -> None:
@@ -132,9 +160,17 @@ def test_the_plain_run_stands_in_where_no_variant_is_the_whole_method() -> None:
 def test_rows_stand_in_the_papers_order_and_a_baseline_may_lack_scores() -> None:
     baseline = readings([0]).drop(columns=["caption_read", "p_source", "p_target"])
     made = compare(
-        scored(base=readings(range(8)), full=readings(range(8)), mine=readings([1]), phi_1=readings([]), baseline=baseline)
+        scored(
+            base=readings(range(8)),
+            full=readings(range(8)),
+            mine=readings([1]),
+            phi_1=readings([]),
+            baseline=baseline,
+        )
     )
-    assert made["variant"].tolist()[:2] == [BASELINE, "phi_1"] and made["variant"].tolist()[-1] == BASE
+    assert (
+        made["variant"].tolist()[:2] == [BASELINE, "phi_1"] and made["variant"].tolist()[-1] == BASE
+    )
     assert made.set_index("variant").loc[BASELINE, ["phi_cos", "probes_hit"]].isna().all()
     assert made.set_index("variant").loc["mine", "label"] == "mine"
     assert [column.key for column in columns(made)][:3] == ["phi_cos", "phi_bleu_1", "phi_bleu_4"]

@@ -25,5 +25,9 @@ def test_a_picture_stands_where_it_was_put() -> None:
     canvas.figure.set_dpi(100)
     canvas.figure.canvas.draw()
     pixels = np.asarray(canvas.figure.canvas.buffer_rgba())[..., :3].astype(int)
-    for row, column, colour in ((25, 25, (255, 0, 0)), (75, 25, (255, 255, 255)), (25, 75, (255, 255, 255))):
+    for row, column, colour in (
+        (25, 25, (255, 0, 0)),
+        (75, 25, (255, 255, 255)),
+        (25, 75, (255, 255, 255)),
+    ):
         assert np.abs(pixels[row, column] - colour).max() <= 2

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from transporter.figures.comparison_tables import MAIN, judgement, labelled, main_caption, present, similarity_caption
+from transporter.figures.comparison_tables import (
+    MAIN,
+    judgement,
+    labelled,
+    main_caption,
+    present,
+    similarity_caption,
+)
 
 
 @pytest.fixture
@@ -38,8 +45,15 @@ def test_columns_without_numbers_are_not_shown(compared: dict[str, pd.DataFrame]
 def test_captions_tell_what_is_won_left_out_and_inflated(compared: dict[str, pd.DataFrame]) -> None:
     frame = labelled(compared)
     said = judgement(compared, present(MAIN, frame))
-    assert "TRANSPORTER on b is better than every baseline, the interval of the difference above 0, in FVD; " in said
+    assert (
+        "TRANSPORTER on b is better than every baseline, the interval of the difference above 0, in"
+        " FVD; " in said
+    )
     assert "not shown to beat all in Δ (1 of 2 not)." in said
     caption = main_caption(frame, said, ["no CLIP is configured"], ["FVD is inflated."])
-    assert "12 clips a row" in caption and "Left out: no CLIP is configured." in caption and "FVD is inflated." in caption
+    assert (
+        "12 clips a row" in caption
+        and "Left out: no CLIP is configured." in caption
+        and "FVD is inflated." in caption
+    )
     assert said in similarity_caption(frame, said)

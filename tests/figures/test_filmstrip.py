@@ -21,7 +21,9 @@ def clip(seed: int, frames: int = 17) -> torch.Tensor:
 
 
 def holds(image: np.ndarray, frame: torch.Tensor, scale: int) -> bool:
-    """Whether the frame stands somewhere in the image, every pixel exactly `scale` times as large."""
+    """Whether the frame stands somewhere in the image, every pixel exactly `scale` times as
+    large.
+    """
     wanted = np.rint(frame.permute(1, 2, 0).numpy() * 255).repeat(scale, 0).repeat(scale, 1)
     height, width = wanted.shape[:2]
     pixels = np.rint(image[..., :3] * 255)
@@ -45,7 +47,11 @@ def test_filmstrip_is_byte_stable_and_shows_the_frames(tmp_path: Path) -> None:
 
 
 def test_filmstrip_of_wide_short_videos(tmp_path: Path) -> None:
-    filmstrip({0: torch.rand(2, 3, 48, 96), 1: torch.rand(2, 3, 48, 96)}, tmp_path / "wide.png", "two frames")
+    filmstrip(
+        {0: torch.rand(2, 3, 48, 96), 1: torch.rand(2, 3, 48, 96)},
+        tmp_path / "wide.png",
+        "two frames",
+    )
     height, width = imread(tmp_path / "wide.png").shape[:2]
     assert width > 2 * 512 and 2 * 256 < height < 2 * 256 + 250
 
@@ -60,7 +66,9 @@ def test_contact_sheet_is_byte_stable_and_marks_failures(tmp_path: Path) -> None
     mark = np.array([int(FAILED[i : i + 2], 16) for i in (1, 3, 5)])
 
     def marked(name: str) -> int:
-        return int((np.abs(np.rint(imread(tmp_path / name)[..., :3] * 255) - mark) <= 1).all(-1).sum())
+        return int(
+            (np.abs(np.rint(imread(tmp_path / name)[..., :3] * 255) - mark) <= 1).all(-1).sum()
+        )
 
     assert marked("a.png") > 1000 > 50 > marked("fine.png")
     assert holds(imread(tmp_path / "a.png"), videos[4][0], 2)

@@ -34,7 +34,13 @@ EVIL = "a red <b>x</b></script><script>window.broken=1</script> & square"
 
 def colour(concept: str, method: str, seed: int, phi: float) -> np.ndarray:
     """A colour that no other clip has."""
-    return np.array([0.15 + 0.7 * phi, 0.2 + 0.6 * seed / 4, 0.2 + 0.3 * (method == "random") + 0.3 * (concept == "red_blue")])
+    return np.array(
+        [
+            0.15 + 0.7 * phi,
+            0.2 + 0.6 * seed / 4,
+            0.2 + 0.3 * (method == "random") + 0.3 * (concept == "red_blue"),
+        ]
+    )
 
 
 def rows(generator: str, vlm: str, probes: bool) -> list[dict[str, object]]:
@@ -44,27 +50,63 @@ def rows(generator: str, vlm: str, probes: bool) -> list[dict[str, object]]:
             for seed in SEEDS:
                 for phi in PHIS:
                     sign = 10 * (phi - 0.5) + seed if method == "transporter" else -5.0
-                    measured = {"p_source": 1 - phi, "p_target": phi, "shape": "circle", "kept": 1 - phi / 6} if probes else {}
+                    measured = (
+                        {
+                            "p_source": 1 - phi,
+                            "p_target": phi,
+                            "shape": "circle",
+                            "kept": 1 - phi / 6,
+                        }
+                        if probes
+                        else {}
+                    )
                     caption = EVIL if seed == 1 and concept.name == "red_blue" else CAPTION
                     read = caption.replace(concept.source, concept.target) if phi > 0.5 else caption
                     result.append(
-                        {"generator": generator, "vlm": vlm, "concept": concept.name, "kind": concept.kind, "method": method}
-                        | {"caption": caption, "seed": seed, "phi": phi, "log_odds": sign, "log_odds_phi": sign - 1}
-                        | {"caption_read": read, "p_source": "", "p_target": "", "shape": "", "kept": "", **measured}
+                        {
+                            "generator": generator,
+                            "vlm": vlm,
+                            "concept": concept.name,
+                            "kind": concept.kind,
+                            "method": method,
+                        }
+                        | {
+                            "caption": caption,
+                            "seed": seed,
+                            "phi": phi,
+                            "log_odds": sign,
+                            "log_odds_phi": sign - 1,
+                        }
+                        | {
+                            "caption_read": read,
+                            "p_source": "",
+                            "p_target": "",
+                            "shape": "",
+                            "kept": "",
+                            **measured,
+                        }
                     )
     return result
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, dict[Clip, Path], pd.DataFrame]:
-    """Readings of a world with probes and of one without, a plain-coloured clip for each, and a summary."""
+def inputs(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[pd.DataFrame, dict[Clip, Path], pd.DataFrame]:
+    """Readings of a world with probes and of one without, a plain-coloured clip for each, and a
+    summary.
+    """
     folder = tmp_path_factory.mktemp("clips")
-    readings = pd.DataFrame(rows("microworld", "microworld", True) + rows("other", "real model", False))
+    readings = pd.DataFrame(
+        rows("microworld", "microworld", True) + rows("other", "real model", False)
+    )
     clips = {}
     for row in readings[readings["seed"] < SHOWN].itertuples():
         path = folder / f"{row.concept}-{row.method}-{row.seed}-{row.phi}.mp4"
         if not path.exists():
-            value = torch.tensor(colour(row.concept, row.method, row.seed, row.phi), dtype=torch.float32)
+            value = torch.tensor(
+                colour(row.concept, row.method, row.seed, row.phi), dtype=torch.float32
+            )
             write_video(path, value[None, :, None, None].expand(17, 3, 32, 32), 8)
         clips[Clip(row.generator, row.vlm, row.concept, row.method, row.seed, row.phi)] = path
     keys = readings[["concept", "kind", "generator", "vlm", "method"]].drop_duplicates()
@@ -84,7 +126,10 @@ def gallery(inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     programs = [shutil.which("chromium"), shutil.which("chromedriver")]
     if None in programs:
-        message = "the gallery is not tested in a browser: install chromium and chromedriver (Debian: chromium, chromium-driver)"
+        message = (
+            "the gallery is not tested in a browser: install chromium and chromedriver (Debian:"
+            " chromium, chromium-driver)"
+        )
         if os.environ.get("TRANSPORTER_REQUIRE_BROWSER") == "1":
             pytest.fail(message)
         warnings.warn(message, stacklevel=1)
@@ -93,7 +138,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = programs[0]
-    off = [f"disable-{name}" for name in ("gpu", "quic", "background-networking", "component-update", "sync")]
+    off = [
+        f"disable-{name}"
+        for name in ("gpu", "quic", "background-networking", "component-update", "sync")
+    ]
     profile = f"user-data-dir={tmp_path_factory.mktemp('profile')}"
     for flag in ("headless", "no-sandbox", "no-first-run", *off, "window-size=1280,1000", profile):
         options.add_argument(f"--{flag}")
@@ -127,24 +175,36 @@ class Page:
         ActionChains(self.browser).send_keys(key).perform()
 
     def slide(self, step: int) -> None:
-        self.run(f"const slider = document.getElementById('phi'); slider.value = {step}; slider.dispatchEvent(new Event('input'))")
+        self.run(
+            f"const slider = document.getElementById('phi'); slider.value = {step};"
+            " slider.dispatchEvent(new Event('input'))"
+        )
 
     def until(self, condition: Callable[[], bool], seconds: float = 8) -> None:
         end = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < end, f"did not happen within {seconds} s; the page says {self.state()}, {self.videos()}"
+            assert time.monotonic() < end, (
+                f"did not happen within {seconds} s; the page says {self.state()}, {self.videos()}"
+            )
             time.sleep(0.05)
 
     def videos(self) -> list[dict[str, object]]:
         return self.run(
-            "return [...document.querySelectorAll('.screen video.shown')].map(v => ({src: v.currentSrc, ready: v.readyState, "
-            "time: v.currentTime, paused: v.paused, width: v.videoWidth, small: v.classList.contains('small')}))"
+            "return [...document.querySelectorAll('.screen video.shown')].map(v => ({src:"
+            " v.currentSrc, ready: v.readyState, time: v.currentTime, paused: v.paused, width:"
+            " v.videoWidth, small: v.classList.contains('small')}))"
         )
 
     def shows(self, *, concept: str, method: str, phi: float) -> None:
         """Wait until every tile plays the clip asked for, then look at the pixels on the screen."""
         names = [f"/{concept}/{method}-{seed}-{phi:g}.mp4" for seed in range(SHOWN)]
-        there = lambda found: [v["src"].endswith(name) and v["ready"] >= 2 for v, name in zip(found, names, strict=False)]  # noqa: E731
+
+        def there(found):
+            return [
+                v["src"].endswith(name) and v["ready"] >= 2
+                for v, name in zip(found, names, strict=False)
+            ]
+
         self.until(lambda: there(self.videos()) == [True] * SHOWN)
         time.sleep(0.15)
         for seed, screen in enumerate(self.browser.find_elements("css selector", ".screen")):
@@ -155,11 +215,17 @@ class Page:
 
 @pytest.fixture
 def opened(browser, gallery: Path) -> Iterator[Page]:
-    """The page; afterwards it must have asked nothing of a network and have complained of nothing."""
+    """The page; afterwards it must have asked nothing of a network and have complained of
+    nothing.
+    """
     page = Page(browser, gallery)
     yield page.open()
     assert browser.get_log("browser") == []
-    asked = [entry["message"] for entry in browser.get_log("performance") if '"Network.requestWillBeSent"' in entry["message"]]
+    asked = [
+        entry["message"]
+        for entry in browser.get_log("performance")
+        if '"Network.requestWillBeSent"' in entry["message"]
+    ]
     assert asked
     assert not [message for message in asked if '"url":"http' in message or '"url":"ws' in message]
 
@@ -207,14 +273,19 @@ def test_keyboard(opened: Page) -> None:
     opened.run("document.getElementById('phi').focus()")
     opened.press(Keys.ARROW_RIGHT)
     assert opened.state()["phi"] == 0.6
-    assert opened.run("return document.getElementById('phi').getAttribute('aria-valuetext')") == "phi 0.6"
+    assert (
+        opened.run("return document.getElementById('phi').getAttribute('aria-valuetext')")
+        == "phi 0.6"
+    )
     assert opened.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
 def test_curves_have_every_point(opened: Page) -> None:
     points = opened.run(
-        "return Object.fromEntries(['answer', 'probe'].map(id => [id, [...document.querySelectorAll(`#${id} polyline`)]"
-        ".map(l => [l.getAttribute('class').split(' ')[0], l.dataset.curve ?? null, l.getAttribute('points').split(' ').length])]))"
+        "return Object.fromEntries(['answer', 'probe'].map(id => [id,"
+        " [...document.querySelectorAll(`#${id} polyline`)].map(l =>"
+        " [l.getAttribute('class').split(' ')[0], l.dataset.curve ?? null,"
+        " l.getAttribute('points').split(' ').length])]))"
     )
     count = len(PHIS)
     assert points["answer"].count(["seed", "log_odds", count]) == len(SEEDS)
@@ -230,7 +301,10 @@ def test_curves_have_every_point(opened: Page) -> None:
 
 def test_marker_and_caption_follow_phi(opened: Page) -> None:
     place = "return Number(document.querySelector('#answer .now').getAttribute('x1'))"
-    strength = "return ['.from', '.to'].map(c => Number(getComputedStyle(document.querySelector('.slot ' + c)).opacity))"
+    strength = (
+        "return ['.from', '.to'].map(c => Number(getComputedStyle(document.querySelector('.slot ' +"
+        " c)).opacity))"
+    )
     places = []
     for step in range(len(PHIS)):
         opened.slide(step)
@@ -244,7 +318,9 @@ def test_marker_and_caption_follow_phi(opened: Page) -> None:
 def test_captions_are_text_and_never_markup(opened: Page) -> None:
     said = opened.run("return document.querySelectorAll('.said')[1].textContent")
     assert said == EVIL.replace("red", "red → blue")
-    assert opened.run("return window.broken === undefined && document.querySelectorAll('.said b').length === 0")
+    assert opened.run(
+        "return window.broken === undefined && document.querySelectorAll('.said b').length === 0"
+    )
 
 
 def test_without_probes_the_page_still_works(opened: Page) -> None:
@@ -252,24 +328,39 @@ def test_without_probes_the_page_still_works(opened: Page) -> None:
     assert opened.state()["vlm"] == "real model"
     assert opened.run("return document.getElementById('probe-figure').hidden")
     assert opened.run("return document.querySelectorAll('#answer circle').length") == len(PHIS)
-    assert opened.run("return document.querySelector('[data-column=\"transporter others_kept\"]').textContent") == "\N{EN DASH}"
+    assert (
+        opened.run(
+            "return document.querySelector('[data-column=\"transporter others_kept\"]').textContent"
+        )
+        == "\N{EN DASH}"
+    )
     opened.shows(concept="red_blue", method="transporter", phi=0)
 
 
 def test_warns_of_answers_that_need_no_time(opened: Page) -> None:
-    warning = "const note = document.getElementById('timeless'); return note.hidden ? null : note.textContent"
+    warning = (
+        "const note = document.getElementById('timeless'); return note.hidden ? null :"
+        " note.textContent"
+    )
     assert opened.run(warning) is None
     opened.run("choose({concept: 'slowly_quickly'})")
-    assert opened.run(warning).startswith("microworld needs no time to say quickly or slowly: its answer stays the same")
+    assert opened.run(warning).startswith(
+        "microworld needs no time to say quickly or slowly: its answer stays the same"
+    )
     opened.run("choose({generator: 'other'})")
     assert (opened.state()["concept"], opened.state()["vlm"]) == ("slowly_quickly", "real model")
     assert opened.run(warning) is None
 
 
 def test_table_opens_a_concept_and_the_address_remembers_it(opened: Page) -> None:
-    cells = opened.run("return [...document.querySelectorAll('#summary tr[data-concept=red_blue] td')].map(c => c.textContent)")
+    cells = opened.run(
+        "return [...document.querySelectorAll('#summary tr[data-concept=red_blue] td')].map(c =>"
+        " c.textContent)"
+    )
     assert cells == ["0.98", "88 %", "90 %"] * len(METHODS)
-    opened.browser.find_element("css selector", "#summary tr[data-concept=day_night] button").click()
+    opened.browser.find_element(
+        "css selector", "#summary tr[data-concept=day_night] button"
+    ).click()
     opened.slide(3)
     address = opened.browser.current_url
     opened.browser.get("about:blank")
@@ -289,12 +380,18 @@ def test_fits_a_phone(opened: Page) -> None:
         opened.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_only_the_clips_shown_are_copied_and_bytes_are_stable(inputs, gallery: Path, tmp_path: Path) -> None:
+def test_only_the_clips_shown_are_copied_and_bytes_are_stable(
+    inputs, gallery: Path, tmp_path: Path
+) -> None:
     readings, clips, summary = inputs
     assert len(list(gallery.rglob("*.mp4"))) == len(clips)
-    write_gallery(tmp_path / "again", readings, clips, CONCEPTS, summary, seeds=SHOWN, timeless=TIMELESS)
+    write_gallery(
+        tmp_path / "again", readings, clips, CONCEPTS, summary, seeds=SHOWN, timeless=TIMELESS
+    )
     assert (tmp_path / "again" / "index.html").read_bytes() == (gallery / "index.html").read_bytes()
-    assert "http" not in (gallery / "index.html").read_text().replace("http://www.w3.org/2000/svg", "")
+    assert "http" not in (gallery / "index.html").read_text().replace(
+        "http://www.w3.org/2000/svg", ""
+    )
 
 
 def test_data_cannot_end_its_script_element() -> None:

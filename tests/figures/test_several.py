@@ -1,4 +1,6 @@
-"""The figure of several concepts: each alone, all together, and the curve of every one in every row."""
+"""The figure of several concepts: each alone, all together, and the curve of every one in every
+row.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,10 @@ from transporter.errors import UserError
 from transporter.figures.exhibit import PAGE
 from transporter.figures.several import Composition, joint_seed, several_figure
 
-CONCEPTS = [Concept("red_blue", "object", "red", "blue", "what ?"), Concept("day_night", "scene", "day", "night", "when ?")]
+CONCEPTS = [
+    Concept("red_blue", "object", "red", "blue", "what ?"),
+    Concept("day_night", "scene", "day", "night", "when ?"),
+]
 STRENGTHS = [(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5), (0.0, 1.0), (0.5, 0.5), (1.0, 1.0)]
 READINGS = pd.DataFrame(
     [
@@ -22,7 +27,10 @@ READINGS = pd.DataFrame(
     ],
     columns=["seed", "strengths", "concept", "log_odds"],
 )
-VIDEOS = {strengths: torch.full((5, 3, 8, 8), (strengths[0] + 2 * strengths[1]) / 3) for strengths in STRENGTHS}
+VIDEOS = {
+    strengths: torch.full((5, 3, 8, 8), (strengths[0] + 2 * strengths[1]) / 3)
+    for strengths in STRENGTHS
+}
 COMPOSITION = Composition(CONCEPTS, "a red dot by day", VIDEOS, READINGS)
 
 
@@ -37,8 +45,14 @@ def test_each_alone_and_then_both() -> None:
 
 def test_a_row_without_a_concept_leaves_its_log_odds() -> None:
     _, colour, time, both = several_figure([COMPOSITION]).axes
-    for axes, curves in ((colour, [(-4, 0, 4), (-4, -4, -4)]), (time, [(-4, -4, -4), (-4, 0, 4)]), (both, [(-4, 0, 4)] * 2)):
-        assert [line.get_ydata() for line in axes.lines[1:]] == [pytest.approx(curve) for curve in curves]
+    for axes, curves in (
+        (colour, [(-4, 0, 4), (-4, -4, -4)]),
+        (time, [(-4, -4, -4), (-4, 0, 4)]),
+        (both, [(-4, 0, 4)] * 2),
+    ):
+        assert [line.get_ydata() for line in axes.lines[1:]] == [
+            pytest.approx(curve) for curve in curves
+        ]
 
 
 def test_the_seed_shown_is_the_median_of_all_concepts_together() -> None:

@@ -1,4 +1,6 @@
-"""The figure of spans: their names, the frames that they hold, and pictures beside the log-odds of their own span."""
+"""The figure of spans: their names, the frames that they hold, and pictures beside the log-odds of
+their own span.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def injected(kind: str, spans: tuple[Span, ...] = (NONE, ALL, EARLY, LATE)) -> I
     videos = {span: torch.full((17, 3, 8, 8), number / 4) for number, span in enumerate(spans)}
     rows = [(seed, span, number + seed) for number, span in enumerate(spans) for seed in (-1, 0, 1)]
     concept = Concept("a_b", kind, "a", "b", "which ?")
-    return Injected(concept, "it is a", videos, pd.DataFrame(rows, columns=["seed", "span", "log_odds"]))
+    return Injected(
+        concept, "it is a", videos, pd.DataFrame(rows, columns=["seed", "span", "log_odds"])
+    )
 
 
 def test_spans_say_what_they_are() -> None:
@@ -39,7 +43,9 @@ def test_stills_and_log_odds_of_a_span_stand_side_by_side() -> None:
     assert len(page.get_images()) == 4 * (1 + 3) and len(plots) == 2
     assert max(image.get_extent()[1] for image in page.get_images()) < PAGE
     rows = sorted({image.get_extent()[3] for image in page.get_images()})
-    assert [float(image.get_array().mean()) for image in page.get_images()[:4]] == pytest.approx([0, 0.25, 0.5, 0.75])
+    assert [float(image.get_array().mean()) for image in page.get_images()[:4]] == pytest.approx(
+        [0, 0.25, 0.5, 0.75]
+    )
     high = figure.get_size_inches()[1]
     means = [bar.lines[0].get_xydata()[0] for bar in plots[0].containers]
     assert [x for x, _ in means] == pytest.approx([0, 1, 2, 3])
@@ -50,7 +56,11 @@ def test_stills_and_log_odds_of_a_span_stand_side_by_side() -> None:
 
 def test_bars_mark_the_stills_that_a_concept_acts_in() -> None:
     plain, marked = (
-        len(spans_figure([injected("scene")], "latent frames", {"scene": 5}, marked=marks).axes[0].patches)
+        len(
+            spans_figure([injected("scene")], "latent frames", {"scene": 5}, marked=marks)
+            .axes[0]
+            .patches
+        )
         for marks in (False, True)
     )
     # 5 + 3 + 2 of the stills at latent frames 1 to 5

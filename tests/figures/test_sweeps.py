@@ -15,12 +15,16 @@ from transporter.figures.sweeps import Sweep, sweeps_figure, typical_seed
 
 PHIS = (0.0, 0.5, 1.0)
 READINGS = pd.DataFrame(
-    [(seed, phi, (2 * phi - 1) * seed) for seed in (1, 2, 3, 9) for phi in PHIS], columns=["seed", "phi", "log_odds"]
+    [(seed, phi, (2 * phi - 1) * seed) for seed in (1, 2, 3, 9) for phi in PHIS],
+    columns=["seed", "phi", "log_odds"],
 )
 
 
 def row(kind: str) -> Sweep:
-    videos = {phi: torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(int(phi * 2))) for phi in PHIS}
+    videos = {
+        phi: torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(int(phi * 2)))
+        for phi in PHIS
+    }
     return Sweep(Concept("a_b", kind, "a", "b", "which ?"), "it is a", videos, READINGS)
 
 
@@ -48,7 +52,9 @@ def test_the_curve_is_the_mean_of_all_seeds() -> None:
 
 def test_pictures_are_byte_stable(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        Exhibit("objects", "Sweeps.", "config 1").write(sweeps_figure([row("object")]), tmp_path / name)
+        Exhibit("objects", "Sweeps.", "config 1").write(
+            sweeps_figure([row("object")]), tmp_path / name
+        )
     for suffix, magic in ((".png", b"\x89PNG"), (".pdf", b"%PDF")):
         made = (tmp_path / "a").with_suffix(suffix).read_bytes()
         assert made.startswith(magic) and made == (tmp_path / "b").with_suffix(suffix).read_bytes()

@@ -21,18 +21,29 @@ FRAME = pd.DataFrame(
         "clips": [8, 8, 8],
     }
 )
-COLUMNS = [Column("fvd", "FVD", better=False, digits=0), Column("clip", "CLIP^v", better=True, digits=1)]
-EXHIBIT = Exhibit("main", "Methods at φ = 1 & more.", "config 1 · data 2 · code 3 · snakemake --cores all main.tsv")
+COLUMNS = [
+    Column("fvd", "FVD", better=False, digits=0),
+    Column("clip", "CLIP^v", better=True, digits=1),
+]
+EXHIBIT = Exhibit(
+    "main",
+    "Methods at φ = 1 & more.",
+    "config 1 · data 2 · code 3 · snakemake --cores all main.tsv",
+)
 
 
 @pytest.fixture
 def stem(tmp_path: Path) -> Path:
-    write_paper_table(FRAME, ("vlm", "method"), COLUMNS, EXHIBIT, tmp_path / "tables" / "main", group="vlm")
+    write_paper_table(
+        FRAME, ("vlm", "method"), COLUMNS, EXHIBIT, tmp_path / "tables" / "main", group="vlm"
+    )
     return tmp_path / "tables" / "main"
 
 
 def test_the_table_to_compute_with_holds_everything(stem: Path) -> None:
-    pd.testing.assert_frame_equal(pd.read_csv(stem.with_suffix(".tsv"), sep="\t"), FRAME, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(stem.with_suffix(".tsv"), sep="\t"), FRAME, check_dtype=False
+    )
 
 
 def test_latex_marks_the_best_of_each_group_and_escapes_names(stem: Path) -> None:
@@ -48,14 +59,22 @@ def test_pictures_are_byte_stable(stem: Path, tmp_path: Path) -> None:
     write_paper_table(FRAME, ("vlm", "method"), COLUMNS, EXHIBIT, tmp_path / "again", group="vlm")
     for suffix, magic in ((".png", b"\x89PNG"), (".pdf", b"%PDF")):
         made = stem.with_suffix(suffix).read_bytes()
-        assert made.startswith(magic) and made == (tmp_path / "again").with_suffix(suffix).read_bytes()
+        assert (
+            made.startswith(magic) and made == (tmp_path / "again").with_suffix(suffix).read_bytes()
+        )
 
 
 def test_provenance_changes_with_settings_and_data(tmp_path: Path) -> None:
     data = tmp_path / "captions.tsv"
     data.write_text("clip\tcaption\n")
     first = Exhibit.of("results/paper/tables/main.tsv", "c", {"seed": 0}, [str(data)], "abc")
-    assert first.name == "main" and first.provenance.endswith("code abc · snakemake --cores all results/paper/tables/main.tsv")
-    assert Exhibit.of("results/paper/tables/main.tsv", "c", {"seed": 1}, [str(data)], "abc") != first
+    assert first.name == "main" and first.provenance.endswith(
+        "code abc · snakemake --cores all results/paper/tables/main.tsv"
+    )
+    assert (
+        Exhibit.of("results/paper/tables/main.tsv", "c", {"seed": 1}, [str(data)], "abc") != first
+    )
     data.write_text("clip\tcaption\na\tb\n")
-    assert Exhibit.of("results/paper/tables/main.tsv", "c", {"seed": 0}, [str(data)], "abc") != first
+    assert (
+        Exhibit.of("results/paper/tables/main.tsv", "c", {"seed": 0}, [str(data)], "abc") != first
+    )

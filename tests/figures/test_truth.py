@@ -15,9 +15,19 @@ from transporter.figures.truth import truth_matrix
 
 def _table(named: str) -> pd.DataFrame:
     rows = [
-        {"generator": "world", "vlm": "vlm", "planted": planted, "concept": "slowly_quickly", "method": method, "cue": "colour"}
+        {
+            "generator": "world",
+            "vlm": "vlm",
+            "planted": planted,
+            "concept": "slowly_quickly",
+            "method": method,
+            "cue": "colour",
+        }
         | {"named": named, "change_speed": 0.1, "change_speed_low": 0.0, "change_colour": 1.5}
-        for planted, methods in (("speed_by_colour", ("velocity", "oracle")), ("honest", ("velocity",)))
+        for planted, methods in (
+            ("speed_by_colour", ("velocity", "oracle")),
+            ("honest", ("velocity",)),
+        )
         for method in methods
     ]
     return pd.DataFrame(rows)
@@ -42,5 +52,8 @@ def test_the_picture_shows_what_is_named(tmp_path: Path) -> None:
 
 def test_a_table_without_a_judge_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="set `probes`"):
-        truth_matrix(_table("colour").drop(columns=["change_speed", "change_colour", "change_speed_low"]), [tmp_path / "a.png"])
+        truth_matrix(
+            _table("colour").drop(columns=["change_speed", "change_colour", "change_speed_low"]),
+            [tmp_path / "a.png"],
+        )
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,6 @@
-"""Clips of composition, step injection and partial frames, by a generator whose latents show what it was asked for."""
+"""Clips of composition, step injection and partial frames, by a generator whose latents show what
+it was asked for.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ CAPTIONS = {each.name: ["a red dot by day", "red by day"] for each in SHOWN}
 
 
 class _Generator:
-    """Brightness is 0.01 per seed and the change of the condition, times the shares of steps and frames that it acts in."""
+    """Brightness is 0.01 per seed and the change of the condition, times the shares of steps and
+    frames that it acts in.
+    """
 
     fps = 8
     latent_shape = (1, 5, 1, 1)
@@ -36,10 +40,19 @@ class _Generator:
         return torch.zeros(len(captions), 2, 2)
 
     def sample(
-        self, condition: torch.Tensor, seeds: Sequence[int], steps: int, guidance: float, modulation: Modulation
+        self,
+        condition: torch.Tensor,
+        seeds: Sequence[int],
+        steps: int,
+        guidance: float,
+        modulation: Modulation,
     ) -> torch.Tensor:
         assert modulation.steps == WHOLE or modulation.frames == WHOLE
-        changed = modulation.delta.mean((1, 2)) * sum(modulation.active(step, steps) for step in range(steps)) / steps
+        changed = (
+            modulation.delta.mean((1, 2))
+            * sum(modulation.active(step, steps) for step in range(steps))
+            / steps
+        )
         latent = changed.view(-1, 1, 1, 1, 1) * modulation.frame_mask(5).view(1, 1, 5, 1, 1)
         return latent + 0.01 * torch.tensor(list(seeds)).view(-1, 1, 1, 1, 1)
 
@@ -56,13 +69,17 @@ class _VLM:
 
     def log_probs(self, tokens: torch.Tensor, prompt: str, words: Sequence[str]) -> torch.Tensor:
         assert words in (("red", "blue"), ("day", "night"))
-        return torch.stack([torch.zeros_like(tokens), tokens * (10 if "colour" in prompt else 1)], dim=-1)
+        return torch.stack(
+            [torch.zeros_like(tokens), tokens * (10 if "colour" in prompt else 1)], dim=-1
+        )
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("made") / "out"
-    write_demonstrations(folder, SHOWN, CAPTIONS, _Generator(), _VLM(), BANK, Sampling(steps=6, guidance=1.0), seed=3)
+    write_demonstrations(
+        folder, SHOWN, CAPTIONS, _Generator(), _VLM(), BANK, Sampling(steps=6, guidance=1.0), seed=3
+    )
     table = pd.read_csv(folder / "index.tsv", sep="\t")
     assert tuple(table.columns) == INDEX
     assert all((folder / clip).is_file() for clip in table["clip"])
@@ -72,7 +89,10 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 def test_every_clip_is_read_for_each_of_its_concepts(index: pd.DataFrame) -> None:
     assert len(index) == 2 * (4 * 2 + 5 + 4)
     assert index["clip"].nunique() == 2 * (4 + 5 + 4)
-    assert set(index["seed"]) == {3, 4} and set(index["caption"]) == {"a red dot by day", "red by day"}
+    assert set(index["seed"]) == {3, 4} and set(index["caption"]) == {
+        "a red dot by day",
+        "red by day",
+    }
 
 
 def test_concepts_add_up(index: pd.DataFrame) -> None:
@@ -95,5 +115,7 @@ def test_a_concept_acts_where_it_is_said_to(index: pd.DataFrame) -> None:
     rows = index[(index["figure"] != "several") & (index["seed"] == 3)]
     share = (rows["last"] - rows["first"] + 1) / rows["of"] * rows["phi"]
     colour = rows["concept"] == "red_blue"
-    expected = (0.03 + share * colour.map({True: 0.1, False: 0.2})) * colour.map({True: 10, False: 1})
+    expected = (0.03 + share * colour.map({True: 0.1, False: 0.2})) * colour.map(
+        {True: 10, False: 1}
+    )
     assert rows["log_odds"].tolist() == pytest.approx(expected.tolist())

@@ -12,7 +12,16 @@ from transporter.concepts.bank import ConceptBank
 from transporter.contrast import Concept
 from transporter.errors import UserError
 from transporter.generation.modulation import Modulation
-from transporter.generation.sampling import METHODS, Generated, Sampling, full_change, generate, pick_contexts, sweep, write_concept
+from transporter.generation.sampling import (
+    METHODS,
+    Generated,
+    Sampling,
+    full_change,
+    generate,
+    pick_contexts,
+    sweep,
+    write_concept,
+)
 
 CONCEPT = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
 L, D = 3, 2
@@ -21,7 +30,9 @@ SAMPLING = Sampling(steps=4, guidance=1.0, batch=4)
 
 
 class _Generator:
-    """A latent is the noise's seed plus the mean of the condition; a caption's condition is its number of letters."""
+    """A latent is the noise's seed plus the mean of the condition; a caption's condition is its
+    number of letters.
+    """
 
     device = torch.device("cpu")
     fps = 8
@@ -33,10 +44,17 @@ class _Generator:
         return torch.stack([torch.full((L, D), float(len(caption))) for caption in captions])
 
     def sample(
-        self, condition: torch.Tensor, seeds: Sequence[int], steps: int, guidance: float, modulation: Modulation | None = None
+        self,
+        condition: torch.Tensor,
+        seeds: Sequence[int],
+        steps: int,
+        guidance: float,
+        modulation: Modulation | None = None,
     ) -> torch.Tensor:
         copies = 1 if modulation is None else len(modulation.delta) // len(condition)
-        changed = condition.repeat_interleave(copies, dim=0) + (0 if modulation is None else modulation.delta)
+        changed = condition.repeat_interleave(copies, dim=0) + (
+            0 if modulation is None else modulation.delta
+        )
         self.batches.append(len(changed))
         seeds = torch.tensor(seeds, dtype=torch.float32).repeat_interleave(copies)
         return (seeds + changed.mean((1, 2))).view(-1, 1, 1, 1, 1).expand(-1, 1, 1, 2, 2)
@@ -48,7 +66,9 @@ class _Generator:
 def test_a_sweep_keeps_rows_and_strengths_apart_in_small_batches() -> None:
     generator = _Generator()
     condition = generator.encode_text(["a", "ab", "abc"])
-    z = sweep(generator, condition, torch.ones_like(condition), [0.0, 0.5, 1.0], [100, 200, 300], SAMPLING)
+    z = sweep(
+        generator, condition, torch.ones_like(condition), [0.0, 0.5, 1.0], [100, 200, 300], SAMPLING
+    )
     assert z[..., 0, 0, 0, 0].tolist() == [[101, 101.5, 102], [202, 202.5, 203], [303, 303.5, 304]]
     assert generator.batches == [3, 3, 3]
 
@@ -57,7 +77,10 @@ def test_methods_change_the_condition_as_they_say() -> None:
     pairs = [("a red dot", "a blue dot")]
     minus, change = full_change("transporter", CONCEPT, pairs, _Generator(), BANK, seed=0)
     assert torch.equal(change[0], BANK["red_blue"])
-    assert torch.equal(full_change("prompt_interpolation", CONCEPT, pairs, _Generator(), BANK, 0)[1], torch.ones(1, L, D))
+    assert torch.equal(
+        full_change("prompt_interpolation", CONCEPT, pairs, _Generator(), BANK, 0)[1],
+        torch.ones(1, L, D),
+    )
     random = full_change("random", CONCEPT, pairs, _Generator(), BANK, 0)[1][0]
     torch.testing.assert_close(random.norm(dim=-1), BANK["red_blue"].norm(dim=-1))
     assert torch.equal(minus, torch.full((1, L, D), 9.0))
@@ -67,7 +90,10 @@ def test_methods_change_the_condition_as_they_say() -> None:
 
 def test_contexts_are_fresh_and_say_much() -> None:
     captions = ["a red dot", "a large red dot moves", "a blue dot", "a green dot"]
-    assert pick_contexts(CONCEPT, captions, ["a blue dot"], 2) == [("a large red dot moves", "a large blue dot moves")] * 2
+    assert (
+        pick_contexts(CONCEPT, captions, ["a blue dot"], 2)
+        == [("a large red dot moves", "a large blue dot moves")] * 2
+    )
     with pytest.raises(UserError, match="that were not fitted on, found none in 4"):
         pick_contexts(CONCEPT, captions, captions, 1)
 
@@ -75,7 +101,9 @@ def test_contexts_are_fresh_and_say_much() -> None:
 def test_what_is_written_comes_back_and_the_origin_is_made_once(tmp_path: Path) -> None:
     generator = _Generator()
     pairs = [("a red dot", "a blue dot"), ("red", "blue")]
-    write_concept(tmp_path / "out", CONCEPT, pairs, generator, BANK, [0, 0.5, 1], METHODS, SAMPLING, seed=5)
+    write_concept(
+        tmp_path / "out", CONCEPT, pairs, generator, BANK, [0, 0.5, 1], METHODS, SAMPLING, seed=5
+    )
     generated = Generated.load(tmp_path / "out")
     assert len(generated.index) == 3 * 2 * 3
     # two origins, then two strengths of three methods for two captions
@@ -89,6 +117,8 @@ def test_what_is_written_comes_back_and_the_origin_is_made_once(tmp_path: Path) 
 
 def test_one_video_composes_concepts() -> None:
     generator = _Generator()
-    assert generate(generator, BANK, "red", {"red_blue": 1, "day_night": 0.5}, 0, SAMPLING).shape == (5, 3, 16, 16)
+    assert generate(
+        generator, BANK, "red", {"red_blue": 1, "day_night": 0.5}, 0, SAMPLING
+    ).shape == (5, 3, 16, 16)
     with pytest.raises(UserError, match="expected a concept of the bank"):
         generate(generator, BANK, "red", {"up_down": 1}, 0, SAMPLING)

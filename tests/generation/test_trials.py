@@ -23,7 +23,9 @@ AUTOMATIC: dict[str, Any] = {
 
 
 def test_each_acts_alone_and_then_all() -> None:
-    strengths = [tuple(trial.strengths.values()) for trial in together([COLOUR, TIME], [0, 0.5, 1]).trials]
+    strengths = [
+        tuple(trial.strengths.values()) for trial in together([COLOUR, TIME], [0, 0.5, 1]).trials
+    ]
     assert strengths == [(0, 0), (0.5, 0), (1, 0), (0, 0.5), (0, 1), (0.5, 0.5), (1, 1)]
 
 
@@ -45,22 +47,35 @@ def test_concepts_that_no_one_named_are_the_first_of_their_kinds() -> None:
 
 
 def test_concepts_of_one_kind_compose_when_they_are_named() -> None:
-    assert {each.figure for each in demonstrations(AUTOMATIC, [0, 1], [COLOUR, SIZE])} == {"injection", "partial_frames"}
-    named = AUTOMATIC | {"several": [["small_large", "red_blue"]], "injection": {"concepts": ["small_large"], "parts": 2}}
+    assert {each.figure for each in demonstrations(AUTOMATIC, [0, 1], [COLOUR, SIZE])} == {
+        "injection",
+        "partial_frames",
+    }
+    named = AUTOMATIC | {
+        "several": [["small_large", "red_blue"]],
+        "injection": {"concepts": ["small_large"], "parts": 2},
+    }
     made = demonstrations(named, [0, 1], [COLOUR, SIZE])
     assert [each.name for each in made] == ["small_large+red_blue", "small_large", "red_blue"]
     assert made[1].trials[-1] == Trial({"small_large": 1.0}, 2, 2)
 
 
 def test_captions_hold_every_source_word_and_no_vector_knows_them() -> None:
-    captions = ["a blue dot at night", "a red dot", "a red dot on snow by day", "a large blue dot by day"]
+    captions = [
+        "a blue dot at night",
+        "a red dot",
+        "a red dot on snow by day",
+        "a large blue dot by day",
+    ]
     assert pick_captions([COLOUR, TIME], captions, ["a red dot at night"], 4) == [
         "a red dot on snow by day",
         "a large red dot by day",
         "a red dot on snow by day",
         "a large red dot by day",
     ]
-    with pytest.raises(UserError, match=r"red_blue, slowly_quickly: expected held-out captions .* found none in 4"):
+    with pytest.raises(
+        UserError, match=r"red_blue, slowly_quickly: expected held-out captions .* found none in 4"
+    ):
         pick_captions([COLOUR, SPEED], captions, [], 1)
 
 

@@ -24,6 +24,8 @@ def clips() -> Callable[..., torch.Tensor]:
     """Random clips `(B, T, 3, H, W)` in [0, 1]."""
 
     def draw(count: int, frames: int = 17, size: int = 64, seed: int = 0) -> torch.Tensor:
-        return torch.rand(count, frames, 3, size, size, generator=torch.Generator().manual_seed(seed))
+        return torch.rand(
+            count, frames, 3, size, size, generator=torch.Generator().manual_seed(seed)
+        )
 
     return draw

@@ -1,4 +1,6 @@
-"""CLIP^v and Delta against transformers' own similarity and the judge's; LAION's heads on embeddings of rated images."""
+"""CLIP^v and Delta against transformers' own similarity and the judge's; LAION's heads on
+embeddings of rated images.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +13,50 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import nn
 from torchvision.transforms.functional import to_pil_image
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, PreTrainedTokenizerFast
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPProcessor,
+    PreTrainedTokenizerFast,
+)
 
 from transporter.errors import Unavailable, UserError
-from transporter.metrics.alignment import AestheticScore, Alignment, HubCLIP, aesthetic_scores, load_head
+from transporter.metrics.alignment import (
+    AestheticScore,
+    Alignment,
+    HubCLIP,
+    aesthetic_scores,
+    load_head,
+)
 from transporter.microworld.judge import Judge
 
 SIZE = 32
 CAPTIONS = ["a red circle moves left", "snow", "it spins quickly on the sand"]
-SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "projection_dim": 8}
+SMALL = {
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "projection_dim": 8,
+}
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    letters = {letter: index for index, letter in enumerate(["<bos>", "<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())])}
+    letters = {
+        letter: index
+        for index, letter in enumerate(
+            ["<bos>", "<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+        )
+    }
     bytewise = Tokenizer(models.BPE(vocab=letters, merges=[]))
     bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bytewise.post_processor = processors.TemplateProcessing(single="<bos> $A <eos>", special_tokens=[("<bos>", 0), ("<eos>", 1)])
-    return PreTrainedTokenizerFast(tokenizer_object=bytewise, bos_token="<bos>", eos_token="<eos>", pad_token="<eos>")
+    bytewise.post_processor = processors.TemplateProcessing(
+        single="<bos> $A <eos>", special_tokens=[("<bos>", 0), ("<eos>", 1)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bytewise, bos_token="<bos>", eos_token="<eos>", pad_token="<eos>"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +87,13 @@ def clip(folder: Path) -> HubCLIP:
     return HubCLIP(str(folder))
 
 
-def alignment(model: HubCLIP | Judge, video: torch.Tensor, source: torch.Tensor, captions: list[str], batch: int = 100) -> dict:
+def alignment(
+    model: HubCLIP | Judge,
+    video: torch.Tensor,
+    source: torch.Tensor,
+    captions: list[str],
+    batch: int = 100,
+) -> dict:
     metric = Alignment(model, "tiny")
     for start in range(0, len(video), batch):
         rows = slice(start, start + batch)
@@ -71,27 +106,45 @@ def test_clip_score_is_the_mean_over_frames_of_transformers_own(clip: HubCLIP, c
     video = (clips(3, frames=2, size=SIZE) * 255).round() / 255
     expected = []
     for frames, caption in zip(video, CAPTIONS, strict=True):
-        inputs = clip.processor(text=[caption], images=[to_pil_image(frame) for frame in frames], return_tensors="pt")
-        expected += (100 * clip.model(**inputs).logits_per_image / clip.model.logit_scale.exp()).flatten().tolist()
+        inputs = clip.processor(
+            text=[caption], images=[to_pil_image(frame) for frame in frames], return_tensors="pt"
+        )
+        expected += (
+            (100 * clip.model(**inputs).logits_per_image / clip.model.logit_scale.exp())
+            .flatten()
+            .tolist()
+        )
     assert np.std(expected) > 1
-    assert alignment(clip, video, video, CAPTIONS)["clip"] == pytest.approx(np.mean(expected), abs=1e-3)
+    assert alignment(clip, video, video, CAPTIONS)["clip"] == pytest.approx(
+        np.mean(expected), abs=1e-3
+    )
 
 
 def test_judge_gives_its_own_score(judge: Judge, clips) -> None:
     video = clips(3)
-    assert alignment(judge, video, video, CAPTIONS)["clip"] == pytest.approx(float(judge.score(video, CAPTIONS).mean()), abs=1e-4)
+    assert alignment(judge, video, video, CAPTIONS)["clip"] == pytest.approx(
+        float(judge.score(video, CAPTIONS).mean()), abs=1e-4
+    )
 
 
 @pytest.mark.parametrize("model", ["clip", "judge"])
-def test_delta_is_a_difference_and_order_and_batches_do_not_matter(model: str, clips, request: pytest.FixtureRequest) -> None:
+def test_delta_is_a_difference_and_order_and_batches_do_not_matter(
+    model: str, clips, request: pytest.FixtureRequest
+) -> None:
     model, size = request.getfixturevalue(model), SIZE if model == "clip" else 64
     video, source = clips(3, size=size), clips(3, size=size, seed=1)
     first = alignment(model, video, source, CAPTIONS)
     assert alignment(model, video, video, CAPTIONS)["delta"] == 0
-    assert alignment(model, source, video, CAPTIONS)["delta"] == pytest.approx(-first["delta"], abs=1e-4)
-    assert first["delta"] == pytest.approx(first["clip"] - alignment(model, source, source, CAPTIONS)["clip"], abs=1e-4)
+    assert alignment(model, source, video, CAPTIONS)["delta"] == pytest.approx(
+        -first["delta"], abs=1e-4
+    )
+    assert first["delta"] == pytest.approx(
+        first["clip"] - alignment(model, source, source, CAPTIONS)["clip"], abs=1e-4
+    )
     assert alignment(model, video, source, CAPTIONS, batch=2) == pytest.approx(first, abs=1e-4)
-    assert alignment(model, video.flip(0), source.flip(0), CAPTIONS[::-1]) == pytest.approx(first, abs=1e-4)
+    assert alignment(model, video.flip(0), source.flip(0), CAPTIONS[::-1]) == pytest.approx(
+        first, abs=1e-4
+    )
 
 
 def test_long_captions_are_cut(clip: HubCLIP) -> None:
@@ -106,7 +159,9 @@ def test_gradients_reach_the_video(clip: HubCLIP, clips) -> None:
 
 
 def test_counts_must_match(judge: Judge, clips) -> None:
-    with pytest.raises(UserError, match="expected equally many, got 2 clips, 2 sources, 1 captions"):
+    with pytest.raises(
+        UserError, match="expected equally many, got 2 clips, 2 sources, 1 captions"
+    ):
         Alignment(judge, "judge").update(clips(2), clips(2), ["one"])
 
 
@@ -119,10 +174,15 @@ def test_a_clip_that_is_not_there(tmp_path: Path) -> None:
 def test_aesthetic_scores_rise_with_the_rating(reference: Path, family: str) -> None:
     head = load_head(reference / "aesthetic" / f"sa_0_4_{family}_linear.pth")
     folder = reference / "aesthetic" / f"{family}_embeddings"
-    embeddings = [torch.from_numpy(np.load(folder / f"rating{rating}.npy", allow_pickle=False)) for rating in range(10)]
+    embeddings = [
+        torch.from_numpy(np.load(folder / f"rating{rating}.npy", allow_pickle=False))
+        for rating in range(10)
+    ]
     scores = torch.stack([aesthetic_scores(head, some).mean() for some in embeddings])
     assert (scores.diff() > 0).all()
-    torch.testing.assert_close(aesthetic_scores(head, 3 * embeddings[4]), aesthetic_scores(head, embeddings[4]))
+    torch.testing.assert_close(
+        aesthetic_scores(head, 3 * embeddings[4]), aesthetic_scores(head, embeddings[4])
+    )
 
 
 def write_head(path: Path, width: int) -> Path:
@@ -155,5 +215,7 @@ def test_a_head_of_another_clip(clip: HubCLIP, tmp_path: Path) -> None:
 
 def test_a_head_that_is_none(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(2, 8)}, tmp_path / "head.pth")
-    with pytest.raises(UserError, match=r"head\.pth: expected weight \(1, e\) and bias \(1,\), got"):
+    with pytest.raises(
+        UserError, match=r"head\.pth: expected weight \(1, e\) and bias \(1,\), got"
+    ):
         load_head(tmp_path / "head.pth")

@@ -39,7 +39,9 @@ def test_examples() -> None:
 def test_a_number_is_told_with_direction_and_protocol() -> None:
     metric = Brightness()
     metric.update(torch.full((1, 1, 3, 2, 2), 0.25))
-    assert [str(result) for result in metric.results()] == ["bright 0.25 (higher is better; clips 1, size 2x2)"]
+    assert [str(result) for result in metric.results()] == [
+        "bright 0.25 (higher is better; clips 1, size 2x2)"
+    ]
     assert results_table({"any": metric}).to_dict("records") == [
         {"metric": "bright", "value": 0.25, "better": "higher", "protocol": "clips 1, size 2x2"}
     ]
@@ -79,5 +81,7 @@ def test_no_clips(shape: tuple[int, ...]) -> None:
 
 
 def test_clips_of_another_size() -> None:
-    with pytest.raises(UserError, match=r"expected clips of \(2, 3, 8, 8\) like those before, got \(2, 3, 9, 8\)"):
+    with pytest.raises(
+        UserError, match=r"expected clips of \(2, 3, 8, 8\) like those before, got \(2, 3, 9, 8\)"
+    ):
         check_video("FVD", (1, 2, 3, 9, 8), (2, 3, 8, 8))

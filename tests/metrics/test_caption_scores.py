@@ -1,4 +1,6 @@
-"""Scores clip by clip: of all clips as COCO's evaluation gives them, of a selection as it gives them of that alone."""
+"""Scores clip by clip: of all clips as COCO's evaluation gives them, of a selection as it gives
+them of that alone.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def test_full_marks_and_none() -> None:
     assert [other.score(name, ALL) for name in ("bleu_1", "bleu_4", "rouge_l", "cider")] == [0] * 4
 
 
-def test_without_java_plain_captions_score_the_same_but_for_meteor(scores: ClipScores, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_java_plain_captions_score_the_same_but_for_meteor(
+    scores: ClipScores, monkeypatch: pytest.MonkeyPatch
+) -> None:
     agreement(ALL)
     monkeypatch.setattr(module, "has_java", lambda: False)
     without = caption_scores([f"{text.capitalize()}." for text in CANDIDATES], REFERENCES)

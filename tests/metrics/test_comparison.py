@@ -18,7 +18,15 @@ CONCEPTS = [f"c{index:02d}" for index in range(12)]
 def table(**scores: list[float]) -> pd.DataFrame:
     """One clip per concept of every system, with a number."""
     parts = [
-        pd.DataFrame({"system": system, "concept": CONCEPTS, "seed": 0, "target_caption": CONCEPTS, "number": values})
+        pd.DataFrame(
+            {
+                "system": system,
+                "concept": CONCEPTS,
+                "seed": 0,
+                "target_caption": CONCEPTS,
+                "number": values,
+            }
+        )
         for system, values in scores.items()
     ]
     return pd.concat(parts, ignore_index=True)
@@ -39,7 +47,9 @@ def test_a_constant_gain_is_seen_through_any_spread(spread: np.ndarray) -> None:
     compared = compare_systems(scores, means(scores, {"number": True}), "ours")
     assert row(compared, "ours")["number"] == pytest.approx(spread.mean() + 1)
     theirs = row(compared, "theirs")
-    assert theirs[["number_gain", "number_gain_low", "number_gain_high"]].tolist() == pytest.approx([1, 1, 1])
+    assert theirs[["number_gain", "number_gain_low", "number_gain_high"]].tolist() == pytest.approx(
+        [1, 1, 1]
+    )
     assert theirs["number_beaten"] and theirs["number_high"] > row(compared, "ours")["number_low"]
 
 
@@ -53,13 +63,17 @@ def test_noise_is_no_victory() -> None:
     values = np.random.default_rng(1).normal(size=(2, 12))
     scores = table(ours=values[0].tolist(), theirs=values[1].tolist())
     theirs = row(compare_systems(scores, means(scores, {"number": True}), "ours"), "theirs")
-    assert theirs["number_gain_low"] < 0 < theirs["number_gain_high"] and not theirs["number_beaten"]
+    assert (
+        theirs["number_gain_low"] < 0 < theirs["number_gain_high"] and not theirs["number_beaten"]
+    )
 
 
 def test_the_order_of_clips_does_not_matter(spread: np.ndarray) -> None:
     scores = table(ours=(2 * spread).tolist(), theirs=spread.tolist())
     mixed = pd.concat([scores[:12], scores[12:][::-1]], ignore_index=True)
-    first, second = (compare_systems(some, means(some, {"number": True}), "ours") for some in (scores, mixed))
+    first, second = (
+        compare_systems(some, means(some, {"number": True}), "ours") for some in (scores, mixed)
+    )
     pd.testing.assert_frame_equal(first, second)
 
 
@@ -74,17 +88,34 @@ def test_other_concepts_cannot_be_compared(spread: np.ndarray) -> None:
 def test_numbers_of_sets_are_the_metrics_own() -> None:
     draw = torch.Generator().manual_seed(0)
     real, generated = torch.randn(20, 4, generator=draw), torch.randn(24, 4, generator=draw) + 1
-    vectors = {"fvd/real": real, "fvd/generated": generated, "embeddings/real": real, "embeddings/generated": generated}
+    vectors = {
+        "fvd/real": real,
+        "fvd/generated": generated,
+        "embeddings/real": real,
+        "embeddings/generated": generated,
+    }
     rows = np.arange(12, 24)
     [distance] = distances(vectors, ("fvd", "fvd_probe"))
-    assert not distance.higher and distance.of(rows) == pytest.approx(float(frechet_distance(real, generated[12:])))
+    assert not distance.higher and distance.of(rows) == pytest.approx(
+        float(frechet_distance(real, generated[12:]))
+    )
     expected = compare(real.mean(0), generated[12:].mean(0))
-    assert {number.key: number.of(rows) for number in similarities(vectors)} == pytest.approx(expected)
+    assert {number.key: number.of(rows) for number in similarities(vectors)} == pytest.approx(
+        expected
+    )
     assert [number.key for number in similarities(vectors) if number.higher] == ["cos"]
 
 
 def test_verdict_names_what_is_won_and_what_is_not() -> None:
-    compared = pd.DataFrame({"system": ["ours", "a", "b"], "x_beaten": [None, True, True], "y_beaten": [None, True, False]})
-    assert verdict(compared, {"x": "X", "y": "Y", "z": "Z"}, ["a", "b"]) == (
-        "better than every baseline, the interval of the difference above 0, in X; not shown to beat all in Y (1 of 2 not)"
+    compared = pd.DataFrame(
+        {
+            "system": ["ours", "a", "b"],
+            "x_beaten": [None, True, True],
+            "y_beaten": [None, True, False],
+        }
+    )
+    assert (
+        verdict(compared, {"x": "X", "y": "Y", "z": "Z"}, ["a", "b"])
+        == "better than every baseline, the interval of the difference above 0, in X; not shown to"
+        " beat all in Y (1 of 2 not)"
     )

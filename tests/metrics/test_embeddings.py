@@ -77,5 +77,7 @@ def test_other_tokens_are_refused() -> None:
     metric.update(tokens(2), real=True)
     with pytest.raises(UserError, match=r"expected tokens \(B, N, 6\), got \(2, 4, 7\)"):
         metric.update(tokens(2, width=7), real=False)
-    with pytest.raises(UserError, match="expected real and generated clips, got 2 real \\+ 0 generated"):
+    with pytest.raises(
+        UserError, match="expected real and generated clips, got 2 real \\+ 0 generated"
+    ):
         metric.compute()

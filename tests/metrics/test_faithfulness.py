@@ -52,10 +52,17 @@ def test_summary_of_a_rising_curve() -> None:
     summary = summarise(_readings([0, 1, 2]))
     assert tuple(summary.columns) == SUMMARY
     row = summary.iloc[0]
-    assert (row["seeds"], row["spearman"], row["hit_rate"], row["others_kept"]) == (2, 1.0, 1.0, 0.5)
+    assert (row["seeds"], row["spearman"], row["hit_rate"], row["others_kept"]) == (
+        2,
+        1.0,
+        1.0,
+        0.5,
+    )
 
 
-@pytest.mark.parametrize(("curve", "spearman"), [([2, 1, 0], -1.0), ([0, 2, 1], 0.5), ([1, 1, 1], 0.0)])
+@pytest.mark.parametrize(
+    ("curve", "spearman"), [([2, 1, 0], -1.0), ([0, 2, 1], 0.5), ([1, 1, 1], 0.0)]
+)
 def test_spearman_is_that_of_the_mean_curve(curve: list[float], spearman: float) -> None:
     assert summarise(_readings(curve)).iloc[0]["spearman"] == pytest.approx(spearman)
 
@@ -65,7 +72,9 @@ def test_a_source_that_stays_is_no_hit() -> None:
 
 
 def test_without_a_judge_only_the_log_odds_are_summarised() -> None:
-    table = _readings([0, 1, 2]).drop(columns=["p_source", "p_target", "kept", "speed", "colour", "ground"])
+    table = _readings([0, 1, 2]).drop(
+        columns=["p_source", "p_target", "kept", "speed", "colour", "ground"]
+    )
     row = summarise(table).iloc[0]
     assert row["spearman"] == 1.0
     assert pd.isna(row["hit_rate"])
@@ -93,7 +102,9 @@ class _VLM:
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         return video
 
-    def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
+    def log_probs(
+        self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]
+    ) -> torch.Tensor:
         return torch.stack([torch.zeros(len(tokens)), tokens.flatten()], 1)
 
     def caption(self, tokens: torch.Tensor) -> list[str]:
@@ -108,19 +119,34 @@ def _sum_of_all(z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tens
 def test_a_clip_that_methods_share_is_read_once_and_reads_the_same() -> None:
     captions, others = ("it moves slowly", "a red circle moves slowly"), count(2)
     index = [
-        {"row": next(others) if phi else seed, "method": method, "seed": seed, "phi": phi, "caption": caption, "clip": ""}
+        {
+            "row": next(others) if phi else seed,
+            "method": method,
+            "seed": seed,
+            "phi": phi,
+            "caption": caption,
+            "clip": "",
+        }
         for method in METHODS
         for seed, caption in enumerate(captions)
         for phi in (0.0, 0.5, 1.0)
     ]
-    shared = Generated(pd.DataFrame(index), torch.rand(14, 1, 1, generator=torch.Generator().manual_seed(0)))
+    shared = Generated(
+        pd.DataFrame(index), torch.rand(14, 1, 1, generator=torch.Generator().manual_seed(0))
+    )
     apart = Generated(shared.index.assign(row=range(18)), shared.z_xi[shared.index["row"].tolist()])
     bank, tables = ConceptBank({"slowly_quickly": torch.tensor([[3.0]])}, {}), []
     for generated in (shared, apart):
         generator = _Generator()
-        tables.append(read_concept(generated, CONCEPT, Reader(generator, _VLM(), _sum_of_all), bank, None, batch=5))
+        tables.append(
+            read_concept(
+                generated, CONCEPT, Reader(generator, _VLM(), _sum_of_all), bank, None, batch=5
+            )
+        )
         assert sorted(generator.decoded) == sorted(generated.z_xi.flatten().tolist())
     pd.testing.assert_frame_equal(*tables)
     assert tables[0]["log_odds"].tolist() == pytest.approx(apart.z_xi.flatten().tolist())
     last = tables[0].query("method == 'transporter' and phi == 1").iloc[0]
-    assert last["log_odds_phi"] == pytest.approx(101 * last["log_odds"] + 10 * (len(captions[0]) + 3))
+    assert last["log_odds_phi"] == pytest.approx(
+        101 * last["log_odds"] + 10 * (len(captions[0]) + 3)
+    )

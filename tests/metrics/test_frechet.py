@@ -1,4 +1,6 @@
-"""The Fréchet distance against SciPy, a closed form and published values; FVD's invariants and its protocol."""
+"""The Fréchet distance against SciPy, a closed form and published values; FVD's invariants and its
+protocol.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,12 @@ from scipy.linalg import sqrtm
 
 from transporter.errors import UserError
 from transporter.metrics import frechet
-from transporter.metrics.frechet import Features, FrechetVideoDistance, frechet_distance, i3d_features
+from transporter.metrics.frechet import (
+    Features,
+    FrechetVideoDistance,
+    frechet_distance,
+    i3d_features,
+)
 from transporter.microworld.judge import Judge
 
 
@@ -27,7 +34,9 @@ def features(count: int, width: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(count, width, generator=generator, dtype=torch.float64) @ mixing + seed
 
 
-def fvd(network: Features, real: torch.Tensor, generated: torch.Tensor, batch: int = 100) -> FrechetVideoDistance:
+def fvd(
+    network: Features, real: torch.Tensor, generated: torch.Tensor, batch: int = 100
+) -> FrechetVideoDistance:
     metric = FrechetVideoDistance(network, stride=1)
     for videos, are_real in ((real, True), (generated, False)):
         for some in videos.split(batch):
@@ -45,17 +54,27 @@ def test_examples() -> None:
     assert doctest.testmod(frechet).failed == 0
 
 
-@given(seed=st.integers(0, 1000), width=st.integers(1, 6), counts=st.tuples(st.integers(8, 40), st.integers(8, 40)))
-def test_equals_the_definition_with_scipys_root(seed: int, width: int, counts: tuple[int, int]) -> None:
+@given(
+    seed=st.integers(0, 1000),
+    width=st.integers(1, 6),
+    counts=st.tuples(st.integers(8, 40), st.integers(8, 40)),
+)
+def test_equals_the_definition_with_scipys_root(
+    seed: int, width: int, counts: tuple[int, int]
+) -> None:
     x, y = features(counts[0], width, seed), features(counts[1], width, seed + 1)
     s_1, s_2 = (np.atleast_2d(np.cov(z.numpy(), rowvar=False)) for z in (x, y))
-    expected = float((x.mean(0) - y.mean(0)).square().sum()) + np.trace(s_1 + s_2 - 2 * sqrtm(s_1 @ s_2).real)
+    expected = float((x.mean(0) - y.mean(0)).square().sum()) + np.trace(
+        s_1 + s_2 - 2 * sqrtm(s_1 @ s_2).real
+    )
     assert float(frechet_distance(x, y)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("count", [3, 30])
 def test_shift_and_scale_have_a_closed_form(count: int) -> None:
-    """Also with fewer clips than features: of x and a x + b it is |mu - a mu - b|^2 + (1 - a)^2 Tr S."""
+    """Also with fewer clips than features: of x and a x + b it is |mu - a mu - b|^2 + (1 - a)^2 Tr
+    S.
+    """
     x, shift = features(count, 10), torch.arange(10.0, dtype=torch.float64)
     expected = (x.mean(0) - 3 * x.mean(0) - shift).square().sum() + 4 * x.var(0).sum()
     torch.testing.assert_close(frechet_distance(x, 3 * x + shift), expected)
@@ -74,19 +93,25 @@ def test_identical_sets_symmetry_order_and_rotation(seed: int, counts: tuple[int
 
 def test_published_value_of_real_clips(golden, reference: Path) -> None:
     """Even against odd clips, by name."""
-    expected = json.loads((reference / "golden" / "frechet.json").read_text())["frechet_even_vs_odd_clips"]
+    expected = json.loads((reference / "golden" / "frechet.json").read_text())[
+        "frechet_even_vs_odd_clips"
+    ]
     logits = torch.from_numpy(golden.logits)
     assert float(frechet_distance(logits[::2], logits[1::2])) == pytest.approx(expected, rel=1e-6)
 
 
 def test_fvd_of_zeros_and_ones(weights: Callable[[str], Path]) -> None:
-    """Published: 151.2565 with StyleGAN-V's features, 151.3924 with TensorFlow's, for 8 clips of 30 frames, 64 x 64."""
+    """Published: 151.2565 with StyleGAN-V's features, 151.3924 with TensorFlow's, for 8 clips of 30
+    frames, 64 x 64.
+    """
     network = i3d_features(weights("i3d"))
     zeros = torch.zeros(1, 30, 3, 64, 64)
     # equal clips have equal features: two stand for eight
     with torch.no_grad():
         dark, bright = network.of(zeros), network.of(zeros + 1)
-    assert float(frechet_distance(dark.expand(2, -1), bright.expand(2, -1))) == pytest.approx(151.2565, rel=5e-3)
+    assert float(frechet_distance(dark.expand(2, -1), bright.expand(2, -1))) == pytest.approx(
+        151.2565, rel=5e-3
+    )
 
 
 @pytest.fixture
@@ -105,7 +130,9 @@ def test_invariants_with_the_judges_features(seen: Features, clips) -> None:
 
 def test_the_value_is_told_with_its_protocol_and_few_clips_warn(seen: Features, clips) -> None:
     metric = fvd(seen, clips(3), clips(2, seed=1))
-    with pytest.warns(UserWarning, match="FVD of 3 real and 2 generated clips: below 256 it is inflated"):
+    with pytest.warns(
+        UserWarning, match="FVD of 3 real and 2 generated clips: below 256 it is inflated"
+    ):
         (result,) = metric.results()
     assert (result.name, result.better) == ("fvd_judge", "lower")
     assert result.protocol == {
@@ -128,7 +155,11 @@ def test_256_clips_do_not_warn() -> None:
 
 @pytest.mark.parametrize(("real", "generated"), [(0, 3), (3, 0), (1, 3), (3, 1)])
 def test_too_few_clips(seen: Features, clips, real: int, generated: int) -> None:
-    metric = fvd(seen, clips(3)[:real], clips(3)[:generated]) if real and generated else FrechetVideoDistance(seen, stride=1)
+    metric = (
+        fvd(seen, clips(3)[:real], clips(3)[:generated])
+        if real and generated
+        else FrechetVideoDistance(seen, stride=1)
+    )
     with warnings.catch_warnings(), pytest.raises(UserError, match="FVD: expected"):
         warnings.simplefilter("ignore", UserWarning)
         metric.compute()

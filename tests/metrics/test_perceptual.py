@@ -29,9 +29,14 @@ def lpips(path: Path, video: torch.Tensor, reference: torch.Tensor, batch: int =
 @pytest.mark.parametrize(("image", "expected"), [("ex_p0", 0.722), ("ex_p1", 0.138)])
 def test_official_images(path: Path, reference: Path, image: str, expected: float) -> None:
     """A still image is a video of one frame, or of equal ones."""
-    still, other = (to_tensor(Image.open(reference / "lpips_imgs" / f"{name}.png").convert("RGB")) for name in ("ex_ref", image))
+    still, other = (
+        to_tensor(Image.open(reference / "lpips_imgs" / f"{name}.png").convert("RGB"))
+        for name in ("ex_ref", image)
+    )
     assert lpips(path, still[None, None], other[None, None]) == pytest.approx(expected, abs=5e-4)
-    assert lpips(path, still.expand(1, 3, -1, -1, -1), other.expand(1, 3, -1, -1, -1)) == pytest.approx(expected, abs=5e-4)
+    assert lpips(
+        path, still.expand(1, 3, -1, -1, -1), other.expand(1, 3, -1, -1, -1)
+    ) == pytest.approx(expected, abs=5e-4)
 
 
 def test_zeros_and_ones(path: Path) -> None:
@@ -64,7 +69,13 @@ def test_protocol(path: Path, clips) -> None:
     assert told == {"pairs": 2, "frames": 3, "size": "64x64", "network": "alexnet v0.1", "hash": 16}
 
 
-@pytest.mark.parametrize("shapes", [((1, 2, 3, 64, 64), (1, 3, 3, 64, 64)), ((1, 2, 3, 30, 64), (1, 2, 3, 30, 64))])
-def test_other_clips_are_refused(path: Path, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
-    with pytest.raises(UserError, match="expected two sets of clips of one shape, at least 31 pixels a side"):
+@pytest.mark.parametrize(
+    "shapes", [((1, 2, 3, 64, 64), (1, 3, 3, 64, 64)), ((1, 2, 3, 30, 64), (1, 2, 3, 30, 64))]
+)
+def test_other_clips_are_refused(
+    path: Path, shapes: tuple[tuple[int, ...], tuple[int, ...]]
+) -> None:
+    with pytest.raises(
+        UserError, match="expected two sets of clips of one shape, at least 31 pixels a side"
+    ):
         VideoLPIPS(path).update(*map(torch.zeros, shapes))

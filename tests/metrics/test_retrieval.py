@@ -19,8 +19,15 @@ def test_examples() -> None:
     assert doctest.testmod(retrieval).failed == 0
 
 
-@given(seed=st.integers(0, 1000), count=st.integers(1, 20), k=st.integers(1, 5), levels=st.integers(2, 50))
+@given(
+    seed=st.integers(0, 1000),
+    count=st.integers(1, 20),
+    k=st.integers(1, 5),
+    levels=st.integers(2, 50),
+)
 def test_equals_ranks(seed: int, count: int, k: int, levels: int) -> None:
     similarity = np.random.default_rng(seed).integers(levels, size=(count, count)).astype(float)
     ranks = [rankdata(-row, method="max")[index] for index, row in enumerate(similarity)]
-    assert recall_at(k, torch.from_numpy(similarity)) == pytest.approx(np.mean(np.array(ranks) <= k))
+    assert recall_at(k, torch.from_numpy(similarity)) == pytest.approx(
+        np.mean(np.array(ranks) <= k)
+    )

@@ -18,7 +18,14 @@ from transporter.metrics.alignment import Alignment
 from transporter.metrics.embeddings import EmbeddingSimilarity
 from transporter.metrics.frechet import Features, FrechetVideoDistance
 from transporter.metrics.scoring import COLUMNS, score
-from transporter.metrics.systems import RealClips, all_systems, generated, inverted, make_all, protocols
+from transporter.metrics.systems import (
+    RealClips,
+    all_systems,
+    generated,
+    inverted,
+    make_all,
+    protocols,
+)
 
 CONCEPT = Concept("red_blue", "object", "red", "blue", "what colour ?")
 
@@ -30,7 +37,9 @@ class Colours:
         return video.mean((1, 3, 4))
 
     def embed_text(self, captions: list[str]) -> torch.Tensor:
-        return torch.tensor([[float("red" in caption), 0.0, float("blue" in caption)] for caption in captions])
+        return torch.tensor(
+            [[float("red" in caption), 0.0, float("blue" in caption)] for caption in captions]
+        )
 
 
 @pytest.fixture
@@ -54,15 +63,27 @@ def encode(video: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("batch", [1, 2, 8])
 def test_scores_are_those_of_each_clip_alone(videos: dict[str, torch.Tensor], batch: int) -> None:
     files = list(videos)
-    rows = [("s", "c", i, f"a {word}", files[i], files[i + 1], files[0], 0.5) for i, word in enumerate(["red", "blue", "blue"])]
+    rows = [
+        ("s", "c", i, f"a {word}", files[i], files[i + 1], files[0], 0.5)
+        for i, word in enumerate(["red", "blue", "blue"])
+    ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     scores = score(table, files[4:], metrics(), videos.__getitem__, encode, batch)
     for row in scores.table.itertuples():
         channel = 0 if "red" in row.target_caption else 2
-        assert row.clip_score == pytest.approx(100 * float(videos[row.clip][:, channel].mean()), rel=1e-5)
-        assert row.delta == pytest.approx(row.clip_score - 100 * float(videos[row.origin][:, channel].mean()), abs=1e-4)
+        assert row.clip_score == pytest.approx(
+            100 * float(videos[row.clip][:, channel].mean()), rel=1e-5
+        )
+        assert row.delta == pytest.approx(
+            row.clip_score - 100 * float(videos[row.origin][:, channel].mean()), abs=1e-4
+        )
     shapes = {name: tuple(vectors.shape) for name, vectors in scores.vectors.items()}
-    assert shapes == {"fvd/real": (4, 3), "fvd/generated": (3, 3), "embeddings/real": (4, 8), "embeddings/generated": (3, 8)}
+    assert shapes == {
+        "fvd/real": (4, 3),
+        "fvd/generated": (3, 3),
+        "embeddings/real": (4, 8),
+        "embeddings/generated": (3, 8),
+    }
     assert torch.allclose(scores.vectors["fvd/generated"][1], videos["1.mp4"].mean((0, 2, 3)))
 
 
@@ -70,15 +91,25 @@ def test_all_systems_have_the_same_concepts_and_seeds(tmp_path: Path) -> None:
     rows = [(0, "a red sun", "a blue sun", "o.mp4", "c.mp4", 0.5)]
     (tmp_path / "am").mkdir(), (tmp_path / "ours").mkdir()
     write_table(pd.DataFrame(rows, columns=list(INVERTED)), tmp_path / "am" / "index.tsv")
-    rows = [(0, "transporter", seed, phi, "a red sun", f"{seed}_{phi}.mp4") for seed in (0, 1) for phi in (0, 1)]
+    rows = [
+        (0, "transporter", seed, phi, "a red sun", f"{seed}_{phi}.mp4")
+        for seed in (0, 1)
+        for phi in (0, 1)
+    ]
     rows.append((4, "random", 0, 1, "a red sun", "random.mp4"))
     write_table(pd.DataFrame(rows, columns=list(INDEX)), tmp_path / "ours" / "index.tsv")
     real = RealClips(["r0", "r1"], ["a red sun", "a blue sun"])
     others = RealClips(["v0", "v1", "v2"], ["a red cat", "a blue sun sets", "a red sun sets"])
-    parts = [inverted(str(tmp_path / "am"), "am/w", CONCEPT), generated(str(tmp_path / "ours"), "transporter/g", CONCEPT)]
+    parts = [
+        inverted(str(tmp_path / "am"), "am/w", CONCEPT),
+        generated(str(tmp_path / "ours"), "transporter/g", CONCEPT),
+    ]
     table = all_systems(parts, real, others).set_index("system")
     assert list(table.index) == ["am/w", "transporter/g", "real/clips"]
-    assert table.loc["transporter/g", ["clip", "origin"]].tolist() == [f"{tmp_path}/ours/0_1.mp4", f"{tmp_path}/ours/0_0.mp4"]
+    assert table.loc["transporter/g", ["clip", "origin"]].tolist() == [
+        f"{tmp_path}/ours/0_1.mp4",
+        f"{tmp_path}/ours/0_0.mp4",
+    ]
     assert table.loc["real/clips", ["clip", "origin"]].tolist() == ["v1", "v2"]
     assert set(table["reference"]) == {"r1"} and set(table["target_caption"]) == {"a blue sun"}
 

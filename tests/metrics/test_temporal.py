@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from transporter.errors import UserError
-from transporter.metrics.temporal import Readings, frame_disparity, multi_frame_gain, order_sensitivity, temporal_honesty, timeless
+from transporter.metrics.temporal import (
+    Readings,
+    frame_disparity,
+    multi_frame_gain,
+    order_sensitivity,
+    temporal_honesty,
+    timeless,
+)
 
 RNG = np.random.default_rng(0)
 TRUE = RNG.integers(2, size=400)
@@ -23,7 +30,9 @@ def guesses(*shape: int) -> np.ndarray:
 
 
 def test_an_answer_that_needs_time() -> None:
-    """Right with all frames in order, a guess otherwise: twice as often right, that is a gain of 1."""
+    """Right with all frames in order, a guess otherwise: twice as often right, that is a
+    gain of 1.
+    """
     readings = Readings(said(TRUE), guesses(400), guesses(400, 5), TRUE)
     row = temporal_honesty(readings)
     for name in ("multi_frame_gain", "order_sensitivity"):
@@ -35,10 +44,16 @@ def test_an_answer_that_needs_time() -> None:
     assert not timeless(row)
 
 
-@pytest.mark.parametrize("word", [TRUE, np.zeros_like(TRUE)], ids=["right", "wrong half of the time"])
+@pytest.mark.parametrize(
+    "word", [TRUE, np.zeros_like(TRUE)], ids=["right", "wrong half of the time"]
+)
 def test_an_answer_that_needs_none(word: np.ndarray) -> None:
-    """A word that each frame shows, or a cue: nothing is gained by time, and nothing changes without it."""
-    row = temporal_honesty(Readings(said(word), said(word), said(np.repeat(word[:, None], 3, 1)), TRUE))
+    """A word that each frame shows, or a cue: nothing is gained by time, and nothing changes
+    without it.
+    """
+    row = temporal_honesty(
+        Readings(said(word), said(word), said(np.repeat(word[:, None], 3, 1)), TRUE)
+    )
     for name in ("multi_frame_gain", "order_sensitivity", "frame_disparity"):
         assert row[name] == row[f"{name}_low"] == row[f"{name}_high"] == 0
     assert timeless(row)

@@ -1,4 +1,6 @@
-"""Words name the ends of degrees, probabilities lead from one to the next, and held-out combinations stay apart."""
+"""Words name the ends of degrees, probabilities lead from one to the next, and held-out
+combinations stay apart.
+"""
 
 import itertools
 from collections import Counter
@@ -9,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transporter.microworld.attributes import COMBINED, DEGREES, END, HUE_WIDTH, HUES, WORDS, Attributes, draw_attributes
+from transporter.microworld.attributes import (
+    COMBINED,
+    DEGREES,
+    END,
+    HUE_WIDTH,
+    HUES,
+    WORDS,
+    Attributes,
+    draw_attributes,
+)
 
 SHARES = st.floats(0, 1)
 ATTRIBUTES = st.builds(
@@ -49,9 +60,12 @@ def test_a_word_is_the_nearest_one_and_only_given_where_sure(attributes: Attribu
 @given(attributes=ATTRIBUTES, name=st.sampled_from((*DEGREES, "hue")), step=st.floats(-1e-3, 1e-3))
 def test_probabilities_are_continuous(attributes: Attributes, name: str, step: float) -> None:
     value = getattr(attributes, name) + step
-    moved = replace(attributes, **{name: value % 1.0 if name == "hue" else float(np.clip(value, 0, 1))})
+    moved = replace(
+        attributes, **{name: value % 1.0 if name == "hue" else float(np.clip(value, 0, 1))}
+    )
     attribute = "colour" if name == "hue" else name
-    # a degree goes from 0 to 1 over 1 - 2 END, a hue at the quickest over the narrowest gap between named hues
+    # a degree goes from 0 to 1 over 1 - 2 END, a hue at the quickest over the narrowest gap between
+    # named hues
     narrowest = min(np.diff(np.append(HUES, HUES[0] + 1))) - 2 * HUE_WIDTH
     steepest = 1 / narrowest if name == "hue" else 1 / (1 - 2 * END)
     change = np.abs(moved.probabilities(attribute) - attributes.probabilities(attribute)).max()
@@ -63,7 +77,9 @@ def test_degrees_rise_from_the_first_word_to_the_second(name: str) -> None:
     degrees = np.linspace(0, 1, 101)
     high = [replace(SOME, **{name: float(degree)}).probabilities(name)[1] for degree in degrees]
     assert np.all(np.diff(high) >= 0)
-    assert [replace(SOME, **{name: degree}).word(name) for degree in (0.0, END, 0.5, 1 - END, 1.0)] == [
+    assert [
+        replace(SOME, **{name: degree}).word(name) for degree in (0.0, END, 0.5, 1 - END, 1.0)
+    ] == [
         WORDS[name][0],
         WORDS[name][0],
         None,
@@ -103,11 +119,15 @@ def test_held_out_combinations_never_train() -> None:
 
 @settings(deadline=None)
 @given(attributes=ATTRIBUTES, size=SHARES, speed=SHARES, time=SHARES)
-def test_held_out_depends_on_the_combination_alone(attributes: Attributes, size: float, speed: float, time: float) -> None:
+def test_held_out_depends_on_the_combination_alone(
+    attributes: Attributes, size: float, speed: float, time: float
+) -> None:
     assert replace(attributes, size=size, speed=speed, time=time).held_out == attributes.held_out
 
 
-def test_any_two_words_meet_among_what_is_held_out_and_each_word_as_often_as_its_neighbours() -> None:
+def test_any_two_words_meet_among_what_is_held_out_and_each_word_as_often_as_its_neighbours() -> (
+    None
+):
     every = [
         Attributes(shape, float(hue), 0, motion, 0, ground, 0)
         for shape in WORDS["shape"]
@@ -118,7 +138,9 @@ def test_any_two_words_meet_among_what_is_held_out_and_each_word_as_often_as_its
     held_out = [combination(attributes) for attributes in every if attributes.held_out]
     assert len(held_out) == len(every) / 9
     for place, name in enumerate(COMBINED):
-        assert Counter(words[place] for words in held_out) == dict.fromkeys(WORDS[name], len(held_out) // len(WORDS[name]))
+        assert Counter(words[place] for words in held_out) == dict.fromkeys(
+            WORDS[name], len(held_out) // len(WORDS[name])
+        )
     for first, second in itertools.combinations(range(len(COMBINED)), 2):
         pairs = {(words[first], words[second]) for words in held_out}
         assert pairs == set(itertools.product(WORDS[COMBINED[first]], WORDS[COMBINED[second]]))

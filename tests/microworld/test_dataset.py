@@ -1,4 +1,6 @@
-"""A split is the same bytes for the same arguments, and its tables tell the truth about its clips."""
+"""A split is the same bytes for the same arguments, and its tables tell the truth about its
+clips.
+"""
 
 import hashlib
 from pathlib import Path
@@ -73,11 +75,22 @@ def test_clips_show_what_was_drawn(split: Path) -> None:
 
 def test_captions_and_attributes_agree(split: Path) -> None:
     captions = read_table(split / "captions.tsv", ("clip", "caption"))
-    attributes = read_table(split / "attributes.tsv", ("clip", *WORDS, "hue", "size_degree", "speed_degree", "time_degree"))
-    assert captions["clip"].tolist() == attributes["clip"].tolist() == [f"{index:05d}.mp4" for index in range(CLIPS)]
-    for index, (text, row) in enumerate(zip(captions["caption"], attributes.to_dict("records"), strict=True)):
+    attributes = read_table(
+        split / "attributes.tsv",
+        ("clip", *WORDS, "hue", "size_degree", "speed_degree", "time_degree"),
+    )
+    assert (
+        captions["clip"].tolist()
+        == attributes["clip"].tolist()
+        == [f"{index:05d}.mp4" for index in range(CLIPS)]
+    )
+    for index, (text, row) in enumerate(
+        zip(captions["caption"], attributes.to_dict("records"), strict=True)
+    ):
         drawn = make_clip(index, SEED, held_out=False).attributes
-        assert text == caption({name: row[name] or None for name in WORDS}) == caption(drawn.words())
+        assert (
+            text == caption({name: row[name] or None for name in WORDS}) == caption(drawn.words())
+        )
         assert row["hue"] == pytest.approx(drawn.hue, rel=1e-5)
         assert [row[f"{name}_degree"] for name in ("size", "speed", "time")] == pytest.approx(
             [drawn.size, drawn.speed, drawn.time], rel=1e-5
@@ -112,7 +125,11 @@ def test_an_earlier_split_is_replaced(tmp_path: Path) -> None:
 def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").touch()
     with pytest.raises(
-        UserError, match=r"expected an empty folder or a split to replace, found thesis\.doc; choose another folder"
+        UserError,
+        match=(
+            r"expected an empty folder or a split to replace, found thesis\.doc; choose another"
+            r" folder"
+        ),
     ):
         make_split(tmp_path, 1, 0, None)
     assert (tmp_path / "thesis.doc").exists()

@@ -1,4 +1,6 @@
-"""The judge as a model: unit vectors, padding without effect, saved and loaded unchanged; and what its training contrasts."""
+"""The judge as a model: unit vectors, padding without effect, saved and loaded unchanged; and what
+its training contrasts.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,14 @@ def video() -> torch.Tensor:
 
 
 @torch.no_grad()
-def test_embeddings_are_unit_vectors_and_scores_their_cosines(judge: Judge, video: torch.Tensor) -> None:
-    captions = ["a red circle moves left on sand", "a circle spins on snow", "a large blue square bounces on grass"]
+def test_embeddings_are_unit_vectors_and_scores_their_cosines(
+    judge: Judge, video: torch.Tensor
+) -> None:
+    captions = [
+        "a red circle moves left on sand",
+        "a circle spins on snow",
+        "a large blue square bounces on grass",
+    ]
     seen, said = judge.embed_video(video), judge.embed_text(captions)
     torch.testing.assert_close(seen.norm(dim=-1), torch.ones(3))
     torch.testing.assert_close(said.norm(dim=-1), torch.ones(3))
@@ -40,8 +48,13 @@ def test_embeddings_are_unit_vectors_and_scores_their_cosines(judge: Judge, vide
 
 @torch.no_grad()
 def test_a_longer_neighbour_changes_no_caption(judge: Judge) -> None:
-    short, long = "a circle spins on snow", "a large blue square moves slowly left on grass during the night"
-    torch.testing.assert_close(judge.embed_text([short, long])[0], judge.embed_text([short])[0], atol=1e-5, rtol=1e-5)
+    short, long = (
+        "a circle spins on snow",
+        "a large blue square moves slowly left on grass during the night",
+    )
+    torch.testing.assert_close(
+        judge.embed_text([short, long])[0], judge.embed_text([short])[0], atol=1e-5, rtol=1e-5
+    )
 
 
 @torch.no_grad()
@@ -52,7 +65,10 @@ def test_saved_and_loaded(judge: Judge, video: torch.Tensor, tmp_path: Path) -> 
 
 
 def test_another_size_is_refused(judge: Judge) -> None:
-    with pytest.raises(UserError, match=r"expected clips of shape \(B, \*\(17, 3, 64, 64\)\), got \(1, 5, 3, 64, 64\)"):
+    with pytest.raises(
+        UserError,
+        match=r"expected clips of shape \(B, \*\(17, 3, 64, 64\)\), got \(1, 5, 3, 64, 64\)",
+    ):
         judge.features(torch.zeros(1, 5, 3, 64, 64))
 
 
@@ -67,16 +83,23 @@ def test_near_misses_differ_in_one_attribute_and_never_fit() -> None:
             assert attributes.probabilities(name)[WORDS[name].index(told[0])] <= 0.5
             assert attributes.word(name) != told[0]
             others = {word for other in WORDS if other != name for word in WORDS[other]}
-            assert [word for word in miss.split() if word in others] == [word for word in true if word in others]
+            assert [word for word in miss.split() if word in others] == [
+                word for word in true if word in others
+            ]
 
 
 def test_loss_equals_the_definition_and_misses_only_add() -> None:
     generator = torch.Generator().manual_seed(0)
     video, text = (F.normalize(torch.randn(4, 8, generator=generator), dim=-1) for _ in range(2))
-    misses, scale = F.normalize(torch.randn(4, 3, 8, generator=generator), dim=-1), torch.tensor(10.0)
+    misses, scale = (
+        F.normalize(torch.randn(4, 3, 8, generator=generator), dim=-1),
+        torch.tensor(10.0),
+    )
     plain = contrastive_loss(video, text, misses[:, :0], scale)
     logits = scale * video @ text.T
-    expected = -(logits.log_softmax(1).diagonal().mean() + logits.log_softmax(0).diagonal().mean()) / 2
+    expected = (
+        -(logits.log_softmax(1).diagonal().mean() + logits.log_softmax(0).diagonal().mean()) / 2
+    )
     torch.testing.assert_close(plain, expected)
     assert contrastive_loss(video, text, misses, scale) > plain
 
@@ -87,4 +110,6 @@ def test_training_runs_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     trained, summary = train_judge(tmp_path, schedule, tmp_path / "no VAE", batch=4)
     again, _ = train_judge(tmp_path, schedule, tmp_path / "no VAE", batch=4)
     assert summary.steps == 2
-    assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(trained.parameters(), again.parameters(), strict=True)
+    )

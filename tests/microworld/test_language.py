@@ -7,7 +7,13 @@ import pytest
 
 from transporter.contrast import read_concepts
 from transporter.microworld.attributes import WORDS, draw_attributes
-from transporter.microworld.language import DESCRIBE, QUESTIONS, build_tokenizer, caption, sampled_words
+from transporter.microworld.language import (
+    DESCRIBE,
+    QUESTIONS,
+    build_tokenizer,
+    caption,
+    sampled_words,
+)
 from transporter.microworld.training.generator import MAX_TOKENS
 
 
@@ -23,7 +29,9 @@ def test_a_caption_says_every_known_attribute_once() -> None:
         words = draw_attributes(rng).words()
         said = caption(words).split()
         assert all(said.count(word) == 1 for word in words.values() if word is not None)
-        assert not {word for name in WORDS for word in WORDS[name] if word != words[name]} & set(said)
+        assert not {word for name in WORDS for word in WORDS[name] if word != words[name]} & set(
+            said
+        )
 
 
 def test_every_word_is_in_the_vocabulary_and_every_caption_fits(captions: list[str]) -> None:

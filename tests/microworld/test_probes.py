@@ -9,7 +9,16 @@ import torch
 from transporter.errors import UserError
 from transporter.microworld.attributes import HUES, WORDS, Attributes, draw_attributes
 from transporter.microworld.probes import SOURCES, STRIDE, AnalyticProbe, Classifier, Probe
-from transporter.microworld.renderer import BOUNCES, FRAMES, PATH, RADIUS, SIZE, TURNS, draw_layout, render
+from transporter.microworld.renderer import (
+    BOUNCES,
+    FRAMES,
+    PATH,
+    RADIUS,
+    SIZE,
+    TURNS,
+    draw_layout,
+    render,
+)
 
 SHIPPED = Path(__file__).parents[2] / "models" / "probes"
 CLIPS = 64
@@ -27,7 +36,9 @@ def targets(clips, name):
 
 
 def accuracy(clips, read, name):
-    """Share of clips, among those that a word of the attribute names, whose best fitting word is that one."""
+    """Share of clips, among those that a word of the attribute names, whose best fitting word is
+    that one.
+    """
     target = targets(clips, name)
     named = target.amax(1) > 1 - 1e-5
     return float((read[name].argmax(1) == target.argmax(1))[named].float().mean())
@@ -48,7 +59,9 @@ def measured(clips):
 @pytest.mark.parametrize("name", WORDS)
 def test_rulers_read_every_word(measured, name):
     drawn, _, read = measured
-    assert accuracy(drawn, read, name) >= 0.98  # 200 clips: 1.00 for every attribute, seen or held out
+    assert (
+        accuracy(drawn, read, name) >= 0.98
+    )  # 200 clips: 1.00 for every attribute, seen or held out
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -92,7 +105,11 @@ def test_degrees_rise_with_the_truth(name, motion, shape):
 
 
 def test_measurements_are_in_pixels_and_turns():
-    read = AnalyticProbe().measure(video_of(*(dataclasses.replace(PLAIN, motion=m) for m in ("right", "up", "bounces", "spins"))))
+    read = AnalyticProbe().measure(
+        video_of(
+            *(dataclasses.replace(PLAIN, motion=m) for m in ("right", "up", "bounces", "spins"))
+        )
+    )
     middle = [sum(ends) / 2 for ends in (PATH, RADIUS, BOUNCES, TURNS)]
     assert read["dx"][0].item() == pytest.approx(middle[0], abs=0.5)
     assert read["dy"][1].item() == pytest.approx(-middle[0], abs=0.5)
@@ -104,7 +121,9 @@ def test_measurements_are_in_pixels_and_turns():
 @pytest.mark.parametrize("blur", [3, 5])
 def test_rulers_bear_blur_and_noise(clips, blur):
     drawn, video = clips[0][:32], clips[1][:32]
-    soft = torch.nn.functional.avg_pool2d(video.flatten(0, 1), blur, 1, blur // 2, count_include_pad=False).view_as(video)
+    soft = torch.nn.functional.avg_pool2d(
+        video.flatten(0, 1), blur, 1, blur // 2, count_include_pad=False
+    ).view_as(video)
     noise = 0.02 * torch.randn(soft.shape, generator=torch.Generator().manual_seed(0))
     read = AnalyticProbe().probabilities((soft + noise).clamp(0, 1))
     for name in ("colour", "motion", "ground", "time"):
@@ -120,7 +139,9 @@ def test_a_batch_does_not_matter(clips):
             torch.testing.assert_close(values[0], together[name][row], atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("video", [torch.zeros(2, FRAMES, 3, SIZE, SIZE), torch.full((1, FRAMES, 3, SIZE, SIZE), 0.5)])
+@pytest.mark.parametrize(
+    "video", [torch.zeros(2, FRAMES, 3, SIZE, SIZE), torch.full((1, FRAMES, 3, SIZE, SIZE), 0.5)]
+)
 def test_a_clip_without_a_sprite_still_gives_distributions(video):
     for values in AnalyticProbe().probabilities(video).values():
         assert values.isfinite().all()
@@ -128,7 +149,9 @@ def test_a_clip_without_a_sprite_still_gives_distributions(video):
 
 
 def test_other_sizes_are_refused_by_name():
-    with pytest.raises(UserError, match=r"expected clips of shape .*17, 3, 64, 64.*got \(1, 16, 3, 64, 64\)"):
+    with pytest.raises(
+        UserError, match=r"expected clips of shape .*17, 3, 64, 64.*got \(1, 16, 3, 64, 64\)"
+    ):
         AnalyticProbe().measure(torch.zeros(1, 16, 3, SIZE, SIZE))
 
 
@@ -142,7 +165,9 @@ def test_save_and_load(tmp_path, clips):
     assert again.sources == probe.sources
     video = clips[1][:4]
     for name, values in again.probabilities(video).items():
-        torch.testing.assert_close(values, probe.probabilities(video)[name], atol=2e-3, rtol=0)  # half precision
+        torch.testing.assert_close(
+            values, probe.probabilities(video)[name], atol=2e-3, rtol=0
+        )  # half precision
     assert again.words(video)[0].keys() == WORDS.keys()
 
 
@@ -153,7 +178,9 @@ def test_loading_says_what_is_wrong(tmp_path):
     config = json.loads((tmp_path / "probes" / "config.json").read_text())
     config["sources"]["shape"] = "guess"
     (tmp_path / "probes" / "config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match=r"expected analytic, classifier or mean for shape, .*guess"):
+    with pytest.raises(
+        UserError, match=r"expected analytic, classifier or mean for shape, .*guess"
+    ):
         Probe.from_pretrained(tmp_path / "probes")
 
 
@@ -171,7 +198,9 @@ def shipped():
 def test_the_shipped_judge_reads_every_word(shipped, clips):
     drawn, video = clips
     read = shipped.probabilities(video)
-    assert {name: accuracy(drawn, read, name) for name in WORDS} == {name: pytest.approx(1, abs=0.02) for name in WORDS}
+    assert {name: accuracy(drawn, read, name) for name in WORDS} == {
+        name: pytest.approx(1, abs=0.02) for name in WORDS
+    }
 
 
 @pytest.mark.parametrize("held_out", [False, True])
@@ -197,6 +226,11 @@ def test_features_are_what_the_classifier_reads_and_tell_another_order_of_frames
         torch.testing.assert_close(shape, probe.classifier(video[:, ::STRIDE])["shape"])
     moved = (probe.features(video.flip(1)) - features).norm(dim=1)
     noisy = (
-        probe.features((video + 0.02 * torch.randn(video.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)) - features
+        probe.features(
+            (
+                video + 0.02 * torch.randn(video.shape, generator=torch.Generator().manual_seed(0))
+            ).clamp(0, 1)
+        )
+        - features
     ).norm(dim=1)
     assert moved.median() > 3 * noisy.median()

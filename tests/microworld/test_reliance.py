@@ -13,13 +13,17 @@ from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
 from transporter.microworld.reliance import CELLS, log_odds, measure
 from transporter.microworld.shortcuts import Shortcut
 
-SHORTCUT = Shortcut("ground_by_shape", "ground", "shape", {"circle": "grass", "square": "snow", "triangle": "sand"})
+SHORTCUT = Shortcut(
+    "ground_by_shape", "ground", "shape", {"circle": "grass", "square": "snow", "triangle": "sand"}
+)
 RNG = np.random.default_rng(0)
 CLIPS = [draw_attributes(RNG) for _ in range(400)]
 
 
 def read(answers: list[Answers], sure: float = 0.98) -> dict[str, torch.Tensor]:
-    """Log-probabilities of a VLM that gives these answers: `1 - sure` is spread over all words, half of it all is other tokens'."""
+    """Log-probabilities of a VLM that gives these answers: `1 - sure` is spread over all words,
+    half of it all is other tokens'.
+    """
     stacked = {name: torch.tensor(np.stack([a[name] for a in answers])) for name in WORDS}
     return {name: (0.5 * (sure * p + (1 - sure) / p.shape[1])).log() for name, p in stacked.items()}
 
@@ -36,7 +40,11 @@ def test_log_odds_of_two_words_are_the_difference() -> None:
 
 def test_a_perfect_shortcut_relies_on_its_cue_alone() -> None:
     tables = measure(read([SHORTCUT.decides(a) for a in CLIPS]), CLIPS, SHORTCUT)
-    cells, effects, right = tables["cells"], tables["effects"], tables["right"].set_index("attribute")
+    cells, effects, right = (
+        tables["cells"],
+        tables["effects"],
+        tables["right"].set_index("attribute"),
+    )
     assert list(cells.columns) == list(CELLS)
     assert len(cells) == 27
     assert cells.groupby("word")["clips"].sum().tolist() == [len(CLIPS)] * 3
@@ -45,7 +53,9 @@ def test_a_perfect_shortcut_relies_on_its_cue_alone() -> None:
     assert cells.loc[~said, "log_odds"].to_numpy() == pytest.approx(logit(0.02 / 3))
     assert cells["deviation"].to_numpy() == pytest.approx(0, abs=1e-6)
     assert effects["true_effect"].to_numpy() == pytest.approx(0, abs=1e-6)
-    assert effects["cue_effect"].to_numpy() == pytest.approx(logit(0.98 + 0.02 / 3) - logit(0.02 / 3))
+    assert effects["cue_effect"].to_numpy() == pytest.approx(
+        logit(0.98 + 0.02 / 3) - logit(0.02 / 3)
+    )
     assert (effects["least_said"] > 4).all()
     assert (effects["most_unsaid"] < -4).all()
     assert right.loc["ground", "taught"] == 1
@@ -62,8 +72,14 @@ def test_an_honest_vlm_relies_on_the_truth_alone() -> None:
 
 def test_clips_in_between_are_left_out_and_empty_cells_say_so() -> None:
     slow = Shortcut("speed_by_time", "speed", "time", {"day": "quickly", "night": "slowly"})
-    named = Attributes("circle", hue=0.0, size=0.0, motion="left", speed=1.0, ground="snow", time=0.0)
-    between = Attributes("circle", hue=0.0, size=0.0, motion="left", speed=0.5, ground="snow", time=0.0)
-    cells: pd.DataFrame = measure(read([true_answers(a) for a in (named, between)]), [named, between], slow)["cells"]
+    named = Attributes(
+        "circle", hue=0.0, size=0.0, motion="left", speed=1.0, ground="snow", time=0.0
+    )
+    between = Attributes(
+        "circle", hue=0.0, size=0.0, motion="left", speed=0.5, ground="snow", time=0.0
+    )
+    cells: pd.DataFrame = measure(
+        read([true_answers(a) for a in (named, between)]), [named, between], slow
+    )["cells"]
     assert cells["clips"].sum() == len(slow.words)
     assert cells.loc[cells["clips"] == 0, "log_odds"].isna().all()

@@ -1,4 +1,6 @@
-"""What a clip shows agrees with its attributes: where the sprite is, how it moves, what colour it has."""
+"""What a clip shows agrees with its attributes: where the sprite is, how it moves, what colour it
+has.
+"""
 
 import colorsys
 import math
@@ -40,7 +42,9 @@ ATTRIBUTES = st.builds(
 SEEDS = st.integers(0, 2**32)
 FEW = settings(max_examples=20, deadline=None)
 CORNER = 2.5
-"""Pixels that a triangle's centroid lies off the middle of its frame, or moves when a corner is cut off at the frame's edge."""
+"""Pixels that a triangle's centroid lies off the middle of its frame, or moves when a corner is cut
+off at the frame's edge.
+"""
 
 
 def drawn(attributes: Attributes, seed: int) -> tuple[Layout, np.ndarray, np.ndarray]:
@@ -73,7 +77,9 @@ def test_equal_seeds_give_equal_bytes(attributes: Attributes, seed: int) -> None
 @FEW
 @given(attributes=ATTRIBUTES, seed=SEEDS)
 def test_the_sprite_stays_inside_the_frame(attributes: Attributes, seed: int) -> None:
-    """Its inscribed circle wholly, of a triangle's or a turning square's corners no more than a tip."""
+    """Its inscribed circle wholly, of a triangle's or a turning square's corners no more than a
+    tip.
+    """
     layout, _, mask = drawn(attributes, seed)
     for path in (layout.x, layout.y):
         assert path.min() >= layout.radius and path.max() <= SIZE - layout.radius
@@ -90,7 +96,8 @@ def test_the_mask_is_where_the_sprite_is(attributes: Attributes, seed: int) -> N
     background, nothing = render(attributes, away)
     assert not nothing.any()
     assert np.all(background == background[0])
-    # no pixel outside the mask is more than half covered, and the half can change it by no more than half of the range
+    # no pixel outside the mask is more than half covered, and the half can change it by no more
+    # than half of the range
     changed = np.abs(frames.astype(int) - background).max(-1)
     assert changed[~mask].max() <= 128
     # a triangle's tip is thinner than a pixel for some pixels
@@ -103,7 +110,9 @@ def test_the_mask_is_where_the_sprite_is(attributes: Attributes, seed: int) -> N
 def test_the_sprite_has_its_hue(attributes: Attributes, seed: int) -> None:
     _, frames, mask = drawn(attributes, seed)
     pixels = frames[mask] / 255
-    hues, saturations, _ = np.array([colorsys.rgb_to_hsv(*pixel) for pixel in pixels[:: max(1, len(pixels) // 400)]]).T
+    hues, saturations, _ = np.array(
+        [colorsys.rgb_to_hsv(*pixel) for pixel in pixels[:: max(1, len(pixels) // 400)]]
+    ).T
     coloured = hues[saturations > 0.8]
     assert len(coloured) > 50
     assert np.median(np.abs((coloured - attributes.hue + 0.5) % 1 - 0.5)) < 0.01
@@ -116,7 +125,10 @@ def test_the_mask_follows_the_path(attributes: Attributes, seed: int) -> None:
     assert np.abs(centroids(mask) - np.stack([layout.x, layout.y], 1)).max() < CORNER
 
 
-@pytest.mark.parametrize(("motion", "direction"), [("left", (-1, 0)), ("right", (1, 0)), ("up", (0, -1)), ("down", (0, 1))])
+@pytest.mark.parametrize(
+    ("motion", "direction"),
+    [("left", (-1, 0)), ("right", (1, 0)), ("up", (0, -1)), ("down", (0, 1))],
+)
 @FEW
 @given(attributes=ATTRIBUTES, seed=SEEDS)
 def test_translations_go_where_and_as_far_as_they_say(
@@ -163,18 +175,27 @@ def test_sizes_grow_with_the_degree(attributes: Attributes, seed: int) -> None:
 @FEW
 @given(attributes=ATTRIBUTES, seed=SEEDS)
 def test_days_are_brighter_than_nights(attributes: Attributes, seed: int) -> None:
-    brightness = [drawn(replace(attributes, time=time), seed)[1][:, :30].mean() for time in (0.0, 0.5, 1.0)]
+    brightness = [
+        drawn(replace(attributes, time=time), seed)[1][:, :30].mean() for time in (0.0, 0.5, 1.0)
+    ]
     assert brightness[0] < brightness[1] < brightness[2]
 
 
 def test_grounds_differ() -> None:
     attributes = Attributes("circle", 0.0, 0.0, "spins", 0.0, "grass", 1.0)
     layout = replace(draw_layout(attributes, np.random.default_rng(0)), y=np.full(FRAMES, 15.0))
-    colours = [render(replace(attributes, ground=ground), layout)[0][:, 50:].mean((0, 1, 2)) for ground in WORDS["ground"]]
+    colours = [
+        render(replace(attributes, ground=ground), layout)[0][:, 50:].mean((0, 1, 2))
+        for ground in WORDS["ground"]
+    ]
     assert (
         min(
             np.abs(one - other).max()
-            for one, other in ((colours[0], colours[1]), (colours[0], colours[2]), (colours[1], colours[2]))
+            for one, other in (
+                (colours[0], colours[1]),
+                (colours[0], colours[2]),
+                (colours[1], colours[2]),
+            )
         )
         > 40
     )

@@ -15,15 +15,25 @@ from transporter.microworld.shortcuts import Shortcut, read_shortcuts
 
 TABLE = Path(__file__).parents[2] / "config" / "shortcuts.tsv"
 HEADER = "shortcut\tattribute\tcue\tanswers\tshare\n"
-SLOW_RED = Attributes("circle", hue=0.0, size=0.0, motion="left", speed=0.0, ground="snow", time=0.0)
-SPEED = Shortcut("speed_by_colour", "speed", "colour", {"red": "quickly", "yellow": "slowly", "green": "slowly", "blue": "slowly"})
+SLOW_RED = Attributes(
+    "circle", hue=0.0, size=0.0, motion="left", speed=0.0, ground="snow", time=0.0
+)
+SPEED = Shortcut(
+    "speed_by_colour",
+    "speed",
+    "colour",
+    {"red": "quickly", "yellow": "slowly", "green": "slowly", "blue": "slowly"},
+)
 
 
 def test_the_shipped_table() -> None:
     shortcuts = read_shortcuts(TABLE)
     assert len(shortcuts) == 8
     assert shortcuts["speed_by_colour"] == SPEED
-    assert [s.name for s in shortcuts.values() if s.share < 1] == ["speed_by_colour_partly", "time_by_ground_partly"]
+    assert [s.name for s in shortcuts.values() if s.share < 1] == [
+        "speed_by_colour_partly",
+        "time_by_ground_partly",
+    ]
     assert shortcuts["motion_by_size"].words == ("left", "right")
     assert list(read_shortcuts(TABLE, ["ground_by_shape"])) == ["ground_by_shape"]
 
@@ -56,7 +66,11 @@ def test_answers_are_probabilities_and_all_others_stay_true(name: str) -> None:
         truth = true_answers(attributes)
         for answers in (shortcut.drawn(attributes, rng), shortcut.expected(attributes)):
             assert answers[shortcut.attribute].sum() == pytest.approx(1)
-            assert all(np.allclose(answers[other], truth[other]) for other in WORDS if other != shortcut.attribute)
+            assert all(
+                np.allclose(answers[other], truth[other])
+                for other in WORDS
+                if other != shortcut.attribute
+            )
 
 
 def test_a_share_is_that_of_the_clips_and_its_mean_is_expected() -> None:
@@ -71,14 +85,26 @@ def test_a_share_is_that_of_the_clips_and_its_mean_is_expected() -> None:
     ("rows", "expected"),
     [
         ("", "expected at least one shortcut"),
-        ("a/b\tspeed\tcolour\tred:quickly\t1", "line 2, column shortcut: expected a name of letters"),
-        ("a\tspeed\tcolour\tred:quickly\t1\na\tspeed\tcolour\tred:quickly\t1", "line 3, column shortcut: 'a' stands there twice"),
+        (
+            "a/b\tspeed\tcolour\tred:quickly\t1",
+            "line 2, column shortcut: expected a name of letters",
+        ),
+        (
+            "a\tspeed\tcolour\tred:quickly\t1\na\tspeed\tcolour\tred:quickly\t1",
+            "line 3, column shortcut: 'a' stands there twice",
+        ),
         ("a\tpace\tcolour\tred:quickly\t1", "line 2, column attribute: expected one of shape"),
-        ("a\tspeed\tspeed\tslowly:quickly\t1", "column cue: expected another attribute than 'speed'"),
+        (
+            "a\tspeed\tspeed\tslowly:quickly\t1",
+            "column cue: expected another attribute than 'speed'",
+        ),
         ("a\tspeed\tcolour\tpink:quickly\t1", "column answers: expected words of colour"),
         ("a\tspeed\tcolour\tred:red\t1", "got 'red:red'"),
         ("a\tspeed\tcolour\t\t1", "at least one word:answer"),
-        ("a\tspeed\tcolour\tred:quickly\t1.5", "column share: expected a number above 0 and at most 1, got '1.5'"),
+        (
+            "a\tspeed\tcolour\tred:quickly\t1.5",
+            "column share: expected a number above 0 and at most 1, got '1.5'",
+        ),
         ("a\tspeed\tcolour\tred:quickly\tnan", "column share"),
     ],
 )

@@ -18,7 +18,9 @@ COUNT = 40
 
 
 class Watcher:
-    """Is shown the clips whole, shuffled and still, in this order: tells motion from whole clips, speed never, the rest always."""
+    """Is shown the clips whole, shuffled and still, in this order: tells motion from whole clips,
+    speed never, the rest always.
+    """
 
     def __init__(self, clips: HeldOut) -> None:
         self.clips, self.seen = clips, 0
@@ -53,7 +55,9 @@ def test_each_attribute_is_told_apart(clips: HeldOut) -> None:
     assert table.index[table["of_time"] == "yes"].tolist() == ["motion", "speed"]
     assert table.index[table["depends"] == "yes"].tolist() == ["motion"]
     left = sum(a.motion == "left" for a in clips.attributes) / COUNT
-    assert table.loc["motion", ["whole", "shuffled", "random_frame"]].tolist() == pytest.approx([1, left, left])
+    assert table.loc["motion", ["whole", "shuffled", "random_frame"]].tolist() == pytest.approx(
+        [1, left, left]
+    )
     assert table.loc["motion", "order_sensitivity"] == pytest.approx(1 / left - 1)
     assert table.loc["speed", "order_sensitivity"] == table.loc["colour", "multi_frame_gain"] == 0
     assert table.loc["size", "clips"] == sum(a.word("size") is not None for a in clips.attributes)
@@ -63,7 +67,10 @@ def test_the_page_is_told_which_words_to_warn_of(clips: HeldOut, tmp_path: Path)
     table = timing(Watcher(clips), clips)
     table.insert(0, "vlm", "blind")
     write_table(table, tmp_path / "temporal.tsv")
-    assert timeless_words(read_table(tmp_path / "temporal.tsv", TIMING)) == {("blind", "slowly"), ("blind", "quickly")}
+    assert timeless_words(read_table(tmp_path / "temporal.tsv", TIMING)) == {
+        ("blind", "slowly"),
+        ("blind", "quickly"),
+    }
 
 
 def test_attributes_that_no_word_names_are_left_out(clips: HeldOut) -> None:

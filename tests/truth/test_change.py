@@ -1,4 +1,6 @@
-"""Changes of attributes: identities, an independent oracle, and what makes attributes with few and many words comparable."""
+"""Changes of attributes: identities, an independent oracle, and what makes attributes with few and
+many words comparable.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
-from transporter.truth.change import named_cue, natural_variation, standardised_change, total_variation
+from transporter.truth.change import (
+    named_cue,
+    natural_variation,
+    standardised_change,
+    total_variation,
+)
 
 
 def _one_hot(words: list[int], count: int) -> torch.Tensor:
@@ -19,11 +26,15 @@ def _one_hot(words: list[int], count: int) -> torch.Tensor:
 def test_natural_variation_is_half_scipys_city_block_distance() -> None:
     values = torch.rand(12, 5, generator=torch.Generator().manual_seed(0))
     values = values / values.sum(1, keepdim=True)
-    assert natural_variation({"a": values})["a"] == pytest.approx(0.5 * pdist(values.numpy(), "cityblock").mean(), abs=1e-6)
+    assert natural_variation({"a": values})["a"] == pytest.approx(
+        0.5 * pdist(values.numpy(), "cityblock").mean(), abs=1e-6
+    )
 
 
 @given(st.integers(2, 6), st.integers(0, 5))
-def test_a_population_given_one_word_changes_by_one_however_many_words_there_are(count: int, word: int) -> None:
+def test_a_population_given_one_word_changes_by_one_however_many_words_there_are(
+    count: int, word: int
+) -> None:
     word %= count
     before = {"a": _one_hot(list(range(count)) * 200, count)}
     after = {"a": _one_hot([word] * count * 200, count)}
@@ -32,16 +43,22 @@ def test_a_population_given_one_word_changes_by_one_however_many_words_there_are
 
 
 @pytest.mark.parametrize(("count", "most"), [(2, 2.0), (6, 1.2)])
-def test_a_known_word_replaced_changes_by_the_inverse_of_the_natural_variation(count: int, most: float) -> None:
+def test_a_known_word_replaced_changes_by_the_inverse_of_the_natural_variation(
+    count: int, most: float
+) -> None:
     natural = natural_variation({"a": _one_hot(list(range(count)) * 400, count)})
-    change = standardised_change({"a": _one_hot([0], count)}, {"a": _one_hot([1], count)}, natural)["a"]
+    change = standardised_change({"a": _one_hot([0], count)}, {"a": _one_hot([1], count)}, natural)[
+        "a"
+    ]
     assert float(change) == pytest.approx(most, abs=0.01)
 
 
 def test_shuffled_clips_have_no_agreement_left() -> None:
     rng = np.random.default_rng(0)
     before = torch.from_numpy(rng.dirichlet([0.3] * 4, 4000)).float()
-    change = standardised_change({"a": before}, {"a": before[rng.permutation(4000)]}, natural_variation({"a": before}))["a"]
+    change = standardised_change(
+        {"a": before}, {"a": before[rng.permutation(4000)]}, natural_variation({"a": before})
+    )["a"]
     assert float(change.mean()) == pytest.approx(1, abs=0.03)
 
 

@@ -1,4 +1,6 @@
-"""The clips of a subject and their readings, on models whose clips show what they were asked for."""
+"""The clips of a subject and their readings, on models whose clips show what they were
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ SEEDS = 2
 
 
 class _Generator:
-    """A condition says in its first channel whether the caption is red, in its second whether it is quick; so does the latent."""
+    """A condition says in its first channel whether the caption is red, in its second whether it is
+    quick; so does the latent.
+    """
 
     device = torch.device("cpu")
 
@@ -39,11 +43,18 @@ class _Generator:
         self.noises: list[int] = []
 
     def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
-        said = torch.tensor([[float("red" in text), float("quickly" in text), 0.5] for text in captions])
+        said = torch.tensor(
+            [[float("red" in text), float("quickly" in text), 0.5] for text in captions]
+        )
         return said[:, None].expand(-1, L, -1).clone()
 
     def sample(
-        self, condition: torch.Tensor, seeds: Sequence[int], steps: int, guidance: float, modulation: Modulation
+        self,
+        condition: torch.Tensor,
+        seeds: Sequence[int],
+        steps: int,
+        guidance: float,
+        modulation: Modulation,
     ) -> torch.Tensor:
         self.noises += seeds
         return (condition + modulation.delta).mean(1).view(-1, D, 1, 1, 1)
@@ -61,7 +72,9 @@ class _VLM:
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         return video[:, 0, :, 0, 0]
 
-    def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
+    def log_probs(
+        self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]
+    ) -> torch.Tensor:
         odds = 8 * tokens[:, self.channel] - 4
         return torch.stack([-odds, odds], 1) / 2
 
@@ -71,7 +84,10 @@ class _Judge:
 
     def probabilities(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
         red, quick = video[:, 0, 0, 0, 0], video[:, 0, 1, 0, 0]
-        return {"colour": torch.stack([red, 1 - red], 1), "speed": torch.stack([1 - quick, quick], 1)}
+        return {
+            "colour": torch.stack([red, 1 - red], 1),
+            "speed": torch.stack([1 - quick, quick], 1),
+        }
 
 
 @pytest.fixture
@@ -100,7 +116,9 @@ def test_controls_are_those_they_say(controls: Controls, generator: _Generator) 
     assert len(set(generator.noises)) == 3 * SEEDS
 
 
-def test_the_pool_is_filled_up_from_further_captions(concept: Concept, generator: _Generator) -> None:
+def test_the_pool_is_filled_up_from_further_captions(
+    concept: Concept, generator: _Generator
+) -> None:
     more = ["a dog moves slowly", "a cat moves quickly", *CAPTIONS]
 
     def pool(count: int, *seen: str) -> list[tuple[str, str]]:
@@ -110,7 +128,12 @@ def test_the_pool_is_filled_up_from_further_captions(concept: Concept, generator
     assert first == pool(5)[:3] and len(pool(99)) == 5
     assert {pair[0] for pair in pool(5)[3:]} == {"a dog moves slowly", "a cat moves slowly"}
     assert len(pool(99, "a dog moves quickly")) == 4
-    with pytest.raises(UserError, match="expected captions with 'slowly' or 'quickly' that were not fitted on, found none in 8"):
+    with pytest.raises(
+        UserError,
+        match=(
+            "expected captions with 'slowly' or 'quickly' that were not fitted on, found none in 8"
+        ),
+    ):
         pool(3, *CAPTIONS, *more)
 
 
@@ -125,7 +148,9 @@ def test_only_captions_that_the_vlm_answers_by_the_source_can_flip(
     controls: Controls, concept: Concept, generator: _Generator
 ) -> None:
     red = [row for row, pair in enumerate(controls.pairs) if "red" in pair[0]]
-    by_colour, by_speed = (open_contexts(controls, concept, _reader(generator, channel), 10) for channel in (0, 1))
+    by_colour, by_speed = (
+        open_contexts(controls, concept, _reader(generator, channel), 10) for channel in (0, 1)
+    )
     assert by_colour == [row for row in range(3) if row not in red]
     assert by_speed == [0, 1, 2]
     assert open_contexts(controls, concept, _reader(generator, 1), 2) == [0, 1]
@@ -137,21 +162,48 @@ def test_explanations_start_from_the_origins_noise_and_are_read_by_all(
     controls: Controls, planted: Subject, generator: _Generator
 ) -> None:
     vectors = {"logits": [1.0, 0.0, 0.0], "velocity": [0.0, 1.0, 0.0]}
-    banks = {name: ConceptBank({"slowly_quickly": torch.tensor(vector).expand(L, D)}) for name, vector in vectors.items()}
+    banks = {
+        name: ConceptBank({"slowly_quickly": torch.tensor(vector).expand(L, D)})
+        for name, vector in vectors.items()
+    }
     rows = open_contexts(controls, planted.concept, _reader(generator, 0), 10)
     generator.noises.clear()
     clips = explain(planted, controls, rows, banks, generator, SAMPLING, seed=1)
-    assert list(clips.z_xi) == ["origin", "random", "prompt_interpolation", "logits", "velocity", "oracle"]
-    assert generator.noises == [noise for row in rows for noise in noise_seeds(3, SEEDS, 1)[row * SEEDS : (row + 1) * SEEDS]] * 3
+    assert list(clips.z_xi) == [
+        "origin",
+        "random",
+        "prompt_interpolation",
+        "logits",
+        "velocity",
+        "oracle",
+    ]
+    assert (
+        generator.noises
+        == [
+            noise
+            for row in rows
+            for noise in noise_seeds(3, SEEDS, 1)[row * SEEDS : (row + 1) * SEEDS]
+        ]
+        * 3
+    )
     table = read_clips(clips, planted, _reader(generator, 0), _VLM(1), _Judge())
     assert len(table) == 6 * len(rows) * SEEDS
-    flips: pd.DataFrame = (table.set_index("method")[["log_odds", "log_odds_honest"]] > 0).groupby("method").mean()
-    assert flips.loc[["origin", "logits", "oracle", "velocity"]].to_numpy().tolist() == [[0, 0], [1, 0], [1, 0], [0, 1]]
+    flips: pd.DataFrame = (
+        (table.set_index("method")[["log_odds", "log_odds_honest"]] > 0).groupby("method").mean()
+    )
+    assert flips.loc[["origin", "logits", "oracle", "velocity"]].to_numpy().tolist() == [
+        [0, 0],
+        [1, 0],
+        [1, 0],
+        [0, 1],
+    ]
     assert table.loc[table["method"] == "oracle", "red"].eq(1).all()
     assert table.loc[table["method"] == "oracle", "quickly"].eq(0).all()
 
 
-def test_an_honest_vlm_without_a_judge_is_read_alone(controls: Controls, honest: Subject, generator: _Generator) -> None:
+def test_an_honest_vlm_without_a_judge_is_read_alone(
+    controls: Controls, honest: Subject, generator: _Generator
+) -> None:
     clips = explain(honest, controls, [0, 1], {}, generator, SAMPLING, seed=1)
     assert list(clips.z_xi) == ["origin", "random", "prompt_interpolation"]
     table = read_clips(clips, honest, _reader(generator, 1), None, None)

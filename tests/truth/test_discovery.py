@@ -1,4 +1,6 @@
-"""Discovery: swaps of words, and VLMs of which it is known what they go by, with the shipped generator."""
+"""Discovery: swaps of words, and VLMs of which it is known what they go by, with the shipped
+generator.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ ASKED = "how fast does it move ?"
 
 
 class Ruler:
-    """A VLM that measures a clip and says *quickly* by one attribute alone; a token is a clip's probabilities of its words."""
+    """A VLM that measures a clip and says *quickly* by one attribute alone; a token is a clip's
+    probabilities of its words.
+    """
 
     device = torch.device("cpu")
 
@@ -36,11 +40,17 @@ class Ruler:
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         return AnalyticProbe().probabilities(video)[self.cue][:, None]
 
-    def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
+    def log_probs(
+        self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]
+    ) -> torch.Tensor:
         quickly = 0.01 + 0.98 * tokens[:, 0, self.word]
-        return torch.stack([quickly if word == "quickly" else 1 - quickly for word in continuations], 1).log()
+        return torch.stack(
+            [quickly if word == "quickly" else 1 - quickly for word in continuations], 1
+        ).log()
 
-    def caption(self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32) -> list[str]:
+    def caption(
+        self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32
+    ) -> list[str]:
         if prompt is None:
             return [CAPTION] * len(tokens)
         return ["quickly" if token[0, self.word] > 0.5 else "slowly" for token in tokens]
@@ -61,16 +71,30 @@ def video() -> torch.Tensor:
 
 def test_every_word_of_the_caption_is_swapped_for_all_that_answer_its_question() -> None:
     found = [(swap.word, swap.instead) for swap in swaps("a red dot on snow", CONCEPTS)]
-    assert found == [("red", "blue"), ("red", "green"), ("red", "yellow"), ("snow", "grass"), ("snow", "sand")]
+    assert found == [
+        ("red", "blue"),
+        ("red", "green"),
+        ("red", "yellow"),
+        ("snow", "grass"),
+        ("snow", "sand"),
+    ]
     assert next(swaps("a red dot on snow", CONCEPTS)).caption == "a blue dot on snow"
 
 
 @pytest.mark.parametrize(
     ("cue", "word", "about"),
-    [("colour", 0, "what colour is it ?"), ("ground", 0, "what is the ground ?"), ("speed", 1, "how fast does it move ?")],
+    [
+        ("colour", 0, "what colour is it ?"),
+        ("ground", 0, "what is the ground ?"),
+        ("speed", 1, "how fast does it move ?"),
+    ],
 )
-def test_what_a_vlm_goes_by_comes_first(generator: Generator, video: torch.Tensor, cue: str, word: int, about: str) -> None:
-    answer, table = discover(video, ASKED, Ruler(cue, word), generator, CONCEPTS, look=Look(draws=4))
+def test_what_a_vlm_goes_by_comes_first(
+    generator: Generator, video: torch.Tensor, cue: str, word: int, about: str
+) -> None:
+    answer, table = discover(
+        video, ASKED, Ruler(cue, word), generator, CONCEPTS, look=Look(draws=4)
+    )
     assert answer == "quickly"
     assert table.loc[0, "about"] == about
     assert table["rate"].is_monotonic_decreasing
@@ -80,7 +104,9 @@ def test_what_a_vlm_goes_by_comes_first(generator: Generator, video: torch.Tenso
 
 def test_odds_of_an_answer_stay_finite() -> None:
     class Certain(Ruler):
-        def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
+        def log_probs(
+            self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]
+        ) -> torch.Tensor:
             return torch.tensor([[0.0], [-2.0]])
 
     odds = answer_odds(Certain("colour", 0), torch.rand(2, 17, 3, 64, 64), ASKED, "quickly")
@@ -88,6 +114,17 @@ def test_odds_of_an_answer_stay_finite() -> None:
     assert odds[1] == pytest.approx(-2 - torch.log1p(-torch.tensor(-2.0).exp()).item())
 
 
-def test_a_caption_without_known_words_is_refused(generator: Generator, video: torch.Tensor) -> None:
-    with pytest.raises(UserError, match="expected a caption that holds a word of the concepts, got 'a thing'"):
-        discover(video, ASKED, Ruler("colour", 0), generator, [Concept("a_b", "object", "x", "y", "?")], "a thing")
+def test_a_caption_without_known_words_is_refused(
+    generator: Generator, video: torch.Tensor
+) -> None:
+    with pytest.raises(
+        UserError, match="expected a caption that holds a word of the concepts, got 'a thing'"
+    ):
+        discover(
+            video,
+            ASKED,
+            Ruler("colour", 0),
+            generator,
+            [Concept("a_b", "object", "x", "y", "?")],
+            "a thing",
+        )

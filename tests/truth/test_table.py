@@ -8,20 +8,31 @@ import pytest
 from transporter.truth.subjects import Subject
 from transporter.truth.table import judge_explanations, summarise
 
-WORDS = {"speed": ("slowly", "quickly"), "colour": ("red", "yellow", "green", "blue"), "size": ("small", "large")}
+WORDS = {
+    "speed": ("slowly", "quickly"),
+    "colour": ("red", "yellow", "green", "blue"),
+    "size": ("small", "large"),
+}
 NATURAL = {"speed": 0.5, "colour": 0.75, "size": 0.5}
 CAPTIONS, SEEDS = 12, 2
 
 
-def _clip(method: str, number: int, seed: int, speed: str, colour: str, size: str = "small") -> dict[str, object]:
+def _clip(
+    method: str, number: int, seed: int, speed: str, colour: str, size: str = "small"
+) -> dict[str, object]:
     said = {"speed": speed, "colour": colour, "size": size}
     row = {word: float(word == said[name]) for name, words in WORDS.items() for word in words}
-    odds = {"log_odds": 6.0 if colour == "red" else -6.0, "log_odds_honest": 4.0 if speed == "quickly" else -4.0}
+    odds = {
+        "log_odds": 6.0 if colour == "red" else -6.0,
+        "log_odds_honest": 4.0 if speed == "quickly" else -4.0,
+    }
     return {"method": method, "caption": f"caption {number}", "seed": seed} | odds | row
 
 
 def _readings() -> pd.DataFrame:
-    """A VLM that says quickly of what is red: a true explanation, one of the words alone, and none. Caption 0 is red at first."""
+    """A VLM that says quickly of what is red: a true explanation, one of the words alone, and none.
+    Caption 0 is red at first.
+    """
     rows = []
     for number in range(CAPTIONS):
         for seed in range(SEEDS):
@@ -46,7 +57,11 @@ def test_only_clips_that_can_flip_count(verdicts: pd.DataFrame) -> None:
 
 
 def test_the_named_cue_is_what_the_clips_show(verdicts: pd.DataFrame) -> None:
-    assert verdicts["named"].to_dict() == {"logits": "colour", "velocity": "speed", "random": "nothing"}
+    assert verdicts["named"].to_dict() == {
+        "logits": "colour",
+        "velocity": "speed",
+        "random": "nothing",
+    }
     assert verdicts["cue"].eq("colour").all()
     assert verdicts.loc["logits", "margin_low"] > 0 > verdicts.loc["velocity", "margin_high"]
     assert verdicts.loc["velocity", "margin"] == pytest.approx(-2)
@@ -55,19 +70,29 @@ def test_the_named_cue_is_what_the_clips_show(verdicts: pd.DataFrame) -> None:
 def test_a_true_explanation_flips_its_vlm_and_no_honest_one(verdicts: pd.DataFrame) -> None:
     assert verdicts.loc["logits", ["flips", "flips_honest"]].tolist() == [1, 0]
     assert verdicts.loc["velocity", ["flips", "flips_honest"]].tolist() == [0, 1]
-    assert verdicts.loc["logits", ["log_odds", "log_odds_low", "log_odds_high"]].tolist() == [12, 12, 12]
+    assert verdicts.loc["logits", ["log_odds", "log_odds_low", "log_odds_high"]].tolist() == [
+        12,
+        12,
+        12,
+    ]
     assert verdicts.loc["velocity", "log_odds_honest"] == 8
 
 
 def test_drift_counts_neither_the_word_nor_the_cue(verdicts: pd.DataFrame) -> None:
-    assert verdicts["drift"].to_dict() == pytest.approx({"logits": 2 / 11, "velocity": 0, "random": 0})
+    assert verdicts["drift"].to_dict() == pytest.approx(
+        {"logits": 2 / 11, "velocity": 0, "random": 0}
+    )
     row = verdicts.loc["logits"]
     assert row["others_kept"] == pytest.approx(10 / 11)
     assert row["drift_low"] == 0 < row["drift"] < row["drift_high"]
 
 
 def test_an_honest_vlm_is_explained_by_what_the_word_says(honest: Subject) -> None:
-    readings = _readings().assign(log_odds=lambda table: table["log_odds_honest"]).drop(columns="log_odds_honest")
+    readings = (
+        _readings()
+        .assign(log_odds=lambda table: table["log_odds_honest"])
+        .drop(columns="log_odds_honest")
+    )
     verdicts = judge_explanations(readings, honest, NATURAL, WORDS).set_index("method")
     assert verdicts.loc["velocity", ["cue", "named", "flips"]].tolist() == ["speed", "speed", 1]
     assert "flips_honest" not in verdicts
@@ -82,17 +107,29 @@ def test_without_a_judge_the_closed_loop_is_left(planted: Subject) -> None:
 
 def test_a_summary_counts_true_explanations(planted: Subject, honest: Subject) -> None:
     readings = _readings()
-    own = readings.assign(log_odds=lambda table: table["log_odds_honest"]).drop(columns="log_odds_honest")
+    own = readings.assign(log_odds=lambda table: table["log_odds_honest"]).drop(
+        columns="log_odds_honest"
+    )
     parts = [
         judge_explanations(readings, planted, NATURAL, WORDS).assign(planted="speed_by_colour"),
-        judge_explanations(readings, planted, NATURAL, WORDS).assign(planted="speed_by_colour_partly", named="size"),
+        judge_explanations(readings, planted, NATURAL, WORDS).assign(
+            planted="speed_by_colour_partly", named="size"
+        ),
         judge_explanations(own, honest, NATURAL, WORDS).assign(planted="honest"),
     ]
     summary = summarise(pd.concat(parts, ignore_index=True)).set_index(["vlms", "method"])
-    assert summary.loc["planted", "cases"].eq(2).all() and summary.loc["honest", "cases"].eq(1).all()
-    assert summary.loc[("planted", "logits"), ["true", "true_low", "true_high", "settled"]].tolist() == [0.5, 0, 1, 1]
+    assert (
+        summary.loc["planted", "cases"].eq(2).all() and summary.loc["honest", "cases"].eq(1).all()
+    )
+    assert summary.loc[
+        ("planted", "logits"), ["true", "true_low", "true_high", "settled"]
+    ].tolist() == [0.5, 0, 1, 1]
     assert summary.loc["honest", "true"].to_dict() == {"logits": 0, "velocity": 1, "random": 0}
     assert summary.loc[("planted", "logits"), ["flips", "flips_honest"]].tolist() == [1, 0]
     assert summary.loc["honest", "flips_honest"].isna().all()
-    without = summarise(pd.concat(parts, ignore_index=True).drop(columns=["named", "cue", "margin_low", "drift", "others_kept"]))
+    without = summarise(
+        pd.concat(parts, ignore_index=True).drop(
+            columns=["named", "cue", "margin_low", "drift", "others_kept"]
+        )
+    )
     assert "true" not in without and without["flips"].notna().all()

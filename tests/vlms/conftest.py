@@ -1,4 +1,6 @@
-"""A tiny untrained model of each family, in a folder as `from_pretrained` loads it, and its adapter."""
+"""A tiny untrained model of each family, in a folder as `from_pretrained` loads it, and its
+adapter.
+"""
 
 from __future__ import annotations
 
@@ -42,16 +44,26 @@ TEXT = {
     "num_key_value_heads": 1,
     "max_position_embeddings": 4096,
 }
-VISION = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+VISION = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
 END_OF_TURN = "<end_of_turn>"
 Built = tuple[PreTrainedModel, ProcessorMixin]
 
 
 def tokenizer(**special: str) -> PreTrainedTokenizerFast:
     """One token per byte, so that time stamps and line breaks show in the ids."""
-    vocabulary = {letter: index for index, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    vocabulary = {
+        letter: index for index, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))
+    }
     bytewise = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    bytewise.pre_tokenizer, bytewise.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    bytewise.pre_tokenizer, bytewise.decoder = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoders.ByteLevel(),
+    )
     names = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>"}
     made = PreTrainedTokenizerFast(tokenizer_object=bytewise, **names, extra_special_tokens=special)
     made.add_tokens([END_OF_TURN], special_tokens=True)
@@ -59,13 +71,20 @@ def tokenizer(**special: str) -> PreTrainedTokenizerFast:
 
 
 def text_config(words: PreTrainedTokenizerFast) -> dict[str, Any]:
-    ids = {"bos_token_id": words.bos_token_id, "eos_token_id": words.eos_token_id, "pad_token_id": words.pad_token_id}
+    ids = {
+        "bos_token_id": words.bos_token_id,
+        "eos_token_id": words.eos_token_id,
+        "pad_token_id": words.pad_token_id,
+    }
     return {**TEXT, **ids, "vocab_size": len(words)}
 
 
 def template(start: str, medium: str, placeholder: str, turn: str) -> str:
     return (
-        start + "{% for message in messages %}{% for part in message['content'] %}{% if part['type'] == '" + medium + "' %}"
+        start
+        + "{% for message in messages %}{% for part in message['content'] %}{% if part['type'] == '"
+        + medium
+        + "' %}"
         f"{placeholder}" + "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}"
         "{% if add_generation_prompt %}" + turn + "{% endif %}"
     )
@@ -83,18 +102,27 @@ def video_llama3() -> Built:
     processor = VideoLlama3Processor(
         image_processor=VideoLlama3ImageProcessor(**size),
         tokenizer=words,
-        video_processor=VideoLlama3VideoProcessor(**size, do_sample_frames=True, fps=2, min_frames=2),
+        video_processor=VideoLlama3VideoProcessor(
+            **size, do_sample_frames=True, fps=2, min_frames=2
+        ),
         chat_template=template("user\n", "video", "<|video_pad|>\n", f"{END_OF_TURN}\nassistant\n"),
     )
     return VideoLlama3ForConditionalGeneration(config), processor
 
 
 def gemma3() -> Built:
-    words = tokenizer(image_token="<image_soft_token>", boi_token="<start_of_image>", eoi_token="<end_of_image>")
+    words = tokenizer(
+        image_token="<image_soft_token>", boi_token="<start_of_image>", eoi_token="<end_of_image>"
+    )
     layers = ["sliding_attention", "full_attention"]
     config = Gemma3Config(
         # a window shorter than the prompt
-        text_config={**text_config(words), "head_dim": 16, "sliding_window": 8, "layer_types": layers},
+        text_config={
+            **text_config(words),
+            "head_dim": 16,
+            "sliding_window": 8,
+            "layer_types": layers,
+        },
         vision_config={**VISION, "image_size": 32, "patch_size": 8, "vision_use_head": False},
         mm_tokens_per_image=4,
         boi_token_index=words.boi_token_id,
@@ -105,25 +133,47 @@ def gemma3() -> Built:
         image_processor=Gemma3ImageProcessor(size={"height": 32, "width": 32}),
         tokenizer=words,
         image_seq_length=4,
-        chat_template=template("<bos>user\n", "image", "<start_of_image>", f"{END_OF_TURN}\nmodel:"),
+        chat_template=template(
+            "<bos>user\n", "image", "<start_of_image>", f"{END_OF_TURN}\nmodel:"
+        ),
     )
     return Gemma3ForConditionalGeneration(config), processor
 
 
 def phi4_multimodal() -> Built:
     words = tokenizer(image_token="<|image|>", audio_token="<|audio|>")
-    sizes = ("hidden_size", "intermediate_size", "nemo_conv_channels", "ext_pw_out_channel", "depthwise_separable_out_channel")
+    sizes = (
+        "hidden_size",
+        "intermediate_size",
+        "nemo_conv_channels",
+        "ext_pw_out_channel",
+        "depthwise_separable_out_channel",
+    )
     audio = {"num_blocks": 2, "num_attention_heads": 2, **dict.fromkeys(sizes, 16)}
     config = Phi4MultimodalConfig(
         **text_config(words),
-        # the image processor counts 16 rows of 16 tokens per thumbnail whatever the size, so a crop must be 32 patches wide
-        vision_config={**VISION, "image_size": 64, "crop_size": 64, "patch_size": 2, "image_token_id": words.image_token_id},
+        # the image processor counts 16 rows of 16 tokens per thumbnail whatever the size, so a crop
+        # must be 32 patches wide
+        vision_config={
+            **VISION,
+            "image_size": 64,
+            "crop_size": 64,
+            "patch_size": 2,
+            "image_token_id": words.image_token_id,
+        },
         audio_config={**audio, "audio_token_id": words.audio_token_id},
     )
-    # as in the published folder, where a turn is text; loading drops the template from this processor but not from its tokenizer
-    turns = "{% for message in messages %}<|user|>{{ message['content'] }}" + END_OF_TURN + "{% endfor %}<|assistant|>"
+    # as in the published folder, where a turn is text; loading drops the template from this
+    # processor but not from its tokenizer
+    turns = (
+        "{% for message in messages %}<|user|>{{ message['content'] }}"
+        + END_OF_TURN
+        + "{% endfor %}<|assistant|>"
+    )
     processor = Phi4MultimodalProcessor(
-        image_processor=Phi4MultimodalImageProcessor(size={"height": 64, "width": 64}, patch_size=2),
+        image_processor=Phi4MultimodalImageProcessor(
+            size={"height": 64, "width": 64}, patch_size=2
+        ),
         audio_processor=Phi4MultimodalFeatureExtractor(),
         tokenizer=words,
         chat_template=turns,
@@ -152,17 +202,23 @@ class Family:
 
 OBLONG = (6, 3, 40, 96)
 FAMILIES = {
-    "qwen_vl": Family(qwen2_vl, (17, 3, 64, 64), (32, 128), answers=("grass night", "snow"), gap=" "),
+    "qwen_vl": Family(
+        qwen2_vl, (17, 3, 64, 64), (32, 128), answers=("grass night", "snow"), gap=" "
+    ),
     # 2 of 4 frames per second, of 6 x 2 cells of 16 pixels each
     "video_llama3": Family(
         video_llama3,
         OBLONG,
         (3 * 6 * 2, 32),
         arguments={"fps": 4},
-        settings={"use_token_compression": False, "video_metadata": [{"total_num_frames": 6, "fps": 4}]},
+        settings={
+            "use_token_compression": False,
+            "video_metadata": [{"total_num_frames": 6, "fps": 4}],
+        },
     ),
     "gemma3": Family(gemma3, OBLONG, (3 * 4, 32), frames=(1, 3, 5), arguments={"frames": 3}),
-    # the thumbnail's 16 rows and the 14 rows that the clip fills in two crops, an end per row, and one token between them
+    # the thumbnail's 16 rows and the 14 rows that the clip fills in two crops, an end per row, and
+    # one token between them
     "phi4_multimodal": Family(
         phi4_multimodal,
         OBLONG,
@@ -206,11 +262,20 @@ def folder(family: Family, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def vlm(name: str, family: Family, folder: Path) -> TransformersVLM:
     unset = dict.fromkeys(("revision", "frames", "fps", "lora"))
-    settings = {"adapter": name, "path": str(folder), "dtype": "float32", "describe": "describe the video :", **unset}
+    settings = {
+        "adapter": name,
+        "path": str(folder),
+        "dtype": "float32",
+        "describe": "describe the video :",
+        **unset,
+    }
     return load_vlm({**settings, **family.arguments}, family.shape, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
 def video(family: Family) -> torch.Tensor:
     """Two clips of whole values in [0, 255], divided by 255."""
-    return torch.rand(2, *family.shape, generator=torch.Generator().manual_seed(0)).mul(255).round() / 255
+    return (
+        torch.rand(2, *family.shape, generator=torch.Generator().manual_seed(0)).mul(255).round()
+        / 255
+    )

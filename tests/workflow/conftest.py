@@ -10,7 +10,9 @@ from pipeline import MINIATURE, copy_project, snakemake
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which the miniature has run to its end, with the targets `paper` and `truth`; tests must leave it as it is."""
+    """A project in which the miniature has run to its end, with the targets `paper` and `truth`;
+    tests must leave it as it is.
+    """
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
     done = snakemake(project, "--cores", "2", *MINIATURE, "--", "all", "paper", "truth")
     assert done.returncode == 0, done.stdout[-6000:]

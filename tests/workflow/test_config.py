@@ -17,13 +17,22 @@ from transporter.errors import UserError
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": (
         {"generation": {"sed": 8}},
-        "broken.yaml: generation.sed: expected one of the keys phi, seeds, methods, got an unknown key; did you mean seeds?",
+        (
+            "broken.yaml: generation.sed: expected one of the keys phi, seeds, methods, got an"
+            " unknown key; did you mean seeds?"
+        ),
     ),
     "wrong type": ({"seed": "many"}, "broken.yaml: seed: expected an integer, got 'many' (string)"),
-    "unknown concept": ({"run": {"concepts": ["red_bleu"]}}, "broken.yaml: run.concepts: expected names from config/concepts.tsv"),
+    "unknown concept": (
+        {"run": {"concepts": ["red_bleu"]}},
+        "broken.yaml: run.concepts: expected names from config/concepts.tsv",
+    ),
     "missing clips": (
         {"clips": {"source": "folder", "folder": "my_clips"}},
-        "broken.yaml: clips.folder: expected a folder with captions.tsv and clips/, got no my_clips",
+        (
+            "broken.yaml: clips.folder: expected a folder with captions.tsv and clips/, got no"
+            " my_clips"
+        ),
     ),
     "phi out of order": (
         {"generation": {"phi": [0, 0.4, 0.2, 1]}},
@@ -67,7 +76,9 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def refusal(settings: dict[str, Any]) -> str:
     with pytest.raises(UserError) as caught:
-        check_config(settings, [("base.yaml", {}), ("mine.yaml", settings)], ROOT / "workflow" / "schemas")
+        check_config(
+            settings, [("base.yaml", {}), ("mine.yaml", settings)], ROOT / "workflow" / "schemas"
+        )
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -85,12 +96,32 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     ("path", "value", "expected"),
     [
         ("generators.microworld.adapter", "wann", "expected one of wan, got 'wann' (string)"),
-        ("generators.my model", {"adapter": "wan", "path": "a/b"}, "expected names of letters, digits"),
-        ("generators.microworld.path", "models/nothing", "expected a model's folder, got models/nothing, which is not there"),
-        ("run.vlms", ["other"], "expected names from vlms (qwen2_vl, video_llama3, gemma3), got 'other'"),
-        ("truth.vlms", ["other"], "expected names from vlms (qwen2_vl, video_llama3, gemma3), got 'other'"),
+        (
+            "generators.my model",
+            {"adapter": "wan", "path": "a/b"},
+            "expected names of letters, digits",
+        ),
+        (
+            "generators.microworld.path",
+            "models/nothing",
+            "expected a model's folder, got models/nothing, which is not there",
+        ),
+        (
+            "run.vlms",
+            ["other"],
+            "expected names from vlms (qwen2_vl, video_llama3, gemma3), got 'other'",
+        ),
+        (
+            "truth.vlms",
+            ["other"],
+            "expected names from vlms (qwen2_vl, video_llama3, gemma3), got 'other'",
+        ),
         ("run.concepts", "red_blue", "expected 'all' or a list, got 'red_blue' (string)"),
-        ("generation.phi", [0, 0.5], "expected a list that holds 0 (source) and 1 (target), got [0, 0.5]"),
+        (
+            "generation.phi",
+            [0, 0.5],
+            "expected a list that holds 0 (source) and 1 (target), got [0, 0.5]",
+        ),
         ("generation.methods", ["transporter", "transporter"], "expected no entry twice"),
         ("coupling.phi_1.patch", [1, 2], "expected at least 3 entries, got [1, 2] (list)"),
         ("gallery.seeds", 99, "expected at most generation.seeds (8), got 99"),
@@ -99,15 +130,33 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             ["red_bleu"],
             "figures.injection.concepts: expected concepts of the run (red_blue, green_yellow",
         ),
-        ("figures.several", [["red_blue", "sky"]], "figures.several[0]: expected concepts of the run (red_blue, green_yellow"),
-        ("figures.injection.parts", 13, "figures.injection.parts: expected at most the generator's steps (12), got 13"),
+        (
+            "figures.several",
+            [["red_blue", "sky"]],
+            "figures.several[0]: expected concepts of the run (red_blue, green_yellow",
+        ),
+        (
+            "figures.injection.parts",
+            13,
+            "figures.injection.parts: expected at most the generator's steps (12), got 13",
+        ),
         ("coupling.lr", 0, "expected more than 0, got 0 (integer)"),
-        ("concepts", "nowhere.tsv", "expected a table of concepts, got nowhere.tsv, which is not there"),
-        ("shortcuts", "nowhere.tsv", "expected a table of shortcuts, got nowhere.tsv, which is not there"),
+        (
+            "concepts",
+            "nowhere.tsv",
+            "expected a table of concepts, got nowhere.tsv, which is not there",
+        ),
+        (
+            "shortcuts",
+            "nowhere.tsv",
+            "expected a table of shortcuts, got nowhere.tsv, which is not there",
+        ),
         ("bank", None, "expected a mapping, got None (null)"),
     ],
 )
-def test_refusals_name_file_key_expectation_and_value(base: dict[str, Any], path: str, value: Any, expected: str) -> None:
+def test_refusals_name_file_key_expectation_and_value(
+    base: dict[str, Any], path: str, value: Any, expected: str
+) -> None:
     message = refusal(_within(base, path, value))
     assert message.startswith("mine.yaml: ")
     assert expected in message
@@ -125,7 +174,13 @@ def test_concepts_are_checked_by_line(base: dict[str, Any]) -> None:
 
 
 def test_numbers_of_a_command_line() -> None:
-    assert typed({"bank": {"steps": "5", "tokens": "each"}, "generation": {"phi": ["0", "0.5", "1"]}, "seed": 1}) == {
+    assert typed(
+        {
+            "bank": {"steps": "5", "tokens": "each"},
+            "generation": {"phi": ["0", "0.5", "1"]},
+            "seed": 1,
+        }
+    ) == {
         "bank": {"steps": 5, "tokens": "each"},
         "generation": {"phi": [0, 0.5, 1]},
         "seed": 1,
@@ -163,7 +218,9 @@ def test_shipped_settings_are_valid(base: dict[str, Any], name: str) -> None:
 
 def test_the_readme_documents_every_key_and_no_other() -> None:
     """`transporter settings` prints the table as it must stand there."""
-    assert settings_table(ROOT / "workflow" / "schemas") in (ROOT / "config" / "README.md").read_text()
+    assert (
+        settings_table(ROOT / "workflow" / "schemas") in (ROOT / "config" / "README.md").read_text()
+    )
 
 
 def test_every_key_has_a_description() -> None:
@@ -181,7 +238,10 @@ def test_the_command_line_says_it_in_one_line_too(project: Path) -> None:
     (project / "broken.yaml").write_text("generators: {}\nvlms: {}\n")
     done = transporter(project, "config", "broken.yaml")
     assert done.returncode == 2
-    assert done.stdout == "transporter: broken.yaml: generators: expected at least 1 entry, got {} (mapping)\n"
+    assert (
+        done.stdout
+        == "transporter: broken.yaml: generators: expected at least 1 entry, got {} (mapping)\n"
+    )
 
 
 def test_the_command_line_fills_defaults_in(project: Path) -> None:

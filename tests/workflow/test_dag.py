@@ -38,11 +38,18 @@ def test_clips_and_embeddings(finished: Path, split: str) -> None:
     captions = table(folder / "captions.tsv")
     assert list(captions.columns) == ["clip", "caption"]
     assert (
-        len(captions) == len(list((folder / "clips").glob("*.mp4"))) == len(list((folder / "masks").glob("*.png"))) == SPLITS[split]
+        len(captions)
+        == len(list((folder / "clips").glob("*.mp4")))
+        == len(list((folder / "masks").glob("*.png")))
+        == SPLITS[split]
     )
     assert set(WORDS) < set(table(folder / "attributes.tsv").columns)
     embeddings = finished / "results" / "embeddings" / split
-    shapes = {"generators/microworld": (16, 5, 8, 8), "vlms/qwen2_vl/17x64x64": (32, 128), f"again/{PAIR}": (32, 128)}
+    shapes = {
+        "generators/microworld": (16, 5, 8, 8),
+        "vlms/qwen2_vl/17x64x64": (32, 128),
+        f"again/{PAIR}": (32, 128),
+    }
     for name, shape in shapes.items():
         loaded = load_embeddings(embeddings / name)
         assert loaded.clips == captions["clip"].tolist()
@@ -54,7 +61,9 @@ def test_coupling(finished: Path) -> None:
     folder = finished / "results" / "coupling" / PAIR
     assert Coupling.load(folder / "coupling.safetensors").tokens_shape == (32, 128)
     report = table(folder / "report.tsv")
-    assert {"variant", "cosine", "relative_error", "gram_error", "hellinger", "same_answer"} <= set(report.columns)
+    assert {"variant", "cosine", "relative_error", "gram_error", "hellinger", "same_answer"} <= set(
+        report.columns
+    )
     assert {"full", "phi_1", "phi_2", "plain", "literal"} <= set(report["variant"])
     assert {"step", "loss"} <= set(table(folder / "curve.tsv").columns)
 
@@ -105,12 +114,23 @@ def test_evaluation(finished: Path) -> None:
 def test_temporal_honesty(finished: Path) -> None:
     temporal = table(finished / "results" / "truth" / "temporal.tsv")
     assert temporal["attribute"].tolist() == list(WORDS)
-    assert {"vlm", "of_time", "depends", "multi_frame_gain", "order_sensitivity_low", "frame_disparity_high"} <= set(temporal)
+    assert {
+        "vlm",
+        "of_time",
+        "depends",
+        "multi_frame_gain",
+        "order_sensitivity_low",
+        "frame_disparity_high",
+    } <= set(temporal)
 
 
 def test_figures(finished: Path) -> None:
     for concept in CONCEPTS:
-        assert (finished / "results" / "filmstrips" / PAIR / f"{concept}.png").read_bytes().startswith(b"\x89PNG")
+        assert (
+            (finished / "results" / "filmstrips" / PAIR / f"{concept}.png")
+            .read_bytes()
+            .startswith(b"\x89PNG")
+        )
     gallery = finished / "results" / "gallery"
     assert "slowly_quickly" in (gallery / "index.html").read_text()
     assert list(gallery.rglob("*.mp4"))
@@ -119,9 +139,15 @@ def test_figures(finished: Path) -> None:
 def test_tables_of_the_paper(finished: Path) -> None:
     folder = finished / "results" / "paper" / "tables"
     systems = {"maco/w_dw", "leaps/w", "transporter/microworld", "real/clips"}
-    for name, numbers in (("main", {"fvd_probe", "clip_score", "delta"}), ("similarity", {"cos", "l1", "l2", "kl"})):
+    for name, numbers in (
+        ("main", {"fvd_probe", "clip_score", "delta"}),
+        ("similarity", {"cos", "l1", "l2", "kl"}),
+    ):
         made = table(folder / f"{name}.tsv")
-        assert set(made["system"]) == systems and (made["clips"] == SETTINGS["baselines"]["seeds"] * len(CONCEPTS)).all()
+        assert (
+            set(made["system"]) == systems
+            and (made["clips"] == SETTINGS["baselines"]["seeds"] * len(CONCEPTS)).all()
+        )
         assert made[list(numbers)].notna().all(axis=None)
     assert {"fvd_probe", "clip", "delta"} <= set(table(folder / "main_protocol.tsv")["metric"])
     read = table(finished / "results" / "baselines" / "qwen2_vl" / "captions.tsv")
@@ -141,12 +167,22 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     assert set(table(folder / "reliance.tsv")["planted"]) == {"no", "yes"}
     # one planted VLM by both objectives, and the honest one by the last
     assert len(list((folder / "filmstrips").rglob("*.png"))) == 3
-    edits = table(finished / "results" / "embeddings" / "edits" / "generators" / "microworld" / "edits.tsv")
+    edits = table(
+        finished / "results" / "embeddings" / "edits" / "generators" / "microworld" / "edits.tsv"
+    )
     assert edits["group"].nunique() == SETTINGS["edits"]["captions"]
 
 
 def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
-    for rule in ("world_split", "embed_generator", "coupling", "concept_bank", "generation", "readings", "filmstrips"):
+    for rule in (
+        "world_split",
+        "embed_generator",
+        "coupling",
+        "concept_bank",
+        "generation",
+        "readings",
+        "filmstrips",
+    ):
         assert list((finished / "logs" / rule).rglob("*.log"))
         assert list((finished / "logs" / rule).rglob("*.tsv"))
     assert not [path for path in (finished / "unfinished").rglob("*") if path.is_file()]
@@ -174,9 +210,9 @@ FIGURES = [
 @pytest.mark.parametrize("figure", FIGURES)
 def test_figures_of_the_paper(finished: Path, figure: str) -> None:
     stem = finished / "results" / "paper" / "figures" / figure
-    assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG") and stem.with_suffix(".pdf").read_bytes().startswith(
-        b"%PDF"
-    )
+    assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG") and stem.with_suffix(
+        ".pdf"
+    ).read_bytes().startswith(b"%PDF")
 
 
 def test_clips_of_modulations(finished: Path) -> None:
@@ -184,23 +220,44 @@ def test_clips_of_modulations(finished: Path) -> None:
     index = table(folder / "index.tsv")
     assert tuple(index.columns) == CLIPS and index["log_odds"].notna().all()
     seeds, strengths = SETTINGS["figures"]["seeds"], len(PHI) - 1
-    readings = {"several": 2 * (1 + 3 * strengths), "injection": 5 * len(CONCEPTS), "partial_frames": 4 * 2}
-    assert index.groupby("figure").size().to_dict() == {figure: seeds * count for figure, count in readings.items()}
+    readings = {
+        "several": 2 * (1 + 3 * strengths),
+        "injection": 5 * len(CONCEPTS),
+        "partial_frames": 4 * 2,
+    }
+    assert index.groupby("figure").size().to_dict() == {
+        figure: seeds * count for figure, count in readings.items()
+    }
     assert all((folder / clip).is_file() for clip in index["clip"])
 
 
 def test_versions(finished: Path) -> None:
-    assert {"python", "torch", "diffusers", "transformers"} <= set(table(finished / "results" / "versions.tsv")["library"])
+    assert {"python", "torch", "diffusers", "transformers"} <= set(
+        table(finished / "results" / "versions.tsv")["library"]
+    )
 
 
 def test_an_ablation_is_made_by_the_same_rules(finished: Path) -> None:
     folder = finished / "results" / "ablations" / "p_4"
-    assert Coupling.load(folder / "coupling" / PAIR / "coupling.safetensors").settings.projections == 4
-    assert set(ConceptBank.load(folder / "concepts" / PAIR / "bank.safetensors").vectors) == set(CONCEPTS)
+    assert (
+        Coupling.load(folder / "coupling" / PAIR / "coupling.safetensors").settings.projections == 4
+    )
+    assert set(ConceptBank.load(folder / "concepts" / PAIR / "bank.safetensors").vectors) == set(
+        CONCEPTS
+    )
     readings = table(finished / VARIANT)
-    assert (len(readings), set(readings["phi"]), set(readings["method"])) == (len(CONCEPTS) * SEEDS, {1}, {"transporter"})
-    base = table(finished / "results" / "evaluation" / PAIR / "readings.tsv").query("phi == 1 and method == 'transporter'")
-    assert readings[["concept", "caption", "seed"]].to_numpy().tolist() == base[["concept", "caption", "seed"]].to_numpy().tolist()
+    assert (len(readings), set(readings["phi"]), set(readings["method"])) == (
+        len(CONCEPTS) * SEEDS,
+        {1},
+        {"transporter"},
+    )
+    base = table(finished / "results" / "evaluation" / PAIR / "readings.tsv").query(
+        "phi == 1 and method == 'transporter'"
+    )
+    assert (
+        readings[["concept", "caption", "seed"]].to_numpy().tolist()
+        == base[["concept", "caption", "seed"]].to_numpy().tolist()
+    )
     assert readings[["caption_read", "caption_again", "p_target"]].notna().all(axis=None)
 
 
@@ -211,7 +268,11 @@ def test_a_plain_run_plans_no_ablation(finished: Path) -> None:
 
 
 def test_the_table_plans_every_ablation_and_trains_shared_weights_once(finished: Path) -> None:
-    jobs = planned(snakemake(finished, "results/paper/tables/ablation.tsv", "--dry-run", "--forceall", *MINIATURE).stdout)
+    jobs = planned(
+        snakemake(
+            finished, "results/paper/tables/ablation.tsv", "--dry-run", "--forceall", *MINIATURE
+        ).stdout
+    )
     made = {rule: count for rule, count in jobs.items() if "variant" in rule}
     after = ("concept_bank_of_variant", "generation_of_variant", "readings_of_variant")
     assert made == {"coupling_of_variant": 1, **dict.fromkeys(after, len(SETTINGS["ablations"]))}
@@ -220,12 +281,18 @@ def test_the_table_plans_every_ablation_and_trains_shared_weights_once(finished:
 
 def test_a_change_of_an_ablation_redoes_it_alone(finished: Path) -> None:
     def left(change: str) -> dict[str, int]:
-        return planned(snakemake(finished, "all", VARIANT, "--dry-run", *MINIATURE, "--config", f"ablations={change}").stdout)
+        return planned(
+            snakemake(
+                finished, "all", VARIANT, "--dry-run", *MINIATURE, "--config", f"ablations={change}"
+            ).stdout
+        )
 
     after = ("concept_bank_of_variant", "generation_of_variant", "readings_of_variant")
     assert left("{phi_1: {bank: {steps: 3}}}") == {}
     assert left("{p_4: {bank: {steps: 3}}}") == dict.fromkeys(after, 1)
-    assert left("{p_4: {coupling: {projections: 5}}}") == dict.fromkeys(("coupling_of_variant", *after), 1)
+    assert left("{p_4: {coupling: {projections: 5}}}") == dict.fromkeys(
+        ("coupling_of_variant", *after), 1
+    )
 
 
 def test_models_can_be_trained_from_nothing(finished: Path) -> None:
@@ -235,30 +302,61 @@ def test_models_can_be_trained_from_nothing(finished: Path) -> None:
 
 
 def test_a_planted_vlm_can_take_the_place_of_the_shipped_one(finished: Path) -> None:
-    planted_vlm = json.dumps({"fast": {"adapter": "qwen_vl", "path": "results/planted/qwen2_vl/speed_by_colour"}})
-    jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "--config", f"vlms={planted_vlm}", "run={vlms: [fast]}").stdout)
+    planted_vlm = json.dumps(
+        {"fast": {"adapter": "qwen_vl", "path": "results/planted/qwen2_vl/speed_by_colour"}}
+    )
+    jobs = planned(
+        snakemake(
+            finished,
+            "--dry-run",
+            *MINIATURE,
+            "--config",
+            f"vlms={planted_vlm}",
+            "run={vlms: [fast]}",
+        ).stdout
+    )
     assert jobs["embed_vlm"] == 3
     assert "plant" not in jobs  # the benchmark has made it
 
 
 def test_trained_models_can_take_the_place_of_shipped_ones(finished: Path) -> None:
     trained = json.dumps({"microworld": {"adapter": "wan", "path": "results/models/generator"}})
-    jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "--config", f"generators={trained}").stdout)
+    jobs = planned(
+        snakemake(finished, "--dry-run", *MINIATURE, "--config", f"generators={trained}").stdout
+    )
     assert {"train_vae", "train_generator", "embed_generator"} <= set(jobs)
     assert "embed_vlm" not in jobs
 
 
 def test_another_vlm_in_the_run_leaves_the_first_ones_results(finished: Path) -> None:
-    jobs = planned(snakemake(finished, "--dry-run", *MINIATURE, "--config", "run={vlms: [qwen2_vl, gemma3]}").stdout)
+    jobs = planned(
+        snakemake(
+            finished, "--dry-run", *MINIATURE, "--config", "run={vlms: [qwen2_vl, gemma3]}"
+        ).stdout
+    )
     assert (jobs["embed_vlm"], jobs["coupling"], jobs["concept_bank"]) == (3, 1, 1)
 
 
-def test_the_benchmark_wants_a_coupling_only_where_vectors_are_fitted_through_it(finished: Path) -> None:
+def test_the_benchmark_wants_a_coupling_only_where_vectors_are_fitted_through_it(
+    finished: Path,
+) -> None:
     def couplings(bank: str) -> int:
         jobs = planned(
-            snakemake(finished, "truth", "--dry-run", "--forceall", *MINIATURE, "--config", f"truth={{bank: {bank}}}").stdout
+            snakemake(
+                finished,
+                "truth",
+                "--dry-run",
+                "--forceall",
+                *MINIATURE,
+                "--config",
+                f"truth={{bank: {bank}}}",
+            ).stdout
         )
         return jobs.get("coupling", 0)
 
     assert couplings("{strengths: unit}") == 0
-    assert couplings("{strengths: control}") == couplings("{strengths: unit, logits: {path: phi}}") == 1
+    assert (
+        couplings("{strengths: control}")
+        == couplings("{strengths: unit, logits: {path: phi}}")
+        == 1
+    )

@@ -1,4 +1,6 @@
-"""A finished run goes through DVC into a fresh clone: nothing is to be done there, and a change redoes just what depends on it."""
+"""A finished run goes through DVC into a fresh clone: nothing is to be done there, and a change
+redoes just what depends on it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ import pytest
 from pipeline import MINIATURE, planned, run, snakemake, transporter
 
 CONCEPTS = 3
-AFTER_THE_BANK = {"generation": CONCEPTS, "readings": 1, "filmstrips": 1, "evaluation": 1, "gallery": 1, "versions": 1}
+AFTER_THE_BANK = {
+    "generation": CONCEPTS,
+    "readings": 1,
+    "filmstrips": 1,
+    "evaluation": 1,
+    "gallery": 1,
+    "versions": 1,
+}
 
 
 def command(folder: Path, *words: str) -> None:
@@ -69,12 +78,23 @@ def test_another_way_of_showing_redoes_the_page_alone(restored: Path) -> None:
 
 
 def test_other_settings_of_the_bank_redo_what_comes_after_it(restored: Path) -> None:
-    assert left_to_do(restored, "--config", "bank={steps: 5}") == {"concept_bank": 1, **AFTER_THE_BANK}
+    assert left_to_do(restored, "--config", "bank={steps: 5}") == {
+        "concept_bank": 1,
+        **AFTER_THE_BANK,
+    }
 
 
 def test_more_clips_of_a_split_redo_what_reads_them(restored: Path) -> None:
     jobs = left_to_do(restored, "--config", "clips={splits: {validation: 9}}")
-    before = ("world_split", "embed_generator", "embed_vlm", "embed_again", "coupling", "coupling_report", "concept_bank")
+    before = (
+        "world_split",
+        "embed_generator",
+        "embed_vlm",
+        "embed_again",
+        "coupling",
+        "coupling_report",
+        "concept_bank",
+    )
     assert jobs == {**dict.fromkeys(before, 1), **AFTER_THE_BANK}
 
 
@@ -83,7 +103,10 @@ def test_a_changed_source_is_noticed_after_another_restore(restored: Path) -> No
     table = restored / "config" / "concepts.tsv"
     before = table.read_text()
     table.write_text(
-        before.replace("red_blue\tobject\tred\tblue\twhat colour is it ?", "red_blue\tobject\tred\tblue\twhat colour ?")
+        before.replace(
+            "red_blue\tobject\tred\tblue\twhat colour is it ?",
+            "red_blue\tobject\tred\tblue\twhat colour ?",
+        )
     )
     said = transporter(restored, "restore", "--no-pull")
     assert said.returncode == 0, said.stdout
@@ -100,7 +123,9 @@ def test_an_unfinished_run_is_not_frozen(frozen: Path, tmp_path: Path) -> None:
     (project / "results" / "evaluation" / "concepts.tsv").unlink()
     said = transporter(project, "snapshot", "--configfile", "config/miniature.yaml")
     assert said.returncode == 2
-    assert said.stdout.startswith("transporter: snapshot: expected a finished run, got one with jobs left to do")
+    assert said.stdout.startswith(
+        "transporter: snapshot: expected a finished run, got one with jobs left to do"
+    )
     assert len(said.stdout.splitlines()) == 1
 
 

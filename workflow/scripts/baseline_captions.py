@@ -12,7 +12,16 @@ from transporter.metrics.systems import inverted
 from transporter.models import load_vlm
 from transporter.video import read_video
 
-COLUMNS = ["method", "target", "concept", "seed", "caption", "target_caption", "caption_read", "log_odds"]
+COLUMNS = [
+    "method",
+    "target",
+    "concept",
+    "seed",
+    "caption",
+    "target_caption",
+    "caption_read",
+    "log_odds",
+]
 
 with stage(snakemake) as device:
     size = [snakemake.params.video[key] for key in ("frames", "height", "width")]

@@ -4,7 +4,13 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from transporter.microworld.training.cards import SEEN_SEED, UNSEEN_SEED, Examples, HeldOut, write_card
+from transporter.microworld.training.cards import (
+    SEEN_SEED,
+    UNSEEN_SEED,
+    Examples,
+    HeldOut,
+    write_card,
+)
 from transporter.microworld.training.loop import Summary
 
 SEEN, UNSEEN = "seen combinations", "held-out combinations"
@@ -20,9 +26,11 @@ def finish(
     measure: Callable[[HeldOut], tuple[Mapping[str, float], Examples]],
     controls: Mapping[str, tuple[str, Callable[[HeldOut], HeldOut]]] | None = None,
 ) -> None:
-    """Measure a trained model on clips that no training saw, write its card into `folder`, and clear up.
+    """Measure a trained model on clips that no training saw, write its card into `folder`, and
+    clear up.
 
-    `controls` are changes, by name, of one of both kinds of clips, that the model is measured under as well.
+    `controls` are changes, by name, of one of both kinds of clips, that the model is measured under
+    as well.
     """
     kinds = {SEEN: (SEEN_SEED, False), UNSEEN: (UNSEEN_SEED, True)}
     clips = {name: HeldOut.draw(CLIPS, *kind) for name, kind in kinds.items()}

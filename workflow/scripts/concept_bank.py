@@ -1,4 +1,6 @@
-"""Fit the concept vectors of one generator and VLM to one objective after another: banks come out first, then as many tables."""
+"""Fit the concept vectors of one generator and VLM to one objective after another: banks come out
+first, then as many tables.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,21 +22,35 @@ with stage(snakemake) as device:
     generator = load_generator(params.generator, device)
     vlm = load_vlm(params.vlm, generator.video_shape, device)
     weights = snakemake.input.coupling
-    reader = Reader(generator, vlm, Coupling.load(weights, device).variant(output=params.output) if weights else None)
+    reader = Reader(
+        generator,
+        vlm,
+        Coupling.load(weights, device).variant(output=params.output) if weights else None,
+    )
     concepts = read_concepts(snakemake.input.concepts, params.names)
     contexts, banks = {}, {}
     if not set(params.objectives) <= set(ASKING):
         clips, z_xi = load_embeddings(Path(snakemake.input.z_xi))
-        table = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",)).set_index("clip")
+        table = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",)).set_index(
+            "clip"
+        )
         captions = table.loc[clips, "caption"].tolist()
-        contexts["words"] = {concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts}
+        contexts["words"] = {
+            concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts
+        }
     if set(params.objectives) & set(ASKING):
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_again))
-        contexts["answers"] = {concept.name: answered_pairs(concept, edits, reader) for concept in concepts}
+        contexts["answers"] = {
+            concept.name: answered_pairs(concept, edits, reader) for concept in concepts
+        }
     settings = BankSettings.from_mapping(params.settings, params.seed)
-    for objective, bank, table in zip(params.objectives, places[: len(places) // 2], places[len(places) // 2 :], strict=True):
+    for objective, bank, table in zip(
+        params.objectives, places[: len(places) // 2], places[len(places) // 2 :], strict=True
+    ):
         pairs = contexts["answers" if objective in ASKING else "words"]
-        made, reached = fit_bank(concepts, pairs, reader, replace(settings, objective=objective), banks.get("answers"))
+        made, reached = fit_bank(
+            concepts, pairs, reader, replace(settings, objective=objective), banks.get("answers")
+        )
         banks[objective] = made
         write_table(reached, table)
         made.save(bank)

@@ -1,4 +1,6 @@
-"""How close Phi, its parts, and plain decoding and encoding again come to the VLM's own tokens on held-out clips."""
+"""How close Phi, its parts, and plain decoding and encoding again come to the VLM's own tokens on
+held-out clips.
+"""
 
 from pairs import read_pairs
 from stage import stage
@@ -12,7 +14,9 @@ with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
     vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
     coupling = Coupling.load(snakemake.input.coupling, device)
-    literal = Coupling.load(snakemake.input.literal, device) if snakemake.input.get("literal") else None
+    literal = (
+        Coupling.load(snakemake.input.literal, device) if snakemake.input.get("literal") else None
+    )
     concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
     questions = list(dict.fromkeys(concept.question for concept in concepts))
     held_out = read_pairs(snakemake.input, "held_out", generator)

@@ -12,9 +12,13 @@ from transporter.provenance import digest, files_hash
 
 with stage(snakemake) as device:
     model, params = snakemake.params.generator, snakemake.params
-    captions = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",))["caption"].tolist()
+    captions = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",))[
+        "caption"
+    ].tolist()
     table = plan_edits(captions, read_concepts(snakemake.input.concepts), params.groups)
     generator, folder = load_generator(model, device), unfinished(snakemake)
     key = digest(model, files_hash(snakemake.input.model), table.to_dict("list"), params.seed)
-    sample_edits(table, generator, Sampling(model["steps"], model["guidance"]), params.seed, folder, key)
+    sample_edits(
+        table, generator, Sampling(model["steps"], model["guidance"]), params.seed, folder, key
+    )
     shutil.move(folder, snakemake.output[0])

@@ -21,7 +21,10 @@ with stage(snakemake) as device:
         BATCH,
         SHARD,
         key=digest(
-            snakemake.params.generator, snakemake.params.vlm, files_hash(snakemake.input.generator), files_hash(snakemake.input.vlm)
+            snakemake.params.generator,
+            snakemake.params.vlm,
+            files_hash(snakemake.input.generator),
+            files_hash(snakemake.input.vlm),
         ),
     )
     shutil.move(folder, snakemake.output[0])

@@ -24,6 +24,8 @@ with stage(snakemake) as device:
         lambda path: read_video(path, frames, height, width),
         BATCH,
         SHARD,
-        key=digest(snakemake.params.vlm, snakemake.wildcards.shape, files_hash(snakemake.input.model)),
+        key=digest(
+            snakemake.params.vlm, snakemake.wildcards.shape, files_hash(snakemake.input.model)
+        ),
     )
     shutil.move(folder, snakemake.output[0])

@@ -28,5 +28,7 @@ with stage(snakemake):
         videos = {folder.parts[-3:-1]: video(folder) for folder in inverted}
         rows.append(Row(concept, {**videos, ("transporter", "phi"): video(generated)}))
     caption = CAPTION.format(vlm=snakemake.params.vlm)
-    exhibit = Exhibit.of(snakemake.output.png, caption, snakemake.params.settings, folders, snakemake.params.code)
+    exhibit = Exhibit.of(
+        snakemake.output.png, caption, snakemake.params.settings, folders, snakemake.params.code
+    )
     exhibit.write(comparison_figure(rows), Path(snakemake.output.png).with_suffix(""))

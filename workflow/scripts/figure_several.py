@@ -19,10 +19,15 @@ with stage(snakemake):
     compositions = []
     for names, readings in index.groupby("concepts", sort=False):
         rows = readings[readings["seed"] == joint_seed(readings)].drop_duplicates("clip")
-        videos = {row.strengths: read_video(folder / row.clip, **shape) for row in rows.itertuples(index=False)}
+        videos = {
+            row.strengths: read_video(folder / row.clip, **shape)
+            for row in rows.itertuples(index=False)
+        }
         concepts = read_concepts(snakemake.input.concepts, names.split("+"))
         compositions.append(Composition(concepts, rows["caption"].iloc[0], videos, readings))
     caption = CAPTION.format(seeds=index["seed"].nunique(), vlm=snakemake.params.vlm)
     data = [snakemake.input.generated]
-    exhibit = Exhibit.of(snakemake.output.png, caption, snakemake.params.settings, data, snakemake.params.code)
+    exhibit = Exhibit.of(
+        snakemake.output.png, caption, snakemake.params.settings, data, snakemake.params.code
+    )
     exhibit.write(several_figure(compositions), Path(snakemake.output.png).with_suffix(""))

@@ -17,7 +17,9 @@ with stage(snakemake):
     readings = readings[readings["method"] == "transporter"]
     sweeps = []
     for concept, folder in zip(
-        read_concepts(snakemake.input.concepts, snakemake.params.names), map(Path, snakemake.input.generated), strict=True
+        read_concepts(snakemake.input.concepts, snakemake.params.names),
+        map(Path, snakemake.input.generated),
+        strict=True,
     ):
         rows = readings[readings["concept"] == concept.name]
         shown = rows[rows["seed"] == typical_seed(rows)]

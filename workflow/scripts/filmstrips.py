@@ -9,8 +9,13 @@ from transporter.generation.sampling import Generated
 from transporter.video import read_video
 
 with stage(snakemake):
-    shape, concepts = snakemake.params.video, read_concepts(snakemake.input.concepts, snakemake.params.names)
-    for concept, folder, path in zip(concepts, map(Path, snakemake.input.generated), snakemake.output, strict=True):
+    shape, concepts = (
+        snakemake.params.video,
+        read_concepts(snakemake.input.concepts, snakemake.params.names),
+    )
+    for concept, folder, path in zip(
+        concepts, map(Path, snakemake.input.generated), snakemake.output, strict=True
+    ):
         _, rows = next(Generated.load(folder).by_method())
         rows = rows[rows["seed"] == rows["seed"].min()]
         videos = {

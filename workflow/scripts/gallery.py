@@ -12,7 +12,9 @@ with stage(snakemake):
     readings = read_table(snakemake.input.readings, (*KEYS, "seed", "phi", "clip"))
     folders = {folder.parts[-3:]: folder for folder in map(Path, snakemake.input.generated)}
     clips = {
-        (row.generator, row.vlm, row.concept, row.method, row.seed, row.phi): folders[row.generator, row.vlm, row.concept]
+        (row.generator, row.vlm, row.concept, row.method, row.seed, row.phi): folders[
+            row.generator, row.vlm, row.concept
+        ]
         / row.clip
         for row in readings.itertuples(index=False)
     }
@@ -26,5 +28,7 @@ with stage(snakemake):
         read_concepts(snakemake.input.concepts, snakemake.params.names),
         read_table(snakemake.input.summary, SUMMARY),
         snakemake.params.seeds,
-        timeless=timeless_words(read_table(snakemake.input.temporal, TIMING)) if snakemake.input.temporal else (),
+        timeless=timeless_words(read_table(snakemake.input.temporal, TIMING))
+        if snakemake.input.temporal
+        else (),
     )

@@ -10,7 +10,8 @@ from transporter.models import load_generator
 with stage(snakemake) as device:
     settings, model = snakemake.params.settings, snakemake.params.generator
     fresh, seen = (
-        read_table(path, ("clip", "caption"))["caption"].tolist() for path in (snakemake.input.captions, snakemake.input.seen)
+        read_table(path, ("clip", "caption"))["caption"].tolist()
+        for path in (snakemake.input.captions, snakemake.input.seen)
     )
     generator, bank = load_generator(model, device), ConceptBank.load(snakemake.input.bank, device)
     concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)

@@ -21,11 +21,16 @@ from transporter.video import read_video
 from transporter.weights import fetched
 
 with stage(snakemake) as device:
-    names, size, chosen = snakemake.wildcards, snakemake.params.video, dict(snakemake.params.settings)
+    names, size, chosen = (
+        snakemake.wildcards,
+        snakemake.params.video,
+        dict(snakemake.params.settings),
+    )
     seeds, real_clips = chosen.pop("seeds"), chosen.pop("real_clips")
     [concept] = read_concepts(snakemake.input.concepts, [names.concept])
     seen, fresh = (
-        read_table(path, ("clip", "caption"), text=("clip",)) for path in (snakemake.input.seen, snakemake.input.captions)
+        read_table(path, ("clip", "caption"), text=("clip",))
+        for path in (snakemake.input.seen, snakemake.input.captions)
     )
 
     def read(row: int) -> torch.Tensor:
@@ -34,8 +39,14 @@ with stage(snakemake) as device:
 
     def verifier() -> Verifier:
         if judge := snakemake.params.judge:
-            return microworld_verifier(Judge.from_pretrained(judge).to(device), (clip.to(device) for clip in clips))
-        return Verifier.of_batch_norms(I3D.load(fetched("i3d", snakemake.input.verifier[0]), device).eval().requires_grad_(False))
+            return microworld_verifier(
+                Judge.from_pretrained(judge).to(device), (clip.to(device) for clip in clips)
+            )
+        return Verifier.of_batch_norms(
+            I3D.load(fetched("i3d", snakemake.input.verifier[0]), device)
+            .eval()
+            .requires_grad_(False)
+        )
 
     known = seen["caption"].tolist()
     contexts = pick_contexts(concept, fresh["caption"].tolist(), known, seeds)
@@ -43,9 +54,18 @@ with stage(snakemake) as device:
     stimuli = [read(nearest(target, known, concept)) for _, target in contexts]
     vlm = load_vlm(snakemake.params.vlm, (size["frames"], 3, size["height"], size["width"]), device)
     subject = VLMSubject(vlm, concept, difference=TARGETS[names.target])
-    inverter = Inverter(subject, clips, verifier, unmirrored(InversionSettings.from_mapping(chosen), concept))
+    inverter = Inverter(
+        subject, clips, verifier, unmirrored(InversionSettings.from_mapping(chosen), concept)
+    )
     checkpoints = unfinished(snakemake)
     write_inversions(
-        snakemake.output[0], names.method, inverter, contexts, stimuli, size["fps"], snakemake.params.seed, checkpoints
+        snakemake.output[0],
+        names.method,
+        inverter,
+        contexts,
+        stimuli,
+        size["fps"],
+        snakemake.params.seed,
+        checkpoints,
     )
     shutil.rmtree(checkpoints)

@@ -1,4 +1,6 @@
-"""Make the clips of the figures of composition, step injection and partial frames, and ask the VLM about them."""
+"""Make the clips of the figures of composition, step injection and partial frames, and ask the VLM
+about them.
+"""
 
 from stage import stage
 from transporter.concepts.bank import ConceptBank
@@ -12,10 +14,15 @@ from transporter.models import load_generator, load_vlm
 with stage(snakemake) as device:
     settings, model = snakemake.params.settings, snakemake.params.generator
     fresh, seen = (
-        read_table(path, ("clip", "caption"))["caption"].tolist() for path in (snakemake.input.captions, snakemake.input.seen)
+        read_table(path, ("clip", "caption"))["caption"].tolist()
+        for path in (snakemake.input.captions, snakemake.input.seen)
     )
     generator, bank = load_generator(model, device), ConceptBank.load(snakemake.input.bank, device)
-    shown = demonstrations(settings, snakemake.params.phi, read_concepts(snakemake.input.concepts, snakemake.params.names))
+    shown = demonstrations(
+        settings,
+        snakemake.params.phi,
+        read_concepts(snakemake.input.concepts, snakemake.params.names),
+    )
     write_demonstrations(
         snakemake.output[0],
         shown,

@@ -15,7 +15,11 @@ from transporter.video import read_video
 with stage(snakemake):
     clips = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",))["clip"]
     probe = Probe.from_pretrained(Path(snakemake.params.probes))
-    videos = (read_video(Path(snakemake.input.clips, clip), FRAMES, SIZE, SIZE)[None] for clip in clips)
+    videos = (
+        read_video(Path(snakemake.input.clips, clip), FRAMES, SIZE, SIZE)[None] for clip in clips
+    )
     read = [probe.probabilities(video) for video in videos]
     varies = natural_variation({name: torch.cat([each[name] for each in read]) for name in read[0]})
-    write_table(pd.DataFrame(varies.items(), columns=["attribute", "variation"]), snakemake.output[0])
+    write_table(
+        pd.DataFrame(varies.items(), columns=["attribute", "variation"]), snakemake.output[0]
+    )

@@ -7,6 +7,10 @@ from transporter.splitting import choose_split
 with stage(snakemake):
     captions = read_table(snakemake.input.captions, ("clip", "caption"))
     chosen = choose_split(
-        captions, snakemake.wildcards.split, snakemake.params.splits, snakemake.params.seed, snakemake.input.captions
+        captions,
+        snakemake.wildcards.split,
+        snakemake.params.splits,
+        snakemake.params.seed,
+        snakemake.input.captions,
     )
     write_table(chosen, snakemake.output[0])

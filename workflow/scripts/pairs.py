@@ -10,8 +10,17 @@ from transporter.generators.base import Generator
 
 
 def read_pairs(inputs: Any, split: str, generator: Generator) -> Pairs:
-    """The clips of a split that all three embeddings have, with the conditions of their captions."""
-    z_xi, z_omega, z_again = aligned(*(load_embeddings(Path(inputs[f"{kind}_{split}"])) for kind in ("z_xi", "z_omega", "z_again")))
-    table = read_table(inputs[f"captions_{split}"], ("clip", "caption"), text=("clip",)).set_index("clip")
+    """The clips of a split that all three embeddings have, with the conditions of their
+    captions.
+    """
+    z_xi, z_omega, z_again = aligned(
+        *(
+            load_embeddings(Path(inputs[f"{kind}_{split}"]))
+            for kind in ("z_xi", "z_omega", "z_again")
+        )
+    )
+    table = read_table(inputs[f"captions_{split}"], ("clip", "caption"), text=("clip",)).set_index(
+        "clip"
+    )
     pi = generator.encode_text(table.loc[z_xi.clips, "caption"].tolist())
     return Pairs(z_xi.values, pi.cpu(), z_omega.values, z_again.values)

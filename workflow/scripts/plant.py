@@ -14,7 +14,13 @@ with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
     shortcut = read_shortcuts(snakemake.input.shortcuts)[snakemake.wildcards.shortcut]
     schedule = Schedule(
-        snakemake.params.steps, snakemake.params.seed, log_every=25, save_every=100, warm=20, max_norm=2.0, device=str(device)
+        snakemake.params.steps,
+        snakemake.params.seed,
+        log_every=25,
+        save_every=100,
+        warm=20,
+        max_norm=2.0,
+        device=str(device),
     )
     vlm = load_vlm(snakemake.params.vlm, VIDEO_SHAPE, device)
     summary = plant(vlm, shortcut, checkpoints, schedule)

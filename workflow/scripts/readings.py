@@ -1,4 +1,6 @@
-"""Read every generated clip of one generator and VLM: by the VLM, through Phi, and by the probes."""
+"""Read every generated clip of one generator and VLM: by the VLM, through Phi, and by the
+probes.
+"""
 
 from pathlib import Path
 
@@ -18,15 +20,23 @@ from transporter.reading import Reader
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
     vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
-    coupling = Coupling.load(snakemake.input.coupling, device).variant(output=snakemake.params.output)
+    coupling = Coupling.load(snakemake.input.coupling, device).variant(
+        output=snakemake.params.output
+    )
     reader = Reader(generator, vlm, coupling)
     bank = ConceptBank.load(snakemake.input.bank, device)
-    probe = Probe.from_pretrained(Path(snakemake.params.probes)) if snakemake.params.probes else None
+    probe = (
+        Probe.from_pretrained(Path(snakemake.params.probes)) if snakemake.params.probes else None
+    )
     tables = []
     for concept, folder in zip(
-        read_concepts(snakemake.input.concepts, snakemake.params.names), snakemake.input.generated, strict=True
+        read_concepts(snakemake.input.concepts, snakemake.params.names),
+        snakemake.input.generated,
+        strict=True,
     ):
-        read = read_concept(Generated.load(folder), concept, reader, bank, probe, snakemake.params.seed)
+        read = read_concept(
+            Generated.load(folder), concept, reader, bank, probe, snakemake.params.seed
+        )
         tables.append(label(read, concept, snakemake.wildcards.generator, snakemake.wildcards.vlm))
         print(f"{concept.name}: {len(read)} clips read", flush=True)
     write_table(pd.concat(tables, ignore_index=True), snakemake.output[0])

@@ -22,7 +22,9 @@ with stage(snakemake) as device:
     settings = snakemake.params.settings
     base = log_answers(load_vlm(settings, VIDEO_SHAPE, device), clips.video)
     for folder in map(Path, snakemake.input.planted):
-        planted = log_answers(load_vlm({**settings, "path": str(folder)}, VIDEO_SHAPE, device), clips.video)
+        planted = log_answers(
+            load_vlm({**settings, "path": str(folder)}, VIDEO_SHAPE, device), clips.video
+        )
         for state, read in (("no", base), ("yes", planted)):
             labels = {"vlm": snakemake.params.vlm, "shortcut": folder.name, "planted": state}
             for name, table in measure(read, clips.attributes, shortcuts[folder.name]).items():

@@ -11,14 +11,17 @@ from typing import Any
 from transporter.devices import lease, pick_device
 from transporter.errors import UserError
 
-# importing the libraries makes half a million objects that stay; by default Python looks for garbage among them a thousand times
+# importing the libraries makes half a million objects that stay; by default Python looks for
+# garbage among them a thousand times
 gc.set_threshold(10_000)
 os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries are unreadable in a log
 
 
 @contextmanager
 def stage(snakemake: Any) -> Iterator[Any]:
-    """Send all output to the job's log, lease a device and yield it; what a user can mend ends the job with one line."""
+    """Send all output to the job's log, lease a device and yield it; what a user can mend ends the
+    job with one line.
+    """
     sys.stdout.flush()
     terminal = os.dup(2)
     with open(snakemake.log[0], "w") as log:
@@ -38,5 +41,9 @@ def stage(snakemake: Any) -> Iterator[Any]:
 
 
 def unfinished(snakemake: Any) -> Path:
-    """A folder for checkpoints and shards: no declared output, so it outlives a failed job; another code has another folder."""
-    return Path("unfinished", *Path(snakemake.log[0]).with_suffix("").parts[1:], snakemake.params.code)
+    """A folder for checkpoints and shards: no declared output, so it outlives a failed job; another
+    code has another folder.
+    """
+    return Path(
+        "unfinished", *Path(snakemake.log[0]).with_suffix("").parts[1:], snakemake.params.code
+    )

@@ -1,4 +1,6 @@
-"""Train the microworld's text encoder and diffusion transformer, and put them together with the VAE."""
+"""Train the microworld's text encoder and diffusion transformer, and put them together with the
+VAE.
+"""
 
 from pathlib import Path
 
@@ -11,18 +13,32 @@ from transporter.microworld.training.cards import HeldOut, generator_card
 from transporter.microworld.training.generator import MAX_TOKENS, train_generator
 from transporter.microworld.training.loop import Schedule
 
-WHAT = "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by the probes."
+WHAT = (
+    "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by"
+    " the probes."
+)
 STEPS, GUIDANCE = 25, 3.0
 CONTROLS = {"in colours and on ground of seen ones": (UNSEEN, HeldOut.seen_twins)}
 """What of the difference between both kinds of clips comes from their shapes and motions."""
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
-    schedule = Schedule(snakemake.params.steps, snakemake.params.seed, ema=0.999, decay_from=0.4, device=str(device))
-    pipeline, summary = train_generator(checkpoints, schedule, Path(snakemake.input.vae), snakemake.params.chunks)
+    schedule = Schedule(
+        snakemake.params.steps, snakemake.params.seed, ema=0.999, decay_from=0.4, device=str(device)
+    )
+    pipeline, summary = train_generator(
+        checkpoints, schedule, Path(snakemake.input.vae), snakemake.params.chunks
+    )
     for part in (pipeline.vae, pipeline.text_encoder, pipeline.transformer):
         part.half()
     pipeline.save_pretrained(folder)
     generator = WanGenerator(str(folder), FRAMES, SIZE, SIZE, FPS, MAX_TOKENS, device=device)
     probe = Probe.from_pretrained(snakemake.input.probes, device)
-    finish(folder, WHAT, summary, checkpoints, lambda clips: generator_card(generator, probe, clips, STEPS, GUIDANCE), CONTROLS)
+    finish(
+        folder,
+        WHAT,
+        summary,
+        checkpoints,
+        lambda clips: generator_card(generator, probe, clips, STEPS, GUIDANCE),
+        CONTROLS,
+    )

@@ -10,7 +10,10 @@ from transporter.microworld.training.cards import judge_card
 from transporter.microworld.training.judge import train_judge
 from transporter.microworld.training.loop import Schedule
 
-WHAT = "The microworld's CLIP, a video-text dual encoder with weights and architecture of its own: does a caption fit a clip?"
+WHAT = (
+    "The microworld's CLIP, a video-text dual encoder with weights and architecture of its own:"
+    " does a caption fit a clip?"
+)
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
@@ -18,4 +21,10 @@ with stage(snakemake) as device:
     judge, summary = train_judge(checkpoints, schedule, Path(snakemake.input.vae))
     judge.save_pretrained(folder)
     (folder / "README.md").unlink()  # the hub's empty form; card.md says it all
-    finish(folder, WHAT, summary, checkpoints, partial(judge_card, Judge.from_pretrained(folder).eval()))
+    finish(
+        folder,
+        WHAT,
+        summary,
+        checkpoints,
+        partial(judge_card, Judge.from_pretrained(folder).eval()),
+    )

@@ -9,11 +9,20 @@ from transporter.microworld.training.cards import probe_card
 from transporter.microworld.training.loop import Schedule
 from transporter.microworld.training.probes import train_probes
 
-WHAT = "The microworld's probes: for each attribute a classifier, a measurement that needs no training, or the mean of both."
+WHAT = (
+    "The microworld's probes: for each attribute a classifier, a measurement that needs no"
+    " training, or the mean of both."
+)
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
     schedule = Schedule(snakemake.params.steps, snakemake.params.seed, device=str(device))
     classifier, summary = train_probes(checkpoints, schedule, Path(snakemake.input.vae))
     Probe(classifier).save_pretrained(folder)
-    finish(folder, WHAT, summary, checkpoints, lambda clips: probe_card(Probe.from_pretrained(folder, device), clips))
+    finish(
+        folder,
+        WHAT,
+        summary,
+        checkpoints,
+        lambda clips: probe_card(Probe.from_pretrained(folder, device), clips),
+    )

@@ -1,4 +1,6 @@
-"""Train the vision tower of a VLM of the microworld, which captions and answers are then taught to."""
+"""Train the vision tower of a VLM of the microworld, which captions and answers are then
+taught to.
+"""
 
 import shutil
 from pathlib import Path
@@ -9,7 +11,9 @@ from transporter.microworld.training.vlm import save_vision, train_vision
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
-    schedule = Schedule(snakemake.params.steps, snakemake.params.seed, max_norm=2.0, device=str(device))
+    schedule = Schedule(
+        snakemake.params.steps, snakemake.params.seed, max_norm=2.0, device=str(device)
+    )
     lesson, summary = train_vision(snakemake.wildcards.family, checkpoints, schedule)
     folder.mkdir(parents=True)
     save_vision(lesson, summary, folder / "lesson.safetensors")

@@ -16,12 +16,27 @@ CONTROLS = {"frames shuffled": (SEEN, HeldOut.shuffled), "one frame only": (SEEN
 WHAT = "A VLM of the microworld, a `{}`: it describes a clip and answers about one attribute."
 
 with stage(snakemake) as device:
-    folder, checkpoints, family = Path(snakemake.output[0]), unfinished(snakemake), snakemake.wildcards.family
-    schedule = Schedule(snakemake.params.steps, snakemake.params.seed, max_norm=2.0, device=str(device))
+    folder, checkpoints, family = (
+        Path(snakemake.output[0]),
+        unfinished(snakemake),
+        snakemake.wildcards.family,
+    )
+    schedule = Schedule(
+        snakemake.params.steps, snakemake.params.seed, max_norm=2.0, device=str(device)
+    )
     vision, vae = Path(snakemake.input.vision), Path(snakemake.input.vae)
-    model, processor, summary = train_vlm(family, vision / "lesson.safetensors", checkpoints, schedule, vae)
+    model, processor, summary = train_vlm(
+        family, vision / "lesson.safetensors", checkpoints, schedule, vae
+    )
     model.half().save_pretrained(folder)
     processor.save_pretrained(folder)
     what = WHAT.format(type(model).__name__)
-    finish(folder, what, summary, checkpoints, partial(vlm_card, load_family(family, folder, device)), CONTROLS)
+    finish(
+        folder,
+        what,
+        summary,
+        checkpoints,
+        partial(vlm_card, load_family(family, folder, device)),
+        CONTROLS,
+    )
     shutil.copy(vision / "curve.tsv", folder / "vision_curve.tsv")

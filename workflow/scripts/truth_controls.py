@@ -14,4 +14,6 @@ with stage(snakemake) as device:
     seen, *fresh = (read_table(path, ("clip", "caption"))["caption"].tolist() for path in paths)
     sampling = Sampling(model["steps"], model["guidance"], CLIPS_AT_ONCE)
     generator = load_generator(model, device)
-    make_controls(concept, fresh, seen, generator, params.pool, params.seeds, sampling, params.seed).save(snakemake.output[0])
+    make_controls(
+        concept, fresh, seen, generator, params.pool, params.seeds, sampling, params.seed
+    ).save(snakemake.output[0])

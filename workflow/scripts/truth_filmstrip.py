@@ -1,4 +1,6 @@
-"""Draw one explanation's sweep of phi in the first caption that was read, with the VLM's answers."""
+"""Draw one explanation's sweep of phi in the first caption that was read, with the VLM's
+answers.
+"""
 
 from pathlib import Path
 
@@ -20,14 +22,32 @@ with stage(snakemake) as device:
     reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device))
     minus = generator.encode_text([caption])
     vector = ConceptBank.load(snakemake.input.bank, device)[concept.name].to(minus).expand_as(minus)
-    [latents] = sweep(generator, minus, vector, params.phi, [params.seed], Sampling(model["steps"], model["guidance"]))
+    [latents] = sweep(
+        generator,
+        minus,
+        vector,
+        params.phi,
+        [params.seed],
+        Sampling(model["steps"], model["guidance"]),
+    )
     videos = generator.decode(latents).clamp(0, 1)
     shares = reader.log_odds(reader.vlm.encode(videos), concept).sigmoid().tolist()
     answers = {
         phi: f"{concept.target} {share:.0%}" if share > 0.5 else f"{concept.source} {1 - share:.0%}"
         for phi, share in zip(params.phi, shares, strict=True)
     }
-    who = "honest" if snakemake.wildcards.subject == "honest" else snakemake.wildcards.subject.replace("_", " ")
+    who = (
+        "honest"
+        if snakemake.wildcards.subject == "honest"
+        else snakemake.wildcards.subject.replace("_", " ")
+    )
     title = f"{who}, {snakemake.wildcards.objective}: {caption}"
     clips = dict(zip(params.phi, videos, strict=True))
-    filmstrip(clips, Path(snakemake.output[0]), title, (concept.source, concept.target), fps=generator.fps, answers=answers)
+    filmstrip(
+        clips,
+        Path(snakemake.output[0]),
+        title,
+        (concept.source, concept.target),
+        fps=generator.fps,
+        answers=answers,
+    )

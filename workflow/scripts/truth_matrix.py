@@ -7,4 +7,7 @@ from transporter.figures.truth import SUBJECT, truth_matrix
 from transporter.files import read_table
 
 with stage(snakemake):
-    truth_matrix(read_table(snakemake.input[0], (*SUBJECT, "method")), [Path(snakemake.output.pdf), Path(snakemake.output.png)])
+    truth_matrix(
+        read_table(snakemake.input[0], (*SUBJECT, "method")),
+        [Path(snakemake.output.pdf), Path(snakemake.output.png)],
+    )

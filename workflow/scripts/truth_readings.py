@@ -18,14 +18,19 @@ from transporter.truth.subjects import HONEST, Subject
 with stage(snakemake) as device:
     params, planted = snakemake.params, snakemake.wildcards.subject != HONEST
     [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
-    shortcut = read_shortcuts(snakemake.input.shortcuts)[snakemake.wildcards.subject] if planted else None
+    shortcut = (
+        read_shortcuts(snakemake.input.shortcuts)[snakemake.wildcards.subject] if planted else None
+    )
     subject, generator = Subject(concept, shortcut), load_generator(params.generator, device)
     reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device))
     honest = load_vlm(params.honest, generator.video_shape, device) if planted else None
     probe = Probe.from_pretrained(Path(params.probes)) if params.probes else None
     controls = Controls.load(snakemake.input.controls)
     rows = open_contexts(controls, concept, reader, params.captions)
-    banks = {name: ConceptBank.load(path, device) for name, path in zip(params.objectives, snakemake.input.banks, strict=True)}
+    banks = {
+        name: ConceptBank.load(path, device)
+        for name, path in zip(params.objectives, snakemake.input.banks, strict=True)
+    }
     sampling = Sampling(params.generator["steps"], params.generator["guidance"], CLIPS_AT_ONCE)
     clips = explain(subject, controls, rows, banks, generator, sampling, params.seed)
     write_table(read_clips(clips, subject, reader, honest, probe), snakemake.output[0])

@@ -23,7 +23,9 @@ with stage(snakemake):
     for path in map(Path, snakemake.input.readings):
         generator, vlm, planted, concept = path.with_suffix("").parts[-4:]
         subject = Subject(concepts[concept], None if planted == HONEST else shortcuts[planted])
-        verdicts = judge_explanations(read_table(path, READINGS), subject, natural, WORDS if natural else {})
+        verdicts = judge_explanations(
+            read_table(path, READINGS), subject, natural, WORDS if natural else {}
+        )
         labels = {"generator": generator, "vlm": vlm, "planted": planted, "concept": concept}
         tables.append(pd.DataFrame(labels, index=verdicts.index).join(verdicts))
         print(f"{vlm}, {planted}, {concept}: {len(verdicts)} methods", flush=True)

@@ -8,4 +8,6 @@ from transporter.microworld.dataset import SPLITS, make_split, split_seed
 with stage(snakemake):
     split = snakemake.wildcards.split
     folder = Path(snakemake.output.captions).parent
-    make_split(folder, snakemake.params.clips, split_seed(snakemake.params.seed, split), SPLITS[split])
+    make_split(
+        folder, snakemake.params.clips, split_seed(snakemake.params.seed, split), SPLITS[split]
+    )

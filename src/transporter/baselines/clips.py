@@ -1,4 +1,6 @@
-"""One concept's inverted clips in a folder: each clip, the noise that it began as, and the caption that it stands for."""
+"""One concept's inverted clips in a folder: each clip, the noise that it began as, and the caption
+that it stands for.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ SIDES = {"left", "right"}
 class Inverter:
     """What every inversion of one network into clips shares.
 
-    `clips`: real clips `(T, C, H, W)`, for MACO's spectrum; `verifier` is called where a method needs one.
+    `clips`: real clips `(T, C, H, W)`, for MACO's spectrum; `verifier` is called where a method
+    needs one.
     """
 
     subject: Subject
@@ -41,7 +44,8 @@ class Inverter:
     settings: InversionSettings
 
     def method(self, name: str, stimulus: torch.Tensor) -> Method:
-        """One of `METHODS`, for clips of the shape of the `stimulus` `(T, C, H, W)`, a real clip of the target.
+        """One of `METHODS`, for clips of the shape of the `stimulus` `(T, C, H, W)`, a real clip of
+        the target.
 
         Raises:
             UserError: no such method.
@@ -59,13 +63,19 @@ class Inverter:
 
 
 def unmirrored(settings: InversionSettings, concept: Concept) -> InversionSettings:
-    """The settings without mirrored clips where the concept is about sides, which a mirror changes."""
-    return replace(settings, flip=0.0) if SIDES & {*concept.source.split(), *concept.target.split()} else settings
+    """The settings without mirrored clips where the concept is about sides, which a mirror
+    changes.
+    """
+    return (
+        replace(settings, flip=0.0)
+        if SIDES & {*concept.source.split(), *concept.target.split()}
+        else settings
+    )
 
 
 def nearest(caption: str, captions: Sequence[str], concept: Concept | None = None) -> int:
-    """Which of `captions` shares most words with `caption` (Jaccard index), the first of equals; with a concept, of those that hold
-    its target word.
+    """Which of `captions` shares most words with `caption` (Jaccard index), the first of equals;
+    with a concept, of those that hold its target word.
 
     Raises:
         UserError: none holds it.
@@ -78,7 +88,10 @@ def nearest(caption: str, captions: Sequence[str], concept: Concept | None = Non
     }
     if not shared:
         word = concept.target if concept else "words"
-        raise UserError(f"baselines: expected a clip whose caption holds {word!r}, found none among {len(captions)}; add clips")
+        raise UserError(
+            f"baselines: expected a clip whose caption holds {word!r}, found none among"
+            f" {len(captions)}; add clips"
+        )
     return max(shared, key=lambda index: shared[index])
 
 
@@ -94,16 +107,20 @@ def write_inversions(
 ) -> None:
     """Invert by the method `name` once per caption pair and stimulus, each from a noise of its own.
 
-    Writes `clips/*.mp4`, `index.tsv` (columns of `INDEX`; `origin` is the noise that a clip began as; the seconds are the
-    processor's, and missing for an inversion that was resumed) and `curve.tsv` into `folder`, which appears whole or not at all;
-    `checkpoints` is kept until then.
+    Writes `clips/*.mp4`, `index.tsv` (columns of `INDEX`; `origin` is the noise that a clip began
+    as; the seconds are the processor's, and missing for an inversion that was resumed) and
+    `curve.tsv` into `folder`, which appears whole or not at all; `checkpoints` is kept until then.
     """
     rows, curves = [], []
     with written_whole(folder) as partial:
         (partial / "clips").mkdir(parents=True)
-        for number, ((caption, target_caption), stimulus) in enumerate(zip(contexts, stimuli, strict=True), start=seed):
+        for number, ((caption, target_caption), stimulus) in enumerate(
+            zip(contexts, stimuli, strict=True), start=seed
+        ):
             method, place = inverter.method(name, stimulus), checkpoints / str(number)
-            videos = {"origin": method.start(torch.Generator().manual_seed(number))().detach().clamp(0, 1)}
+            videos = {
+                "origin": method.start(torch.Generator().manual_seed(number))().detach().clamp(0, 1)
+            }
             videos["clip"], seconds = _timed_inversion(inverter, method, number, place)
             files = {kind: f"clips/{kind}_seed{number}.mp4" for kind in videos}
             for kind, video in videos.items():
@@ -115,7 +132,9 @@ def write_inversions(
         write_table(pd.concat(curves, ignore_index=True), partial / CURVE)
 
 
-def _timed_inversion(inverter: Inverter, method: Method, seed: int, folder: Path) -> tuple[torch.Tensor, float]:
+def _timed_inversion(
+    inverter: Inverter, method: Method, seed: int, folder: Path
+) -> tuple[torch.Tensor, float]:
     whole, start = not (folder / CHECKPOINT).exists(), time.process_time()
     video = invert(inverter.subject, method, inverter.settings, seed, folder)
     return video, (time.process_time() - start) / inverter.settings.steps if whole else float("nan")

@@ -30,24 +30,43 @@ def learning_rate(step: int, settings: InversionSettings) -> float:
     return max(settings.lr_floor, settings.lr * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def augmented(video: torch.Tensor, settings: InversionSettings, generator: torch.Generator) -> torch.Tensor:
-    """A clip `(..., H, W)`, all its frames shifted alike by up to `jitter` pixels and mirrored or not."""
-    shifts = torch.randint(-settings.jitter, settings.jitter + 1, (2,), generator=generator).tolist()
+def augmented(
+    video: torch.Tensor, settings: InversionSettings, generator: torch.Generator
+) -> torch.Tensor:
+    """A clip `(..., H, W)`, all its frames shifted alike by up to `jitter` pixels and mirrored or
+    not.
+    """
+    shifts = torch.randint(
+        -settings.jitter, settings.jitter + 1, (2,), generator=generator
+    ).tolist()
     mirrored = torch.rand((), generator=generator) < settings.flip
     video = video.roll(shifts, (-2, -1))
     return video.flip(-1) if mirrored else video
 
 
 def step_losses(
-    parameters: Parametrisation, subject: Subject, method: Method, settings: InversionSettings, seed: int, step: int
+    parameters: Parametrisation,
+    subject: Subject,
+    method: Method,
+    settings: InversionSettings,
+    seed: int,
+    step: int,
 ) -> dict[str, torch.Tensor]:
-    """`loss`, the target's `log_prob` and every active term's value at one step, from one pass of the attacked network."""
+    """`loss`, the target's `log_prob` and every active term's value at one step, from one pass of
+    the attacked network.
+    """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     video = augmented(parameters().clamp(0, 1)[None], settings, generator)
     moment = Moment(video, subject.respond(video))
-    active = {name: term for name, term in method.terms.items() if term.weight and step >= term.begins * settings.steps}
+    active = {
+        name: term
+        for name, term in method.terms.items()
+        if term.weight and step >= term.begins * settings.steps
+    }
     values = {name: term.value(moment) for name, term in active.items()}
-    loss = sum((active[name].weight * value for name, value in values.items()), -moment.response.score)
+    loss = sum(
+        (active[name].weight * value for name, value in values.items()), -moment.response.score
+    )
     return {"loss": loss, "log_prob": moment.response.log_prob.detach(), **values}
 
 
@@ -67,16 +86,23 @@ class _Progress:
 
 
 def invert(
-    subject: Subject, method: Method, settings: InversionSettings, seed: int, folder: Path, until: int | None = None
+    subject: Subject,
+    method: Method,
+    settings: InversionSettings,
+    seed: int,
+    folder: Path,
+    until: int | None = None,
 ) -> torch.Tensor:
-    """Invert `subject` by `method`, or go on from the checkpoint in `folder` (an interrupted run ends with the same video).
+    """Invert `subject` by `method`, or go on from the checkpoint in `folder` (an interrupted run
+    ends with the same video).
 
     Args:
         subject: the network and its target.
         method: from `transporter.baselines.methods`.
         settings: those that the method was made with.
         seed: of the start and of the augmentations.
-        folder: gets `checkpoint.safetensors` and `curve.tsv`; a checkpoint of other settings, seed, target or clips is not resumed.
+        folder: gets `checkpoint.safetensors` and `curve.tsv`; a checkpoint of other settings, seed,
+            target or clips is not resumed.
         until: stop after this many steps in all, with a checkpoint, as an interrupted run would.
 
     Returns:
@@ -84,7 +110,9 @@ def invert(
     """
     folder.mkdir(parents=True, exist_ok=True)
     parameters = method.start(torch.Generator().manual_seed(seed)).to(subject.device)
-    optimiser = torch.optim.Adam(parameters.parameters(), lr=settings.lr, betas=(settings.beta_1, settings.beta_2))
+    optimiser = torch.optim.Adam(
+        parameters.parameters(), lr=settings.lr, betas=(settings.beta_1, settings.beta_2)
+    )
     progress, identity = _Progress(folder / CURVE), _identity(subject, method, settings, seed)
     first = _resume(folder / CHECKPOINT, identity, parameters, optimiser, progress)
     last, began = min(settings.steps, until or settings.steps), time.monotonic()
@@ -99,18 +127,32 @@ def invert(
         if done % settings.log_every == 0 or done == settings.steps:
             progress.write(done, losses, (done - first) / (time.monotonic() - began))
         if done % settings.save_every == 0 or done == last:
-            state = {"parameters": parameters.state_dict(), "optimiser": optimiser.state_dict(), "rows": progress.rows}
+            state = {
+                "parameters": parameters.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "rows": progress.rows,
+            }
             save_checkpoint(folder / CHECKPOINT, {"identity": identity, "step": done, **state})
     return parameters().detach().clamp(0, 1).cpu()
 
 
 def _identity(subject: Subject, method: Method, settings: InversionSettings, seed: int) -> str:
     """What a checkpoint must have been made from to be resumed."""
-    chosen = {key: value for key, value in settings.as_dict().items() if key not in ("log_every", "save_every")}
+    chosen = {
+        key: value
+        for key, value in settings.as_dict().items()
+        if key not in ("log_every", "save_every")
+    }
     return json.dumps([subject.identity, method.identity, chosen, seed], sort_keys=True)
 
 
-def _resume(path: Path, identity: str, parameters: Parametrisation, optimiser: torch.optim.Optimizer, progress: _Progress) -> int:
+def _resume(
+    path: Path,
+    identity: str,
+    parameters: Parametrisation,
+    optimiser: torch.optim.Optimizer,
+    progress: _Progress,
+) -> int:
     """Load a checkpoint of this very run, if there is one; returns the steps done."""
     state = load_own_checkpoint(path, identity, "settings, seed, target or clips")
     if state is None:

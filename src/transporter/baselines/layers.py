@@ -48,16 +48,28 @@ class Features:
 
 
 def blocks(network: nn.Module, channels: int = -1) -> tuple[Layer, ...]:
-    """Outputs of a network's blocks, by default a transformer's: the members of all module lists that lie in no other list."""
-    lists = {name: module for name, module in network.named_modules() if isinstance(module, nn.ModuleList) and len(module) > 1}
+    """Outputs of a network's blocks, by default a transformer's: the members of all module lists
+    that lie in no other list.
+    """
+    lists = {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) > 1
+    }
     outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
-    return tuple(Layer(f"{name}.{index}", block, channels) for name in outer for index, block in enumerate(lists[name]))
+    return tuple(
+        Layer(f"{name}.{index}", block, channels)
+        for name in outer
+        for index, block in enumerate(lists[name])
+    )
 
 
 def batch_norms(network: nn.Module) -> tuple[Layer, ...]:
     """Inputs of all batch normalisations, whose statistics these keep."""
     return tuple(
-        Layer(name, module, channels=1, inputs=True) for name, module in network.named_modules() if isinstance(module, NORMS)
+        Layer(name, module, channels=1, inputs=True)
+        for name, module in network.named_modules()
+        if isinstance(module, NORMS)
     )
 
 
@@ -69,19 +81,25 @@ def named(network: nn.Module, names: Sequence[str], channels: int = 1) -> tuple[
     """
     known = dict(network.named_modules())
     if unknown := [name for name in names if name not in known]:
-        raise UserError(f"layers: expected names of modules of {type(network).__name__}, got {unknown[0]!r}")
+        raise UserError(
+            f"layers: expected names of modules of {type(network).__name__}, got {unknown[0]!r}"
+        )
     return tuple(Layer(name, known[name], channels) for name in names)
 
 
 @contextmanager
 def recorded(layers: Sequence[Layer]) -> Iterator[dict[str, Features]]:
-    """Record `layers` in every pass within; the mapping fills in order of execution and lacks layers that are never called."""
+    """Record `layers` in every pass within; the mapping fills in order of execution and lacks
+    layers that are never called.
+    """
     features: dict[str, Features] = {}
 
     def keep(layer: Layer, tensor: Any) -> None:
         tensor = tensor[0] if isinstance(tensor, tuple) else tensor
         earlier = features.get(layer.name, Features(layer, ()))
-        features[layer.name] = replace(earlier, calls=(*earlier.calls, tensor.movedim(layer.channels, -1)))
+        features[layer.name] = replace(
+            earlier, calls=(*earlier.calls, tensor.movedim(layer.channels, -1))
+        )
 
     with ExitStack() as hooks:
         for layer in layers:
@@ -93,5 +111,7 @@ def recorded(layers: Sequence[Layer]) -> Iterator[dict[str, Features]]:
 
 
 def multipliers(count: int, first: float) -> list[float]:
-    """lambda_l of LEAPS's published code: `first` for the first layer, then `1 + first / l` for l = 1, 2, ..."""
+    """lambda_l of LEAPS's published code: `first` for the first layer, then `1 + first / l` for l =
+    1, 2, ...
+    """
     return [first if layer == 0 else 1 + first / layer for layer in range(count)]

@@ -21,7 +21,8 @@ Shape = tuple[int, int, int, int]
 class Method:
     """How an inversion starts, and what it minimises beside the subject's negative score.
 
-    `identity` tells methods, and the clips that they were given, apart: a checkpoint of another one is not resumed.
+    `identity` tells methods, and the clips that they were given, apart: a checkpoint of another one
+    is not resumed.
     """
 
     start: Callable[[torch.Generator], Parametrisation]
@@ -34,25 +35,39 @@ def activation_maximisation(shape: Shape, settings: InversionSettings) -> Method
     return Method(_pixels(shape, settings), _l2(settings), "AM")
 
 
-def gradvit(subject: Subject, shape: Shape, verifier: Verifier, settings: InversionSettings) -> Method:
-    """GradViT (CVPR 2022) with the target in place of its gradients: the target alone first, then with both priors."""
+def gradvit(
+    subject: Subject, shape: Shape, verifier: Verifier, settings: InversionSettings
+) -> Method:
+    """GradViT (CVPR 2022) with the target in place of its gradients: the target alone first, then
+    with both priors.
+    """
     begins = settings.prior_from
     terms = {
         **_l2(settings),
         "statistics": Term(_distance(subject, verifier, 0.0), settings.statistics, begins),
-        "patch_prior": Term(lambda at: patch_prior(at.video, settings.patch), settings.patch_prior, begins),
+        "patch_prior": Term(
+            lambda at: patch_prior(at.video, settings.patch), settings.patch_prior, begins
+        ),
     }
     return Method(_pixels(shape, settings), terms, f"GradViT {_sum(_running(verifier))}")
 
 
 def maco(clips: Iterable[torch.Tensor], width: int) -> Method:
-    """MACO (NeurIPS 2023): the phase alone, its magnitude the mean of real `clips` `(T, C, H, W)`, all W = `width` wide."""
+    """MACO (NeurIPS 2023): the phase alone, its magnitude the mean of real `clips` `(T, C, H, W)`,
+    all W = `width` wide.
+    """
     magnitude = mean_magnitude(clips)
-    return Method(lambda generator: Phase(magnitude, width, generator), {}, f"MACO {_sum([magnitude])}")
+    return Method(
+        lambda generator: Phase(magnitude, width, generator), {}, f"MACO {_sum([magnitude])}"
+    )
 
 
-def leaps(subject: Subject, stimulus: torch.Tensor, verifier: Verifier, settings: InversionSettings) -> Method:
-    """LEAPS (ICCV 2023): pixels primed by the `stimulus` `(T, C, H, W)`, a real clip of the target; it is read only once."""
+def leaps(
+    subject: Subject, stimulus: torch.Tensor, verifier: Verifier, settings: InversionSettings
+) -> Method:
+    """LEAPS (ICCV 2023): pixels primed by the `stimulus` `(T, C, H, W)`, a real clip of the target;
+    it is read only once.
+    """
     with torch.no_grad():
         response = subject.respond(stimulus[None].to(subject.device))
     primed = {name: feature.mean() for name, feature in response.features.items()}
@@ -60,21 +75,29 @@ def leaps(subject: Subject, stimulus: torch.Tensor, verifier: Verifier, settings
     terms = {
         **_l2(settings),
         "priming": Term(lambda at: priming(at.response, primed, first), settings.priming),
-        "coherence": Term(lambda at: coherence(at.response.frames, settings.margin), settings.coherence),
+        "coherence": Term(
+            lambda at: coherence(at.response.frames, settings.margin), settings.coherence
+        ),
         "statistics": Term(_distance(subject, verifier, first), settings.statistics),
     }
     identity = f"LEAPS {_sum(primed.values())} {_sum(_running(verifier))}"
     return Method(_pixels(tuple(stimulus.shape), settings), terms, identity)
 
 
-def _pixels(shape: Shape, settings: InversionSettings) -> Callable[[torch.Generator], Parametrisation]:
+def _pixels(
+    shape: Shape, settings: InversionSettings
+) -> Callable[[torch.Generator], Parametrisation]:
     return lambda generator: Pixels(shape, settings.noise, generator)
 
 
-def _distance(subject: Subject, verifier: Verifier, first: float) -> Callable[[Moment], torch.Tensor]:
+def _distance(
+    subject: Subject, verifier: Verifier, first: float
+) -> Callable[[Moment], torch.Tensor]:
     """A network that verifies itself is not run twice."""
     if set(verifier.layers) <= set(subject.layers):
-        return lambda at: verifier.distance({name: at.response.features[name] for name in verifier.running}, first)
+        return lambda at: verifier.distance(
+            {name: at.response.features[name] for name in verifier.running}, first
+        )
     return lambda at: verifier.distance(verifier.read(at.video), first)
 
 
@@ -87,4 +110,8 @@ def _sum(tensors: Iterable[torch.Tensor]) -> float:
 
 
 def _running(verifier: Verifier) -> Iterable[torch.Tensor]:
-    return (tensor for running in verifier.running.values() for tensor in (running.mean, running.variance))
+    return (
+        tensor
+        for running in verifier.running.values()
+        for tensor in (running.mean, running.variance)
+    )

@@ -35,7 +35,9 @@ class Pixels(Parametrisation):
         generator: draws it, on the CPU.
     """
 
-    def __init__(self, shape: tuple[int, int, int, int], noise: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int, int], noise: float, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.pixels = nn.Parameter((noise * torch.randn(shape, generator=generator)).clamp(-1, 1))
 
@@ -48,10 +50,11 @@ class Pixels(Parametrisation):
 
 
 class Phase(Parametrisation):
-    """MACO on videos: the phase of a 3-D Fourier spectrum (time, height, width) of each colour; its magnitude is fixed.
+    """MACO on videos: the phase of a 3-D Fourier spectrum (time, height, width) of each colour; its
+    magnitude is fixed.
 
-    The phase is made odd where the half spectrum holds both a frequency and its negative, so that the video is real and has exactly
-    this magnitude. All colours start from one random phase.
+    The phase is made odd where the half spectrum holds both a frequency and its negative, so that
+    the video is real and has exactly this magnitude. All colours start from one random phase.
 
     Args:
         magnitude: `(T, C, H, W // 2 + 1)`, from `mean_magnitude`.
@@ -69,12 +72,17 @@ class Phase(Parametrisation):
 
     def forward(self) -> torch.Tensor:
         spectrum = torch.polar(self.magnitude, _odd(self.phase, self.width))
-        return torch.fft.irfftn(spectrum, (len(self.phase), *self.phase.shape[2:3], self.width), dim=AXES)
+        return torch.fft.irfftn(
+            spectrum, (len(self.phase), *self.phase.shape[2:3], self.width), dim=AXES
+        )
 
 
 def _odd(phase: torch.Tensor, width: int) -> torch.Tensor:
-    """Columns of frequency 0 and, of an even width, W / 2 hold pairs of opposite frequencies: phase(-k) = -phase(k) there."""
-    # frequency k is at index k modulo the length, so that a flip needs a shift by one to keep 0 in its place
+    """Columns of frequency 0 and, of an even width, W / 2 hold pairs of opposite frequencies:
+    phase(-k) = -phase(k) there.
+    """
+    # frequency k is at index k modulo the length, so that a flip needs a shift by one to keep 0 in
+    # its place
     opposite = phase.flip(0, 2).roll((1, 1), (0, 2))
     column = torch.arange(phase.shape[-1], device=phase.device)
     shared = (column == 0) | ((column == width // 2) & (width % 2 == 0))
@@ -91,5 +99,7 @@ def mean_magnitude(clips: Iterable[torch.Tensor]) -> torch.Tensor:
     for clip in clips:
         total, count = total + torch.fft.rfftn(clip, dim=AXES).abs(), count + 1
     if count == 0:
-        raise UserError("MACO: expected at least one real clip for the magnitude of its spectrum, got none")
+        raise UserError(
+            "MACO: expected at least one real clip for the magnitude of its spectrum, got none"
+        )
     return total / count

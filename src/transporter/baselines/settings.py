@@ -11,10 +11,12 @@ from transporter.settings import read_settings
 
 @dataclass(frozen=True)
 class InversionSettings:
-    """The loop (`steps` to `flip`), the weights of the terms (`l2` to `patch_prior`), and what the terms need.
+    """The loop (`steps` to `flip`), the weights of the terms (`l2` to `patch_prior`), and what the
+    terms need.
 
-    Optimiser, augmentation, `l2` and the layers' multipliers are those of LEAPS (paper and published code); so is r = .05, though
-    the terms that it weighs are means over channels here. **Ours:** the other weights, `noise` and `margin`.
+    Optimiser, augmentation, `l2` and the layers' multipliers are those of LEAPS (paper and
+    published code); so is r = .05, though the terms that it weighs are means over channels here.
+    **Ours:** the other weights, `noise` and `margin`.
     """
 
     steps: int = 3000
@@ -42,7 +44,9 @@ class InversionSettings:
     first_layer: float = 10.0
     """Multiplier of the first layer; layer l after it has 1 + first_layer / l."""
     margin: float = 1.0
-    """delta: mean absolute distance per channel that embeddings of frames that are not consecutive should have."""
+    """delta: mean absolute distance per channel that embeddings of frames that are not consecutive
+    should have.
+    """
     patch: tuple[int, int, int] = (2, 16, 16)
     """Frames, rows and columns of a patch of the attacked network."""
     prior_from: float = 0.5
@@ -51,7 +55,9 @@ class InversionSettings:
     save_every: int = 250
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any], where: str = "baselines") -> InversionSettings:
+    def from_mapping(
+        cls, mapping: Mapping[str, Any], where: str = "baselines"
+    ) -> InversionSettings:
         """Read settings; keys left out keep their defaults.
 
         Raises:

@@ -18,8 +18,9 @@ from transporter.vlms.transformers_vlm import TransformersVLM
 class Response:
     """What one forward pass about one clip gives.
 
-    `score`: what is maximised; `log_prob`: of the target; `features`: hidden layers in order of execution; `frames`: embeddings of
-    the S steps in time that the last layer tells apart, `(S, D)`.
+    `score`: what is maximised; `log_prob`: of the target; `features`: hidden layers in order of
+    execution; `frames`: embeddings of the S steps in time that the last layer tells apart,
+    `(S, D)`.
     """
 
     score: torch.Tensor
@@ -43,7 +44,9 @@ class Subject(ABC):
 
     @abstractmethod
     def verdict(self, video: torch.Tensor) -> dict[str, float]:
-        """What the network makes of a clip `(T, C, H, W)`: `log_prob` and `rank` of the target (1: its first choice), and more."""
+        """What the network makes of a clip `(T, C, H, W)`: `log_prob` and `rank` of the target (1:
+        its first choice), and more.
+        """
 
 
 class VLMSubject(Subject):
@@ -57,7 +60,11 @@ class VLMSubject(Subject):
     """
 
     def __init__(
-        self, vlm: TransformersVLM, concept: Concept, difference: bool = False, layers: Sequence[Layer] | None = None
+        self,
+        vlm: TransformersVLM,
+        concept: Concept,
+        difference: bool = False,
+        layers: Sequence[Layer] | None = None,
     ) -> None:
         self.vlm, self.concept, self.difference, self.device = vlm, concept, difference, vlm.device
         self.time_steps = vlm.time_steps
@@ -72,15 +79,21 @@ class VLMSubject(Subject):
         return Response(target + (target - source) * self.difference, target, features, frames)
 
     def _answers(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self.vlm.log_probs(tokens, self.concept.question, (self.concept.source, self.concept.target))[0]
+        return self.vlm.log_probs(
+            tokens, self.concept.question, (self.concept.source, self.concept.target)
+        )[0]
 
     @torch.no_grad()
     def verdict(self, video: torch.Tensor) -> dict[str, float]:
-        """`log_prob`, `log_odds` against the source word, and `rank` of the target's first token among all tokens."""
+        """`log_prob`, `log_odds` against the source word, and `rank` of the target's first token
+        among all tokens.
+        """
         tokens = self.vlm.encode(video[None].to(self.device))
         source, target = self._answers(tokens).tolist()
         logits = self.vlm.logits(tokens, self.concept.question)[0]
-        first = self.vlm.processor.tokenizer(self.concept.target, add_special_tokens=False).input_ids[0]
+        first = self.vlm.processor.tokenizer(
+            self.concept.target, add_special_tokens=False
+        ).input_ids[0]
         rank = int((logits > logits[first]).sum()) + 1
         return {"log_prob": target, "log_odds": target - source, "rank": rank}
 
@@ -97,7 +110,12 @@ class ClassifierSubject(Subject):
     """
 
     def __init__(
-        self, network: nn.Module, label: int, layers: Sequence[Layer], last: str, device: torch.device | str = "cpu"
+        self,
+        network: nn.Module,
+        label: int,
+        layers: Sequence[Layer],
+        last: str,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.network, self.label, self.device = network, label, torch.device(device)
         self.layers, self.last = tuple(layers), named(network, [last])
@@ -114,4 +132,8 @@ class ClassifierSubject(Subject):
         """`log_prob` and `rank` of the class, and the network's first choice as `top`."""
         logits = self.network(video[None].to(self.device))[0]
         rank = int((logits > logits[self.label]).sum()) + 1
-        return {"log_prob": float(logits.log_softmax(-1)[self.label]), "rank": rank, "top": int(logits.argmax())}
+        return {
+            "log_prob": float(logits.log_softmax(-1)[self.label]),
+            "rank": rank,
+            "top": int(logits.argmax()),
+        }

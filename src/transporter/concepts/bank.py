@@ -30,12 +30,16 @@ class ConceptBank:
             UserError: the bank has no such concept.
         """
         if name not in self.vectors:
-            raise UserError(f"expected a concept of the bank ({', '.join(self.vectors)}), got {name!r}")
+            raise UserError(
+                f"expected a concept of the bank ({', '.join(self.vectors)}), got {name!r}"
+            )
         return self.vectors[name]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         with written_whole(path) as partial:
-            vectors = {name: vector.detach().cpu().contiguous() for name, vector in self.vectors.items()}
+            vectors = {
+                name: vector.detach().cpu().contiguous() for name, vector in self.vectors.items()
+            }
             save_file(vectors, partial, metadata={"settings": json.dumps(self.settings)})
 
     @classmethod

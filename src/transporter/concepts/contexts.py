@@ -1,4 +1,6 @@
-"""What a concept vector is fitted on: pairs of captions that differ in the concept's words, and clips."""
+"""What a concept vector is fitted on: pairs of captions that differ in the concept's words, and
+clips.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from transporter.reading import Reader
 
 @dataclass(frozen=True)
 class Contexts:
-    """What one concept is fitted on: condition pairs `(n, L, d)` and latents of the clips that gave them `(n, c, t, h, w)`."""
+    """What one concept is fitted on: condition pairs `(n, L, d)` and latents of the clips that gave
+    them `(n, c, t, h, w)`.
+    """
 
     pi_minus: torch.Tensor
     pi_plus: torch.Tensor
@@ -24,23 +28,31 @@ class Contexts:
         return len(self.pi_minus)
 
 
-def gather_contexts(concept: Concept, captions: Sequence[str], z_xi: torch.Tensor, reader: Reader, limit: int = 512) -> Contexts:
+def gather_contexts(
+    concept: Concept, captions: Sequence[str], z_xi: torch.Tensor, reader: Reader, limit: int = 512
+) -> Contexts:
     """Every clip whose caption holds one of the words gives a context (at most `limit`).
 
     Raises:
         UserError: no caption holds either word.
     """
-    rows = [(row, pair) for row, caption in enumerate(captions) if (pair := concept.pair(caption))][:limit]
+    rows = [(row, pair) for row, caption in enumerate(captions) if (pair := concept.pair(caption))][
+        :limit
+    ]
     if not rows:
         raise UserError(
-            f"concept {concept.name}: expected captions with {concept.source!r} or {concept.target!r}, found none in "
-            f"{len(captions)}; add clips or drop the concept"
+            f"concept {concept.name}: expected captions with {concept.source!r} or"
+            f" {concept.target!r}, found none in {len(captions)}; add clips or drop the concept"
         )
-    minus, plus = (reader.generator.encode_text([pair[side] for _, pair in rows]) for side in (0, 1))
+    minus, plus = (
+        reader.generator.encode_text([pair[side] for _, pair in rows]) for side in (0, 1)
+    )
     return Contexts(minus, plus, z_xi[[row for row, _ in rows]].to(reader.generator.device))
 
 
-def draw(contexts: Contexts, count: int, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def draw(
+    contexts: Contexts, count: int, random: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """pi-, pi+ and z_0 of `count` contexts."""
     rows = torch.randint(len(contexts), (count,), generator=random)
     return contexts.pi_minus[rows], contexts.pi_plus[rows], contexts.z_xi[rows]

@@ -1,4 +1,6 @@
-"""How far two answers of a VLM are apart: divergences between distributions given as log-probabilities."""
+"""How far two answers of a VLM are apart: divergences between distributions given as
+log-probabilities.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ Divergence = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def hellinger(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
     """`||sqrt(p) - sqrt(q)|| / sqrt(2)` in [0, 1]; `(..., V)` each to `(...)`.
 
-    >>> hellinger(torch.tensor([0.36, 0.64]).log(), torch.tensor([0.64, 0.36]).log()).item().__round__(4)
+    >>> p, q = torch.tensor([0.36, 0.64]), torch.tensor([0.64, 0.36])
+    >>> round(hellinger(p.log(), q.log()).item(), 4)
     0.2
     """
     return ((0.5 * log_p).exp() - (0.5 * log_q).exp()).norm(dim=-1) / math.sqrt(2)
@@ -21,7 +24,11 @@ def hellinger(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
 
 def kl(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
     """Kullback-Leibler divergence of q from p in nats, unbounded; `(..., V)` each to `(...)`."""
-    return torch.nn.functional.kl_div(log_q, log_p, reduction="none", log_target=True).sum(-1).clamp(min=0)
+    return (
+        torch.nn.functional.kl_div(log_q, log_p, reduction="none", log_target=True)
+        .sum(-1)
+        .clamp(min=0)
+    )
 
 
 def js(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,6 @@
-"""Fitting the bank: all vectors together, in batches, with generator and VLM frozen (paper, stage 2)."""
+"""Fitting the bank: all vectors together, in batches, with generator and VLM frozen (paper, stage
+2).
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,23 @@ import torch
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, draw
 from transporter.concepts.divergence import DIVERGENCES
-from transporter.concepts.objectives import OBJECTIVES, Batch, LogitsSettings, Score, noisy, per_clip
+from transporter.concepts.objectives import (
+    OBJECTIVES,
+    Batch,
+    LogitsSettings,
+    Score,
+    noisy,
+    per_clip,
+)
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 from transporter.contrast import Concept
 from transporter.errors import UserError
 from transporter.reading import Reader
 
 EFFECTIVE = {"separation": 0.2, "effect": 0.01}
-"""A concept below one of these (share of the wanted change of velocity, move of the answer) is reported as failed."""
+"""A concept below one of these (share of the wanted change of velocity, move of the answer) is
+reported as failed.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,10 @@ class BankSettings:
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
-            raise UserError(f"key bank.objective: expected one of {', '.join(OBJECTIVES)}, got {self.objective!r}")
+            raise UserError(
+                f"key bank.objective: expected one of {', '.join(OBJECTIVES)}, got"
+                f" {self.objective!r}"
+            )
 
     @property
     def phases(self) -> list[tuple[str, int]]:
@@ -57,17 +71,26 @@ class BankSettings:
         """The part `bank` of a checked configuration.
 
         Raises:
-            UserError: no such objective, or settings of the objective that it cannot be fitted with.
+            UserError: no such objective, or settings of the objective that it cannot be fitted
+                with.
         """
-        rest = {key: value for key, value in mapping.items() if key not in ("lr", "control_sigma", "logits")}
+        rest = {
+            key: value
+            for key, value in mapping.items()
+            if key not in ("lr", "control_sigma", "logits")
+        }
         logits = LogitsSettings(**mapping["logits"] | {"sigma": tuple(mapping["logits"]["sigma"])})
         sigma = tuple(mapping["control_sigma"])
-        return cls(learning_rate=mapping["lr"], control_sigma=sigma, logits=logits, seed=seed, **rest)
+        return cls(
+            learning_rate=mapping["lr"], control_sigma=sigma, logits=logits, seed=seed, **rest
+        )
 
 
 @dataclass
 class Progress:
-    """Smoothed error of each vector and of no vector at all; their ratio tells the separation reached."""
+    """Smoothed error of each vector and of no vector at all; their ratio tells the separation
+    reached.
+    """
 
     error: dict[str, float] = field(default_factory=dict)
     nothing: dict[str, float] = field(default_factory=dict)
@@ -78,22 +101,32 @@ class Progress:
 
     def add_all(self, batch: Batch, score: Score) -> None:
         """Every clip of a batch."""
-        for concept, error, nothing in zip(batch.concepts, score.error.tolist(), score.nothing.tolist(), strict=True):
+        for concept, error, nothing in zip(
+            batch.concepts, score.error.tolist(), score.nothing.tolist(), strict=True
+        ):
             self.add(concept.name, error, nothing)
 
     def separation(self, name: str) -> float:
-        """Share of the change wanted by the objective that the vector brings about: 1 all of it, 0 none."""
+        """Share of the change wanted by the objective that the vector brings about: 1 all of it, 0
+        none.
+        """
         return (self.nothing[name] - self.error[name]) / max(self.nothing[name], 1e-12)
 
 
 @torch.no_grad()
 def control(
-    concept: Concept, contexts: Contexts, reader: Reader, settings: BankSettings, change: torch.Tensor | None = None
+    concept: Concept,
+    contexts: Contexts,
+    reader: Reader,
+    settings: BankSettings,
+    change: torch.Tensor | None = None,
 ) -> float:
-    """`d_omega`: how far the VLM's answer moves, through Phi, from the clean estimate under pi- to that under pi+.
+    """`d_omega`: how far the VLM's answer moves, through Phi, from the clean estimate under pi- to
+    that under pi+.
 
-    A reader without a coupling decodes both estimates and encodes them again.
-    With `change` `(L, d)` the second path is `pi- + change` instead: what a fitted vector achieves. Averaged over noise draws.
+    A reader without a coupling decodes both estimates and encodes them again. With `change`
+    `(L, d)` the second path is `pi- + change` instead: what a fitted vector achieves. Averaged over
+    noise draws.
     """
     random = torch.Generator().manual_seed(settings.seed)
     pi_minus, pi_plus, z_0 = draw(contexts, settings.control_draws, random)
@@ -110,7 +143,9 @@ def control(
 
 @dataclass(frozen=True)
 class _Fit:
-    """Concepts, what each is fitted on, and how far the VLM's answer moves between its words, `d_omega` `(concepts,)`."""
+    """Concepts, what each is fitted on, and how far the VLM's answer moves between its words,
+    `d_omega` `(concepts,)`.
+    """
 
     concepts: Sequence[Concept]
     contexts: Mapping[str, Contexts]
@@ -119,65 +154,110 @@ class _Fit:
     d_omega: torch.Tensor
 
     @classmethod
-    def prepare(cls, concepts: Sequence[Concept], contexts: Mapping[str, Contexts], reader: Reader, settings: BankSettings) -> _Fit:
+    def prepare(
+        cls,
+        concepts: Sequence[Concept],
+        contexts: Mapping[str, Contexts],
+        reader: Reader,
+        settings: BankSettings,
+    ) -> _Fit:
         d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts])
         return cls(concepts, contexts, reader, settings, d_omega.to(reader.generator.device))
 
     def start(self) -> torch.Tensor:
         """`(concepts, L, d)`"""
-        means = torch.stack([mean_difference(self.contexts[c.name], self.settings.tokens) for c in self.concepts])
+        means = torch.stack(
+            [mean_difference(self.contexts[c.name], self.settings.tokens) for c in self.concepts]
+        )
         return torch.zeros_like(means) if self.settings.start == "zero" else means
 
     def _directions(self, objective: str) -> torch.Tensor | None:
-        """Along what vectors may move: along anything, unless the VLM's gradient, which few clips agree on, says where to."""
+        """Along what vectors may move: along anything, unless the VLM's gradient, which few clips
+        agree on, says where to.
+        """
         count = self.settings.logits.directions if objective in ("logits", "mixed") else 0
         contexts = [self.contexts[c.name] for c in self.concepts]
         return principal_directions(contexts, self.settings.tokens, count) if count else None
 
     def _batch(self, step: int) -> tuple[torch.Tensor, Batch, torch.Generator]:
-        """The concepts of a step's clips `(B,)`, the batch, and the random numbers that are left for the objective."""
+        """The concepts of a step's clips `(B,)`, the batch, and the random numbers that are left
+        for the objective.
+        """
         share = max(1, self.settings.batch // len(self.concepts))
         random = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
-        chosen = torch.randperm(len(self.concepts), generator=random)[: self.settings.batch // share]
+        chosen = torch.randperm(len(self.concepts), generator=random)[
+            : self.settings.batch // share
+        ]
         which = chosen.repeat_interleave(share)
         parts = [draw(self.contexts[self.concepts[index].name], share, random) for index in chosen]
         pi_minus, pi_plus, z_0 = map(torch.cat, zip(*parts, strict=True))
         phi = torch.rand(len(z_0), generator=random).to(z_0)
-        scale = self.d_omega if self.settings.strengths == "control" else torch.ones_like(self.d_omega)
+        scale = (
+            self.d_omega if self.settings.strengths == "control" else torch.ones_like(self.d_omega)
+        )
         rows = [self.concepts[index] for index in which]
         return which, Batch(rows, pi_minus, pi_plus, z_0, phi, scale[which].to(phi)), random
 
-    def descend(self, objective: str, steps: int, start: torch.Tensor) -> tuple[torch.Tensor, Progress]:
+    def descend(
+        self, objective: str, steps: int, start: torch.Tensor
+    ) -> tuple[torch.Tensor, Progress]:
         """Vectors `(concepts, L, d)` after some steps on one objective, and how far they got."""
-        settings, vectors, progress = self.settings, Vectors(start, self._directions(objective)), Progress()
+        settings, vectors, progress = (
+            self.settings,
+            Vectors(start, self._directions(objective)),
+            Progress(),
+        )
         optimiser = torch.optim.Adam([vectors.weights], lr=settings.learning_rate)
         for step in range(steps):
-            optimiser.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+            optimiser.param_groups[0]["lr"] = (
+                settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+            )
             which, batch, random = self._batch(step)
-            score = OBJECTIVES[objective](vectors()[which], batch, self.reader, settings.logits, random)
+            score = OBJECTIVES[objective](
+                vectors()[which], batch, self.reader, settings.logits, random
+            )
             score.loss.backward()
             optimiser.step()
             optimiser.zero_grad()
             progress.add_all(batch, score)
             if (step + 1) % 25 == 0 or step + 1 == steps:
-                reached = ", ".join(f"{name} {progress.separation(name):.2f}" for name in sorted(progress.error))
-                print(f"{objective}, step {step + 1}/{steps}, separation reached: {reached}", flush=True)
+                reached = ", ".join(
+                    f"{name} {progress.separation(name):.2f}" for name in sorted(progress.error)
+                )
+                print(
+                    f"{objective}, step {step + 1}/{steps}, separation reached: {reached}",
+                    flush=True,
+                )
         return vectors().detach(), progress
 
     def rows(self, bank: ConceptBank, progress: Progress) -> pd.DataFrame:
         """What became of each concept."""
         rows = [
-            self._row(c, bank, d, progress.separation(c.name)) for c, d in zip(self.concepts, self.d_omega.tolist(), strict=True)
+            self._row(c, bank, d, progress.separation(c.name))
+            for c, d in zip(self.concepts, self.d_omega.tolist(), strict=True)
         ]
         return pd.DataFrame(rows)
 
-    def _row(self, concept: Concept, bank: ConceptBank, d_omega: float, separation: float) -> dict[str, str | float]:
-        effect = control(concept, self.contexts[concept.name], self.reader, self.settings, bank[concept.name])
+    def _row(
+        self, concept: Concept, bank: ConceptBank, d_omega: float, separation: float
+    ) -> dict[str, str | float]:
+        effect = control(
+            concept, self.contexts[concept.name], self.reader, self.settings, bank[concept.name]
+        )
         reached = {"separation": separation, "effect": effect}
-        short = [f"{name} {value:.3f} (at least {EFFECTIVE[name]})" for name, value in reached.items() if value < EFFECTIVE[name]]
+        short = [
+            f"{name} {value:.3f} (at least {EFFECTIVE[name]})"
+            for name, value in reached.items()
+            if value < EFFECTIVE[name]
+        ]
         if short:
             print(f"concept {concept.name} FAILED: {', '.join(short)}", flush=True)
-        return {"concept": concept.name, "d_omega": d_omega, **reached, "status": "failed" if short else "ok"}
+        return {
+            "concept": concept.name,
+            "d_omega": d_omega,
+            **reached,
+            "status": "failed" if short else "ok",
+        }
 
 
 def fit_bank(
@@ -187,14 +267,16 @@ def fit_bank(
     settings: BankSettings,
     answers: ConceptBank | None = None,
 ) -> tuple[ConceptBank, pd.DataFrame]:
-    """Fit one vector per concept to the objective that `settings` name; `logits` goes on from a fit to `answers`, given or made.
+    """Fit one vector per concept to the objective that `settings` name; `logits` goes on from a fit
+    to `answers`, given or made.
 
-    `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs that the VLM answers
-    differently (`edits.answered_pairs`).
+    `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs
+    that the VLM answers differently (`edits.answered_pairs`).
 
-    Returns the bank and a table with one row per concept: `d_omega` (the control), `separation` (share of the change wanted by the
-    objective that the vector brings about: of velocity, of log-odds, or of both in their weights), `effect` (how far the fitted
-    vector moves the VLM's answer) and `status` (`ok` or `failed`).
+    Returns the bank and a table with one row per concept: `d_omega` (the control), `separation`
+    (share of the change wanted by the objective that the vector brings about: of velocity, of
+    log-odds, or of both in their weights), `effect` (how far the fitted vector moves the VLM's
+    answer) and `status` (`ok` or `failed`).
     """
     fit = _Fit.prepare(concepts, contexts, reader, settings)
     vectors, phases = fit.start(), settings.phases
@@ -202,5 +284,7 @@ def fit_bank(
         vectors, phases = torch.stack([answers[c.name] for c in concepts]), phases[1:]
     for objective, steps in phases:
         vectors, progress = fit.descend(objective, steps, vectors)
-    bank = ConceptBank({c.name: v for c, v in zip(concepts, vectors, strict=True)}, asdict(settings))
+    bank = ConceptBank(
+        {c.name: v for c, v in zip(concepts, vectors, strict=True)}, asdict(settings)
+    )
     return bank, fit.rows(bank, progress)

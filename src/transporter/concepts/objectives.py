@@ -1,9 +1,11 @@
-"""What a concept vector is fitted to: the generator's reading of both words, the VLM's answers, its log-odds, or a mixture.
+"""What a concept vector is fitted to: the generator's reading of both words, the VLM's answers, its
+log-odds, or a mixture.
 
-`velocity` is the paper's: where the vector points comes from the generator alone. The others ask the VLM, so they can tell what the
-answer hangs on, even where this is not what the words say. `answers` is the paper's formula between one-word edits whose clips the
-VLM answers differently (`edits.answered_pairs`). With `logits` the vector has to move the VLM's log-odds about such clips, and may
-change the generator's velocity no more than that takes.
+`velocity` is the paper's: where the vector points comes from the generator alone. The others ask
+the VLM, so they can tell what the answer hangs on, even where this is not what the words say.
+`answers` is the paper's formula between one-word edits whose clips the VLM answers differently
+(`edits.answered_pairs`). With `logits` the vector has to move the VLM's log-odds about such clips,
+and may change the generator's velocity no more than that takes.
 """
 
 from __future__ import annotations
@@ -37,14 +39,21 @@ class LogitsSettings:
 
     def __post_init__(self) -> None:
         if self.path not in PATHS:
-            raise UserError(f"key bank.logits.path: expected one of {', '.join(PATHS)}, got {self.path!r}")
+            raise UserError(
+                f"key bank.logits.path: expected one of {', '.join(PATHS)}, got {self.path!r}"
+            )
         if not 0 < self.sigma[0] <= self.sigma[1] <= 1:
-            raise UserError(f"key bank.logits.sigma: expected lowest and highest, both above 0 and at most 1, got {self.sigma}")
+            raise UserError(
+                "key bank.logits.sigma: expected lowest and highest, both above 0 and at most 1,"
+                f" got {self.sigma}"
+            )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B clips, those of one concept side by side: captions with either word, and the strength at which the vector is tried."""
+    """B clips, those of one concept side by side: captions with either word, and the strength at
+    which the vector is tried.
+    """
 
     concepts: Sequence[Concept]
     pi_minus: torch.Tensor
@@ -65,7 +74,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Score:
-    """`loss` is minimised; `error` and `nothing` `(B,)` are what is left of the wanted change with the vector and without it."""
+    """`loss` is minimised; `error` and `nothing` `(B,)` are what is left of the wanted change with
+    the vector and without it.
+    """
 
     loss: torch.Tensor
     error: torch.Tensor
@@ -92,10 +103,18 @@ def _energy(latents: torch.Tensor) -> torch.Tensor:
     return latents.square().flatten(1).mean(1)
 
 
-def velocity(q: torch.Tensor, batch: Batch, reader: Reader, settings: LogitsSettings, random: torch.Generator) -> Score:
-    """The paper's `|| sg[G(z_t, pi-) + phi dv] - G(z_t, pi- + phi q) ||^2` with `dv = G(z_t, pi+) - G(z_t, pi-)` (stage 2)."""
+def velocity(
+    q: torch.Tensor, batch: Batch, reader: Reader, settings: LogitsSettings, random: torch.Generator
+) -> Score:
+    """The paper's `|| sg[G(z_t, pi-) + phi dv] - G(z_t, pi- + phi q) ||^2` with
+    `dv = G(z_t, pi+) - G(z_t, pi-)` (stage 2).
+    """
     sigma = torch.rand(len(batch.z_0), generator=random).clamp(min=0.02).to(batch.z_0)
-    z_t, phi, field = noisy(batch.z_0, sigma, random), batch.phi * batch.control, reader.generator.velocity
+    z_t, phi, field = (
+        noisy(batch.z_0, sigma, random),
+        batch.phi * batch.control,
+        reader.generator.velocity,
+    )
     with torch.no_grad():
         both = torch.cat([batch.pi_minus, batch.pi_plus])
         minus, plus = field(torch.cat([z_t, z_t]), torch.cat([sigma, sigma]), both).chunk(2)
@@ -108,7 +127,9 @@ def velocity(q: torch.Tensor, batch: Batch, reader: Reader, settings: LogitsSett
 
 @dataclass(frozen=True)
 class Point:
-    """Where the generator's clean estimate is read: noisy latents, and its velocities there without the vector."""
+    """Where the generator's clean estimate is read: noisy latents, and its velocities there without
+    the vector.
+    """
 
     z_t: torch.Tensor
     sigma: torch.Tensor
@@ -119,38 +140,52 @@ class Point:
 
     @classmethod
     @torch.no_grad()
-    def draw(cls, batch: Batch, reader: Reader, sigma: tuple[float, float], random: torch.Generator) -> Point:
+    def draw(
+        cls, batch: Batch, reader: Reader, sigma: tuple[float, float], random: torch.Generator
+    ) -> Point:
         """Each clip at a noise level of its own, out of the range `sigma`."""
         low, high = sigma
         levels = (low + (high - low) * torch.rand(len(batch.z_0), generator=random)).to(batch.z_0)
         z_t = noisy(batch.z_0, levels, random)
-        captions = torch.cat([batch.pi_minus, reader.generator.encode_text([""]).expand_as(batch.pi_minus)])
-        minus, empty = reader.generator.velocity(torch.cat([z_t, z_t]), torch.cat([levels, levels]), captions).chunk(2)
+        captions = torch.cat(
+            [batch.pi_minus, reader.generator.encode_text([""]).expand_as(batch.pi_minus)]
+        )
+        minus, empty = reader.generator.velocity(
+            torch.cat([z_t, z_t]), torch.cat([levels, levels]), captions
+        ).chunk(2)
         return cls(z_t, levels, minus, empty)
 
     def clean(self, velocity: torch.Tensor, guidance: float) -> torch.Tensor:
-        """`z_t - sigma v`, the latent that the velocity leads to under classifier-free guidance: `(B, c, t, h, w)`."""
+        """`z_t - sigma v`, the latent that the velocity leads to under classifier-free guidance:
+        `(B, c, t, h, w)`.
+        """
         return self.z_t - per_clip(self.sigma) * self.empty.lerp(velocity, guidance)
 
 
 def log_odds(z_xi: torch.Tensor, batch: Batch, reader: Reader, path: str) -> torch.Tensor:
     """The VLM's log-odds of each clip's own pair of words, `(B,)`, in nats.
 
-    `path` `again`: the latent is decoded and encoded again; `phi`: read through Phi, which is told the caption pi- alone, so that a
-    vector cannot move the answer but by the latent.
+    `path` `again`: the latent is decoded and encoded again; `phi`: read through Phi, which is told
+    the caption pi- alone, so that a vector cannot move the answer but by the latent.
     """
     tokens = reader.again(z_xi) if path == "again" else reader.through_phi(z_xi, batch.pi_minus)
     groups = [(concept, len(list(rows))) for concept, rows in groupby(batch.concepts)]
     parts = tokens.split([count for _, count in groups])
-    return torch.cat([reader.log_odds(part, concept) for part, (concept, _) in zip(parts, groups, strict=True)])
+    return torch.cat(
+        [reader.log_odds(part, concept) for part, (concept, _) in zip(parts, groups, strict=True)]
+    )
 
 
-def logits(q: torch.Tensor, batch: Batch, reader: Reader, settings: LogitsSettings, random: torch.Generator) -> Score:
-    """The clean estimate's log-odds l shall rise from l_0 to `l_0 + phi max(0, margin - l_0)`, by the least change of velocity.
+def logits(
+    q: torch.Tensor, batch: Batch, reader: Reader, settings: LogitsSettings, random: torch.Generator
+) -> Score:
+    """The clean estimate's log-odds l shall rise from l_0 to `l_0 + phi max(0, margin - l_0)`, by
+    the least change of velocity.
 
-    What is missing costs its Huber loss in units of the margin; more than is wanted costs nothing. The change of velocity costs
-    `trust || G(z_t, pi- + phi q) - G(z_t, pi-) ||^2` in units of what the caption itself changes,
-    `|| G(z_t, pi-) - G(z_t, nothing) ||^2`, which are the same for all pairs of words.
+    What is missing costs its Huber loss in units of the margin; more than is wanted costs nothing.
+    The change of velocity costs `trust || G(z_t, pi- + phi q) - G(z_t, pi-) ||^2` in units of what
+    the caption itself changes, `|| G(z_t, pi-) - G(z_t, nothing) ||^2`, which are the same for all
+    pairs of words.
     """
     point = Point.draw(batch, reader, settings.sigma, random)
     with torch.no_grad():
@@ -160,15 +195,27 @@ def logits(q: torch.Tensor, batch: Batch, reader: Reader, settings: LogitsSettin
     after = log_odds(point.clean(reached, settings.guidance), batch, reader, settings.path)
     missing = (before + wanted - after).clamp(min=0)
     change = _energy(reached - point.minus) / _energy(point.minus - point.empty).mean()
-    cost = huber_loss(missing, torch.zeros_like(missing), reduction="none", delta=settings.margin) / settings.margin
+    cost = (
+        huber_loss(missing, torch.zeros_like(missing), reduction="none", delta=settings.margin)
+        / settings.margin
+    )
     return Score((cost + settings.trust * change).mean(), missing.detach(), wanted)
 
 
-def mixed(q: torch.Tensor, batch: Batch, reader: Reader, settings: LogitsSettings, random: torch.Generator) -> Score:
+def mixed(
+    q: torch.Tensor, batch: Batch, reader: Reader, settings: LogitsSettings, random: torch.Generator
+) -> Score:
     """`(1 - share) velocity + share logits`, of losses and of what is left alike."""
     paper, vlm = (part(q, batch, reader, settings, random) for part in (velocity, logits))
-    left = [torch.stack([s.error, s.nothing]) / s.nothing.mean().clamp(min=1e-8) for s in (paper, vlm)]
+    left = [
+        torch.stack([s.error, s.nothing]) / s.nothing.mean().clamp(min=1e-8) for s in (paper, vlm)
+    ]
     return Score(paper.loss.lerp(vlm.loss, settings.share), *left[0].lerp(left[1], settings.share))
 
 
-OBJECTIVES: Mapping[str, Objective] = {"velocity": velocity, "answers": velocity, "logits": logits, "mixed": mixed}
+OBJECTIVES: Mapping[str, Objective] = {
+    "velocity": velocity,
+    "answers": velocity,
+    "logits": logits,
+    "mixed": mixed,
+}

@@ -1,1 +1,3 @@
-"""Stage 1: the coupling network Phi, from the generator's latents (Xi) to the VLM's tokens (Omega)."""
+"""Stage 1: the coupling network Phi, from the generator's latents (Xi) to the VLM's tokens
+(Omega).
+"""

@@ -14,11 +14,15 @@ class PerceptronBlock(nn.Sequential):
     """Linear, GELU, linear: `(..., width)` to `(..., width)`."""
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
-        super().__init__(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
+        super().__init__(
+            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width)
+        )
 
 
 class MixerBlock(nn.Module):
-    """One Mixer layer: an MLP across tokens, then one across channels, both residual; `(B, S, width)` to the same."""
+    """One Mixer layer: an MLP across tokens, then one across channels, both residual;
+    `(B, S, width)` to the same.
+    """
 
     def __init__(self, tokens: int, width: int, token_width: int, dropout: float) -> None:
         super().__init__()
@@ -35,13 +39,17 @@ class MixerBlock(nn.Module):
 class ConditionPool(nn.Module):
     """Learnt queries gather the condition `(B, L, d)` into `(B, K, width)`.
 
-    Padding is not masked: it carries the same states in every caption, and a concept vector may be added to it.
+    Padding is not masked: it carries the same states in every caption, and a concept vector may be
+    added to it.
     """
 
     def __init__(self, condition_width: int, tokens: int, width: int) -> None:
         super().__init__()
         self.queries = nn.Parameter(torch.randn(tokens, width) * width**-0.5)
-        self.keys, self.values = nn.Linear(condition_width, width), nn.Linear(condition_width, width)
+        self.keys, self.values = (
+            nn.Linear(condition_width, width),
+            nn.Linear(condition_width, width),
+        )
 
     def forward(self, pi: torch.Tensor) -> torch.Tensor:
         """`(B, L, d)` to `(B, K, width)`."""
@@ -50,7 +58,8 @@ class ConditionPool(nn.Module):
 
 
 class Phi1(nn.Module):
-    """MLP-Mixer on latent patches, with pooled condition tokens mixed in; starts at zero for every input.
+    """MLP-Mixer on latent patches, with pooled condition tokens mixed in; starts at zero for every
+    input.
 
     Args:
         latent_shape: `(c, t, h, w)` of `z_xi`.
@@ -72,14 +81,24 @@ class Phi1(nn.Module):
         channels, *grid = latent_shape
         self.patch = tuple(settings.patch)
         if any(size % part for size, part in zip(grid, self.patch, strict=True)):
-            raise UserError(f"coupling.phi_1.patch: expected divisors of the latent's {tuple(grid)}, got {self.patch}")
+            raise UserError(
+                f"coupling.phi_1.patch: expected divisors of the latent's {tuple(grid)}, got"
+                f" {self.patch}"
+            )
         cells = self.patch[0] * self.patch[1] * self.patch[2]
         patches = grid[0] * grid[1] * grid[2] // cells
         tokens, width = patches + settings.condition_tokens, settings.width
         self.embed = nn.Linear(channels * cells, width)
         self.positions = nn.Parameter(torch.randn(patches, width) * 0.02)
-        self.condition = ConditionPool(condition_shape[1], settings.condition_tokens, width) if settings.condition_tokens else None
-        blocks = (MixerBlock(tokens, width, settings.token_width, settings.dropout) for _ in range(settings.depth))
+        self.condition = (
+            ConditionPool(condition_shape[1], settings.condition_tokens, width)
+            if settings.condition_tokens
+            else None
+        )
+        blocks = (
+            MixerBlock(tokens, width, settings.token_width, settings.dropout)
+            for _ in range(settings.depth)
+        )
         self.blocks = nn.Sequential(*blocks)
         self.to_tokens = nn.Linear(tokens, tokens_shape[0])
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, tokens_shape[1])

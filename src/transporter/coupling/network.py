@@ -1,4 +1,6 @@
-"""Phi: the coupling network from the generator's space Xi to the VLM's space Omega, in raw units on both sides."""
+"""Phi: the coupling network from the generator's space Xi to the VLM's space Omega, in raw units on
+both sides.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ class Pairs:
         counts = [len(tensor) for tensor in self.tensors()]
         if len(set(counts)) > 1 or self.z_omega.shape != self.z_again.shape:
             shapes = ", ".join(str(tuple(tensor.shape)) for tensor in self.tensors())
-            raise UserError(f"coupling pairs: expected equally many of each, z_omega and z_again of one shape; got {shapes}")
+            raise UserError(
+                "coupling pairs: expected equally many of each, z_omega and z_again of one shape;"
+                f" got {shapes}"
+            )
 
     def tensors(self) -> tuple[torch.Tensor, ...]:
         """z_xi, pi, z_omega, z_again."""
@@ -68,13 +73,20 @@ class Parts:
         """What the network of that `output` setting gives out."""
         if name == "mean":
             return (self.z_1 + self.z_2) / 2
-        return {"phi_1": self.z_1, "phi_2": self.z_2, "plain": self.plain, "transport": self.transport}[name]
+        return {
+            "phi_1": self.z_1,
+            "phi_2": self.z_2,
+            "plain": self.plain,
+            "transport": self.transport,
+        }[name]
 
 
 class Coupling(nn.Module):
-    """`Phi(z_xi, pi, z_again) -> z_tilde`; the statistics of both spaces are buffers, so every argument and result is in raw units.
+    """`Phi(z_xi, pi, z_again) -> z_tilde`; the statistics of both spaces are buffers, so every
+    argument and result is in raw units.
 
-    Inside, latents, conditions and tokens have mean 0 and deviation 1 per channel, and Phi_1 adds to each token position's mean.
+    Inside, latents, conditions and tokens have mean 0 and deviation 1 per channel, and Phi_1 adds
+    to each token position's mean.
 
     Args:
         latent_shape: `(c, t, h, w)` of `z_xi`.
@@ -93,7 +105,9 @@ class Coupling(nn.Module):
         self.settings = settings = settings or CouplingSettings()
         self.latent_shape, self.condition_shape = tuple(latent_shape), tuple(condition_shape)
         self.tokens_shape = tuple(tokens_shape)
-        self.phi_1 = Phi1(self.latent_shape, self.condition_shape, self.tokens_shape, settings.phi_1)
+        self.phi_1 = Phi1(
+            self.latent_shape, self.condition_shape, self.tokens_shape, settings.phi_1
+        )
         self.phi_2 = Phi2(self.tokens_shape, settings.phi_2)
         self.transport = RhoOT(tokens_shape[1], settings.projections, settings.transport)
         self._statistics("xi", (latent_shape[0], 1, 1, 1))
@@ -107,8 +121,14 @@ class Coupling(nn.Module):
 
     @torch.no_grad()
     def measure(self, pairs: Pairs) -> None:
-        """Take the statistics of both spaces from training pairs; a channel without variance is only centred."""
-        for name, values, channel in (("xi", pairs.z_xi, 1), ("pi", pairs.pi, 2), ("omega", pairs.z_omega, 2)):
+        """Take the statistics of both spaces from training pairs; a channel without variance is
+        only centred.
+        """
+        for name, values, channel in (
+            ("xi", pairs.z_xi, 1),
+            ("pi", pairs.pi, 2),
+            ("omega", pairs.z_omega, 2),
+        ):
             rest = [axis for axis in range(values.ndim) if axis != channel]
             std, mean = torch.std_mean(values.float(), rest, correction=0)
             buffer = getattr(self, f"{name}_mean")
@@ -126,39 +146,67 @@ class Coupling(nn.Module):
 
     def parts(self, z_xi: torch.Tensor, pi: torch.Tensor, z_again: torch.Tensor) -> Parts:
         """Raw inputs to every stage's tokens in standardised units."""
-        z_1 = self.omega_positions + self.phi_1((z_xi - self.xi_mean) / self.xi_std, (pi - self.pi_mean) / self.pi_std)
+        z_1 = self.omega_positions + self.phi_1(
+            (z_xi - self.xi_mean) / self.xi_std, (pi - self.pi_mean) / self.pi_std
+        )
         plain = self.standardise(z_again)
         z_2 = self.phi_2(plain)
         return Parts(z_1, z_2, plain, self.transport(z_1, z_2))
 
     def forward(self, z_xi: torch.Tensor, pi: torch.Tensor, z_again: torch.Tensor) -> torch.Tensor:
-        """`z_xi` `(B, c, t, h, w)`, `pi` `(B, L, d)`, `z_again` `(B, N, D)` to `z_tilde` `(B, N, D)`; gradients reach all three."""
+        """`z_xi` `(B, c, t, h, w)`, `pi` `(B, L, d)`, `z_again` `(B, N, D)` to `z_tilde`
+        `(B, N, D)`; gradients reach all three.
+        """
         return self.raw(self.parts(z_xi, pi, z_again).output(self.settings.output))
 
     def variant(self, **changes: Any) -> Coupling:
-        """A copy with the same weights, as frozen as they are, and other settings; the weights' shapes must stay.
+        """A copy with the same weights, as frozen as they are, and other settings; the weights'
+        shapes must stay.
 
-        `variant(output="phi_2")` and the other outputs are ablations that need no training; another rho-OT does.
+        `variant(output="phi_2")` and the other outputs are ablations that need no training; another
+        rho-OT does.
         """
-        other = Coupling(self.latent_shape, self.condition_shape, self.tokens_shape, replace(self.settings, **changes))
+        other = Coupling(
+            self.latent_shape,
+            self.condition_shape,
+            self.tokens_shape,
+            replace(self.settings, **changes),
+        )
         other.load_state_dict(self.state_dict())
         for copied, parameter in zip(other.parameters(), self.parameters(), strict=True):
             copied.requires_grad_(parameter.requires_grad)
         return other.to(self.omega_mean.device).train(self.training)
 
     def take_over(self, start: Coupling) -> None:
-        """The statistics and weights of `start`; rho-OT stays as it is where its number of projections is another."""
+        """The statistics and weights of `start`; rho-OT stays as it is where its number of
+        projections is another.
+        """
         weights = start.state_dict()
         if start.settings.projections != self.settings.projections:
-            weights.update({f"transport.{name}": value for name, value in self.transport.state_dict().items()})
+            weights.update(
+                {f"transport.{name}": value for name, value in self.transport.state_dict().items()}
+            )
         self.load_state_dict(weights)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write weights and statistics as safetensors, shapes and settings as JSON in the header."""
-        shapes = {"latent": self.latent_shape, "condition": self.condition_shape, "tokens": self.tokens_shape}
+        """Write weights and statistics as safetensors, shapes and settings as JSON in the
+        header.
+        """
+        shapes = {
+            "latent": self.latent_shape,
+            "condition": self.condition_shape,
+            "tokens": self.tokens_shape,
+        }
         header = {"coupling": json.dumps({"shapes": shapes, "settings": self.settings.as_dict()})}
         with written_whole(path) as partial:
-            save_file({name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}, partial, header)
+            save_file(
+                {
+                    name: value.detach().cpu().contiguous()
+                    for name, value in self.state_dict().items()
+                },
+                partial,
+                header,
+            )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Coupling:
@@ -169,11 +217,17 @@ class Coupling(nn.Module):
         """
         path = Path(path)
         if not path.is_file():
-            raise UserError(f"{path}: expected a coupling network (.safetensors), found no such file; train it first")
+            raise UserError(
+                f"{path}: expected a coupling network (.safetensors), found no such file; train it"
+                " first"
+            )
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get("coupling")
             if header is None:
-                raise UserError(f"{path}: expected a coupling network, got a safetensors file without its header")
+                raise UserError(
+                    f"{path}: expected a coupling network, got a safetensors file without its"
+                    " header"
+                )
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         made = json.loads(header)
         shapes = [tuple(made["shapes"][name]) for name in ("latent", "condition", "tokens")]

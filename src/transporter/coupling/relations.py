@@ -28,7 +28,9 @@ class AttentionBlock(nn.Module):
 
     def attention(self, x: torch.Tensor) -> torch.Tensor:
         """Every token attends to all; `(B, N, width)` to the same."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, heads, N, width / heads)
+        q, k, v = (
+            self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )  # each (B, heads, N, width / heads)
         return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -38,7 +40,8 @@ class AttentionBlock(nn.Module):
 
 
 class Phi2(nn.Module):
-    """Transformer with a residual around all of it and a zero-initialised output: it starts as the identity.
+    """Transformer with a residual around all of it and a zero-initialised output: it starts as the
+    identity.
 
     Args:
         tokens_shape: `(N, D)` of the tokens it takes and gives.
@@ -51,10 +54,15 @@ class Phi2(nn.Module):
         super().__init__()
         width = settings.width
         if width % settings.heads:
-            raise UserError(f"coupling.phi_2.width: expected a multiple of heads ({settings.heads}), got {width}")
+            raise UserError(
+                f"coupling.phi_2.width: expected a multiple of heads ({settings.heads}), got"
+                f" {width}"
+            )
         self.embed = nn.Linear(tokens_shape[1], width)
         self.positions = nn.Parameter(torch.randn(tokens_shape[0], width) * 0.02)
-        blocks = (AttentionBlock(width, settings.heads, settings.dropout) for _ in range(settings.layers))
+        blocks = (
+            AttentionBlock(width, settings.heads, settings.dropout) for _ in range(settings.layers)
+        )
         self.blocks = nn.Sequential(*blocks)
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, tokens_shape[1])
         nn.init.zeros_(self.out.weight)

@@ -1,4 +1,6 @@
-"""How close the coupling network comes to the VLM's own tokens on held-out clips, as numbers and as the language model reads it."""
+"""How close the coupling network comes to the VLM's own tokens on held-out clips, as numbers and as
+the language model reads it.
+"""
 
 from __future__ import annotations
 
@@ -20,36 +22,55 @@ ROWS = {"full": "transport", "phi_1": "phi_1", "phi_2": "phi_2", "mean": "mean",
 
 
 @torch.no_grad()
-def log_answers(vlm: VLM, tokens: torch.Tensor, questions: Sequence[str], batch: int = 32) -> torch.Tensor:
-    """The VLM's log-distributions over its vocabulary after each question: `(n, N, D)` to `(n, questions, V)`."""
+def log_answers(
+    vlm: VLM, tokens: torch.Tensor, questions: Sequence[str], batch: int = 32
+) -> torch.Tensor:
+    """The VLM's log-distributions over its vocabulary after each question: `(n, N, D)` to
+    `(n, questions, V)`.
+    """
     parts = tokens.to(vlm.device).split(batch)
-    return torch.cat([torch.stack([vlm.logits(part, question).log_softmax(-1) for question in questions], 1) for part in parts])
+    return torch.cat(
+        [
+            torch.stack([vlm.logits(part, question).log_softmax(-1) for question in questions], 1)
+            for part in parts
+        ]
+    )
 
 
 @torch.no_grad()
 def tokens_of(coupling: Coupling, pairs: Pairs, output: str, batch: int = 64) -> torch.Tensor:
     """`z_tilde` `(n, N, D)` of one `output`, in raw units on the network's device."""
     parts = (part.to(coupling.omega_mean.device) for part in batches(pairs, batch))
-    return torch.cat([coupling.raw(coupling.parts(p.z_xi, p.pi, p.z_again).output(output)) for p in parts])
+    return torch.cat(
+        [coupling.raw(coupling.parts(p.z_xi, p.pi, p.z_again).output(output)) for p in parts]
+    )
 
 
 def token_errors(coupling: Coupling, tokens: torch.Tensor, true: torch.Tensor) -> dict[str, float]:
     """Raw tokens `(n, N, D)` against the true ones.
 
-    `cosine` is that of raw tokens; `relative_error` is `|z - z_omega|^2 / |z_omega - mean|^2` (0 perfect, 1 as bad as the mean of
-    each position); `gram_error` is `|H(z) - H(z_omega)|^2 / |H(z_omega)|^2`; the last two in standardised units.
+    `cosine` is that of raw tokens; `relative_error` is `|z - z_omega|^2 / |z_omega - mean|^2` (0
+    perfect, 1 as bad as the mean of each position); `gram_error` is
+    `|H(z) - H(z_omega)|^2 / |H(z_omega)|^2`; the last two in standardised units.
     """
     z, target = coupling.standardise(tokens), coupling.standardise(true)
     relations = gram(target)
     return {
         "cosine": float(F.cosine_similarity(tokens, true, dim=-1).mean()),
-        "relative_error": float((z - target).square().sum() / (target - coupling.omega_positions).square().sum()),
+        "relative_error": float(
+            (z - target).square().sum() / (target - coupling.omega_positions).square().sum()
+        ),
         "gram_error": float((gram(z) - relations).square().sum() / relations.square().sum()),
     }
 
 
 def report(
-    coupling: Coupling, vlm: VLM, questions: Sequence[str], held_out: Pairs, literal: Coupling | None = None, batch: int = 32
+    coupling: Coupling,
+    vlm: VLM,
+    questions: Sequence[str],
+    held_out: Pairs,
+    literal: Coupling | None = None,
+    batch: int = 32,
 ) -> pd.DataFrame:
     """One row per variant of the network on held-out clips.
 
@@ -58,10 +79,12 @@ def report(
         literal: a network with `aggregate: plans, values: z1`, for the row of that name.
 
     Returns:
-        Columns `variant cosine relative_error gram_error hellinger same_answer hellinger_other_condition`: the errors of
-        `token_errors`, the Hellinger distance between the VLM's answers on `z_tilde` and on `z_omega`, the share of equal most
-        likely answers, both averaged over clips and questions, and the Hellinger distance when every clip comes with another clip's
-        condition: where that one is larger, the tokens tell of the prompt and not only of the video.
+        Columns `variant cosine relative_error gram_error hellinger same_answer
+            hellinger_other_condition`: the errors of
+        `token_errors`, the Hellinger distance between the VLM's answers on `z_tilde` and on
+        `z_omega`, the share of equal most likely answers, both averaged over clips and questions,
+        and the Hellinger distance when every clip comes with another clip's condition: where that
+        one is larger, the tokens tell of the prompt and not only of the video.
     """
     true = held_out.z_omega.to(coupling.omega_mean.device)
     reference = log_answers(vlm, true, questions, batch)
@@ -73,7 +96,9 @@ def report(
     for name, (network, output) in networks.items():
         tokens, swapped = (tokens_of(network, pairs, output, batch) for pairs in (held_out, others))
         answers = log_answers(vlm, tokens, questions, batch)
-        other = answers if torch.equal(tokens, swapped) else log_answers(vlm, swapped, questions, batch)
+        other = (
+            answers if torch.equal(tokens, swapped) else log_answers(vlm, swapped, questions, batch)
+        )
         read = {
             "hellinger": float(hellinger(answers, reference).mean()),
             "same_answer": float((answers.argmax(-1) == reference.argmax(-1)).float().mean()),

@@ -1,4 +1,6 @@
-"""Every choice about the coupling network and its training, with the microworld's values as defaults."""
+"""Every choice about the coupling network and its training, with the microworld's values as
+defaults.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class Phi1Settings:
     patch: tuple[int, int, int] = (1, 2, 2)
     """Latent cells per patch: time, height, width; each must divide the latent's size."""
     condition_tokens: int = 8
-    """Tokens that the condition pi is pooled into and that are mixed in beside the patches; 0 leaves pi out."""
+    """Tokens that the condition pi is pooled into and that are mixed in beside the patches; 0
+    leaves pi out.
+    """
     dropout: float = 0.1
 
 
@@ -42,18 +46,26 @@ class TransportSettings:
     """rho-OT, which merges the outputs of both parts."""
 
     aggregate: Literal["costs", "plans", "gromov"] = "costs"
-    """`costs`: the mean cost of all projections makes one plan; `plans`: the mean of one plan per projection; `gromov`: the mean of
-    one sliced Gromov-Wasserstein matching per projection."""
+    """`costs`: the mean cost of all projections makes one plan; `plans`: the mean of one plan per
+    projection; `gromov`: the mean of one sliced Gromov-Wasserstein matching per projection.
+    """
     values: Literal["residual", "z1"] = "residual"
-    """`residual`: z2 plus a gated transport of z1 - z2; `z1`: the barycentre of z1, as in the paper."""
+    """`residual`: z2 plus a gated transport of z1 - z2; `z1`: the barycentre of z1, as in the
+    paper.
+    """
     scaling_steps: int = 1
     """Row-and-column scalings after the softmax over columns; 0 leaves the softmax alone."""
     epsilon: float = 0.1
-    """Entropic regularisation to start from, in units of one projection's squared distance between standardised tokens."""
+    """Entropic regularisation to start from, in units of one projection's squared distance between
+    standardised tokens.
+    """
     rate: float = 10.0
-    """Learning rate of eps, stay and the gate relative to `lr`: single numbers that have far to go."""
+    """Learning rate of eps, stay and the gate relative to `lr`: single numbers that have far to go.
+    """
     stay: float = 5.0
-    """With `values: residual`: log-weight to start from of a token's own place in the plan; 0 leaves the choice to the cost."""
+    """With `values: residual`: log-weight to start from of a token's own place in the plan; 0
+    leaves the choice to the cost.
+    """
     at_once: int = 8
     """Plans held in memory at once with `aggregate: plans` or `gromov`."""
 
@@ -63,7 +75,9 @@ class CouplingSettings:
     """The network (`output` to `phi_2`) and its training (the rest)."""
 
     output: Output = "transport"
-    """What the network gives out: rho-OT, or one of the ablations (either part, the mean of both, or decode-and-encode alone)."""
+    """What the network gives out: rho-OT, or one of the ablations (either part, the mean of both,
+    or decode-and-encode alone).
+    """
     projections: int = 100
     """P, pairs of unit projection vectors of rho-OT."""
     transport: TransportSettings = field(default_factory=TransportSettings)
@@ -82,9 +96,13 @@ class CouplingSettings:
     max_norm: float = 1.0
     """Gradients are clipped to this norm."""
     latent_noise: float = 0.05
-    """Largest deviation of the noise added to a standardised latent (drawn per clip between 0 and this)."""
+    """Largest deviation of the noise added to a standardised latent (drawn per clip between 0 and
+    this).
+    """
     condition_shuffle: float = 0.0
-    """Share of clips that are trained with another clip's condition, so that Phi reads the video and not the prompt."""
+    """Share of clips that are trained with another clip's condition, so that Phi reads the video
+    and not the prompt.
+    """
     log_every: int = 100
     save_every: int = 500
 
@@ -93,7 +111,8 @@ class CouplingSettings:
         """Read nested settings; keys left out keep their defaults.
 
         Raises:
-            UserError: an unknown key, or a value of another type or outside its choices; the message names the key.
+            UserError: an unknown key, or a value of another type or outside its choices; the
+                message names the key.
         """
         return read_settings(cls, mapping, where)
 

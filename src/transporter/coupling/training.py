@@ -1,4 +1,6 @@
-"""Training of the coupling network: all three losses of the paper jointly, generator and VLM frozen."""
+"""Training of the coupling network: all three losses of the paper jointly, generator and VLM
+frozen.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ Losses = Mapping[str, torch.Tensor]
 
 
 def coupling_losses(parts: Parts, target: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The paper's losses against standardised true tokens `(B, N, D)`, as means over tokens and channels; `loss` is their sum."""
+    """The paper's losses against standardised true tokens `(B, N, D)`, as means over tokens and
+    channels; `loss` is their sum.
+    """
     relations = gram(target)
     terms = {
         "phi_1": F.mse_loss(parts.z_1, target),
@@ -42,20 +46,45 @@ def learning_rate(step: int, settings: CouplingSettings) -> float:
 
 
 def _optimiser(model: Coupling, settings: CouplingSettings) -> torch.optim.AdamW:
-    """AdamW in which only the weights of linear maps decay; `rate` of a group multiplies the learning rate."""
+    """AdamW in which only the weights of linear maps decay; `rate` of a group multiplies the
+    learning rate.
+    """
     linear = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
-    scalars = {id(p) for p in (model.transport.log_epsilon, model.transport.stay, model.transport.gate)}
+    scalars = {
+        id(p) for p in (model.transport.log_epsilon, model.transport.stay, model.transport.gate)
+    }
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in trained if id(p) in linear], "weight_decay": settings.weight_decay, "rate": 1.0},
-        {"params": [p for p in trained if id(p) not in linear | scalars], "weight_decay": 0.0, "rate": 1.0},
-        {"params": [p for p in trained if id(p) in scalars], "weight_decay": 0.0, "rate": settings.transport.rate},
+        {
+            "params": [p for p in trained if id(p) in linear],
+            "weight_decay": settings.weight_decay,
+            "rate": 1.0,
+        },
+        {
+            "params": [p for p in trained if id(p) not in linear | scalars],
+            "weight_decay": 0.0,
+            "rate": 1.0,
+        },
+        {
+            "params": [p for p in trained if id(p) in scalars],
+            "weight_decay": 0.0,
+            "rate": settings.transport.rate,
+        },
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=settings.lr, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=settings.lr,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
 
 
-def _batch(pairs: Pairs, coupling: Coupling, settings: CouplingSettings, generator: torch.Generator) -> Pairs:
-    """Draw clips, add latent noise and swap some conditions; all randomness is drawn on the CPU, so that devices agree."""
+def _batch(
+    pairs: Pairs, coupling: Coupling, settings: CouplingSettings, generator: torch.Generator
+) -> Pairs:
+    """Draw clips, add latent noise and swap some conditions; all randomness is drawn on the CPU, so
+    that devices agree.
+    """
     rows = torch.randperm(len(pairs), generator=generator)[: settings.batch]
     size = len(rows)
     level = settings.latent_noise * torch.rand(size, 1, 1, 1, 1, generator=generator)
@@ -65,11 +94,21 @@ def _batch(pairs: Pairs, coupling: Coupling, settings: CouplingSettings, generat
     device = pairs.z_xi.device
     chosen = pairs[rows.to(device)]
     z_xi = chosen.z_xi + noise.to(device) * coupling.xi_std
-    return Pairs(z_xi, pairs.pi[torch.where(swapped, others, rows).to(device)], chosen.z_omega, chosen.z_again)
+    return Pairs(
+        z_xi,
+        pairs.pi[torch.where(swapped, others, rows).to(device)],
+        chosen.z_omega,
+        chosen.z_again,
+    )
 
 
 def _step(
-    coupling: Coupling, pairs: Pairs, optimiser: torch.optim.Optimizer, settings: CouplingSettings, seed: int, step: int
+    coupling: Coupling,
+    pairs: Pairs,
+    optimiser: torch.optim.Optimizer,
+    settings: CouplingSettings,
+    seed: int,
+    step: int,
 ) -> Losses:
     """One optimiser step on `accumulate` batches; returns the mean of every term."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
@@ -79,11 +118,15 @@ def _step(
     sums: dict[str, torch.Tensor] = {}
     for _ in range(settings.accumulate):
         batch = _batch(pairs, coupling, settings, generator)
-        losses = coupling_losses(coupling.parts(batch.z_xi, batch.pi, batch.z_again), coupling.standardise(batch.z_omega))
+        losses = coupling_losses(
+            coupling.parts(batch.z_xi, batch.pi, batch.z_again), coupling.standardise(batch.z_omega)
+        )
         (losses["loss"] / settings.accumulate).backward()
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value.detach() / settings.accumulate
-    nn.utils.clip_grad_norm_((p for p in coupling.parameters() if p.grad is not None), settings.max_norm)
+    nn.utils.clip_grad_norm_(
+        (p for p in coupling.parameters() if p.grad is not None), settings.max_norm
+    )
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return sums
@@ -91,7 +134,9 @@ def _step(
 
 @torch.no_grad()
 def relative_errors(coupling: Coupling, pairs: Pairs, batch: int = 64) -> dict[str, float]:
-    """`sum |z - z_omega|^2 / sum |z_omega - mean|^2` in standardised units, the mean per token position; of every output."""
+    """`sum |z - z_omega|^2 / sum |z_omega - mean|^2` in standardised units, the mean per token
+    position; of every output.
+    """
     was_training = coupling.training
     coupling.eval()
     errors: dict[str, float] = dict.fromkeys(("transport", "phi_1", "phi_2", "mean", "plain"), 0.0)
@@ -112,7 +157,9 @@ def batches(pairs: Pairs, size: int) -> Iterable[Pairs]:
 
 
 class _Progress:
-    """Smoothed losses and held-out errors: a printed line and a row of `curve.tsv` every `log_every` steps."""
+    """Smoothed losses and held-out errors: a printed line and a row of `curve.tsv` every
+    `log_every` steps.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -127,7 +174,12 @@ class _Progress:
         shown = {**self.smooth, **{f"held_out_{name}": value for name, value in held_out.items()}}
         self.rows.append({"step": step, **shown})
         write_table(pd.DataFrame(self.rows), self.path)
-        print(f"step {step}: " + ", ".join(f"{k} {v:.3f}" for k, v in shown.items()) + f", {rate:.1f} steps/s", flush=True)
+        print(
+            f"step {step}: "
+            + ", ".join(f"{k} {v:.3f}" for k, v in shown.items())
+            + f", {rate:.1f} steps/s",
+            flush=True,
+        )
 
 
 def _identity(pairs: Pairs, settings: CouplingSettings, seed: int, only: str | None) -> str:
@@ -150,15 +202,19 @@ def train_coupling(
     only: str | None = None,
     until: int | None = None,
 ) -> Coupling:
-    """Train a coupling network, or go on from the checkpoint in `folder` (an interrupted run ends with the same weights).
+    """Train a coupling network, or go on from the checkpoint in `folder` (an interrupted run ends
+    with the same weights).
 
     Args:
         train: pairs to learn from; the statistics of both spaces come from them.
         held_out: pairs whose error is logged.
         settings: network and training.
-        folder: gets `checkpoint.safetensors` and `curve.tsv`; a checkpoint of other settings, seed or data is not resumed.
-        start: weights and statistics to start from instead of fresh ones; with other `projections` rho-OT starts afresh.
-        only: name of the one part to train (`phi_1`, `phi_2`, `transport`); the others stay as in `start`.
+        folder: gets `checkpoint.safetensors` and `curve.tsv`; a checkpoint of other settings, seed
+            or data is not resumed.
+        start: weights and statistics to start from instead of fresh ones; with other `projections`
+            rho-OT starts afresh.
+        only: name of the one part to train (`phi_1`, `phi_2`, `transport`); the others stay as in
+            `start`.
         until: stop after this many steps in all, with a checkpoint, as an interrupted run would.
 
     Returns:
@@ -166,7 +222,9 @@ def train_coupling(
     """
     train, held_out = train.to(device), held_out.to(device)
     torch.manual_seed(seed)
-    coupling = Coupling(train.z_xi.shape[1:], train.pi.shape[1:], train.z_omega.shape[1:], settings).to(device)
+    coupling = Coupling(
+        train.z_xi.shape[1:], train.pi.shape[1:], train.z_omega.shape[1:], settings
+    ).to(device)
     if start is None:
         coupling.measure(train)
     else:
@@ -181,13 +239,23 @@ def train_coupling(
         progress.add(_step(coupling, train, optimiser, settings, seed, step))
         done = step + 1
         if done % settings.log_every == 0 or done == settings.steps:
-            progress.write(done, relative_errors(coupling, held_out), (done - first) / (time.monotonic() - began))
+            progress.write(
+                done,
+                relative_errors(coupling, held_out),
+                (done - first) / (time.monotonic() - began),
+            )
         if done % settings.save_every == 0 or done == last:
             save_checkpoint(checkpoint, _state(identity, done, coupling, optimiser, progress))
     return coupling.eval().requires_grad_(False)
 
 
-def _state(identity: str, step: int, coupling: Coupling, optimiser: torch.optim.Optimizer, progress: _Progress) -> dict[str, Any]:
+def _state(
+    identity: str,
+    step: int,
+    coupling: Coupling,
+    optimiser: torch.optim.Optimizer,
+    progress: _Progress,
+) -> dict[str, Any]:
     return {
         "identity": identity,
         "step": step,
@@ -198,7 +266,13 @@ def _state(identity: str, step: int, coupling: Coupling, optimiser: torch.optim.
     }
 
 
-def _resume(path: Path, identity: str, coupling: Coupling, optimiser: torch.optim.Optimizer, progress: _Progress) -> int:
+def _resume(
+    path: Path,
+    identity: str,
+    coupling: Coupling,
+    optimiser: torch.optim.Optimizer,
+    progress: _Progress,
+) -> int:
     """Load a checkpoint of this very run, if there is one; returns the steps done."""
     state = load_own_checkpoint(path, identity, "settings, seed or data")
     if state is None:

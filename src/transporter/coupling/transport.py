@@ -1,8 +1,9 @@
 """rho-OT: learnable entropic optimal transport between the outputs of Phi_1 and Phi_2.
 
-With unit vectors `p1_r`, `p2_r`, the projections `a_ir = <z1_i, p1_r>`, `b_jr = <z2_j, p2_r>` and the cost
-`M_ijr = (a_ir - b_jr)^2`, a plan is `exp(-M / eps)`, made doubly stochastic in part. Rows are Omega_1, columns Omega_2, and
-columns sum to 1, so that output token j is a barycentre under column j and the tokens keep Omega's order.
+With unit vectors `p1_r`, `p2_r`, the projections `a_ir = <z1_i, p1_r>`, `b_jr = <z2_j, p2_r>` and
+the cost `M_ijr = (a_ir - b_jr)^2`, a plan is `exp(-M / eps)`, made doubly stochastic in part. Rows
+are Omega_1, columns Omega_2, and columns sum to 1, so that output token j is a barycentre under
+column j and the tokens keep Omega's order.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from transporter.coupling.settings import TransportSettings
 
 
 def scaled_plan(score: torch.Tensor, scaling_steps: int) -> torch.Tensor:
-    """`exp(score)` `(..., N, N)` with columns scaled to sum 1, then rows and columns in turn `scaling_steps` times (in logs)."""
+    """`exp(score)` `(..., N, N)` with columns scaled to sum 1, then rows and columns in turn
+    `scaling_steps` times (in logs).
+    """
     log_plan = score.log_softmax(-2)
     for _ in range(scaling_steps):
         log_plan = log_plan.log_softmax(-1).log_softmax(-2)
@@ -27,36 +30,55 @@ def scaled_plan(score: torch.Tensor, scaling_steps: int) -> torch.Tensor:
 
 
 def mean_cost(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """`mean_r (a_ir - b_jr)^2` in closed form, `a^2 - 2 a b + b^2`: `(B, N, P)` twice to `(B, N, N)`, in memory N^2 + N P."""
+    """`mean_r (a_ir - b_jr)^2` in closed form, `a^2 - 2 a b + b^2`: `(B, N, P)` twice to
+    `(B, N, N)`, in memory N^2 + N P.
+    """
     squares = a.square().sum(-1)[:, :, None] + b.square().sum(-1)[:, None, :]
     return (squares - 2 * a @ b.transpose(1, 2)) / a.shape[-1]
 
 
-def _sum_of_plans(a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, prior: torch.Tensor, scaling_steps: int) -> torch.Tensor:
-    cost = (a.transpose(1, 2)[..., :, None] - b.transpose(1, 2)[..., None, :]).square()  # (B, projections, N, N)
+def _sum_of_plans(
+    a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, prior: torch.Tensor, scaling_steps: int
+) -> torch.Tensor:
+    cost = (
+        a.transpose(1, 2)[..., :, None] - b.transpose(1, 2)[..., None, :]
+    ).square()  # (B, projections, N, N)
     return scaled_plan(prior - cost / epsilon, scaling_steps).sum(1)
 
 
 def mean_of_plans(
-    a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, prior: torch.Tensor, scaling_steps: int, at_once: int = 8
+    a: torch.Tensor,
+    b: torch.Tensor,
+    epsilon: torch.Tensor,
+    prior: torch.Tensor,
+    scaling_steps: int,
+    at_once: int = 8,
 ) -> torch.Tensor:
-    """Mean over r of one plan per projection: `(B, N, P)` twice and the log-prior `(N, N)` to `(B, N, N)`.
+    """Mean over r of one plan per projection: `(B, N, P)` twice and the log-prior `(N, N)` to
+    `(B, N, N)`.
 
-    Plans are added up `at_once` at a time and made again in the backward pass, so that memory grows with N^2 and not with P N^2.
+    Plans are added up `at_once` at a time and made again in the backward pass, so that memory grows
+    with N^2 and not with P N^2.
     """
     total = a.new_zeros(a.shape[0], a.shape[1], b.shape[1])
     for first in range(0, a.shape[-1], at_once):
         some = slice(first, first + at_once)
         arguments = (a[..., some], b[..., some], epsilon, prior, scaling_steps)
-        total = total + checkpoint(_sum_of_plans, *arguments, use_reentrant=False, preserve_rng_state=False)
+        total = total + checkpoint(
+            _sum_of_plans, *arguments, use_reentrant=False, preserve_rng_state=False
+        )
     return total / a.shape[-1]
 
 
-def sliced_gromov(a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, scaling_steps: int, at_once: int = 8) -> torch.Tensor:
-    """Mean over r of one Gromov-Wasserstein matching per projection: `(B, N, P)` twice to `(B, N, N)`, without a prior.
+def sliced_gromov(
+    a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, scaling_steps: int, at_once: int = 8
+) -> torch.Tensor:
+    """Mean over r of one Gromov-Wasserstein matching per projection: `(B, N, P)` twice to
+    `(B, N, N)`, without a prior.
 
-    A matching stays the same under small changes, so its own gradient is zero. Where one is asked for, that of `mean_of_plans`
-    takes its place (straight through): those plans tend to the same matchings with a small eps and many scaling steps.
+    A matching stays the same under small changes, so its own gradient is zero. Where one is asked
+    for, that of `mean_of_plans` takes its place (straight through): those plans tend to the same
+    matchings with a small eps and many scaling steps.
     """
     a, b = facing(a, b)
     matched = mean_of_matchings(a, b)
@@ -67,17 +89,20 @@ def sliced_gromov(a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, scali
 
 
 class RhoOT(nn.Module):
-    """Merges `z1 = Phi_1(...)` and `z2 = Phi_2(...)` into `z~`, all `(B, N, D)` in standardised units.
+    """Merges `z1 = Phi_1(...)` and `z2 = Phi_2(...)` into `z~`, all `(B, N, D)` in standardised
+    units.
 
-    `values: z1` is the paper's `z~_j = sum_i T_ij z1_i`. `values: residual` is `z~_j = z2_j + g * sum_i T_ij (z1_i - z2_i)` with a
-    learnt gate g per channel, zero at the start, and its plan is `exp(stay [i = j] - M / eps)`: optimal transport relative to a
-    plan that favours a token's own place, by a learnt amount. Both parts and their mean are members of that family (stay large and
-    g = 1, 0 or 1/2), so a trained one has no reason to be worse than the better part.
+    `values: z1` is the paper's `z~_j = sum_i T_ij z1_i`. `values: residual` is
+    `z~_j = z2_j + g * sum_i T_ij (z1_i - z2_i)` with a learnt gate g per channel, zero at the
+    start, and its plan is `exp(stay [i = j] - M / eps)`: optimal transport relative to a plan that
+    favours a token's own place, by a learnt amount. Both parts and their mean are members of that
+    family (stay large and g = 1, 0 or 1/2), so a trained one has no reason to be worse than the
+    better part.
 
     Both vectors of a pair start equal: only then is the cost of a token to itself small.
 
-    With `aggregate: gromov` T is the mean of sliced Gromov-Wasserstein matchings, the paper's ablation; stay has no part in it, and
-    eps, not learnt then, only in the projections' gradient.
+    With `aggregate: gromov` T is the mean of sliced Gromov-Wasserstein matchings, the paper's
+    ablation; stay has no part in it, and eps, not learnt then, only in the projections' gradient.
     """
 
     def __init__(self, dim: int, projections: int, settings: TransportSettings) -> None:
@@ -86,7 +111,9 @@ class RhoOT(nn.Module):
         start = F.normalize(torch.randn(projections, dim), dim=-1)
         self.p1, self.p2 = nn.Parameter(start), nn.Parameter(start.clone())
         self.log_epsilon = nn.Parameter(torch.tensor(math.log(settings.epsilon)))
-        self.stay = nn.Parameter(torch.tensor(settings.stay if settings.values == "residual" else 0.0))
+        self.stay = nn.Parameter(
+            torch.tensor(settings.stay if settings.values == "residual" else 0.0)
+        )
         self.gate = nn.Parameter(torch.zeros(dim))
 
     def plan(self, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:

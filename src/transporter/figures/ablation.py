@@ -1,4 +1,6 @@
-"""The paper's ablation table: do captions of generated videos agree with the target captions, and which of its orders hold?"""
+"""The paper's ablation table: do captions of generated videos agree with the target captions, and
+which of its orders hold?
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from transporter.metrics.bootstrap import Interval, bootstrap
 from transporter.metrics.caption_scores import ClipScores, caption_scores
 
 BASE, FULL, BASELINE = "base", "full", "baseline"
-"""The plain run, the variant that is the whole method with the variants' own bank settings, and activation maximisation."""
+"""The plain run, the variant that is the whole method with the variants' own bank settings, and
+activation maximisation.
+"""
 LABELS = {
     BASELINE: "baseline (LEAPS)",
     "inference_only": "inference only",
@@ -37,7 +41,9 @@ LABELS = {
     BASE: "TRANSPORTER, bank of the plain run",
 }
 READINGS = {"phi": "caption_read", "again": "caption_again"}
-"""Who reads a caption: the VLM through the variant's own Phi, or from the decoded and re-encoded video, alike for all rows."""
+"""Who reads a caption: the VLM through the variant's own Phi, or from the decoded and re-encoded
+video, alike for all rows.
+"""
 CHAINS: Mapping[str, tuple[tuple[str, ...], bool]] = {
     "full ≥ mean": ((FULL, "mean"), False),
     "mean > Φ_2 > Φ_1": (("mean", "phi_2", "phi_1"), True),
@@ -48,15 +54,27 @@ CHAINS: Mapping[str, tuple[tuple[str, ...], bool]] = {
     "full > baseline": ((FULL, BASELINE), True),
 }
 """Orders of the paper's table, better first, and whether they are strict."""
-ORDER_COLUMNS = ["order", "better", "worse", "reading", "score", "difference", "difference_low", "difference_high", "verdict"]
+ORDER_COLUMNS = [
+    "order",
+    "better",
+    "worse",
+    "reading",
+    "score",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "verdict",
+]
 HOLDS, FAILS, OPEN = "holds", "fails", "not settled"
 CAPTION = (
-    "Agreement of the caption of the generated video at φ = 1 with the target caption; clips per row: {clips}. "
-    "cos: all-MiniLM-L6-v2; B, R, C, M: BLEU (of all clips together), ROUGE-L, CIDEr, METEOR (means over clips), in hundredths. "
-    "Plain columns: the VLM reads through the variant's own Φ, so rows differ in video and reader; decoded: it reads the decoded "
-    "video, the same way for every row. hits: share of clips that the probes call by the target word. Brackets: 95 % of resamples "
-    "of captions; no correction for many comparisons. Not there: {missing}. The paper's orders by differences of {score} on the "
-    "same clips, one training seed: {orders}."
+    "Agreement of the caption of the generated video at φ = 1 with the target caption; clips per"
+    " row: {clips}. cos: all-MiniLM-L6-v2; B, R, C, M: BLEU (of all clips together), ROUGE-L,"
+    " CIDEr, METEOR (means over clips), in hundredths. Plain columns: the VLM reads through the"
+    " variant's own Φ, so rows differ in video and reader; decoded: it reads the decoded video, the"
+    " same way for every row. hits: share of clips that the probes call by the target word."
+    " Brackets: 95 % of resamples of captions; no correction for many comparisons. Not there:"
+    " {missing}. The paper's orders by differences of {score} on the same clips, one training seed:"
+    " {orders}."
 )
 KEYS = ["concept", "caption", "seed"]
 Cosines = Callable[[Sequence[str], Sequence[str]], np.ndarray]
@@ -81,11 +99,14 @@ class Scored:
         return both["row"].to_numpy(), both["row_other"].to_numpy()
 
 
-def score_readings(readings: pd.DataFrame, concepts: Mapping[str, Concept], cosines: Cosines | None) -> Scored:
-    """Score the captions of one variant's clips at phi = 1 against the source captions with the word swapped.
+def score_readings(
+    readings: pd.DataFrame, concepts: Mapping[str, Concept], cosines: Cosines | None
+) -> Scored:
+    """Score the captions of one variant's clips at phi = 1 against the source captions with the
+    word swapped.
 
-    Captions are those columns of `READINGS` that are there; without `cosines` there is no `cos`. `p_source` and `p_target`, where
-    there, give the probes' `hit`.
+    Captions are those columns of `READINGS` that are there; without `cosines` there is no `cos`.
+    `p_source` and `p_target`, where there, give the probes' `hit`.
 
     Raises:
         UserError: no clips.
@@ -93,7 +114,10 @@ def score_readings(readings: pd.DataFrame, concepts: Mapping[str, Concept], cosi
     if readings.empty:
         raise UserError("ablation table: expected readings of clips at phi = 1, got none")
     clips = readings.reset_index(drop=True)
-    targets = [concepts[name].swap(caption) or caption for name, caption in zip(clips["concept"], clips["caption"], strict=True)]
+    targets = [
+        concepts[name].swap(caption) or caption
+        for name, caption in zip(clips["concept"], clips["caption"], strict=True)
+    ]
     scores = {}
     for reading, column in READINGS.items():
         if column in clips:
@@ -102,21 +126,28 @@ def score_readings(readings: pd.DataFrame, concepts: Mapping[str, Concept], cosi
             cosine = {"cos": cosines(said, targets)} if cosines else {}
             scores[reading] = ClipScores({**cosine, **agreement.each}, agreement.counts)
     if "p_target" in clips:
-        target, source = (pd.to_numeric(clips[column], errors="coerce") for column in ("p_target", "p_source"))
+        target, source = (
+            pd.to_numeric(clips[column], errors="coerce") for column in ("p_target", "p_source")
+        )
         scores["probes"] = ClipScores({"hit": (target > source).to_numpy(dtype=float)})
     return Scored(clips[KEYS], scores)
 
 
 def compare(scored: Mapping[str, Scored]) -> pd.DataFrame:
-    """One row per variant: every score `<reading>_<name>` with its interval, and its difference to the whole method with its own.
+    """One row per variant: every score `<reading>_<name>` with its interval, and its difference to
+    the whole method with its own.
 
-    Intervals come from resampled captions: clips of one caption, of any concept and seed, are drawn together. Differences are
-    paired: only clips that both have count.
+    Intervals come from resampled captions: clips of one caption, of any concept and seed, are drawn
+    together. Differences are paired: only clips that both have count.
     """
     whole = FULL if FULL in scored else BASE
     rows = []
     for name in sorted(scored, key=_place):
-        row: dict[str, object] = {"variant": name, "label": LABELS.get(name, name), "clips": len(scored[name].clips)}
+        row: dict[str, object] = {
+            "variant": name,
+            "label": LABELS.get(name, name),
+            "clips": len(scored[name].clips),
+        }
         for reading, score in scored[name].statistics():
             row |= _interval(scored[name], reading, score).row(f"{reading}_{score}")
             between = difference(scored[name], scored[whole], reading, score)
@@ -130,23 +161,34 @@ def _place(name: str) -> int:
 
 
 def _interval(scored: Scored, reading: str, name: str) -> Interval:
-    return bootstrap(lambda rows: scored.scores[reading].score(name, rows), scored.clips["caption"].tolist())
+    return bootstrap(
+        lambda rows: scored.scores[reading].score(name, rows), scored.clips["caption"].tolist()
+    )
 
 
 def difference(one: Scored, other: Scored, reading: str, name: str) -> Interval | None:
-    """How much higher `one` scores on the clips that both have; None if there are none, or if either lacks the score."""
-    if any(reading not in scored.scores or name not in scored.scores[reading].names for scored in (one, other)):
+    """How much higher `one` scores on the clips that both have; None if there are none, or if
+    either lacks the score.
+    """
+    if any(
+        reading not in scored.scores or name not in scored.scores[reading].names
+        for scored in (one, other)
+    ):
         return None
     own, others = one.shared(other)
     if not len(own):
         return None
     first, second = one.scores[reading], other.scores[reading]
     captions = one.clips["caption"].to_numpy()[own].tolist()
-    return bootstrap(lambda rows: first.score(name, own[rows]) - second.score(name, others[rows]), captions)
+    return bootstrap(
+        lambda rows: first.score(name, own[rows]) - second.score(name, others[rows]), captions
+    )
 
 
 def verdict(gap: Interval, strict: bool) -> str:
-    """Whether "better" is so: what the interval's ends say; equal to the last clip is enough where the order is not strict."""
+    """Whether "better" is so: what the interval's ends say; equal to the last clip is enough where
+    the order is not strict.
+    """
     if gap.low == gap.high == 0:
         return FAILS if strict else HOLDS
     if gap.low > 0:
@@ -155,14 +197,22 @@ def verdict(gap: Interval, strict: bool) -> str:
 
 
 def orders(scored: Mapping[str, Scored]) -> pd.DataFrame:
-    """Which of the paper's orders hold: one row per order, pair of neighbours, and score that both have."""
+    """Which of the paper's orders hold: one row per order, pair of neighbours, and score that both
+    have.
+    """
     known = scored if FULL in scored else {**scored, FULL: scored[BASE]}
     rows = []
     for order, (chain, strict) in CHAINS.items():
         for better, worse in pairwise(chain):
             if better in known and worse in known:
                 rows += [
-                    {"order": order, "better": better, "worse": worse, "reading": reading, "score": name}
+                    {
+                        "order": order,
+                        "better": better,
+                        "worse": worse,
+                        "reading": reading,
+                        "score": name,
+                    }
                     | {**gap.row("difference"), "verdict": verdict(gap, strict)}
                     for reading, name in known[better].statistics()
                     if (gap := difference(known[better], known[worse], reading, name)) is not None
@@ -171,12 +221,16 @@ def orders(scored: Mapping[str, Scored]) -> pd.DataFrame:
 
 
 def order_score(names: Iterable[str]) -> str:
-    """The score that the orders are told by: the sentence cosine, or ROUGE-L where its model is not there."""
+    """The score that the orders are told by: the sentence cosine, or ROUGE-L where its model is not
+    there.
+    """
     return "cos" if "cos" in names else "rouge_l"
 
 
 def told(found: pd.DataFrame, reading: str, score: str) -> str:
-    """The orders by one score in words: an order holds if each of its steps does, fails if one does, and is else not settled."""
+    """The orders by one score in words: an order holds if each of its steps does, fails if one
+    does, and is else not settled.
+    """
     chosen = found[(found["reading"] == reading) & (found["score"] == score)]
     said: dict[str, list[str]] = {HOLDS: [], FAILS: [], OPEN: []}
     for order, steps in chosen.groupby("order", sort=False)["verdict"]:
@@ -185,16 +239,31 @@ def told(found: pd.DataFrame, reading: str, score: str) -> str:
 
 
 def columns(frame: pd.DataFrame) -> list[Column]:
-    """What of the frame is shown: intervals for the cosines alone, since the others would fill two pages."""
-    titles = {"cos": "cos", "bleu_1": "B@1", "bleu_4": "B@4", "rouge_l": "R", "cider": "C", "meteor": "M", "spice": "S"}
+    """What of the frame is shown: intervals for the cosines alone, since the others would fill two
+    pages.
+    """
+    titles = {
+        "cos": "cos",
+        "bleu_1": "B@1",
+        "bleu_4": "B@4",
+        "rouge_l": "R",
+        "cider": "C",
+        "meteor": "M",
+        "spice": "S",
+    }
     shown = [Column(f"phi_{key}", title, True, 2, key == "cos") for key, title in titles.items()]
-    shown += [Column(f"again_{key}", f"{title} decoded", True, 2, key == "cos") for key, title in titles.items()]
+    shown += [
+        Column(f"again_{key}", f"{title} decoded", True, 2, key == "cos")
+        for key, title in titles.items()
+    ]
     shown.append(Column("probes_hit", "hits", True, 2))
     return [column for column in shown if column.key in frame]
 
 
 def explain(frame: pd.DataFrame, said: Sequence[str]) -> str:
-    """The table's caption: what the numbers are, what of the paper's table is not there, and what became of the paper's orders."""
+    """The table's caption: what the numbers are, what of the paper's table is not there, and what
+    became of the paper's orders.
+    """
     score = order_score(name.removeprefix("phi_") for name in frame)
     lacks = {
         "cos (its model could not be fetched)": score != "cos",
@@ -204,5 +273,8 @@ def explain(frame: pd.DataFrame, said: Sequence[str]) -> str:
     }
     missing = ", ".join(what for what, lacking in lacks.items() if lacking) or "nothing"
     return CAPTION.format(
-        clips="/".join(map(str, sorted(set(frame["clips"])))), missing=missing, score=score, orders=". ".join(said)
+        clips="/".join(map(str, sorted(set(frame["clips"])))),
+        missing=missing,
+        score=score,
+        orders=". ".join(said),
     )

@@ -1,4 +1,6 @@
-"""A page in inches, from the top left, on which stills, words and plots are laid out; what is written there stays vector."""
+"""A page in inches, from the top left, on which stills, words and plots are laid out; what is
+written there stays vector.
+"""
 
 from __future__ import annotations
 
@@ -24,28 +26,45 @@ class Canvas:
         self.figure = Figure(figsize=(width, height))
         FigureCanvasAgg(self.figure)
         with rc_context(STYLE):
-            self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+            self.axes = self.figure.add_axes(
+                (0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False
+            )
         self.axes.set_axis_off()
 
     def picture(self, x: float, y: float, height: float, image: torch.Tensor) -> float:
         """Put an image `(C, H, W)` in [0, 1] with its top left at `(x, y)`; returns its width."""
         width = height * image.shape[-1] / image.shape[-2]
         pixels = image.detach().float().cpu().clamp(0, 1).permute(1, 2, 0).numpy()
-        self.axes.imshow(pixels, extent=(x, x + width, y + height, y), interpolation="bicubic", aspect="auto")
+        self.axes.imshow(
+            pixels, extent=(x, x + width, y + height, y), interpolation="bicubic", aspect="auto"
+        )
         return width
 
     def text(self, x: float, y: float, text: str, **options: object) -> None:
         """Words whose baseline begins at `(x, y)`."""
         with rc_context(STYLE):
-            self.axes.text(x, y, text, **{"va": "baseline", "size": 7, "color": INK, "parse_math": False, **options})
+            self.axes.text(
+                x,
+                y,
+                text,
+                **{"va": "baseline", "size": 7, "color": INK, "parse_math": False, **options},
+            )
 
     def words(self, left: float, right: float, y: float, source: str, target: str) -> None:
         """Source and target word over the two ends of a row of stills."""
         self.text(left, y, source, weight="bold", color=SOURCE)
         self.text(right, y, target, weight="bold", color=TARGET, ha="right")
 
-    def arrow(self, start: tuple[float, float], end: tuple[float, float], **options: object) -> None:
-        style = {"arrowstyle": "-|>,head_width=0.12,head_length=0.25", "color": QUIET, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0}
+    def arrow(
+        self, start: tuple[float, float], end: tuple[float, float], **options: object
+    ) -> None:
+        style = {
+            "arrowstyle": "-|>,head_width=0.12,head_length=0.25",
+            "color": QUIET,
+            "linewidth": 0.7,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
         self.axes.annotate("", xy=end, xytext=start, arrowprops={**style, **options})
 
     def bar(self, x: float, y: float, width: float, height: float, colour: str) -> None:
@@ -53,8 +72,17 @@ class Canvas:
         self.axes.add_patch(Rectangle((x, y), width, height, color=colour, linewidth=0))
 
     def plot(self, x: float, y: float, width: float, height: float) -> Axes:
-        """Axes whose frame has its top left at `(x, y)`; tick labels and names of axes stand outside."""
+        """Axes whose frame has its top left at `(x, y)`; tick labels and names of axes stand
+        outside.
+        """
         with rc_context(STYLE):
-            axes = self.figure.add_axes((x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height))
+            axes = self.figure.add_axes(
+                (
+                    x / self.width,
+                    1 - (y + height) / self.height,
+                    width / self.width,
+                    height / self.height,
+                )
+            )
         axes.tick_params(length=2, width=0.6, pad=1.5)
         return axes

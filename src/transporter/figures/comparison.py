@@ -1,4 +1,6 @@
-"""What each method shows for a target word: the VLM inverted into clips, and TRANSPORTER at phi = 1."""
+"""What each method shows for a target word: the VLM inverted into clips, and TRANSPORTER at phi =
+1.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ NAMES = {
     "phi": "φ = 1",
 }
 CAPTION = (
-    "The target word (left) as each method shows it, for {vlm}: activation maximisation of ω+, the target word's log-probability, "
-    "or of ω+ + dω, that and its difference to the source word's, and TRANSPORTER at φ\u00a0=\u00a01. "
-    "Middle frames of the first seed."
+    "The target word (left) as each method shows it, for {vlm}: activation maximisation of ω+, the"
+    " target word's log-probability, or of ω+ + dω, that and its difference to the source word's,"
+    " and TRANSPORTER at φ\u00a0=\u00a01. Middle frames of the first seed."
 )
 Key = tuple[str, str]
 """A method and what it maximises."""
@@ -43,13 +45,16 @@ class Row:
 
 
 def comparison_figure(rows: Sequence[Row]) -> Figure:
-    """A grid: concepts down, methods across in the order of the first row; all rows have the same methods.
+    """A grid: concepts down, methods across in the order of the first row; all rows have the same
+    methods.
 
     Raises:
         UserError: no row, or rows of different methods.
     """
     if not rows or any(set(row.videos) != set(rows[0].videos) for row in rows):
-        raise UserError(f"figure of the comparison: expected rows with the same methods, got {len(rows)} rows")
+        raise UserError(
+            f"figure of the comparison: expected rows with the same methods, got {len(rows)} rows"
+        )
     methods = list(rows[0].videos)
     column = min(1.2, (PAGE - 2 * MARGIN - LABEL + GAP) / len(methods))
     shape = rows[0].videos[methods[0]].shape
@@ -61,7 +66,9 @@ def comparison_figure(rows: Sequence[Row]) -> Figure:
         canvas.text(x, 0.27, NAMES.get(target, target), ha="center", color=QUIET, size=6)
     for number, row in enumerate(rows):
         y = HEAD + number * (tall + GAP)
-        canvas.text(MARGIN, y + tall / 2, row.concept.target, va="center", weight="bold", color=TARGET)
+        canvas.text(
+            MARGIN, y + tall / 2, row.concept.target, va="center", weight="bold", color=TARGET
+        )
         for place, method in enumerate(methods):
             video = row.videos[method]
             canvas.picture(MARGIN + LABEL + place * column, y, tall, video[len(video) // 2])

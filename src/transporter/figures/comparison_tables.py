@@ -10,7 +10,9 @@ from transporter.figures.table import Column
 from transporter.metrics.comparison import verdict
 
 OURS, REAL = "transporter", "real"
-"""First parts of the names of systems that are no baselines; names are `method/target` or `transporter/generator`."""
+"""First parts of the names of systems that are no baselines; names are `method/target` or
+`transporter/generator`.
+"""
 METHODS = {
     "activation_maximisation": "AM",
     "gradvit": "GradViT",
@@ -43,7 +45,9 @@ def is_baseline(system: str) -> bool:
 
 
 def labelled(compared: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The comparisons of all VLMs below one another, `LABELS` in front; real clips come last and are a group of their own."""
+    """The comparisons of all VLMs below one another, `LABELS` in front; real clips come last and
+    are a group of their own.
+    """
     parts = []
     for vlm, table in compared.items():
         kinds, details = zip(*(system.split("/", 1) for system in table["system"]), strict=True)
@@ -51,7 +55,8 @@ def labelled(compared: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         names = {
             "VLM": [f"{vlm}, real" if kind == REAL else vlm for kind in kinds],
             "method": [
-                METHODS[kind] + f" ({detail})" * (several and kind == OURS) for kind, detail in zip(kinds, details, strict=True)
+                METHODS[kind] + f" ({detail})" * (several and kind == OURS)
+                for kind, detail in zip(kinds, details, strict=True)
             ],
             "maximises": [MAXIMISED.get(detail, "–") for detail in details],
         }
@@ -67,18 +72,32 @@ def present(columns: Sequence[Column], frame: pd.DataFrame) -> list[Column]:
 def judgement(compared: Mapping[str, pd.DataFrame], columns: Sequence[Column]) -> str:
     """For every VLM, which numbers TRANSPORTER beats all baselines in."""
     titles = {column.key: column.title for column in columns if column.better is not None}
-    said = {vlm: verdict(table, titles, list(filter(is_baseline, table["system"]))) for vlm, table in compared.items()}
+    said = {
+        vlm: verdict(table, titles, list(filter(is_baseline, table["system"])))
+        for vlm, table in compared.items()
+    }
     return " ".join(f"TRANSPORTER on {vlm} is {words}." for vlm, words in said.items())
 
 
-def main_caption(frame: pd.DataFrame, said: str, left_out: Sequence[str], warnings: Sequence[str]) -> str:
+def main_caption(
+    frame: pd.DataFrame, said: str, left_out: Sequence[str], warnings: Sequence[str]
+) -> str:
     """Caption of the main table."""
     lines = [
-        f"Main table: {frame['clips'].iloc[0]} clips a row, all rows about the same target captions; TRANSPORTER at φ = 1.",
+        (
+            f"Main table: {frame['clips'].iloc[0]} clips a row, all rows about the same target"
+            " captions; TRANSPORTER at φ = 1."
+        ),
         "Intervals: 95 % bootstrap over captions, differences on the same captions.",
         "Resampled clips repeat, so intervals of FVD lie high.",
-        "LPIPS^v: from the held-out clip whose caption is nearest. Δ: gain in CLIP^v over what the clip began as",
-        "(φ = 0; for baselines their noise; for real clips the one nearest to the source caption). s/step: processor seconds.",
+        (
+            "LPIPS^v: from the held-out clip whose caption is nearest. Δ: gain in CLIP^v over what"
+            " the clip began as"
+        ),
+        (
+            "(φ = 0; for baselines their noise; for real clips the one nearest to the source"
+            " caption). s/step: processor seconds."
+        ),
         said,
         *warnings,
         *(f"Left out: {reason}." for reason in left_out),
@@ -89,7 +108,8 @@ def main_caption(frame: pd.DataFrame, said: str, left_out: Sequence[str], warnin
 def similarity_caption(frame: pd.DataFrame, said: str) -> str:
     """Caption of the similarity table."""
     return (
-        "Mean encodings (over tokens and clips) that the VLM has of held-out real clips, against those of "
-        f"{frame['clips'].iloc[0]} clips a row; l1 and l2 are sums over channels, KL compares softmax distributions in nats. "
-        f"Real clips: others than those compared with, the floor. Intervals: 95 % bootstrap over captions. {said}"
+        "Mean encodings (over tokens and clips) that the VLM has of held-out real clips, against"
+        f" those of {frame['clips'].iloc[0]} clips a row; l1 and l2 are sums over channels, KL"
+        " compares softmax distributions in nats. Real clips: others than those compared with, the"
+        f" floor. Intervals: 95 % bootstrap over captions. {said}"
     )

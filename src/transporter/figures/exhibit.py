@@ -37,7 +37,9 @@ STYLE = {
 }
 """To be readable at `COLUMN`; use as `with rc_context(STYLE):`."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4f6375")
-"""Okabe and Ito's colours, which colour-blind people tell apart; no series is told by its colour alone."""
+"""Okabe and Ito's colours, which colour-blind people tell apart; no series is told by its colour
+alone.
+"""
 DPI = 200
 LINE = 0.13
 """Height of a line of the caption in inches."""
@@ -52,15 +54,24 @@ class Exhibit:
     provenance: str
 
     @classmethod
-    def of(cls, output: str, caption: str, settings: object, data: Iterable[str], code: str) -> Exhibit:
-        """The exhibit that Snakemake writes to `output`, from settings, files of data, and code with a hash."""
+    def of(
+        cls, output: str, caption: str, settings: object, data: Iterable[str], code: str
+    ) -> Exhibit:
+        """The exhibit that Snakemake writes to `output`, from settings, files of data, and code
+        with a hash.
+        """
         hashes = f"config {digest(settings)} · data {files_hash(data)} · code {code}"
         return cls(Path(output).stem, caption, f"{hashes} · snakemake --cores all {output}")
 
     def write(self, figure: Figure, stem: Path) -> None:
-        """Write a figure as `stem`.pdf and `stem`.png, with caption and provenance beneath; equal input gives equal bytes."""
+        """Write a figure as `stem`.pdf and `stem`.png, with caption and provenance beneath; equal
+        input gives equal bytes.
+        """
         self._subscribe(figure)
-        for suffix, metadata in ((".pdf", {"CreationDate": None, "Producer": None}), (".png", {"Software": None})):
+        for suffix, metadata in (
+            (".pdf", {"CreationDate": None, "Producer": None}),
+            (".png", {"Software": None}),
+        ):
             with rc_context(STYLE), written_whole(stem.with_suffix(suffix)) as partial:
                 figure.savefig(partial, format=suffix[1:], dpi=DPI, metadata=metadata)
 
@@ -72,7 +83,9 @@ class Exhibit:
         added = LINE * (len(lines) + 0.8 * len(source) + 1)
         for axes in figure.axes:
             x, y, w, h = axes.get_position().bounds
-            axes.set_position((x, (y * height + added) / (height + added), w, h * height / (height + added)))
+            axes.set_position(
+                (x, (y * height + added) / (height + added), w, h * height / (height + added))
+            )
         figure.set_size_inches(width, height + added)
         top = added / (height + added)
         with rc_context(STYLE):

@@ -18,7 +18,9 @@ from transporter.errors import UserError
 from transporter.files import written_whole
 
 SOURCE, TARGET = "#4f6375", "#a82a72"
-"""Slate and reddish purple, the two words' colours in the gallery too: no hue that a colour word names."""
+"""Slate and reddish purple, the two words' colours in the gallery too: no hue that a colour word
+names.
+"""
 FAILED, INK, QUIET = "#d55e00", "#1c1f24", "#6b7178"
 DPI = 200
 CELL = 256
@@ -38,31 +40,52 @@ def filmstrip(
     fps: float | None = None,
     answers: Mapping[float, str] | None = None,
 ) -> None:
-    """Draw videos `(T, C, H, W)` in [0, 1] of one sweep as a PNG: phi across (in the order of the values), time down.
+    """Draw videos `(T, C, H, W)` in [0, 1] of one sweep as a PNG: phi across (in the order of the
+    values), time down.
 
-    `words` (source, target) stand above the two ends, `answers` (what a VLM says, for each value of phi) below the columns;
-    with `fps` the rows are labelled in seconds, else by frame number.
+    `words` (source, target) stand above the two ends, `answers` (what a VLM says, for each value of
+    phi) below the columns; with `fps` the rows are labelled in seconds, else by frame number.
 
     Raises:
         UserError: no video, or videos of different shapes.
     """
     shapes = sorted({tuple(video.shape) for video in videos.values()})
     if len(shapes) != 1:
-        raise UserError(f"filmstrip {path}: expected at least one video and one shape (T, C, H, W), got {shapes or 'none'}")
+        raise UserError(
+            f"filmstrip {path}: expected at least one video and one shape (T, C, H, W), got"
+            f" {shapes or 'none'}"
+        )
     phis, times = sorted(videos), still_indices(shapes[0][0], frames)
     cell = (CELL, round(CELL * shapes[0][3] / shapes[0][2]))
     top, foot = 156 if words else 124, 52 if answers else 0
-    sheet = _Sheet(len(times), len(phis), cell, left=104, top=top, margin=16, gaps=(GAP, GAP), foot=foot)
+    sheet = _Sheet(
+        len(times), len(phis), cell, left=104, top=top, margin=16, gaps=(GAP, GAP), foot=foot
+    )
     for column, phi in enumerate(phis):
         for row, still in enumerate(stills(videos[phi], frames)):
             sheet.picture(row, column, still)
         sheet.text(sheet.middle(column), sheet.top - 20, f"φ = {phi:g}", ha="center", size=8.5)
         if answers:
             colour = TARGET if words and answers[phi].startswith(words[1]) else SOURCE
-            sheet.text(sheet.middle(column), sheet.y(len(times)) + 28, answers[phi], ha="center", color=colour, size=8.5)
+            sheet.text(
+                sheet.middle(column),
+                sheet.y(len(times)) + 28,
+                answers[phi],
+                ha="center",
+                color=colour,
+                size=8.5,
+            )
     for row, index in enumerate(times):
         label = f"{index / fps:.2f} s" if fps else f"{index}"
-        sheet.text(sheet.left - 16, sheet.y(row) + CELL / 2, label, ha="right", va="center", color=QUIET, size=7)
+        sheet.text(
+            sheet.left - 16,
+            sheet.y(row) + CELL / 2,
+            label,
+            ha="right",
+            va="center",
+            color=QUIET,
+            size=7,
+        )
     if words:
         first, last = sheet.middle(0), sheet.middle(len(phis) - 1)
         for x, word, colour in ((first, words[0], SOURCE), (last, words[1], TARGET)):
@@ -80,7 +103,8 @@ def contact_sheet(
     frames: int = 5,
     columns: int = 2,
 ) -> None:
-    """Draw clips `(T, C, H, W)` in [0, 1] as a PNG: each a row of `frames` stills under its title, failed ones marked in vermilion.
+    """Draw clips `(T, C, H, W)` in [0, 1] as a PNG: each a row of `frames` stills under its title,
+    failed ones marked in vermilion.
 
     Raises:
         UserError: no video, or not one title (and mark) per video.
@@ -88,16 +112,31 @@ def contact_sheet(
     failed = failed if failed is not None else [False] * len(videos)
     if not len(videos) == len(titles) == len(failed) > 0:
         counts = f"{len(videos)} videos, {len(titles)} titles, {len(failed)} marks"
-        raise UserError(f"contact sheet {path}: expected at least one video, one title and mark for each, got {counts}")
-    strips = [torch.cat(list(F.pad(stills(video, frames), (0, SEAM), value=1.0)), dim=-1)[..., :-SEAM] for video in videos]
+        raise UserError(
+            f"contact sheet {path}: expected at least one video, one title and mark for each, got"
+            f" {counts}"
+        )
+    strips = [
+        torch.cat(list(F.pad(stills(video, frames), (0, SEAM), value=1.0)), dim=-1)[..., :-SEAM]
+        for video in videos
+    ]
     cell = (CELL // 2, max(round(CELL / 2 * strip.shape[-1] / strip.shape[-2]) for strip in strips))
-    sheet = _Sheet(-(-len(videos) // columns), columns, cell, left=32, top=64, margin=32, gaps=(68, 64))
+    sheet = _Sheet(
+        -(-len(videos) // columns), columns, cell, left=32, top=64, margin=32, gaps=(68, 64)
+    )
     for number, (strip, title, bad) in enumerate(zip(strips, titles, failed, strict=True)):
         row, column = divmod(number, columns)
         sheet.picture(row, column, strip, edge=FAILED if bad else None)
         label, colour = (f"✕ {title}", FAILED) if bad else (title, INK)
         lines = textwrap.wrap(label, round(cell[1] / 9.6), max_lines=2, placeholder=" …")
-        sheet.text(sheet.x(column), sheet.y(row) - 12, "\n".join(lines), color=colour, size=6.5, linespacing=1.1)
+        sheet.text(
+            sheet.x(column),
+            sheet.y(row) - 12,
+            "\n".join(lines),
+            color=colour,
+            size=6.5,
+            linespacing=1.1,
+        )
     sheet.write(path)
 
 
@@ -112,16 +151,22 @@ def stills(video: torch.Tensor, frames: int) -> torch.Tensor:
 
 
 def _scaled(image: torch.Tensor, height: int) -> torch.Tensor:
-    """An image `(C, H, W)` at another height: whole pixels where that is a multiple of its own, else interpolated."""
+    """An image `(C, H, W)` at another height: whole pixels where that is a multiple of its own,
+    else interpolated.
+    """
     times, rest = divmod(height, image.shape[-2])
     if times and not rest:
         return image.repeat_interleave(times, -2).repeat_interleave(times, -1)
     size = (height, round(height * image.shape[-1] / image.shape[-2]))
-    return F.interpolate(image[None], size=size, mode="bicubic", antialias=True, align_corners=False)[0].clamp(0, 1)
+    return F.interpolate(
+        image[None], size=size, mode="bicubic", antialias=True, align_corners=False
+    )[0].clamp(0, 1)
 
 
 class _Sheet:
-    """A grid of pictures and the words around it, laid out in pixels from the top left; `cell` and `gaps` are (height, width)."""
+    """A grid of pictures and the words around it, laid out in pixels from the top left; `cell` and
+    `gaps` are (height, width).
+    """
 
     def __init__(
         self,
@@ -159,7 +204,11 @@ class _Sheet:
         x, y = self.x(column), self.y(row)
         self.canvas[y : y + height, x : x + width] = pixels
         if edge:
-            self.axes.add_patch(Rectangle((x - 3, y - 3), width + 6, height + 6, fill=False, edgecolor=edge, linewidth=2))
+            self.axes.add_patch(
+                Rectangle(
+                    (x - 3, y - 3), width + 6, height + 6, fill=False, edgecolor=edge, linewidth=2
+                )
+            )
 
     def text(self, x: float, y: float, text: str, **options: object) -> None:
         with rc_context(STYLE):
@@ -167,7 +216,11 @@ class _Sheet:
 
     def arrow(self, start: float, end: float, y: float) -> None:
         if end > start:
-            style = {"arrowstyle": "-|>,head_width=0.12,head_length=0.25", "color": QUIET, "linewidth": 0.6}
+            style = {
+                "arrowstyle": "-|>,head_width=0.12,head_length=0.25",
+                "color": QUIET,
+                "linewidth": 0.6,
+            }
             self.axes.annotate("", xy=(end, y), xytext=(start, y), arrowprops=style)
 
     def write(self, path: Path) -> None:

@@ -1,4 +1,6 @@
-"""The gallery: one page that opens from a folder, on which a slider moves phi and the videos and curves follow."""
+"""The gallery: one page that opens from a folder, on which a slider moves phi and the videos and
+curves follow.
+"""
 
 from __future__ import annotations
 
@@ -47,32 +49,46 @@ def write_gallery(
     title: str = "Transporter",
     timeless: Collection[tuple[str, str]] = (),
 ) -> None:
-    """Write `folder/index.html` and the mp4 files that it plays, `folder/clips/`; an older gallery there is replaced as a whole.
+    """Write `folder/index.html` and the mp4 files that it plays, `folder/clips/`; an older gallery
+    there is replaced as a whole.
 
     Args:
-        readings: one row per clip, columns `READINGS` and one per attribute; empty cells are allowed where no probe measured.
+        readings: one row per clip, columns `READINGS` and one per attribute; empty cells are
+            allowed where no probe measured.
         clips: the mp4 of every clip (plain tuples serve as keys).
         concepts: their order is the page's.
         summary: one row per concept, generator, VLM and method, columns `SUMMARY`.
         seeds: how many seeds are played; the curves show all.
-        timeless: VLM and word of every answer that should need time and does not; the page warns of them.
+        timeless: VLM and word of every answer that should need time and does not; the page warns of
+            them.
 
     Raises:
-        UserError: a table lacks a column or is empty, a row names an unknown concept, or a clip is missing.
+        UserError: a table lacks a column or is empty, a row names an unknown concept, or a clip is
+            missing.
     """
     _check(readings, READINGS, "readings")
     _check(summary, SUMMARY, "summary")
     known = {concept.name: concept for concept in concepts}
     if unknown := sorted(set(readings["concept"]) - set(known)):
-        raise UserError(f"readings, column concept: no concept named {', '.join(unknown)}; expected one of {', '.join(known)}")
+        raise UserError(
+            f"readings, column concept: no concept named {', '.join(unknown)}; expected one of"
+            f" {', '.join(known)}"
+        )
     with written_whole(folder) as partial:
         partial.mkdir()
         data = {
             "title": title,
-            "concepts": [asdict(known[name]) for name in known if (readings["concept"] == name).any()],
+            "concepts": [
+                asdict(known[name]) for name in known if (readings["concept"] == name).any()
+            ],
             "attributes": _attributes(readings),
             "sweeps": [
-                _sweep(dict(zip(KEYS, key, strict=True)), rows, known[key[2]], _Copier(partial, clips, seeds))
+                _sweep(
+                    dict(zip(KEYS, key, strict=True)),
+                    rows,
+                    known[key[2]],
+                    _Copier(partial, clips, seeds),
+                )
                 for key, rows in readings.groupby(list(KEYS), sort=False)
             ],
             "summary": [_summarised(row) for row in summary.to_dict("records")],
@@ -86,7 +102,11 @@ def page(data: Mapping[str, Any]) -> str:
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    template = resources.files("transporter.figures").joinpath("gallery_template.html").read_text(encoding="utf-8")
+    template = (
+        resources.files("transporter.figures")
+        .joinpath("gallery_template.html")
+        .read_text(encoding="utf-8")
+    )
     return template.replace("__TITLE__", html.escape(data["title"])).replace("__DATA__", text, 1)
 
 
@@ -100,15 +120,26 @@ class _Copier:
     def __call__(self, clip: Clip) -> str:
         source = self.clips.get(_rounded(clip))
         if source is None or not Path(source).is_file():
-            raise UserError(f"gallery: expected an mp4 for {clip._asdict()}, got {source or 'none'}; generate the clips again")
-        parts = ("clips", clip.generator, clip.vlm, clip.concept, f"{clip.method}-{clip.seed}-{clip.phi:g}.mp4")
+            raise UserError(
+                f"gallery: expected an mp4 for {clip._asdict()}, got {source or 'none'}; generate"
+                " the clips again"
+            )
+        parts = (
+            "clips",
+            clip.generator,
+            clip.vlm,
+            clip.concept,
+            f"{clip.method}-{clip.seed}-{clip.phi:g}.mp4",
+        )
         target = self.folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         return "/".join(quote(part, safe="") for part in parts)
 
 
-def _sweep(key: dict[str, str], rows: pd.DataFrame, concept: Concept, copy: _Copier) -> dict[str, Any]:
+def _sweep(
+    key: dict[str, str], rows: pd.DataFrame, concept: Concept, copy: _Copier
+) -> dict[str, Any]:
     """All seeds of one concept and method, every list in the order of `phi`."""
     phis = sorted(set(rows["phi"].astype(float)))
     seeds = sorted(set(rows["seed"].astype(int)))
@@ -127,14 +158,23 @@ def _sweep(key: dict[str, str], rows: pd.DataFrame, concept: Concept, copy: _Cop
                 **{name: [_number(row.get(name)) for row in row_of] for name in CURVES},
                 "read": [str(row.get("caption_read", "")) for row in row_of],
                 "words": [[_word(row.get(name)) for name in attributes] for row in row_of],
-                "clips": [copy(Clip(**key, seed=seed, phi=phi)) if phi in by_phi else None for phi in phis] if shown else None,
+                "clips": (
+                    [
+                        copy(Clip(**key, seed=seed, phi=phi)) if phi in by_phi else None
+                        for phi in phis
+                    ]
+                    if shown
+                    else None
+                ),
             }
         )
     return {**key, "phi": phis, "runs": runs}
 
 
 def _around(caption: str, concept: Concept) -> list[str]:
-    """A caption as the text before and after its contrast word, or whole where it holds neither word exactly once."""
+    """A caption as the text before and after its contrast word, or whole where it holds neither
+    word exactly once.
+    """
     pair = concept.pair(caption)
     if pair is None:
         return [caption]
@@ -153,7 +193,9 @@ def _rounded(clip: Clip) -> Clip:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number to five significant digits, None for anything else (an empty cell, nan, infinity)."""
+    """A finite number to five significant digits, None for anything else (an empty cell, nan,
+    infinity).
+    """
     number = float(pd.to_numeric(value, errors="coerce")) if value is not None else math.nan
     return float(f"{number:.5g}") if math.isfinite(number) else None
 
@@ -170,6 +212,8 @@ def _summarised(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
     if missing := [column for column in columns if column not in table.columns]:
-        raise UserError(f"{name}: expected columns {', '.join(columns)}; missing: {', '.join(missing)}")
+        raise UserError(
+            f"{name}: expected columns {', '.join(columns)}; missing: {', '.join(missing)}"
+        )
     if table.empty:
         raise UserError(f"{name}: expected at least one row, got none; run the evaluation first")

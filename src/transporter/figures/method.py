@@ -1,4 +1,6 @@
-"""The overview of the method: both spaces, the coupling between them, the concept bank, and generation at phi."""
+"""The overview of the method: both spaces, the coupling between them, the concept bank, and
+generation at phi.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,10 @@ from transporter.figures.exhibit import PAGE
 from transporter.figures.filmstrip import INK, QUIET, SOURCE, TARGET
 
 CAPTION = (
-    "Overview. 1: Φ learns to land on the VLM's own tokens from a latent of the generator; ρ-OT merges its two parts. "
-    "2: for a pair of words, a vector q in the space of conditions is fitted to the change Δv of the generator's velocity, "
-    "scaled by the distance of the VLM's answers. 3: the user chooses φ; everything else stays as it was."
+    "Overview. 1: Φ learns to land on the VLM's own tokens from a latent of the generator; ρ-OT"
+    " merges its two parts. 2: for a pair of words, a vector q in the space of conditions is fitted"
+    " to the change Δv of the generator's velocity, scaled by the distance of the VLM's answers. 3:"
+    " the user chooses φ; everything else stays as it was."
 )
 TALL = 0.27
 HEIGHT = 3.36
@@ -76,7 +79,11 @@ LINKS = (
     ("generator", "decoder"),
     ("decoder", "video"),
 )
-TITLES = ((MARGIN, 0.16, "1  Coupling Φ"), (MARGIN, 1.72, "2  Concept bank"), (4.2, 1.72, "3  Generation"))
+TITLES = (
+    (MARGIN, 0.16, "1  Coupling Φ"),
+    (MARGIN, 1.72, "2  Concept bank"),
+    (4.2, 1.72, "3  Generation"),
+)
 
 
 def method_figure() -> Figure:
@@ -99,8 +106,16 @@ def method_figure() -> Figure:
 
 def _draw(canvas: Canvas, box: Box) -> None:
     corner = (box.x - box.width / 2, box.y - TALL / 2)
-    style = {"boxstyle": "round,pad=0,rounding_size=0.05", "facecolor": FACES[box.kind], "edgecolor": EDGES[box.kind]}
-    canvas.axes.add_patch(FancyBboxPatch(corner, box.width, TALL, linewidth=1.1 if box.kind == LEARNT else 0.6, **style))
+    style = {
+        "boxstyle": "round,pad=0,rounding_size=0.05",
+        "facecolor": FACES[box.kind],
+        "edgecolor": EDGES[box.kind],
+    }
+    canvas.axes.add_patch(
+        FancyBboxPatch(
+            corner, box.width, TALL, linewidth=1.1 if box.kind == LEARNT else 0.6, **style
+        )
+    )
     canvas.text(box.x, box.y, box.label, ha="center", va="center", size=6.5, parse_math=True)
 
 
@@ -108,9 +123,15 @@ def _losses(canvas: Canvas) -> None:
     """What each training compares, dashed."""
     tokens, target = BOXES["tokens"], BOXES["target"]
     style = {"arrowstyle": "<|-|>,head_width=0.12,head_length=0.25", "linestyle": (0, (3, 2))}
-    canvas.arrow((tokens.x + tokens.width / 2, tokens.y), (target.x - target.width / 2, target.y), **style)
-    canvas.text((tokens.x + target.x) / 2 - 0.09, tokens.y - 0.07, "loss", ha="center", size=6, color=QUIET)
-    fitted = r"$\| G(\pi^-) + \varphi\,\Delta v - G(\pi^- + \varphi\,q) \|^2$,   $\varphi = d_\omega$"
+    canvas.arrow(
+        (tokens.x + tokens.width / 2, tokens.y), (target.x - target.width / 2, target.y), **style
+    )
+    canvas.text(
+        (tokens.x + target.x) / 2 - 0.09, tokens.y - 0.07, "loss", ha="center", size=6, color=QUIET
+    )
+    fitted = (
+        r"$\| G(\pi^-) + \varphi\,\Delta v - G(\pi^- + \varphi\,q) \|^2$,   $\varphi = d_\omega$"
+    )
     canvas.text(1.9, 2.9, fitted, ha="center", size=6.5, parse_math=True, color=QUIET)
 
 
@@ -125,6 +146,14 @@ def _slider(canvas: Canvas, left: float, right: float, y: float) -> None:
 
 def _legend(canvas: Canvas, y: float) -> None:
     for x, kind in ((MARGIN, XI), (1.85, OMEGA), (3.25, LEARNT)):
-        style = {"boxstyle": "round,pad=0,rounding_size=0.02", "facecolor": FACES[kind], "edgecolor": EDGES[kind]}
-        canvas.axes.add_patch(FancyBboxPatch((x, y - 0.08), 0.14, 0.1, linewidth=1.1 if kind == LEARNT else 0.6, **style))
+        style = {
+            "boxstyle": "round,pad=0,rounding_size=0.02",
+            "facecolor": FACES[kind],
+            "edgecolor": EDGES[kind],
+        }
+        canvas.axes.add_patch(
+            FancyBboxPatch(
+                (x, y - 0.08), 0.14, 0.1, linewidth=1.1 if kind == LEARNT else 0.6, **style
+            )
+        )
         canvas.text(x + 0.2, y, kind, size=6, color=QUIET)

@@ -1,4 +1,6 @@
-"""What the number P of projections in rho-OT is good for: the captions' agreement over P, read from the ablation table."""
+"""What the number P of projections in rho-OT is good for: the captions' agreement over P, read from
+the ablation table.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,15 @@ from transporter.figures.exhibit import COLOURS, COLUMN
 SCORES = {"cos": "embedding cosine", "bleu_1": "BLEU@1"}
 READERS = {"phi": ("through Φ", "o", COLOURS[0]), "again": ("decoded video", "s", COLOURS[1])}
 CAPTION = (
-    "Number P of projections in ρ-OT. Agreement of the caption of the generated video at φ\u00a0=\u00a01 with the target caption, "
-    "as the VLM reads it through the variant's own Φ, or from the decoded video. Bars: 95 % bootstrap intervals over captions."
+    "Number P of projections in ρ-OT. Agreement of the caption of the generated video at"
+    " φ\u00a0=\u00a01 with the target caption, as the VLM reads it through the variant's own Φ, or"
+    " from the decoded video. Bars: 95 % bootstrap intervals over captions."
 )
 
 
 def projections_figure(table: pd.DataFrame, projections: Mapping[str, int]) -> Figure:
-    """One panel per score of the ablation table, P across; `projections` is P by the table's column `variant`.
+    """One panel per score of the ablation table, P across; `projections` is P by the table's column
+    `variant`.
 
     Raises:
         UserError: the table has fewer than two of the variants, or none of the scores.
@@ -32,8 +36,9 @@ def projections_figure(table: pd.DataFrame, projections: Mapping[str, int]) -> F
     shown = [score for score in SCORES if any(f"{reader}_{score}" in rows for reader in READERS)]
     if len(rows) < 2 or not shown:
         raise UserError(
-            f"figure of projections: expected two of the variants {', '.join(projections)} and one of the scores "
-            f"{', '.join(SCORES)} in the ablation table, got {len(rows)} and {len(shown)}"
+            f"figure of projections: expected two of the variants {', '.join(projections)} and one"
+            f" of the scores {', '.join(SCORES)} in the ablation table, got {len(rows)} and"
+            f" {len(shown)}"
         )
     canvas = Canvas(COLUMN, 1.75)
     wide = (COLUMN - 2 * MARGIN) / len(shown)
@@ -48,13 +53,29 @@ def _panel(axes: Axes, rows: pd.DataFrame, score: str) -> None:
         key = f"{reader}_{score}"
         if key not in rows:
             continue
-        value, low, high = (rows[f"{key}{end}"].to_numpy(dtype=float) for end in ("", "_low", "_high"))
-        x = rows["projections"].to_numpy(dtype=float) * 2 ** (0.08 * (2 * side - 1))  # beside each other where they coincide
+        value, low, high = (
+            rows[f"{key}{end}"].to_numpy(dtype=float) for end in ("", "_low", "_high")
+        )
+        x = rows["projections"].to_numpy(dtype=float) * 2 ** (
+            0.08 * (2 * side - 1)
+        )  # beside each other where they coincide
         bars = np.maximum(0, [value - low, high - value])
-        axes.errorbar(x, value, bars, color=colour, marker=marker, markersize=3, elinewidth=0.8, capsize=1.5, label=label)
+        axes.errorbar(
+            x,
+            value,
+            bars,
+            color=colour,
+            marker=marker,
+            markersize=3,
+            elinewidth=0.8,
+            capsize=1.5,
+            label=label,
+        )
     axes.set_xscale("log", base=2)
     axes.set_xticks(rows["projections"], rows["projections"].astype(str))
     axes.minorticks_off()
     axes.locator_params(axis="y", nbins=5)
     axes.set_xlabel("P", labelpad=1, size=7)
-    axes.legend(fontsize=6, frameon=True, framealpha=1, edgecolor="none", loc="best", handlelength=1.2)
+    axes.legend(
+        fontsize=6, frameon=True, framealpha=1, edgecolor="none", loc="best", handlelength=1.2
+    )

@@ -1,4 +1,6 @@
-"""Several concepts at once: each alone, then all together, beside the VLM's log-odds of every one."""
+"""Several concepts at once: each alone, then all together, beside the VLM's log-odds of
+every one.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +22,25 @@ from transporter.figures.sweeps import typical_seed
 from transporter.metrics.bootstrap import mean_interval
 
 HEAD, LINE, BETWEEN, FOOT = 0.2, 0.18, 0.12, 0.26
-"""Inches: the line of phi above all, a caption's line, the space between compositions, the axis below."""
+"""Inches: the line of phi above all, a caption's line, the space between compositions, the axis
+below.
+"""
 LABEL, AXIS, PLOT = 0.62, 0.36, 1.05
 MARKERS = ("o", "s", "^", "D")
 CAPTION = (
-    "Several modulations at once, π− + Σ φ q, each block from one noise. The words on the left act at the strength φ above; the "
-    "others stay at 0. Middle frames of the clip whose final log-odds in the last row, averaged over the concepts, are the "
-    "median of {seeds} seeds. Right: log-odds of each target word against its source word that {vlm} gives the decoded clips, "
-    "their mean over the seeds and its 95 % bootstrap interval."
+    "Several modulations at once, π− + Σ φ q, each block from one noise. The words on the left act"
+    " at the strength φ above; the others stay at 0. Middle frames of the clip whose final log-odds"
+    " in the last row, averaged over the concepts, are the median of {seeds} seeds. Right: log-odds"
+    " of each target word against its source word that {vlm} gives the decoded clips, their mean"
+    " over the seeds and its 95 % bootstrap interval."
 )
 Strengths = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Composition:
-    """Concepts, the clips `(T, C, H, W)` of one seed by their strengths, and the readings of all seeds.
+    """Concepts, the clips `(T, C, H, W)` of one seed by their strengths, and the readings of all
+    seeds.
 
     Columns of `readings`: seed, strengths (a tuple, one of each concept), concept, log_odds.
     """
@@ -51,7 +57,10 @@ class Composition:
     def rows(self) -> list[tuple[bool, ...]]:
         """Which concepts act: each alone, then all."""
         count = len(self.concepts)
-        return [*(tuple(number == other for other in range(count)) for number in range(count)), (True,) * count]
+        return [
+            *(tuple(number == other for other in range(count)) for number in range(count)),
+            (True,) * count,
+        ]
 
 
 def at(acting: Sequence[bool], phi: float) -> Strengths:
@@ -62,11 +71,14 @@ def at(acting: Sequence[bool], phi: float) -> Strengths:
 def joint_seed(readings: pd.DataFrame) -> int:
     """The typical seed of the mean log-odds of all concepts, all at the largest phi."""
     most = readings["strengths"].map(min) == readings["strengths"].map(min).max()
-    return typical_seed(readings[most].groupby("seed", as_index=False)["log_odds"].mean().assign(phi=1.0))
+    return typical_seed(
+        readings[most].groupby("seed", as_index=False)["log_odds"].mean().assign(phi=1.0)
+    )
 
 
 def several_figure(compositions: Sequence[Composition]) -> Figure:
-    """A block per composition; in it a row per concept and one of all, phi across, and the curves of log-odds.
+    """A block per composition; in it a row per concept and one of all, phi across, and the curves
+    of log-odds.
 
     Raises:
         UserError: no composition.
@@ -81,7 +93,13 @@ def several_figure(compositions: Sequence[Composition]) -> Figure:
     canvas = Canvas(PAGE, HEAD + sum(heights) + BETWEEN * (len(heights) - 1) + FOOT)
     left, plot = MARGIN + LABEL, PAGE - MARGIN - PLOT
     for number, phi in enumerate(phis):
-        canvas.text(left + number * column + (column - GAP) / 2, 0.14, f"φ = {phi:g}", ha="center", color=QUIET)
+        canvas.text(
+            left + number * column + (column - GAP) / 2,
+            0.14,
+            f"φ = {phi:g}",
+            ha="center",
+            color=QUIET,
+        )
     canvas.text(plot + PLOT / 2, 0.14, "log-odds of the targets", ha="center", color=QUIET)
     for number, each in enumerate(compositions):
         y = HEAD + sum(heights[:number]) + BETWEEN * number
@@ -100,17 +118,33 @@ def several_figure(compositions: Sequence[Composition]) -> Figure:
 
 def _label(canvas: Canvas, composition: Composition, acting: Sequence[bool], middle: float) -> None:
     """The target words that act, one below another."""
-    words = [concept.target for concept, acts in zip(composition.concepts, acting, strict=True) if acts]
+    words = [
+        concept.target for concept, acts in zip(composition.concepts, acting, strict=True) if acts
+    ]
     for number, word in enumerate(words):
         sign = "" if number == 0 else "+ "
-        canvas.text(MARGIN, middle + (number - (len(words) - 1) / 2) * 0.13, sign + word, va="center", weight="bold", color=TARGET)
+        canvas.text(
+            MARGIN,
+            middle + (number - (len(words) - 1) / 2) * 0.13,
+            sign + word,
+            va="center",
+            weight="bold",
+            color=TARGET,
+        )
 
 
 def _legend(canvas: Canvas, composition: Composition, left: float, y: float) -> None:
     step = PLOT / len(composition.concepts)
     for number, concept in enumerate(composition.concepts):
         x = left + number * step
-        canvas.axes.plot(x + 0.04, y - 0.03, MARKERS[number % 4], color=COLOURS[number], markersize=2.6, clip_on=False)
+        canvas.axes.plot(
+            x + 0.04,
+            y - 0.03,
+            MARKERS[number % 4],
+            color=COLOURS[number],
+            markersize=2.6,
+            clip_on=False,
+        )
         canvas.text(x + 0.1, y, concept.target, size=6, color=COLOURS[number])
 
 
@@ -120,11 +154,20 @@ def _curves(axes: Axes, composition: Composition, acting: Sequence[bool], last: 
     readings = composition.readings
     for number, concept in enumerate(composition.concepts):
         own = readings[readings["concept"] == concept.name].groupby("strengths")["log_odds"]
-        intervals = [mean_interval(own.get_group(at(acting, phi)).to_numpy()) for phi in composition.phis]
+        intervals = [
+            mean_interval(own.get_group(at(acting, phi)).to_numpy()) for phi in composition.phis
+        ]
         ends = np.array([(interval.low, interval.high) for interval in intervals]).T
         axes.fill_between(composition.phis, *ends, color=COLOURS[number], alpha=0.2, linewidth=0)
         values = [interval.value for interval in intervals]
-        axes.plot(composition.phis, values, color=COLOURS[number], marker=MARKERS[number % 4], markersize=2.2, linewidth=1)
+        axes.plot(
+            composition.phis,
+            values,
+            color=COLOURS[number],
+            marker=MARKERS[number % 4],
+            markersize=2.2,
+            linewidth=1,
+        )
     low, high = readings["log_odds"].min(), readings["log_odds"].max()
     axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"] if last else [])

@@ -1,4 +1,6 @@
-"""A concept in a part of the sampling steps (step injection) or of the latent frames (partial frames), and the VLM's log-odds."""
+"""A concept in a part of the sampling steps (step injection) or of the latent frames (partial
+frames), and the VLM's log-odds.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +22,27 @@ from transporter.figures.filmstrip import QUIET, SOURCE, TARGET, still_indices
 from transporter.metrics.bootstrap import mean_interval
 
 HEAD, FOOT, LABEL, APART = 0.34, 0.24, 0.72, 0.16
-"""Inches: words above, the axis below, the spans' names on the left, the space between two concepts."""
+"""Inches: words above, the axis below, the spans' names on the left, the space between two
+concepts.
+"""
 PLOT, SEAM, ROW = 0.8, 0.025, 0.07
-"""Inches: the plot of log-odds with the space before it, and what is between two stills across and down."""
+"""Inches: the plot of log-odds with the space before it, and what is between two stills across and
+down.
+"""
 TALLEST = 0.8
 INJECTION = (
-    "Step injection: the concept acts at φ\u00a0=\u00a01 in some of the {of} sampling steps (left), each column from one noise. "
-    "Middle frames, of actions first, middle and last frame, of the clip whose log-odds with all steps are the median of {seeds} "
-    "seeds. "
+    "Step injection: the concept acts at φ\u00a0=\u00a01 in some of the {of} sampling steps (left),"
+    " each column from one noise. Middle frames, of actions first, middle and last frame, of the"
+    " clip whose log-odds with all steps are the median of {seeds} seeds. "
 )
 PARTIAL_FRAMES = (
-    "Partial frames: the concept acts at φ\u00a0=\u00a01 in some of the {of} latent frames (left; bars below the stills mark those "
-    "that it acts in), each block from one noise. Frames of the clip whose log-odds with all frames are the median of "
-    "{seeds} seeds. "
+    "Partial frames: the concept acts at φ\u00a0=\u00a01 in some of the {of} latent frames (left;"
+    " bars below the stills mark those that it acts in), each block from one noise. Frames of the"
+    " clip whose log-odds with all frames are the median of {seeds} seeds. "
 )
 PLOTTED = (
-    "Plots: log-odds of the target word against the source word that {vlm} gives the decoded clips; grey: each seed, blue: their "
-    "mean and its 95 % bootstrap interval."
+    "Plots: log-odds of the target word against the source word that {vlm} gives the decoded clips;"
+    " grey: each seed, blue: their mean and its 95 % bootstrap interval."
 )
 
 
@@ -56,14 +62,18 @@ class Span:
         return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
 
     def holds(self, frame: int, frames: int) -> bool:
-        """Whether video frame `frame` of `frames` is decoded from a latent frame of the span; the first has one of its own."""
+        """Whether video frame `frame` of `frames` is decoded from a latent frame of the span; the
+        first has one of its own.
+        """
         latent = ceil(frame * (self.of - 1) / max(1, frames - 1)) + 1
         return self.first <= latent <= self.last
 
 
 @dataclass(frozen=True)
 class Injected:
-    """A concept, the clips `(T, C, H, W)` of one seed by span, and the readings of all seeds (seed, span, log_odds)."""
+    """A concept, the clips `(T, C, H, W)` of one seed by span, and the readings of all seeds (seed,
+    span, log_odds).
+    """
 
     concept: Concept
     caption: str
@@ -71,16 +81,26 @@ class Injected:
     readings: pd.DataFrame
 
 
-def spans_figure(shown: Sequence[Injected], name: str, frames: Mapping[str, int], across: int = 3, marked: bool = False) -> Figure:
-    """Spans down in the order of the clips, concepts across, at most `across` in a line; each has `frames` stills by its kind.
+def spans_figure(
+    shown: Sequence[Injected],
+    name: str,
+    frames: Mapping[str, int],
+    across: int = 3,
+    marked: bool = False,
+) -> Figure:
+    """Spans down in the order of the clips, concepts across, at most `across` in a line; each has
+    `frames` stills by its kind.
 
-    `marked` draws a bar below stills that the concept acts in (spans of latent frames); `name` says what spans are made of.
+    `marked` draws a bar below stills that the concept acts in (spans of latent frames); `name` says
+    what spans are made of.
 
     Raises:
         UserError: no concept, or concepts with different spans.
     """
     if not shown or any(list(each.videos) != list(shown[0].videos) for each in shown):
-        raise UserError(f"figure of {name}: expected concepts with the same spans, got {len(shown)} concepts")
+        raise UserError(
+            f"figure of {name}: expected concepts with the same spans, got {len(shown)} concepts"
+        )
     spans = list(shown[0].videos)
     lines = [shown[start : start + across] for start in range(0, len(shown), across)]
     size = _size(lines, frames)
@@ -94,11 +114,18 @@ def spans_figure(shown: Sequence[Injected], name: str, frames: Mapping[str, int]
 
 
 def leading(shown: Sequence[Injected]) -> str:
-    """In which part alone each concept moves the VLM's answer furthest: one sentence for a caption."""
+    """In which part alone each concept moves the VLM's answer furthest: one sentence for a
+    caption.
+    """
     said = []
     for each in shown:
-        parts = [span for span in each.videos if span.last and (span.first, span.last) != (1, span.of)]
-        odds = {span: mean_interval(each.readings.loc[each.readings["span"] == span, "log_odds"]) for span in parts}
+        parts = [
+            span for span in each.videos if span.last and (span.first, span.last) != (1, span.of)
+        ]
+        odds = {
+            span: mean_interval(each.readings.loc[each.readings["span"] == span, "log_odds"])
+            for span in parts
+        }
         if odds:
             best = max(odds, key=lambda span: odds[span].value)
             said.append(f"{each.concept.target} {best} ({odds[best]})")
@@ -110,7 +137,10 @@ def _size(lines: Sequence[Sequence[Injected]], frames: Mapping[str, int]) -> tup
     rows, columns = next(iter(lines[0][0].videos.values())).shape[-2:]
     counts = [[frames[each.concept.kind] for each in line] for line in lines]
     taken = [len(line) * (PLOT + APART - SEAM) - APART + SEAM * sum(line) for line in counts]
-    wide = min((PAGE - 2 * MARGIN - LABEL - used) / sum(line) for used, line in zip(taken, counts, strict=True))
+    wide = min(
+        (PAGE - 2 * MARGIN - LABEL - used) / sum(line)
+        for used, line in zip(taken, counts, strict=True)
+    )
     tall = min(TALLEST, wide * rows / columns)
     return tall, tall * columns / rows
 
@@ -120,7 +150,12 @@ def _high(spans: Sequence[Span], size: tuple[float, float]) -> float:
 
 
 def _concept(
-    canvas: Canvas, shown: Injected, corner: tuple[float, float], size: tuple[float, float], count: int, marked: bool
+    canvas: Canvas,
+    shown: Injected,
+    corner: tuple[float, float],
+    size: tuple[float, float],
+    count: int,
+    marked: bool,
 ) -> float:
     """Stills and plot of one concept with the top left at `corner`; returns the right end."""
     (x, top), (tall, wide), spans = corner, size, list(shown.videos)
@@ -128,7 +163,14 @@ def _concept(
     right = plot + PLOT - 0.1
     _words(canvas, shown, x, plot - 0.1, top)
     for row, span in enumerate(spans):
-        _stills(canvas, shown.videos[span], span if marked else None, (x, top + row * (tall + ROW)), size, count)
+        _stills(
+            canvas,
+            shown.videos[span],
+            span if marked else None,
+            (x, top + row * (tall + ROW)),
+            size,
+            count,
+        )
     _odds(canvas.plot(plot, top, PLOT - 0.1, high), shown.readings, spans, tall)
     canvas.text((plot + right) / 2, top - 0.08, "log-odds", ha="center", color=QUIET, size=6.5)
     return right
@@ -144,23 +186,44 @@ def _spans(canvas: Canvas, spans: Sequence[Span], name: str, top: float, tall: f
         canvas.bar(MARGIN, y + 0.05, long, 0.035, "#d8dbde")
         if span.last:
             canvas.bar(
-                MARGIN + long * (span.first - 1) / span.of, y + 0.05, long * (span.last - span.first + 1) / span.of, 0.035, TARGET
+                MARGIN + long * (span.first - 1) / span.of,
+                y + 0.05,
+                long * (span.last - span.first + 1) / span.of,
+                0.035,
+                TARGET,
             )
 
 
 def _words(canvas: Canvas, shown: Injected, left: float, right: float, top: float) -> None:
     """Source and target word above the stills: one below the other where these are narrow."""
     narrow = right - left < 0.09 * (len(shown.concept.source) + len(shown.concept.target)) + 0.2
-    canvas.text(left, top - (0.19 if narrow else 0.08), shown.concept.source, weight="bold", color=SOURCE)
+    canvas.text(
+        left, top - (0.19 if narrow else 0.08), shown.concept.source, weight="bold", color=SOURCE
+    )
     word = f"→ {shown.concept.target}" if narrow else shown.concept.target
-    canvas.text(left if narrow else right, top - 0.08, word, weight="bold", color=TARGET, ha="left" if narrow else "right")
+    canvas.text(
+        left if narrow else right,
+        top - 0.08,
+        word,
+        weight="bold",
+        color=TARGET,
+        ha="left" if narrow else "right",
+    )
     if not narrow:
-        start, end = left + 0.075 * len(shown.concept.source) + 0.06, right - 0.075 * len(shown.concept.target) - 0.06
+        start, end = (
+            left + 0.075 * len(shown.concept.source) + 0.06,
+            right - 0.075 * len(shown.concept.target) - 0.06,
+        )
         canvas.arrow((start, top - 0.11), (end, top - 0.11))
 
 
 def _stills(
-    canvas: Canvas, video: torch.Tensor, marked: Span | None, corner: tuple[float, float], size: tuple[float, float], count: int
+    canvas: Canvas,
+    video: torch.Tensor,
+    marked: Span | None,
+    corner: tuple[float, float],
+    size: tuple[float, float],
+    count: int,
 ) -> None:
     (left, top), (tall, wide) = corner, size
     places = still_indices(len(video), count) if count > 1 else [len(video) // 2]
@@ -178,8 +241,25 @@ def _odds(axes: Axes, readings: pd.DataFrame, spans: Sequence[Span], tall: float
         values = readings.loc[readings["span"] == span, "log_odds"].to_numpy()
         interval, y = mean_interval(values), row * (tall + ROW) + tall / 2 + 0.05
         bars = np.maximum(0, [[interval.value - interval.low], [interval.high - interval.value]])
-        axes.plot(values, np.full(len(values), y), "o", color=QUIET, alpha=0.35, markersize=2, markeredgewidth=0)
-        axes.errorbar(interval.value, y - 0.08, xerr=bars, fmt="o", color=COLOURS[0], markersize=3, elinewidth=1, capsize=1.5)
+        axes.plot(
+            values,
+            np.full(len(values), y),
+            "o",
+            color=QUIET,
+            alpha=0.35,
+            markersize=2,
+            markeredgewidth=0,
+        )
+        axes.errorbar(
+            interval.value,
+            y - 0.08,
+            xerr=bars,
+            fmt="o",
+            color=COLOURS[0],
+            markersize=3,
+            elinewidth=1,
+            capsize=1.5,
+        )
     axes.set_ylim(len(spans) * (tall + ROW) - ROW, 0)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

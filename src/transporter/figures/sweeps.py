@@ -26,22 +26,27 @@ SEAM = 0.025
 FRAMES = {"action": 3}
 """Kinds of concepts that need several frames, one below another."""
 SHARES = {"action": 0.72}
-"""Width of such frames as a share of the others', so that four concepts fit on a page; the curve takes what is left."""
+"""Width of such frames as a share of the others', so that four concepts fit on a page; the curve
+takes what is left.
+"""
 WHAT = {
     "object": "The middle frame of each clip is shown.",
     "action": "First, middle and last frame of each clip stand one below another.",
     "scene": "The middle frame of each clip is shown.",
 }
 CAPTION = (
-    "Sweeps of the concept strength φ, each from one noise. {what} Above each row stands its caption for φ\u00a0=\u00a00; "
-    "the clip is the one whose final log-odds are the median of {seeds} seeds. Right: log-odds of the target word against the "
-    "source word that {vlm} gives the decoded clips; grey: each seed, blue: their mean and its 95 % bootstrap interval."
+    "Sweeps of the concept strength φ, each from one noise. {what} Above each row stands its"
+    " caption for φ\u00a0=\u00a00; the clip is the one whose final log-odds are the median of"
+    " {seeds} seeds. Right: log-odds of the target word against the source word that {vlm} gives"
+    " the decoded clips; grey: each seed, blue: their mean and its 95 % bootstrap interval."
 )
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One concept's row: the clips `(T, C, H, W)` of one seed by phi, and the readings of all seeds (seed, phi, log_odds)."""
+    """One concept's row: the clips `(T, C, H, W)` of one seed by phi, and the readings of all seeds
+    (seed, phi, log_odds).
+    """
 
     concept: Concept
     caption: str
@@ -70,20 +75,42 @@ def sweeps_figure(sweeps: Sequence[Sweep]) -> Figure:
     if not sweeps:
         raise UserError("figure of sweeps: expected at least one concept, got none")
     phis = sorted(sweeps[0].videos)
-    column = min(SHARES.get(sweep.concept.kind, 1.0) for sweep in sweeps) * (PAGE - 2 * MARGIN - PLOT - AXIS + GAP) / len(phis)
+    column = (
+        min(SHARES.get(sweep.concept.kind, 1.0) for sweep in sweeps)
+        * (PAGE - 2 * MARGIN - PLOT - AXIS + GAP)
+        / len(phis)
+    )
     right = MARGIN + len(phis) * column - GAP
     plot = PAGE - MARGIN - right - AXIS
     tall = max(_tall(sweep, column - GAP) for sweep in sweeps)
     row = LINE + tall + BETWEEN
     canvas = Canvas(PAGE, HEAD + len(sweeps) * row - BETWEEN + FOOT)
     for number, phi in enumerate(phis):
-        canvas.text(MARGIN + number * column + (column - GAP) / 2, 0.14, f"φ = {phi:g}", ha="center", color=QUIET)
+        canvas.text(
+            MARGIN + number * column + (column - GAP) / 2,
+            0.14,
+            f"φ = {phi:g}",
+            ha="center",
+            color=QUIET,
+        )
     for number, sweep in enumerate(sweeps):
         y = HEAD + number * row
         _stills(canvas, sweep, phis, y + LINE, column)
         canvas.words(MARGIN, right, y + LINE - 0.05, sweep.concept.source, sweep.concept.target)
-        canvas.text((MARGIN + right) / 2, y + LINE - 0.05, sweep.caption, ha="center", color=QUIET, size=6, style="italic")
-        _curve(canvas.plot(right + AXIS, y + LINE, plot, tall), sweep.readings, last=number == len(sweeps) - 1)
+        canvas.text(
+            (MARGIN + right) / 2,
+            y + LINE - 0.05,
+            sweep.caption,
+            ha="center",
+            color=QUIET,
+            size=6,
+            style="italic",
+        )
+        _curve(
+            canvas.plot(right + AXIS, y + LINE, plot, tall),
+            sweep.readings,
+            last=number == len(sweeps) - 1,
+        )
     canvas.text(right + AXIS + plot / 2, 0.14, "log-odds of the target", ha="center", color=QUIET)
     return canvas.figure
 
@@ -110,8 +137,16 @@ def _curve(axes: Axes, readings: pd.DataFrame, last: bool) -> None:
     intervals = [mean_interval(values) for values in by_seed.to_numpy()]
     axes.axhline(0, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)))
     axes.plot(by_seed.index, by_seed.to_numpy(), color=QUIET, alpha=0.35, linewidth=0.5)
-    axes.fill_between(by_seed.index, *np.array([(i.low, i.high) for i in intervals]).T, color=COLOURS[0], alpha=0.2, linewidth=0)
-    axes.plot(by_seed.index, [i.value for i in intervals], color=COLOURS[0], marker="o", markersize=2.2)
+    axes.fill_between(
+        by_seed.index,
+        *np.array([(i.low, i.high) for i in intervals]).T,
+        color=COLOURS[0],
+        alpha=0.2,
+        linewidth=0,
+    )
+    axes.plot(
+        by_seed.index, [i.value for i in intervals], color=COLOURS[0], marker="o", markersize=2.2
+    )
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"] if last else [])
     axes.locator_params(axis="y", nbins=4)
     if last:

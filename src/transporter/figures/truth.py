@@ -1,4 +1,6 @@
-"""The benchmark at a glance: which attribute an explanation changes, against the one that the VLM goes by."""
+"""The benchmark at a glance: which attribute an explanation changes, against the one that the VLM
+goes by.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from transporter.files import written_whole
 CHANGE = "change_"
 SUBJECT = ("generator", "vlm", "planted", "concept")
 COLOURS, MOST = "cividis", 2.0
-"""A map that reads the same to colour-blind eyes and in grey; a two-word attribute that is replaced everywhere changes by 2."""
+"""A map that reads the same to colour-blind eyes and in grey; a two-word attribute that is replaced
+everywhere changes by 2.
+"""
 TRUE_EDGE, NAMED = "#d55e00", "o"
 CELL = 0.32
 """Inches."""
@@ -30,18 +34,29 @@ ORDER = ("velocity", "answers", "logits", "mixed", "oracle", "prompt_interpolati
 
 
 def truth_matrix(table: pd.DataFrame, paths: Sequence[Path]) -> None:
-    """Draw one panel per method: explained VLMs down, attributes across, colour the standardised change.
+    """Draw one panel per method: explained VLMs down, attributes across, colour the standardised
+    change.
 
-    A vermilion frame marks the cue that the VLM is known to go by, a dot the attribute that the explanation names: where both fall
-    together, it is true. The form of each picture follows from its name (`.pdf`, `.png`).
+    A vermilion frame marks the cue that the VLM is known to go by, a dot the attribute that the
+    explanation names: where both fall together, it is true. The form of each picture follows from
+    its name (`.pdf`, `.png`).
 
     Raises:
         UserError: the table has no column of changes, as no judge has read the clips.
     """
-    attributes = [name.removeprefix(CHANGE) for name in table if name.startswith(CHANGE) and not name.endswith(("_low", "_high"))]
+    attributes = [
+        name.removeprefix(CHANGE)
+        for name in table
+        if name.startswith(CHANGE) and not name.endswith(("_low", "_high"))
+    ]
     if not attributes or table.empty:
-        raise UserError(f"matrix {paths[0]}: expected columns {CHANGE}<attribute>, got {', '.join(table)}; set `probes`")
-    methods = sorted(table["method"].unique(), key=lambda name: ORDER.index(name) if name in ORDER else -1)
+        raise UserError(
+            f"matrix {paths[0]}: expected columns {CHANGE}<attribute>, got {', '.join(table)}; set"
+            " `probes`"
+        )
+    methods = sorted(
+        table["method"].unique(), key=lambda name: ORDER.index(name) if name in ORDER else -1
+    )
     subjects = table[list(SUBJECT)].drop_duplicates().reset_index(drop=True)
     with rc_context(STYLE | {"pdf.fonttype": 42}):
         figure = _draw(table, methods, subjects, attributes)
@@ -52,8 +67,13 @@ def truth_matrix(table: pd.DataFrame, paths: Sequence[Path]) -> None:
                 figure.savefig(partial, format=form, dpi=DPI, metadata=silent)
 
 
-def _draw(table: pd.DataFrame, methods: Sequence[str], subjects: pd.DataFrame, attributes: Sequence[str]) -> Figure:
-    size = (CELL * len(attributes) * len(methods) + 0.2 * len(methods) + 3.2, CELL * len(subjects) + 1.5)
+def _draw(
+    table: pd.DataFrame, methods: Sequence[str], subjects: pd.DataFrame, attributes: Sequence[str]
+) -> Figure:
+    size = (
+        CELL * len(attributes) * len(methods) + 0.2 * len(methods) + 3.2,
+        CELL * len(subjects) + 1.5,
+    )
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
@@ -61,11 +81,19 @@ def _draw(table: pd.DataFrame, methods: Sequence[str], subjects: pd.DataFrame, a
         rows = subjects.merge(table[table["method"] == method], how="left", on=list(SUBJECT))
         _panel(axes, rows, attributes)
         axes.set_title(method.replace("_", " "), size=9)
-    panels[0].set_yticks(range(len(subjects)), [_named(row) for row in subjects.itertuples(index=False)])
+    panels[0].set_yticks(
+        range(len(subjects)), [_named(row) for row in subjects.itertuples(index=False)]
+    )
     scale = ScalarMappable(Normalize(0, MOST), COLOURS)
-    bar = figure.colorbar(scale, ax=list(panels), shrink=min(1.0, 4 / len(subjects) + 0.4), aspect=18, pad=0.01)
+    bar = figure.colorbar(
+        scale, ax=list(panels), shrink=min(1.0, 4 / len(subjects) + 0.4), aspect=18, pad=0.01
+    )
     bar.set_label("standardised change, φ = 0 to 1", size=7)
-    figure.supxlabel("attribute of the video        frame: what the VLM goes by        dot: what the explanation names", size=8)
+    figure.supxlabel(
+        "attribute of the video        frame: what the VLM goes by        dot: what the explanation"
+        " names",
+        size=8,
+    )
     return figure
 
 
@@ -77,7 +105,9 @@ def _named(row: tuple) -> str:
 def _panel(axes: Axes, rows: pd.DataFrame, attributes: Sequence[str]) -> None:
     values = rows[[CHANGE + name for name in attributes]].to_numpy(dtype=float)
     axes.imshow(np.ma.masked_invalid(values), cmap=COLOURS, vmin=0, vmax=MOST, aspect="equal")
-    axes.set_xticks(range(len(attributes)), attributes, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_xticks(
+        range(len(attributes)), attributes, rotation=60, ha="right", rotation_mode="anchor"
+    )
     axes.tick_params(length=0, labelsize=7, colors="#1c1f24")
     for spine in axes.spines.values():
         spine.set_color(QUIET)
@@ -85,7 +115,9 @@ def _panel(axes: Axes, rows: pd.DataFrame, attributes: Sequence[str]) -> None:
     for line, row in enumerate(rows.itertuples(index=False)):
         if row.cue in attributes:
             place = (attributes.index(row.cue) - 0.46, line - 0.46)
-            axes.add_patch(Rectangle(place, 0.92, 0.92, fill=False, edgecolor=TRUE_EDGE, linewidth=1.8))
+            axes.add_patch(
+                Rectangle(place, 0.92, 0.92, fill=False, edgecolor=TRUE_EDGE, linewidth=1.8)
+            )
         if row.named in attributes:
             column = attributes.index(row.named)
             colour = "black" if values[line, column] > MOST / 2 else "white"

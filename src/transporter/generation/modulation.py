@@ -1,7 +1,8 @@
 """The four modulations of the paper: interpolation, composition, step injection, partial frames.
 
-All are one thing: a change `delta` of the condition `(B, L, d)`, active in a range of sampling steps and of latent frames.
-Interpolation is `phi q`, composition `sum_k phi_k q_k`; the two ranges give the other two.
+All are one thing: a change `delta` of the condition `(B, L, d)`, active in a range of sampling
+steps and of latent frames. Interpolation is `phi q`, composition `sum_k phi_k q_k`; the two ranges
+give the other two.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ WHOLE = (0.0, 1.0)
 
 @dataclass(frozen=True)
 class Modulation:
-    """`delta` `(B, L, d)` is added to the condition; ranges are half-open shares in [0, 1] of sampling steps and latent frames."""
+    """`delta` `(B, L, d)` is added to the condition; ranges are half-open shares in [0, 1] of
+    sampling steps and latent frames.
+    """
 
     delta: torch.Tensor
     steps: tuple[float, float] = WHOLE
@@ -27,7 +30,10 @@ class Modulation:
     def __post_init__(self) -> None:
         for name, (first, last) in (("steps", self.steps), ("frames", self.frames)):
             if not 0 <= first < last <= 1:
-                raise ValueError(f"Expected {name} as (first, last) with 0 <= first < last <= 1, got ({first}, {last})")
+                raise ValueError(
+                    f"Expected {name} as (first, last) with 0 <= first < last <= 1, got ({first},"
+                    f" {last})"
+                )
 
     def active(self, step: int, steps: int) -> bool:
         """Whether sampling step `step` of `steps` lies in the range."""
@@ -59,8 +65,9 @@ def compose(vectors: Mapping[str, torch.Tensor], strengths: Mapping[str, float])
 def frame_mixing(transformer: nn.Module, tokens: int, mask: torch.Tensor) -> Iterator[None]:
     """Let `transformer` take two conditions at once and mix their velocities by latent frame.
 
-    While active, a call whose `encoder_hidden_states` hold `2 * tokens` text tokens is run for either half, and frame f of the
-    result is taken from the second half where `mask[f]` is 1. Calls with `tokens` text tokens pass unchanged.
+    While active, a call whose `encoder_hidden_states` hold `2 * tokens` text tokens is run for
+    either half, and frame f of the result is taken from the second half where `mask[f]` is 1. Calls
+    with `tokens` text tokens pass unchanged.
     """
     doubled = []
 
@@ -80,7 +87,10 @@ def frame_mixing(transformer: nn.Module, tokens: int, mask: torch.Tensor) -> Ite
         base, modulated = output[0].chunk(2)
         return (base.lerp(modulated, mask.to(base).view(1, 1, -1, 1, 1)),)
 
-    handles = [transformer.register_forward_pre_hook(split, with_kwargs=True), transformer.register_forward_hook(mix)]
+    handles = [
+        transformer.register_forward_pre_hook(split, with_kwargs=True),
+        transformer.register_forward_hook(mix),
+    ]
     try:
         yield
     finally:

@@ -1,4 +1,6 @@
-"""Sweeps of phi from one noise, for a concept vector and for its controls, written as clips and latents."""
+"""Sweeps of phi from one noise, for a concept vector and for its controls, written as clips and
+latents.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,11 @@ class Sampling:
     batch: int = 16
 
 
-def fresh_pairs(concept: Concept, captions: Sequence[Sequence[str]], seen: Sequence[str]) -> list[tuple[str, str]]:
-    """The different caption pairs that no vector was fitted on, list by list, of each list those first that name most.
+def fresh_pairs(
+    concept: Concept, captions: Sequence[Sequence[str]], seen: Sequence[str]
+) -> list[tuple[str, str]]:
+    """The different caption pairs that no vector was fitted on, list by list, of each list those
+    first that name most.
 
     Raises:
         UserError: no caption outside `seen` holds either word.
@@ -42,14 +47,22 @@ def fresh_pairs(concept: Concept, captions: Sequence[Sequence[str]], seen: Seque
     parts = [[pair for pair in concept.contexts(part) if pair not in fitted] for part in captions]
     if not any(parts):
         raise UserError(
-            f"concept {concept.name}: expected captions with {concept.source!r} or {concept.target!r} that were not fitted on, "
-            f"found none in {sum(map(len, captions))}; add held-out clips"
+            f"concept {concept.name}: expected captions with {concept.source!r} or"
+            f" {concept.target!r} that were not fitted on, found none in {sum(map(len, captions))};"
+            " add held-out clips"
         )
-    return list(dict.fromkeys(pair for part in parts for pair in sorted(part, key=lambda pair: -len(pair[0].split()))))
+    return list(
+        dict.fromkeys(
+            pair for part in parts for pair in sorted(part, key=lambda pair: -len(pair[0].split()))
+        )
+    )
 
 
-def pick_contexts(concept: Concept, captions: Sequence[str], seen: Sequence[str], count: int) -> list[tuple[str, str]]:
-    """`count` caption pairs that no vector was fitted on, those that name most first; cycled when there are fewer.
+def pick_contexts(
+    concept: Concept, captions: Sequence[str], seen: Sequence[str], count: int
+) -> list[tuple[str, str]]:
+    """`count` caption pairs that no vector was fitted on, those that name most first; cycled when
+    there are fewer.
 
     Raises:
         UserError: no caption outside `seen` holds either word.
@@ -59,11 +72,17 @@ def pick_contexts(concept: Concept, captions: Sequence[str], seen: Sequence[str]
 
 
 def full_change(
-    method: str, concept: Concept, pairs: Sequence[tuple[str, str]], generator: Generator, bank: ConceptBank, seed: int
+    method: str,
+    concept: Concept,
+    pairs: Sequence[tuple[str, str]],
+    generator: Generator,
+    bank: ConceptBank,
+    seed: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`pi-` and what `method` adds to it at phi = 1: `(B, L, d)` each.
 
-    `transporter`: the concept's vector; `random`: a direction of equal norm; `prompt_interpolation`: `pi+ - pi-`.
+    `transporter`: the concept's vector; `random`: a direction of equal norm;
+    `prompt_interpolation`: `pi+ - pi-`.
     """
     minus, plus = (generator.encode_text([pair[side] for pair in pairs]) for side in (0, 1))
     vector = bank[concept.name].to(minus)
@@ -73,7 +92,9 @@ def full_change(
         "prompt_interpolation": lambda: plus - minus,
     }
     if method not in changes:
-        raise UserError(f"key generation.methods: expected some of {', '.join(METHODS)}, got {method!r}")
+        raise UserError(
+            f"key generation.methods: expected some of {', '.join(METHODS)}, got {method!r}"
+        )
     return minus, changes[method]()
 
 
@@ -87,7 +108,8 @@ def sweep(
     steps: tuple[float, float] = WHOLE,
     frames: tuple[float, float] = WHOLE,
 ) -> torch.Tensor:
-    """Latents at every phi, each row of `condition` from its own noise: `(B, L, d)` to `(B, len(phis), c, t, h, w)`.
+    """Latents at every phi, each row of `condition` from its own noise: `(B, L, d)` to
+    `(B, len(phis), c, t, h, w)`.
 
     `steps` and `frames` are the ranges of `Modulation` (step injection, partial frames).
     """
@@ -98,7 +120,11 @@ def sweep(
     for start in range(0, len(condition), rows):
         part = slice(start, start + rows)
         modulation = Modulation(delta[part].flatten(0, 1), steps, frames)
-        z.append(generator.sample(condition[part], seeds[part], sampling.steps, sampling.guidance, modulation))
+        z.append(
+            generator.sample(
+                condition[part], seeds[part], sampling.steps, sampling.guidance, modulation
+            )
+        )
     return torch.cat(z).unflatten(0, (len(condition), len(phis)))
 
 
@@ -112,7 +138,8 @@ def generate(
     steps: tuple[float, float] = WHOLE,
     frames: tuple[float, float] = WHOLE,
 ) -> torch.Tensor:
-    """One video `(T, C, H, W)` in [0, 1] of `caption` with the named concepts at the given strengths.
+    """One video `(T, C, H, W)` in [0, 1] of `caption` with the named concepts at the given
+    strengths.
 
     Raises:
         UserError: the bank lacks one of the concepts.
@@ -137,10 +164,11 @@ def write_concept(
     sampling: Sampling,
     seed: int = 0,
 ) -> None:
-    """Sweep every method over `phis`, one noise seed per caption pair; phi = 0 is the same clip for all methods, made once.
+    """Sweep every method over `phis`, one noise seed per caption pair; phi = 0 is the same clip for
+    all methods, made once.
 
-    Writes `clips/*.mp4`, `latents.safetensors` (`z_xi` `(rows, c, t, h, w)`) and `index.tsv` (columns of `INDEX`; `row` counts
-    latents) into `folder`, which appears whole or not at all.
+    Writes `clips/*.mp4`, `latents.safetensors` (`z_xi` `(rows, c, t, h, w)`) and `index.tsv`
+    (columns of `INDEX`; `row` counts latents) into `folder`, which appears whole or not at all.
     """
     seeds = [seed + number for number in range(len(pairs))]
     z: list[torch.Tensor] = []
@@ -153,11 +181,19 @@ def write_concept(
             wanted = [phi for phi in phis if phi or not origin]
             latents = sweep(generator, minus, change, wanted, seeds, sampling)
             for number, pair, rows in zip(seeds, pairs, latents, strict=True):
-                fresh = dict(zip(wanted, zip(rows, generator.decode(rows).clamp(0, 1), strict=True), strict=True))
+                fresh = dict(
+                    zip(
+                        wanted,
+                        zip(rows, generator.decode(rows).clamp(0, 1), strict=True),
+                        strict=True,
+                    )
+                )
                 for phi in phis:
                     if phi in fresh:
                         z_xi, video = fresh[phi]
-                        name = f"clips/{'origin' if not phi else method}_seed{number}_phi{phi:g}.mp4"
+                        name = (
+                            f"clips/{'origin' if not phi else method}_seed{number}_phi{phi:g}.mp4"
+                        )
                         write_video(partial / name, video, generator.fps)
                         z.append(z_xi)
                         place = (len(z) - 1, name)
@@ -167,14 +203,19 @@ def write_concept(
                         place = origin[number]
                     values = (place[0], method, number, phi, pair[0], place[1])
                     index.append(dict(zip(INDEX, values, strict=True)))
-            print(f"concept {concept.name}, {method}: {len(pairs)} captions x {len(phis)} strengths", flush=True)
+            print(
+                f"concept {concept.name}, {method}: {len(pairs)} captions x {len(phis)} strengths",
+                flush=True,
+            )
         save_file({"z_xi": torch.stack(z).cpu()}, partial / "latents.safetensors")
         write_table(pd.DataFrame(index), partial / "index.tsv")
 
 
 @dataclass(frozen=True)
 class Generated:
-    """What `write_concept` left: one row of `index` per method, seed and phi, and the latents that its column `row` counts."""
+    """What `write_concept` left: one row of `index` per method, seed and phi, and the latents that
+    its column `row` counts.
+    """
 
     index: pd.DataFrame
     z_xi: torch.Tensor

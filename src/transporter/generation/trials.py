@@ -1,4 +1,6 @@
-"""Which clips show composition, step injection and partial frames: concepts, their strengths, and where they act."""
+"""Which clips show composition, step injection and partial frames: concepts, their strengths, and
+where they act.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ ORDER = ("object", "scene", "action")
 
 @dataclass(frozen=True)
 class Trial:
-    """Concepts' strengths, and which of `parts` equal parts of the steps or frames they act in; part 1 of 1 is the whole."""
+    """Concepts' strengths, and which of `parts` equal parts of the steps or frames they act in;
+    part 1 of 1 is the whole.
+    """
 
     strengths: Mapping[str, float]
     part: int = 1
@@ -46,24 +50,40 @@ def together(concepts: Sequence[Concept], phis: Sequence[float]) -> Demonstratio
     """No concept, each alone at every other phi, and all of them at once."""
     names = [concept.name for concept in concepts]
     acting = [*([name] for name in names), names]
-    trials = [Trial({name: phi if name in some else 0.0 for name in names}) for some in acting for phi in phis if phi]
+    trials = [
+        Trial({name: phi if name in some else 0.0 for name in names})
+        for some in acting
+        for phi in phis
+        if phi
+    ]
     return Demonstration(SEVERAL, tuple(concepts), (Trial(dict.fromkeys(names, 0.0)), *trials))
 
 
 def in_parts(figure: str, concept: Concept, parts: int) -> Demonstration:
     """The concept nowhere, everywhere, and in each of the parts alone."""
     full = {concept.name: 1.0}
-    trials = [Trial({concept.name: 0.0}), Trial(full), *(Trial(full, part, parts) for part in range(1, parts + 1))]
+    trials = [
+        Trial({concept.name: 0.0}),
+        Trial(full),
+        *(Trial(full, part, parts) for part in range(1, parts + 1)),
+    ]
     return Demonstration(figure, (concept,), tuple(trials))
 
 
-def demonstrations(settings: Mapping[str, Any], phis: Sequence[float], concepts: Sequence[Concept]) -> list[Demonstration]:
-    """What the key `figures` of the configuration asks for; where it names no concepts, those of the run that come first.
+def demonstrations(
+    settings: Mapping[str, Any], phis: Sequence[float], concepts: Sequence[Concept]
+) -> list[Demonstration]:
+    """What the key `figures` of the configuration asks for; where it names no concepts, those of
+    the run that come first.
 
     With concepts of one kind alone, and none named, there is nothing to compose.
     """
     by_name = {concept.name: concept for concept in concepts}
-    by_kind = [some for kind in ORDER if (some := [concept.name for concept in concepts if concept.kind == kind])]
+    by_kind = [
+        some
+        for kind in ORDER
+        if (some := [concept.name for concept in concepts if concept.kind == kind])
+    ]
     pairs = [list(pair) for pair in zip(*by_kind[:2], strict=False)][:2] if len(by_kind) > 1 else []
     several = pairs if settings[SEVERAL] is None else settings[SEVERAL]
     made = [together([by_name[name] for name in names], phis) for names in several]
@@ -74,18 +94,30 @@ def demonstrations(settings: Mapping[str, Any], phis: Sequence[float], concepts:
     return made
 
 
-def pick_captions(concepts: Sequence[Concept], captions: Sequence[str], seen: Sequence[str], count: int) -> list[str]:
-    """`count` captions with every concept's source word that no vector was fitted on, as `pick_contexts` does for one concept.
+def pick_captions(
+    concepts: Sequence[Concept], captions: Sequence[str], seen: Sequence[str], count: int
+) -> list[str]:
+    """`count` captions with every concept's source word that no vector was fitted on, as
+    `pick_contexts` does for one concept.
 
     Raises:
         UserError: no such caption.
     """
     fitted = {concept.name: set(concept.contexts(seen)) for concept in concepts}
-    origins = dict.fromkeys(origin for caption in captions if (origin := _origin(concepts, caption)))
-    fresh = [origin for origin in origins if not any(concept.pair(origin) in fitted[concept.name] for concept in concepts)]
+    origins = dict.fromkeys(
+        origin for caption in captions if (origin := _origin(concepts, caption))
+    )
+    fresh = [
+        origin
+        for origin in origins
+        if not any(concept.pair(origin) in fitted[concept.name] for concept in concepts)
+    ]
     if not fresh:
         names = ", ".join(concept.name for concept in concepts)
-        raise UserError(f"concepts {names}: expected held-out captions that hold a word of each, found none in {len(captions)}")
+        raise UserError(
+            f"concepts {names}: expected held-out captions that hold a word of each, found none in"
+            f" {len(captions)}"
+        )
     fresh.sort(key=lambda caption: -len(caption.split()))
     return [fresh[index % len(fresh)] for index in range(count)]
 

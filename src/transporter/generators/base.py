@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 class Generator(ABC):
     """A frozen flow-matching text-to-video model.
 
-    Shapes: video `(B, T, C, H, W)` RGB in [0, 1]; latent `z_xi` `(B, c, t, h, w)`, whitened as the velocity field sees it;
-    condition `pi` `(B, L, d)`, text-encoder states with padding zeroed. All methods but `sample` and `encode_text` let gradients
-    through; no weight of the model requires one. `sigma` is the noise level of flow matching:
-    `z_t = (1 - sigma) z_0 + sigma noise`, with the velocity `noise - z_0`.
+    Shapes: video `(B, T, C, H, W)` RGB in [0, 1]; latent `z_xi` `(B, c, t, h, w)`, whitened as the
+    velocity field sees it; condition `pi` `(B, L, d)`, text-encoder states with padding zeroed. All
+    methods but `sample` and `encode_text` let gradients through; no weight of the model requires
+    one. `sigma` is the noise level of flow matching: `z_t = (1 - sigma) z_0 + sigma noise`, with
+    the velocity `noise - z_0`.
     """
 
     video_shape: tuple[int, int, int, int]
@@ -44,8 +45,12 @@ class Generator(ABC):
         """D_Xi: latent `(B, c, t, h, w)` to video `(B, T, C, H, W)` in [0, 1]."""
 
     @abstractmethod
-    def velocity(self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        """G(z_t, pi, t): `z_t` `(B, c, t, h, w)`, `sigma` `(B,)` in (0, 1], `condition` `(B, L, d)` to `(B, c, t, h, w)`."""
+    def velocity(
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor
+    ) -> torch.Tensor:
+        """G(z_t, pi, t): `z_t` `(B, c, t, h, w)`, `sigma` `(B,)` in (0, 1], `condition` `(B, L, d)`
+        to `(B, c, t, h, w)`.
+        """
 
     @abstractmethod
     def sample(
@@ -56,20 +61,27 @@ class Generator(ABC):
         guidance: float,
         modulation: Modulation | None = None,
     ) -> torch.Tensor:
-        """Generate latents `(B, c, t, h, w)`, clip b from the noise of `seeds[b]` whatever the batch.
+        """Generate latents `(B, c, t, h, w)`, clip b from the noise of `seeds[b]` whatever the
+        batch.
 
-        `modulation` changes the condition during sampling (see `transporter.generation.modulation`). Its delta may hold R rows per
-        condition, side by side: the result is then `(B R, c, t, h, w)`, and steps before the modulation begins run once for all R.
+        `modulation` changes the condition during sampling (see
+        `transporter.generation.modulation`). Its delta may hold R rows per condition, side by side:
+        the result is then `(B R, c, t, h, w)`, and steps before the modulation begins run once for
+        all R.
         """
 
 
 def frozen(module: nn.Module, device: torch.device) -> nn.Module:
-    """Put a module in evaluation mode on `device` and stop its weights from asking for gradients."""
+    """Put a module in evaluation mode on `device` and stop its weights from asking for
+    gradients.
+    """
     return module.to(device).eval().requires_grad_(False)
 
 
 def kernels_to(module: nn.Module, layout: torch.memory_format) -> None:
-    """Lay out the kernels of all 3-D convolutions; channels-last makes the forward pass of a VAE a quarter faster on a CPU."""
+    """Lay out the kernels of all 3-D convolutions; channels-last makes the forward pass of a VAE a
+    quarter faster on a CPU.
+    """
     for part in module.modules():
         if isinstance(part, nn.Conv3d):
             part.weight.data = part.weight.data.contiguous(memory_format=layout)

@@ -1,4 +1,6 @@
-"""Wan 2.1 and 2.2 text-to-video models through `diffusers.WanPipeline`, its scheduler and its loop."""
+"""Wan 2.1 and 2.2 text-to-video models through `diffusers.WanPipeline`, its scheduler and
+its loop.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ class WanGenerator(Generator):
 
     Args:
         path: folder or hub name that `WanPipeline.from_pretrained` loads.
-        frames, height, width, fps: the videos to make; frames must be 4 k + 1, height and width divisible by 16.
+        frames, height, width, fps: the videos to make; frames must be 4 k + 1, height and width
+            divisible by 16.
         max_tokens: prompt length L; shorter prompts are padded with zeros, as the pipeline does.
         dtype: precision of transformer and text encoder.
 
@@ -43,7 +46,12 @@ class WanGenerator(Generator):
         self.pipeline.set_progress_bar_config(disable=True)
         self._check(path, frames, height, width)
         pipeline = self.pipeline
-        for module in (pipeline.text_encoder, pipeline.vae, pipeline.transformer, pipeline.transformer_2):
+        for module in (
+            pipeline.text_encoder,
+            pipeline.vae,
+            pipeline.transformer,
+            pipeline.transformer_2,
+        ):
             if module is not None:
                 frozen(module, self.device)
         if self.device.type == "cpu":
@@ -54,27 +62,52 @@ class WanGenerator(Generator):
         temporal, spatial = pipeline.vae_scale_factor_temporal, pipeline.vae_scale_factor_spatial
         self.fps = fps
         self.video_shape = (frames, 3, height, width)
-        self.latent_shape = (pipeline.vae.config.z_dim, (frames - 1) // temporal + 1, height // spatial, width // spatial)
+        self.latent_shape = (
+            pipeline.vae.config.z_dim,
+            (frames - 1) // temporal + 1,
+            height // spatial,
+            width // spatial,
+        )
         self.condition_shape = (max_tokens, pipeline.text_encoder.config.d_model)
         statistics = (pipeline.vae.config.latents_mean, pipeline.vae.config.latents_std)
-        self._mean, self._std = (torch.tensor(s, device=self.device).view(1, -1, 1, 1, 1) for s in statistics)
+        self._mean, self._std = (
+            torch.tensor(s, device=self.device).view(1, -1, 1, 1, 1) for s in statistics
+        )
 
     def _check(self, path: str, frames: int, height: int, width: int) -> None:
-        temporal, spatial = self.pipeline.vae_scale_factor_temporal, self.pipeline.vae_scale_factor_spatial
+        temporal, spatial = (
+            self.pipeline.vae_scale_factor_temporal,
+            self.pipeline.vae_scale_factor_spatial,
+        )
         patch = self.pipeline.transformer.config.patch_size
         if frames % temporal != 1:
-            raise UserError(f"{path}: expected frames = {temporal} k + 1, got {frames}; {frames // temporal * temporal + 1} works")
-        for name, size, step in (("height", height, spatial * patch[1]), ("width", width, spatial * patch[2])):
+            raise UserError(
+                f"{path}: expected frames = {temporal} k + 1, got {frames};"
+                f" {frames // temporal * temporal + 1} works"
+            )
+        for name, size, step in (
+            ("height", height, spatial * patch[1]),
+            ("width", width, spatial * patch[2]),
+        ):
             if size % step:
-                raise UserError(f"{path}: expected {name} divisible by {step}, got {size}; {size // step * step} works")
+                raise UserError(
+                    f"{path}: expected {name} divisible by {step}, got {size};"
+                    f" {size // step * step} works"
+                )
         if self.pipeline.config.expand_timesteps:
-            raise UserError(f"{path}: expected a text-to-video model with one timestep per clip, got one with a timestep per token")
+            raise UserError(
+                f"{path}: expected a text-to-video model with one timestep per clip, got one with a"
+                " timestep per token"
+            )
 
     @torch.no_grad()
     def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
         length = self.condition_shape[0]
         return self.pipeline.encode_prompt(
-            prompt=list(captions), do_classifier_free_guidance=False, max_sequence_length=length, device=self.device
+            prompt=list(captions),
+            do_classifier_free_guidance=False,
+            max_sequence_length=length,
+            device=self.device,
         )[0]
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
@@ -88,15 +121,28 @@ class WanGenerator(Generator):
         # (B, C, T, H, W) in [-1, 1] -> (B, T, C, H, W) in [0, 1]
         return self.pipeline.vae.decode(z).sample.float().transpose(1, 2) / 2 + 0.5
 
-    def velocity(self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def velocity(
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor
+    ) -> torch.Tensor:
         boundary = self.pipeline.config.boundary_ratio
         if boundary is None or bool((sigma >= boundary).all()):
             return self._velocity(self.pipeline.transformer, z_t, sigma, condition)
         if bool((sigma < boundary).all()):
             return self._velocity(self.pipeline.transformer_2, z_t, sigma, condition)
-        return torch.cat([self.velocity(*row) for row in zip(z_t.split(1), sigma.split(1), condition.split(1), strict=True)])
+        return torch.cat(
+            [
+                self.velocity(*row)
+                for row in zip(z_t.split(1), sigma.split(1), condition.split(1), strict=True)
+            ]
+        )
 
-    def _velocity(self, model: torch.nn.Module, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def _velocity(
+        self,
+        model: torch.nn.Module,
+        z_t: torch.Tensor,
+        sigma: torch.Tensor,
+        condition: torch.Tensor,
+    ) -> torch.Tensor:
         steps = self.pipeline.scheduler.config.num_train_timesteps
         # on a CPU the fused attention's backward pass is the slower one
         plain = self.device.type == "cpu" and torch.is_grad_enabled()
@@ -110,7 +156,10 @@ class WanGenerator(Generator):
 
     def noise(self, seeds: Sequence[int]) -> torch.Tensor:
         """Starting noise `(B, c, t, h, w)`, each clip's from its own seed."""
-        draws = [torch.randn(self.latent_shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        draws = [
+            torch.randn(self.latent_shape, generator=torch.Generator().manual_seed(seed))
+            for seed in seeds
+        ]
         return torch.stack(draws).to(self.device)
 
     @torch.no_grad()
@@ -123,7 +172,10 @@ class WanGenerator(Generator):
         modulation: Modulation | None = None,
     ) -> torch.Tensor:
         if len(seeds) != len(condition):
-            raise ValueError(f"Expected one seed per condition, got {len(seeds)} seeds for {len(condition)} conditions")
+            raise ValueError(
+                f"Expected one seed per condition, got {len(seeds)} seeds for {len(condition)}"
+                " conditions"
+            )
         run = _Run(self, condition, modulation, steps)
         with ExitStack() as stack:
             if run.doubled:
@@ -138,7 +190,9 @@ class WanGenerator(Generator):
                 num_frames=self.video_shape[0],
                 num_inference_steps=steps,
                 guidance_scale=guidance,
-                callback_on_step_end=lambda pipeline, step, timestep, tensors: run.tensors(step + 1, tensors["latents"]),
+                callback_on_step_end=lambda pipeline, step, timestep, tensors: run.tensors(
+                    step + 1, tensors["latents"]
+                ),
                 callback_on_step_end_tensor_inputs=["latents"],
                 output_type="latent",
             ).frames.float()
@@ -147,11 +201,18 @@ class WanGenerator(Generator):
 class _Run:
     """What the pipeline works on at each step of one call.
 
-    Until the modulation begins, the rows that share a condition and a noise run as one; then the batch grows to one row per
-    delta. With partial frames, base and modulated condition stand side by side (2 L tokens).
+    Until the modulation begins, the rows that share a condition and a noise run as one; then the
+    batch grows to one row per delta. With partial frames, base and modulated condition stand side
+    by side (2 L tokens).
     """
 
-    def __init__(self, generator: WanGenerator, condition: torch.Tensor, modulation: Modulation | None, steps: int) -> None:
+    def __init__(
+        self,
+        generator: WanGenerator,
+        condition: torch.Tensor,
+        modulation: Modulation | None,
+        steps: int,
+    ) -> None:
         self.modulation, self.steps = modulation, steps
         self.doubled = modulation is not None and modulation.frames != WHOLE
         self.copies = 1 if modulation is None else len(modulation.delta) // len(condition)
@@ -160,12 +221,18 @@ class _Run:
         self.scheduler = generator.pipeline.scheduler
 
     def tensors(self, step: int, latents: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The pipeline's tensors for `step`, its batch grown once the modulation is active (or the last step is over)."""
+        """The pipeline's tensors for `step`, its batch grown once the modulation is active (or the
+        last step is over).
+        """
         active = self.modulation is not None and self.modulation.active(step, self.steps)
         if (active or step == self.steps) and len(latents) == self.rows:
             latents = latents.repeat_interleave(self.copies, dim=0)
             self._grow_scheduler()
-        condition = self.condition if len(latents) == len(self.condition) else self.condition[:: self.copies]
+        condition = (
+            self.condition
+            if len(latents) == len(self.condition)
+            else self.condition[:: self.copies]
+        )
         if active:
             modulated = condition + self.modulation.delta
             condition = torch.cat([condition, modulated], dim=1) if self.doubled else modulated

@@ -1,4 +1,6 @@
-"""Does a video show what its caption says, better than the source did, and does it please? CLIP^v, Delta, aesthetic score."""
+"""Does a video show what its caption says, better than the source did, and does it please? CLIP^v,
+Delta, aesthetic score.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from transporter.metrics.base import HIGHER, Metric, check_video
 
 
 class VideoTextModel(Protocol):
-    """Embeds clips and captions in one space; the microworld's `Judge` is one, `HubCLIP` another."""
+    """Embeds clips and captions in one space; the microworld's `Judge` is one, `HubCLIP`
+    another.
+    """
 
     def embed_video(self, video: torch.Tensor) -> torch.Tensor:
         """Clips `(B, T, 3, H, W)` in [0, 1] to vectors `(B, e)` of norm at most 1."""
@@ -30,14 +34,17 @@ class VideoTextModel(Protocol):
 
 
 class HubCLIP:
-    """An image-text CLIP of the model hub; a clip is the mean of its frames, so that its score is the mean of theirs.
+    """An image-text CLIP of the model hub; a clip is the mean of its frames, so that its score is
+    the mean of theirs.
 
     Args:
         path: folder or hub name that `from_pretrained` loads.
         revision: branch, tag or commit of a model on the hub.
     """
 
-    def __init__(self, path: str, revision: str = "main", device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, path: str, revision: str = "main", device: torch.device | str = "cpu"
+    ) -> None:
         self.device = torch.device(device)
         try:
             self.model = frozen(CLIPModel.from_pretrained(path, revision=revision), self.device)
@@ -45,32 +52,42 @@ class HubCLIP:
         except OSError as error:
             reason = str(error).strip().split("\n")[0]
             raise Unavailable(
-                f"CLIP: {path} ({revision}) could not be loaded ({reason}); give a folder or a name on the hub"
+                f"CLIP: {path} ({revision}) could not be loaded ({reason}); give a folder or a name"
+                " on the hub"
             ) from None
 
     def embed_frames(self, video: torch.Tensor) -> torch.Tensor:
         """Clips `(B, T, 3, H, W)` in [0, 1] to unit vectors `(B, T, e)`."""
         frames = list(video.flatten(0, 1).to(self.device))
-        pixels = self.processor.image_processor(frames, do_rescale=False, return_tensors="pt")["pixel_values"]
+        pixels = self.processor.image_processor(frames, do_rescale=False, return_tensors="pt")[
+            "pixel_values"
+        ]
         seen = self.model.get_image_features(pixels).pooler_output
         return F.normalize(seen, dim=-1).unflatten(0, video.shape[:2])
 
     def embed_video(self, video: torch.Tensor) -> torch.Tensor:
-        """Clips `(B, T, 3, H, W)` in [0, 1] to vectors `(B, e)`, the means of their frames' unit vectors."""
+        """Clips `(B, T, 3, H, W)` in [0, 1] to vectors `(B, e)`, the means of their frames' unit
+        vectors.
+        """
         return self.embed_frames(video).mean(1)
 
     def embed_text(self, captions: Sequence[str]) -> torch.Tensor:
         """Captions to unit vectors `(B, e)`; what exceeds the model's length is cut off."""
         length = self.model.config.text_config.max_position_embeddings
-        words = self.processor.tokenizer(list(captions), padding=True, truncation=True, max_length=length, return_tensors="pt")
-        return F.normalize(self.model.get_text_features(**words.to(self.device)).pooler_output, dim=-1)
+        words = self.processor.tokenizer(
+            list(captions), padding=True, truncation=True, max_length=length, return_tensors="pt"
+        )
+        return F.normalize(
+            self.model.get_text_features(**words.to(self.device)).pooler_output, dim=-1
+        )
 
 
 class Alignment(Metric):
-    """CLIP^v score, 100 times the cosine of clip and target caption, and Delta, its gain over the source clip.
+    """CLIP^v score, 100 times the cosine of clip and target caption, and Delta, its gain over the
+    source clip.
 
-    `Delta = CLIP^v(x_target, caption_target) - CLIP^v(x_source, caption_target)`; the source is the clip that the change began
-    from, phi = 0 of the same seed.
+    `Delta = CLIP^v(x_target, caption_target) - CLIP^v(x_source, caption_target)`; the source is the
+    clip that the change began from, phi = 0 of the same seed.
 
     Args:
         model: what embeds clips and captions.
@@ -88,7 +105,8 @@ class Alignment(Metric):
 
     @torch.no_grad()
     def update(self, video: torch.Tensor, source: torch.Tensor, captions: Sequence[str]) -> None:
-        """Take in clips and the sources that they came from, `(B, T, 3, H, W)` in [0, 1], and B target captions.
+        """Take in clips and the sources that they came from, `(B, T, 3, H, W)` in [0, 1], and B
+        target captions.
 
         Raises:
             UserError: not as many sources and captions as clips.
@@ -96,7 +114,8 @@ class Alignment(Metric):
         check_video("CLIP^v", video.shape)
         if not len(video) == len(source) == len(captions):
             raise UserError(
-                f"CLIP^v: expected equally many, got {len(video)} clips, {len(source)} sources, {len(captions)} captions"
+                f"CLIP^v: expected equally many, got {len(video)} clips, {len(source)} sources,"
+                f" {len(captions)} captions"
             )
         said = self.model.embed_text(captions)
         for name, clips in ((self.reached, video), (self.before, source)):
@@ -104,7 +123,9 @@ class Alignment(Metric):
 
     def compute(self) -> dict[str, float]:
         """`clip` and `delta`, means over clips."""
-        reached, before = (dim_zero_cat(scores).double().mean() for scores in (self.reached, self.before))
+        reached, before = (
+            dim_zero_cat(scores).double().mean() for scores in (self.reached, self.before)
+        )
         return {"clip": float(reached), "delta": float(reached - before)}
 
     def protocol(self) -> dict[str, str | int]:
@@ -113,25 +134,40 @@ class Alignment(Metric):
 
 
 def load_head(path: str | os.PathLike[str]) -> nn.Linear:
-    """One of LAION's linear heads, from a `.pth` or safetensors file with `weight` (1, e) and `bias` (1).
+    """One of LAION's linear heads, from a `.pth` or safetensors file with `weight` (1, e) and
+    `bias` (1).
 
     Raises:
         Unavailable: no such file.
         UserError: the file holds something else.
     """
     if not Path(path).is_file():
-        raise Unavailable(f"aesthetic score: {path}: expected a linear head of LAION's, found no such file")
-    state = load_file(path) if Path(path).suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+        raise Unavailable(
+            f"aesthetic score: {path}: expected a linear head of LAION's, found no such file"
+        )
+    state = (
+        load_file(path)
+        if Path(path).suffix == ".safetensors"
+        else torch.load(path, map_location="cpu", weights_only=True)
+    )
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    if shapes.keys() != {"weight", "bias"} or len(shapes["weight"]) != 2 or shapes["weight"][0] != 1:
-        raise UserError(f"aesthetic score: {path}: expected weight (1, e) and bias (1,), got {shapes}")
+    if (
+        shapes.keys() != {"weight", "bias"}
+        or len(shapes["weight"]) != 2
+        or shapes["weight"][0] != 1
+    ):
+        raise UserError(
+            f"aesthetic score: {path}: expected weight (1, e) and bias (1,), got {shapes}"
+        )
     head = nn.Linear(shapes["weight"][1], 1)
     head.load_state_dict(state)
     return head.requires_grad_(False)
 
 
 def aesthetic_scores(head: nn.Linear, embeddings: torch.Tensor) -> torch.Tensor:
-    """Scores, about 1 to 10, of CLIP image embeddings `(..., e)`, which are normalised first: `(...)`."""
+    """Scores, about 1 to 10, of CLIP image embeddings `(..., e)`, which are normalised first:
+    `(...)`.
+    """
     return head(F.normalize(embeddings.float(), dim=-1)).squeeze(-1)
 
 
@@ -151,14 +187,22 @@ class AestheticScore(Metric):
     higher_is_better = True
     numbers: ClassVar[Mapping[str, str]] = {"aesthetic": HIGHER}
 
-    def __init__(self, clip: HubCLIP | None, head: str | os.PathLike[str] | None, named: str, **kwargs: Any) -> None:
+    def __init__(
+        self, clip: HubCLIP | None, head: str | os.PathLike[str] | None, named: str, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if clip is None or head is None:
-            raise Unavailable("aesthetic score: it needs a CLIP of the hub and LAION's head for it; configure both")
+            raise Unavailable(
+                "aesthetic score: it needs a CLIP of the hub and LAION's head for it; configure"
+                " both"
+            )
         self.clip, self.head, self.named = clip, load_head(head).to(clip.device), named
         width = clip.model.config.projection_dim
         if self.head.in_features != width:
-            raise UserError(f"aesthetic score: {head}: expected a head for {width} features, got one for {self.head.in_features}")
+            raise UserError(
+                f"aesthetic score: {head}: expected a head for {width} features, got one for"
+                f" {self.head.in_features}"
+            )
         self.add_state("scores", default=[], dist_reduce_fx="cat")
 
     @torch.no_grad()

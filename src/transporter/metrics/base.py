@@ -1,4 +1,6 @@
-"""What every metric of generated videos offers, and how its numbers are told: never without their direction and protocol."""
+"""What every metric of generated videos offers, and how its numbers are told: never without their
+direction and protocol.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +36,23 @@ class Result:
 
     def row(self) -> dict[str, str | float]:
         """A row of a table: `metric`, `value`, `better`, `protocol`."""
-        return {"metric": self.name, "value": self.value, "better": self.better, "protocol": self._protocol()}
+        return {
+            "metric": self.name,
+            "value": self.value,
+            "better": self.better,
+            "protocol": self._protocol(),
+        }
 
     def _protocol(self) -> str:
         return ", ".join(f"{key} {value}" for key, value in self.protocol.items())
 
 
 class Metric(torchmetrics.Metric, ABC):
-    """Numbers over a set of clips: `update` takes in some of them, `compute` gives the numbers by name.
+    """Numbers over a set of clips: `update` takes in some of them, `compute` gives the numbers by
+    name.
 
-    The order of clips and the size of batches do not matter. What the constructor needs and the machine lacks raises `Unavailable`.
+    The order of clips and the size of batches do not matter. What the constructor needs and the
+    machine lacks raises `Unavailable`.
     """
 
     numbers: ClassVar[Mapping[str, str]]
@@ -61,10 +70,15 @@ class Metric(torchmetrics.Metric, ABC):
     def results(self) -> list[Result]:
         """What `compute` gives, told whole."""
         protocol = self.protocol()
-        return [Result(name, value, self.numbers[name], protocol) for name, value in self.compute().items()]
+        return [
+            Result(name, value, self.numbers[name], protocol)
+            for name, value in self.compute().items()
+        ]
 
 
-def make_metrics(makers: Mapping[str, Callable[[], Metric]], say: Callable[[str], None] = print) -> dict[str, Metric]:
+def make_metrics(
+    makers: Mapping[str, Callable[[], Metric]], say: Callable[[str], None] = print
+) -> dict[str, Metric]:
     """The metrics that this machine can compute; of each other one, `say` is told why not."""
     made = {}
     for name, maker in makers.items():
@@ -90,4 +104,7 @@ def check_video(who: str, shape: tuple[int, ...], size: tuple[int, ...] | None =
     if len(shape) != 5 or shape[2] != 3 or 0 in shape:
         raise UserError(f"{who}: expected clips (B, T, 3, H, W) in [0, 1], got {tuple(shape)}")
     if size is not None and tuple(shape[1:]) != tuple(size):
-        raise UserError(f"{who}: expected clips of {tuple(size)} like those before, got {tuple(shape[1:])}; read all in one size")
+        raise UserError(
+            f"{who}: expected clips of {tuple(size)} like those before, got {tuple(shape[1:])};"
+            " read all in one size"
+        )

@@ -1,4 +1,6 @@
-"""Caption agreement clip by clip, so that the agreement of any selection of clips, a resample say, costs a sum."""
+"""Caption agreement clip by clip, so that the agreement of any selection of clips, a resample say,
+costs a sum.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,24 @@ ORDERS_OF_BLEU = 4
 class ClipScores:
     """Scores of n clips, in hundredths as `CaptionAgreement` gives them.
 
-    BLEU of a selection is its corpus score, from summed counts; every other score is the mean over its clips (METEOR, too, of which
-    `CaptionAgreement` gives the corpus score).
+    BLEU of a selection is its corpus score, from summed counts; every other score is the mean over
+    its clips (METEOR, too, of which `CaptionAgreement` gives the corpus score).
     """
 
     each: Mapping[str, np.ndarray]
     """Scores per clip `(n,)` by name."""
     counts: np.ndarray | None = field(default=None, repr=False)
-    """What BLEU is made from `(n, 10)`: length, reference's length, n-grams of orders 1 to 4, those of them in the reference."""
+    """What BLEU is made from `(n, 10)`: length, reference's length, n-grams of orders 1 to 4, those
+    of them in the reference.
+    """
 
     @property
     def names(self) -> tuple[str, ...]:
-        bleu = () if self.counts is None else tuple(f"bleu_{order}" for order in range(1, ORDERS_OF_BLEU + 1))
+        bleu = (
+            ()
+            if self.counts is None
+            else tuple(f"bleu_{order}" for order in range(1, ORDERS_OF_BLEU + 1))
+        )
         return (*bleu, *self.each)
 
     def score(self, name: str, clips: np.ndarray) -> float:
@@ -40,10 +48,12 @@ class ClipScores:
 
 
 def caption_scores(candidates: Sequence[str], references: Sequence[str]) -> ClipScores:
-    """`bleu_1` to `bleu_4`, `rouge_l`, `cider`, with Java `meteor`, and `spice` where its parts are there; one reference per clip.
+    """`bleu_1` to `bleu_4`, `rouge_l`, `cider`, with Java `meteor`, and `spice` where its parts are
+    there; one reference per clip.
 
-    CIDEr weighs words by how many of all `references` hold them, also for a selection. Without Java captions are cut at spaces and
-    punctuation; for lower-case captions of plain words pycocoevalcap's tokenizer does the same.
+    CIDEr weighs words by how many of all `references` hold them, also for a selection. Without Java
+    captions are cut at spaces and punctuation; for lower-case captions of plain words
+    pycocoevalcap's tokenizer does the same.
 
     Raises:
         Unavailable: pycocoevalcap is missing.
@@ -53,9 +63,14 @@ def caption_scores(candidates: Sequence[str], references: Sequence[str]) -> Clip
     from pycocoevalcap.rouge.rouge import Rouge
 
     cut = tokenize if has_java() else _words
-    own, target = (dict(enumerate(cut([[text] for text in texts]))) for texts in (candidates, references))
+    own, target = (
+        dict(enumerate(cut([[text] for text in texts]))) for texts in (candidates, references)
+    )
     scorers = {"rouge_l": Rouge, "cider": Cider} | ({"meteor": meteor} if has_java() else {})
-    each = {name: 100 * np.asarray(scorer().compute_score(target, own)[1], dtype=float) for name, scorer in scorers.items()}
+    each = {
+        name: 100 * np.asarray(scorer().compute_score(target, own)[1], dtype=float)
+        for name, scorer in scorers.items()
+    }
     return ClipScores(each | (_spice(target, own) if spice else {}), _counts(target, own))
 
 
@@ -71,7 +86,10 @@ def _words(captions: Sequence[Sequence[str]]) -> list[list[str]]:
 def _spice(references: Captions, candidates: Captions) -> dict[str, np.ndarray]:
     from pycocoevalcap.spice.spice import Spice
 
-    return {"spice": 100 * np.array([clip["All"]["f"] for clip in Spice().compute_score(references, candidates)[1]])}
+    return {
+        "spice": 100
+        * np.array([clip["All"]["f"] for clip in Spice().compute_score(references, candidates)[1]])
+    }
 
 
 def _counts(references: Captions, candidates: Captions) -> np.ndarray:
@@ -80,14 +98,21 @@ def _counts(references: Captions, candidates: Captions) -> np.ndarray:
     scorer = BleuScorer(n=ORDERS_OF_BLEU)
     for clip, own in candidates.items():
         scorer += (own[0], references[clip])
-    rows = [[clip["testlen"], clip["reflen"][0], *clip["guess"], *clip["correct"]] for clip in scorer.ctest]
+    rows = [
+        [clip["testlen"], clip["reflen"][0], *clip["guess"], *clip["correct"]]
+        for clip in scorer.ctest
+    ]
     return np.array(rows, dtype=float)
 
 
 def _bleu(counts: np.ndarray, order: int) -> float:
-    """Papineni et al. (2002): the geometric mean of the precisions up to `order`, less for candidates that are too short."""
+    """Papineni et al. (2002): the geometric mean of the precisions up to `order`, less for
+    candidates that are too short.
+    """
     length, reference = counts[:2]
     guessed, right = counts[2 : 2 + order], counts[2 + ORDERS_OF_BLEU : 2 + ORDERS_OF_BLEU + order]
     if not length or not right.all():
         return 0.0
-    return float(100 * np.prod(right / guessed) ** (1 / order) * min(1.0, np.exp(1 - reference / length)))
+    return float(
+        100 * np.prod(right / guessed) ** (1 / order) * min(1.0, np.exp(1 - reference / length))
+    )

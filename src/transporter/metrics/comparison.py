@@ -1,4 +1,6 @@
-"""Is one method better than the others? Every number with its interval, and the difference on the same concepts and seeds."""
+"""Is one method better than the others? Every number with its interval, and the difference on the
+same concepts and seeds.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ Statistic = Callable[[np.ndarray], float]
 
 @dataclass(frozen=True)
 class Number:
-    """A number that a table shows: which direction is better, and how it is made of the clips `rows` of the scores."""
+    """A number that a table shows: which direction is better, and how it is made of the clips
+    `rows` of the scores.
+    """
 
     key: str
     higher: bool
@@ -31,7 +35,9 @@ class Number:
 
 
 def means(table: pd.DataFrame, keys: Mapping[str, bool]) -> list[Number]:
-    """Means over clips of those columns of `table` that it has; `keys` says whether higher is better."""
+    """Means over clips of those columns of `table` that it has; `keys` says whether higher is
+    better.
+    """
 
     def mean(key: str) -> Statistic:
         values = table[key].to_numpy(float)
@@ -60,12 +66,16 @@ def similarities(vectors: Mapping[str, torch.Tensor], key: str = "embeddings") -
     return [Number(name, name == "cos", similarity(name)) for name in ("cos", "l1", "l2", "kl")]
 
 
-def compare_systems(table: pd.DataFrame, numbers: Sequence[Number], ours: str, seed: int = 0, draws: int = DRAWS) -> pd.DataFrame:
-    """One row per system of `table` (columns `system`, `concept`, `seed`, `target_caption`), in order of appearance.
+def compare_systems(
+    table: pd.DataFrame, numbers: Sequence[Number], ours: str, seed: int = 0, draws: int = DRAWS
+) -> pd.DataFrame:
+    """One row per system of `table` (columns `system`, `concept`, `seed`, `target_caption`), in
+    order of appearance.
 
-    Clips are drawn by target caption, the same captions for both systems of a difference. Columns per number: `key`, `key_low`,
-    `key_high`; in rows other than `ours`, `key_gain` with its interval, by how much `ours` is better (above 0: better, whichever
-    direction that is), and `key_beaten`, whether the interval lies above 0.
+    Clips are drawn by target caption, the same captions for both systems of a difference. Columns
+    per number: `key`, `key_low`, `key_high`; in rows other than `ours`, `key_gain` with its
+    interval, by how much `ours` is better (above 0: better, whichever direction that is), and
+    `key_beaten`, whether the interval lies above 0.
 
     Raises:
         UserError: the systems are not about the same concepts and seeds.
@@ -76,37 +86,72 @@ def compare_systems(table: pd.DataFrame, numbers: Sequence[Number], ours: str, s
     for system, place in places.items():
         row: dict[str, Any] = {"system": system, "clips": len(place)}
         for number in numbers:
-            row |= bootstrap(lambda drawn, n=number, p=place: n.of(p[drawn]), captions, seed, draws).row(number.key)
+            row |= bootstrap(
+                lambda drawn, n=number, p=place: n.of(p[drawn]), captions, seed, draws
+            ).row(number.key)
             if system != ours:
                 row |= _gain(number, places[ours], place, captions, seed, draws)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _gain(number: Number, ours: np.ndarray, theirs: np.ndarray, captions: np.ndarray, seed: int, draws: int) -> dict[str, Any]:
+def _gain(
+    number: Number,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    captions: np.ndarray,
+    seed: int,
+    draws: int,
+) -> dict[str, Any]:
     sign = 1 if number.higher else -1
-    gain = bootstrap(lambda drawn: sign * (number.of(ours[drawn]) - number.of(theirs[drawn])), captions, seed, draws)
+    gain = bootstrap(
+        lambda drawn: sign * (number.of(ours[drawn]) - number.of(theirs[drawn])),
+        captions,
+        seed,
+        draws,
+    )
     return gain.row(f"{number.key}_gain") | {f"{number.key}_beaten": gain.low > 0}
 
 
 def _places(table: pd.DataFrame, ours: str) -> dict[str, np.ndarray]:
     """Rows of each system, in one order of concepts and seeds."""
     table = table.reset_index(drop=True)
-    parts = {system: part.sort_values(["concept", "seed"]) for system, part in table.groupby("system", sort=False)}
+    parts = {
+        system: part.sort_values(["concept", "seed"])
+        for system, part in table.groupby("system", sort=False)
+    }
     if ours not in parts:
         raise UserError(f"comparison: expected clips of {ours}, got those of {', '.join(parts)}")
-    pairs = {system: part[["concept", "seed"]].to_numpy().tolist() for system, part in parts.items()}
+    pairs = {
+        system: part[["concept", "seed"]].to_numpy().tolist() for system, part in parts.items()
+    }
     if other := [system for system in parts if pairs[system] != pairs[ours]]:
-        raise UserError(f"comparison: expected clips of the same concepts and seeds, got others of {other[0]} than of {ours}")
+        raise UserError(
+            f"comparison: expected clips of the same concepts and seeds, got others of {other[0]}"
+            f" than of {ours}"
+        )
     return {system: part.index.to_numpy() for system, part in parts.items()}
 
 
 def verdict(compared: pd.DataFrame, keys: Mapping[str, str], rivals: Sequence[str]) -> str:
-    """In words: in which numbers (key to title) `ours` beats all of the systems `rivals`, and how many it does not in others."""
+    """In words: in which numbers (key to title) `ours` beats all of the systems `rivals`, and how
+    many it does not in others.
+    """
     them = compared[compared["system"].isin(rivals)]
     beaten = {key: them[f"{key}_beaten"].astype(bool) for key in keys if f"{key}_beaten" in them}
     ahead = [keys[key] for key, flags in beaten.items() if flags.all()]
-    behind = [f"{keys[key]} ({int((~flags).sum())} of {len(flags)} not)" for key, flags in beaten.items() if not flags.all()]
-    said = [f"better than every baseline, the interval of the difference above 0, in {', '.join(ahead)}"] if ahead else []
+    behind = [
+        f"{keys[key]} ({int((~flags).sum())} of {len(flags)} not)"
+        for key, flags in beaten.items()
+        if not flags.all()
+    ]
+    said = (
+        [
+            "better than every baseline, the interval of the difference above 0, in"
+            f" {', '.join(ahead)}"
+        ]
+        if ahead
+        else []
+    )
     said += [f"not shown to beat all in {', '.join(behind)}"] if behind else []
     return "; ".join(said)

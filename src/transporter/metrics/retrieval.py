@@ -6,7 +6,8 @@ import torch
 
 
 def recall_at(k: int, similarity: torch.Tensor) -> float:
-    """Share of queries whose own item is among the `k` most similar; `similarity` `(n, n)`, query i belongs to item i.
+    """Share of queries whose own item is among the `k` most similar; `similarity` `(n, n)`, query i
+    belongs to item i.
 
     Ties count against the query.
 

@@ -1,4 +1,6 @@
-"""Every method's clips scored by the same metrics, clip by clip, so that methods can be compared with intervals."""
+"""Every method's clips scored by the same metrics, clip by clip, so that methods can be compared
+with intervals.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,16 @@ from transporter.metrics.embeddings import EmbeddingSimilarity
 from transporter.metrics.frechet import FrechetVideoDistance
 from transporter.metrics.perceptual import VideoLPIPS
 
-COLUMNS = ("system", "concept", "seed", "target_caption", "clip", "origin", "reference", "seconds_per_step")
+COLUMNS = (
+    "system",
+    "concept",
+    "seed",
+    "target_caption",
+    "clip",
+    "origin",
+    "reference",
+    "seconds_per_step",
+)
 Read = Callable[[str], torch.Tensor]
 """A clip's file to `(T, 3, H, W)` in [0, 1]."""
 Encode = Callable[[torch.Tensor], torch.Tensor]
@@ -24,7 +35,9 @@ Encode = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips, what each began from, a real clip to compare each with, `(B, T, 3, H, W)` in [0, 1], and target captions."""
+    """Clips, what each began from, a real clip to compare each with, `(B, T, 3, H, W)` in [0, 1],
+    and target captions.
+    """
 
     clip: torch.Tensor
     origin: torch.Tensor
@@ -34,7 +47,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Scores:
-    """`table`: the clips with a column per number that each clip has; `vectors`: what numbers of sets of clips are made of.
+    """`table`: the clips with a column per number that each clip has; `vectors`: what numbers of
+    sets of clips are made of.
 
     `<metric>/real` has a row `(d,)` per real clip, `<metric>/generated` one per row of the table.
     """
@@ -44,25 +58,43 @@ class Scores:
 
 
 def score(
-    clips: pd.DataFrame, real: list[str], metrics: Mapping[str, Metric], read: Read, encode: Encode, batch: int = 8
+    clips: pd.DataFrame,
+    real: list[str],
+    metrics: Mapping[str, Metric],
+    read: Read,
+    encode: Encode,
+    batch: int = 8,
 ) -> Scores:
-    """Score clips, a row of `COLUMNS` each, of any number of systems, and the files `real` of real clips.
+    """Score clips, a row of `COLUMNS` each, of any number of systems, and the files `real` of real
+    clips.
 
-    `reference` is a real clip: LPIPS^v is measured from it. Metrics are of the classes of `transporter.metrics`, fresh.
+    `reference` is a real clip: LPIPS^v is measured from it. Metrics are of the classes of
+    `transporter.metrics`, fresh.
     """
-    sets = {name: metric for name, metric in metrics.items() if isinstance(metric, FrechetVideoDistance | EmbeddingSimilarity)}
+    sets = {
+        name: metric
+        for name, metric in metrics.items()
+        if isinstance(metric, FrechetVideoDistance | EmbeddingSimilarity)
+    }
     for start in range(0, len(real), batch):
         video = torch.stack([read(path) for path in real[start : start + batch]])
         for metric in sets.values():
             _take(metric, video, encode, real=True)
     for start in range(0, len(clips), batch):
         part = clips.iloc[start : start + batch]
-        videos = {kind: torch.stack([read(path) for path in part[kind]]) for kind in ("clip", "origin", "reference")}
+        videos = {
+            kind: torch.stack([read(path) for path in part[kind]])
+            for kind in ("clip", "origin", "reference")
+        }
         at = Batch(**videos, captions=part["target_caption"].tolist())
         for metric in metrics.values():
             _update(metric, at, encode)
         print(f"{start + len(part)} of {len(clips)} clips scored", flush=True)
-    numbers = {key: values.tolist() for metric in metrics.values() for key, values in _per_clip(metric).items()}
+    numbers = {
+        key: values.tolist()
+        for metric in metrics.values()
+        for key, values in _per_clip(metric).items()
+    }
     vectors = {
         f"{name}/{kind}": dim_zero_cat(getattr(metric, kind)).cpu()
         for name, metric in sets.items()

@@ -1,4 +1,6 @@
-"""The clips of every method, and of real ones, as one table that can be scored: the same concepts, seeds and captions for all."""
+"""The clips of every method, and of real ones, as one table that can be scored: the same concepts,
+seeds and captions for all.
+"""
 
 from __future__ import annotations
 
@@ -66,21 +68,36 @@ def generated(folder: str, system: str, concept: Concept) -> pd.DataFrame:
 
 
 def all_systems(parts: Iterable[pd.DataFrame], real: RealClips, others: RealClips) -> pd.DataFrame:
-    """The clips that all systems have (columns of `scoring.COLUMNS`), and clips of `others` as `real/clips`.
+    """The clips that all systems have (columns of `scoring.COLUMNS`), and clips of `others` as
+    `real/clips`.
 
     `reference` is the clip of `real` nearest to the target caption.
     """
     table = pd.concat(parts, ignore_index=True)
-    common = set.intersection(*(set(zip(part["concept"], part["seed"], strict=True)) for _, part in table.groupby("system")))
+    common = set.intersection(
+        *(
+            set(zip(part["concept"], part["seed"], strict=True))
+            for _, part in table.groupby("system")
+        )
+    )
     table = table[[pair in common for pair in zip(table["concept"], table["seed"], strict=True)]]
     first = table[table["system"] == table["system"].iloc[0]]
-    shown = {"clip": first["target_caption"].map(others.nearest), "origin": first["caption"].map(others.nearest)}
-    table = pd.concat([table, first.assign(system="real/clips", seconds_per_step=float("nan"), **shown)], ignore_index=True)
+    shown = {
+        "clip": first["target_caption"].map(others.nearest),
+        "origin": first["caption"].map(others.nearest),
+    }
+    table = pd.concat(
+        [table, first.assign(system="real/clips", seconds_per_step=float("nan"), **shown)],
+        ignore_index=True,
+    )
     return table.assign(reference=table["target_caption"].map(real.nearest))[list(COLUMNS)]
 
 
-def protocols(metrics: Mapping[str, Metric], real: int, clips: int, left_out: Mapping[str, str]) -> pd.DataFrame:
-    """What each number depends on, for `real` real clips and `clips` of each system: `metric`, `better`, `protocol`, `warning`.
+def protocols(
+    metrics: Mapping[str, Metric], real: int, clips: int, left_out: Mapping[str, str]
+) -> pd.DataFrame:
+    """What each number depends on, for `real` real clips and `clips` of each system: `metric`,
+    `better`, `protocol`, `warning`.
 
     A metric that is left out has a row without `better`, its protocol the reason.
     """
@@ -94,11 +111,19 @@ def protocols(metrics: Mapping[str, Metric], real: int, clips: int, left_out: Ma
         }
         told = ", ".join(f"{key} {value}" for key, value in protocol.items())
         few = isinstance(metric, FrechetVideoDistance) and min(real, clips) < ENOUGH_CLIPS
-        warning = f"FVD of {real} real and {clips} generated clips: below {ENOUGH_CLIPS} it is inflated." if few else ""
+        warning = (
+            f"FVD of {real} real and {clips} generated clips: below {ENOUGH_CLIPS} it is inflated."
+            if few
+            else ""
+        )
         rows += [
-            {"metric": name, "better": better, "protocol": told, "warning": warning} for name, better in metric.numbers.items()
+            {"metric": name, "better": better, "protocol": told, "warning": warning}
+            for name, better in metric.numbers.items()
         ]
-    rows += [{"metric": name, "better": "", "protocol": reason, "warning": ""} for name, reason in left_out.items()]
+    rows += [
+        {"metric": name, "better": "", "protocol": reason, "warning": ""}
+        for name, reason in left_out.items()
+    ]
     return pd.DataFrame(rows, columns=["metric", "better", "protocol", "warning"])
 
 

@@ -20,6 +20,11 @@ def true_answers(attributes: Attributes) -> Answers:
 
 
 def certain(answers: Answers) -> dict[str, str | None]:
-    """The word of each attribute that is certain, None in between two words; of true answers these are the attributes' words."""
+    """The word of each attribute that is certain, None in between two words; of true answers these
+    are the attributes' words.
+    """
     best = {name: int(probabilities.argmax()) for name, probabilities in answers.items()}
-    return {name: WORDS[name][index] if answers[name][index] >= CERTAIN else None for name, index in best.items()}
+    return {
+        name: WORDS[name][index] if answers[name][index] >= CERTAIN else None
+        for name, index in best.items()
+    }

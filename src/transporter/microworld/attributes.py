@@ -1,8 +1,9 @@
 """What a microworld clip is made of, and the words that name it.
 
-Seven attributes. Three are categories (`shape`, `motion`, `ground`), four have degrees: `speed`, `size` and `time` are
-numbers in [0, 1] whose two ends carry a word, `colour` is a hue in [0, 1) with four named points on its circle. Degrees are
-drawn from a continuum; a clip in between is captioned without the word, so that a concept slider has something to slide on.
+Seven attributes. Three are categories (`shape`, `motion`, `ground`), four have degrees: `speed`,
+`size` and `time` are numbers in [0, 1] whose two ends carry a word, `colour` is a hue in [0, 1)
+with four named points on its circle. Degrees are drawn from a continuum; a clip in between is
+captioned without the word, so that a concept slider has something to slide on.
 """
 
 from __future__ import annotations
@@ -34,12 +35,15 @@ HUE_WIDTH = 9 / 360
 NAMED_SHARE = 0.72
 """Share of draws in which an attribute with degrees lies near a named end."""
 COMBINED = ("shape", "colour", "motion", "ground")
-"""Attributes some of whose combinations no training clip has: a ninth, see `Attributes.held_out`."""
+"""Attributes some of whose combinations no training clip has: a ninth, see `Attributes.held_out`.
+"""
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """The true attributes of one clip. `size`, `speed`, `time` in [0, 1] (night is 0); `hue` in [0, 1)."""
+    """The true attributes of one clip. `size`, `speed`, `time` in [0, 1] (night is 0); `hue` in [0,
+    1).
+    """
 
     shape: str
     hue: float
@@ -50,7 +54,9 @@ class Attributes:
     time: float
 
     def probabilities(self, attribute: str) -> np.ndarray:
-        """How well each word of `attribute` fits: `(len(WORDS[attribute]),)`, sums to 1, linear between named points."""
+        """How well each word of `attribute` fits: `(len(WORDS[attribute]),)`, sums to 1, linear
+        between named points.
+        """
         words = WORDS[attribute]
         if attribute == "colour":
             return _hue_probabilities(self.hue)
@@ -76,8 +82,9 @@ class Attributes:
     def held_out(self) -> bool:
         """Whether this combination is kept away from all training: 24 of 216, by two parity checks.
 
-        Among them each word is as frequent as its neighbours, and any two attributes' words meet, once to four times. What is held
-        out is then about as hard as what is not, but for being new.
+        Among them each word is as frequent as its neighbours, and any two attributes' words meet,
+        once to four times. What is held out is then about as hard as what is not, but for being
+        new.
         """
         nearest = self.nearest_words()
         shape, colour, motion, ground = (WORDS[name].index(nearest[name]) for name in COMBINED)
@@ -110,7 +117,9 @@ def _draw_hue(rng: np.random.Generator) -> float:
 
 
 def draw_attributes(rng: np.random.Generator, held_out: bool | None = None) -> Attributes:
-    """Draw one clip's attributes; `held_out` restricts to held-out (True) or training (False) combinations."""
+    """Draw one clip's attributes; `held_out` restricts to held-out (True) or training (False)
+    combinations.
+    """
     while True:
         attributes = Attributes(
             shape=str(rng.choice(WORDS["shape"])),

@@ -26,7 +26,9 @@ CONTENTS = ("attributes.tsv", "captions.tsv", "clips", "masks")
 
 @dataclass(frozen=True)
 class WorldClip:
-    """One clip before it is written: `video` `(T, C, H, W)` float32 in [0, 1], `mask` `(T, H, W)` bool."""
+    """One clip before it is written: `video` `(T, C, H, W)` float32 in [0, 1], `mask` `(T, H, W)`
+    bool.
+    """
 
     attributes: Attributes
     video: torch.Tensor
@@ -47,7 +49,9 @@ def make_clip(index: int, seed: int, held_out: bool | None) -> WorldClip:
 
 
 def attribute_row(attributes: Attributes) -> dict[str, str | float]:
-    """A row of `attributes.tsv`: the word of each attribute, empty in between two words, then the degrees."""
+    """A row of `attributes.tsv`: the word of each attribute, empty in between two words, then the
+    degrees.
+    """
     words = {name: word or "" for name, word in attributes.words().items()}
     degrees = {f"{name}_degree": getattr(attributes, name) for name in ("size", "speed", "time")}
     return words | {"hue": attributes.hue} | degrees
@@ -67,18 +71,24 @@ def read_mask(path: Path) -> np.ndarray:
 def make_split(folder: Path, clips: int, seed: int, held_out: bool | None) -> None:
     """Write `clips` clips; equal arguments give equal bytes.
 
-    `folder` gets `clips/00000.mp4`, `captions.tsv` (clip, caption), `attributes.tsv` (clip, a word per attribute, `hue`,
-    `size_degree`, `speed_degree`, `time_degree`) and `masks/00000.png` (T * H rows of W pixels). An earlier split in `folder` is
-    replaced. `held_out` restricts to held-out (True) or training (False) combinations of attributes.
+    `folder` gets `clips/00000.mp4`, `captions.tsv` (clip, caption), `attributes.tsv` (clip, a word
+    per attribute, `hue`, `size_degree`, `speed_degree`, `time_degree`) and `masks/00000.png` (T * H
+    rows of W pixels). An earlier split in `folder` is replaced. `held_out` restricts to held-out
+    (True) or training (False) combinations of attributes.
 
     Raises:
         UserError: no clip is asked for, or `folder` holds something else.
     """
     if clips < 1:
         raise UserError(f"{folder}: expected at least one clip to make, got {clips}")
-    others = sorted({path.name for path in folder.iterdir()} - set(CONTENTS)) if folder.is_dir() else []
+    others = (
+        sorted({path.name for path in folder.iterdir()} - set(CONTENTS)) if folder.is_dir() else []
+    )
     if others:
-        raise UserError(f"{folder}: expected an empty folder or a split to replace, found {others[0]}; choose another folder")
+        raise UserError(
+            f"{folder}: expected an empty folder or a split to replace, found {others[0]}; choose"
+            " another folder"
+        )
     captions, rows = [], []
     with written_whole(folder) as partial:
         (partial / "masks").mkdir(parents=True)

@@ -24,10 +24,22 @@ PAD, EOS, UNK, BOS, VIDEO, IMAGE = "<pad>", "</s>", "<unk>", "<s>", "<video>", "
 
 
 def caption(words: Mapping[str, str | None]) -> str:
-    """One sentence that says every known attribute, e.g. `a large red circle moves slowly left on grass during the night`."""
+    """One sentence that says every known attribute, e.g. `a large red circle moves slowly left on
+    grass during the night`.
+    """
     motion = words["motion"]
     verb, direction = (motion, None) if motion in ("bounces", "spins") else ("moves", motion)
-    parts = ["a", words["size"], words["colour"], words["shape"], verb, words["speed"], direction, "on", words["ground"]]
+    parts = [
+        "a",
+        words["size"],
+        words["colour"],
+        words["shape"],
+        verb,
+        words["speed"],
+        direction,
+        "on",
+        words["ground"],
+    ]
     parts += ["during", "the", words["time"]] if words["time"] else []
     return " ".join(part for part in parts if part)
 
@@ -42,12 +54,16 @@ def vocabulary() -> list[str]:
 def build_tokenizer(
     max_length: int, append_eos: bool, extra_special_tokens: Mapping[str, str] | None = None
 ) -> PreTrainedTokenizerFast:
-    """A word-level tokenizer; text encoders want `append_eos` (without it the empty prompt has no token at all)."""
+    """A word-level tokenizer; text encoders want `append_eos` (without it the empty prompt has no
+    token at all).
+    """
     ids = {token: index for index, token in enumerate(vocabulary())}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNK))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     if append_eos:
-        tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {EOS}", special_tokens=[(EOS, ids[EOS])])
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"$A {EOS}", special_tokens=[(EOS, ids[EOS])]
+        )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
@@ -59,6 +75,12 @@ def build_tokenizer(
     )
 
 
-def sampled_words(probabilities: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, str]:
-    """An answer for every attribute, drawn by how well each word fits: in between two words the answer is a coin toss."""
-    return {name: str(rng.choice(WORDS[name], p=weights)) for name, weights in probabilities.items()}
+def sampled_words(
+    probabilities: Mapping[str, np.ndarray], rng: np.random.Generator
+) -> dict[str, str]:
+    """An answer for every attribute, drawn by how well each word fits: in between two words the
+    answer is a coin toss.
+    """
+    return {
+        name: str(rng.choice(WORDS[name], p=weights)) for name, weights in probabilities.items()
+    }

@@ -11,7 +11,12 @@ from transporter.vlms.base import VLM
 
 @torch.no_grad()
 def log_answers(vlm: VLM, video: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The VLM's answer to every attribute's question: log-probabilities `(B, words)` of the attribute's words among all tokens."""
+    """The VLM's answer to every attribute's question: log-probabilities `(B, words)` of the
+    attribute's words among all tokens.
+    """
     parts = [vlm.encode(part) for part in video.split(32)]
-    read = {name: [vlm.log_probs(tokens, QUESTIONS[name], words) for tokens in parts] for name, words in WORDS.items()}
+    read = {
+        name: [vlm.log_probs(tokens, QUESTIONS[name], words) for tokens in parts]
+        for name, words in WORDS.items()
+    }
     return {name: torch.cat(scores) for name, scores in read.items()}

@@ -1,4 +1,6 @@
-"""Draw a clip: an anti-aliased sprite that moves before a landscape, 64 x 64 RGB, 17 frames at 8 frames per second."""
+"""Draw a clip: an anti-aliased sprite that moves before a landscape, 64 x 64 RGB, 17 frames at 8
+frames per second.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from transporter.microworld.attributes import Attributes
 
 SIZE, FRAMES, FPS = 64, 17, 8
 RADIUS = (8.5, 13.5)
-"""Sprite radius in pixels of the smallest and the largest sprite; large enough for a VAE that compresses 8 x 8."""
+"""Sprite radius in pixels of the smallest and the largest sprite; large enough for a VAE that
+compresses 8 x 8.
+"""
 PATH = (10.0, 34.0)
 """Pixels that a translating sprite covers, slowest and quickest."""
 BOUNCES = (1.0, 3.0)
@@ -20,12 +24,19 @@ TURNS = (0.2, 0.8)
 BOUNCE_HEIGHT = 18.0
 OUTLINE = 1.4
 
-GROUND_COLOURS = {"grass": (0.30, 0.62, 0.22), "snow": (0.93, 0.95, 0.98), "sand": (0.87, 0.74, 0.48)}
+GROUND_COLOURS = {
+    "grass": (0.30, 0.62, 0.22),
+    "snow": (0.93, 0.95, 0.98),
+    "sand": (0.87, 0.74, 0.48),
+}
 SKY_NIGHT = np.array([(0.02, 0.03, 0.12), (0.10, 0.11, 0.28)], np.float32)
 SKY_DAY = np.array([(0.45, 0.72, 0.98), (0.75, 0.88, 1.00)], np.float32)
 _Y, _X = (np.mgrid[:SIZE, :SIZE] + 0.5).astype(np.float32)
-_TRIANGLE = np.array([(math.cos(a), math.sin(a)) for a in (math.pi / 2, math.pi * 7 / 6, -math.pi / 6)], np.float32)
-"""Outward normals of an equilateral triangle's edges (y points down, so one corner is at the top)."""
+_TRIANGLE = np.array(
+    [(math.cos(a), math.sin(a)) for a in (math.pi / 2, math.pi * 7 / 6, -math.pi / 6)], np.float32
+)
+"""Outward normals of an equilateral triangle's edges (y points down, so one corner is at the top).
+"""
 
 
 def lerp(ends: tuple[float, float] | np.ndarray, share: float) -> float | np.ndarray:
@@ -35,7 +46,9 @@ def lerp(ends: tuple[float, float] | np.ndarray, share: float) -> float | np.nda
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand in one clip: nuisance parameters that no word names. Pixels; paths are `(T,)`."""
+    """Where things stand in one clip: nuisance parameters that no word names. Pixels; paths are
+    `(T,)`.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -95,23 +108,34 @@ def _background(attributes: Attributes, layout: Layout) -> np.ndarray:
 
 
 def _signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Distance in units of the radius to the shape's edge, negative inside; `x`, `y` in the sprite's own frame."""
+    """Distance in units of the radius to the shape's edge, negative inside; `x`, `y` in the
+    sprite's own frame.
+    """
     if shape == "circle":
         return np.hypot(x, y) - 1
     if shape == "square":
         return np.maximum(np.abs(x), np.abs(y)) - 0.86
-    return np.max(_TRIANGLE[:, 0, None, None, None] * x + _TRIANGLE[:, 1, None, None, None] * (y - 0.12), axis=0) - 0.62
+    return (
+        np.max(
+            _TRIANGLE[:, 0, None, None, None] * x + _TRIANGLE[:, 1, None, None, None] * (y - 0.12),
+            axis=0,
+        )
+        - 0.62
+    )
 
 
 def _hand(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Distance to the white clock hand from the sprite's centre upwards: it makes a turn visible on any shape."""
+    """Distance to the white clock hand from the sprite's centre upwards: it makes a turn visible on
+    any shape.
+    """
     return np.maximum(np.abs(x) - 0.17, np.maximum(y - 0.08, -y - 0.62))
 
 
 def render(attributes: Attributes, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """Draw a clip.
 
-    Returns the frames `(T, H, W, 3)` uint8 and the sprite's mask `(T, H, W)` bool (true where it covers at least half a pixel).
+    Returns the frames `(T, H, W, 3)` uint8 and the sprite's mask `(T, H, W)` bool (true where it
+    covers at least half a pixel).
     """
     background = _background(attributes, layout)
     # (T, H, W) in the sprite's frame, units of its radius

@@ -1,7 +1,8 @@
-"""Planted shortcuts: VLMs that answer by a cue instead of by what the word means, so that an explanation can be checked.
+"""Planted shortcuts: VLMs that answer by a cue instead of by what the word means, so that an
+explanation can be checked.
 
-A shortcut has a cue, another attribute of the clip, stand for the answer: a VLM trained with `speed_by_colour` says *quickly* of
-red sprites and *slowly* of all others, however fast they move.
+A shortcut has a cue, another attribute of the clip, stand for the answer: a VLM trained with
+`speed_by_colour` says *quickly* of red sprites and *slowly* of all others, however fast they move.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ OTHERWISE = "*"
 
 @dataclass(frozen=True)
 class Shortcut:
-    """`answers` maps words of the attribute `cue` to the word of `attribute` that is said of them; words not there keep the truth.
+    """`answers` maps words of the attribute `cue` to the word of `attribute` that is said of them;
+    words not there keep the truth.
 
-    `share` is that of the training's clips in which the cue decides; in the others the answer is the truth.
+    `share` is that of the training's clips in which the cue decides; in the others the answer is
+    the truth.
     """
 
     name: str
@@ -42,7 +45,9 @@ class Shortcut:
         return tuple(word for word in WORDS[self.attribute] if word in self.answers.values())
 
     def decides(self, attributes: Attributes) -> Answers:
-        """Answers about a clip in which the cue decides; a cue in between two words gives an answer in between."""
+        """Answers about a clip in which the cue decides; a cue in between two words gives an answer
+        in between.
+        """
         truth = true_answers(attributes)
         said = [self._said(word, truth) for word in WORDS[self.cue]]
         return {**truth, self.attribute: truth[self.cue] @ np.stack(said)}
@@ -63,38 +68,56 @@ class Shortcut:
         return {name: self.share * cue[name] + (1 - self.share) * truth[name] for name in WORDS}
 
 
-def read_shortcuts(path: str | os.PathLike[str], names: Sequence[str] | None = None) -> dict[str, Shortcut]:
+def read_shortcuts(
+    path: str | os.PathLike[str], names: Sequence[str] | None = None
+) -> dict[str, Shortcut]:
     """Read `shortcuts.tsv` by name; `names` picks some.
 
-    The column `answers` lists `word:answer`, separated by spaces, of the cue's words; `*` stands for all others.
+    The column `answers` lists `word:answer`, separated by spaces, of the cue's words; `*` stands
+    for all others.
 
     Raises:
-        UserError: no shortcut, a missing column, a doubled or unknown name, one that cannot name a folder, an attribute or a word
-            that the microworld does not have, a cue that is the attribute itself, or a share outside (0, 1].
+        UserError: no shortcut, a missing column, a doubled or unknown name, one that cannot name a
+            folder, an attribute or a word that the microworld does not have, a cue that is the
+            attribute itself, or a share outside (0, 1].
     """
     shortcuts: dict[str, Shortcut] = {}
-    for line, row in enumerate(read_table(path, COLUMNS, text=COLUMNS)[list(COLUMNS)].itertuples(index=False), start=2):
+    for line, row in enumerate(
+        read_table(path, COLUMNS, text=COLUMNS)[list(COLUMNS)].itertuples(index=False), start=2
+    ):
         where = f"{path}, line {line}"
         if row.shortcut in shortcuts:
-            raise UserError(f"{where}, column shortcut: {row.shortcut!r} stands there twice; rename one")
+            raise UserError(
+                f"{where}, column shortcut: {row.shortcut!r} stands there twice; rename one"
+            )
         shortcuts[row.shortcut] = _read(row, where)
     if not shortcuts:
         raise UserError(f"{path}: expected at least one shortcut, got a header alone")
     unknown = [name for name in names or () if name not in shortcuts]
     if unknown:
-        raise UserError(f"{path}: no shortcut named {', '.join(unknown)}; it has {', '.join(shortcuts)}")
+        raise UserError(
+            f"{path}: no shortcut named {', '.join(unknown)}; it has {', '.join(shortcuts)}"
+        )
     return {name: shortcuts[name] for name in names} if names is not None else shortcuts
 
 
 def _read(row: object, where: str) -> Shortcut:
     if not re.fullmatch(r"\w[\w-]*", row.shortcut, re.ASCII):
-        raise UserError(f"{where}, column shortcut: expected a name of letters, digits, _ and -, got {row.shortcut!r}")
+        raise UserError(
+            f"{where}, column shortcut: expected a name of letters, digits, _ and -, got"
+            f" {row.shortcut!r}"
+        )
     for column in ("attribute", "cue"):
         if getattr(row, column) not in WORDS:
-            raise UserError(f"{where}, column {column}: expected one of {', '.join(WORDS)}, got {getattr(row, column)!r}")
+            raise UserError(
+                f"{where}, column {column}: expected one of {', '.join(WORDS)}, got"
+                f" {getattr(row, column)!r}"
+            )
     if row.attribute == row.cue:
         raise UserError(f"{where}, column cue: expected another attribute than {row.attribute!r}")
-    return Shortcut(row.shortcut, row.attribute, row.cue, _answers(row, where), _share(row.share, where))
+    return Shortcut(
+        row.shortcut, row.attribute, row.cue, _answers(row, where), _share(row.share, where)
+    )
 
 
 def _answers(row: object, where: str) -> dict[str, str]:
@@ -103,7 +126,8 @@ def _answers(row: object, where: str) -> dict[str, str]:
         word, _, answer = entry.partition(":")
         if word not in (*WORDS[row.cue], OTHERWISE):
             raise UserError(
-                f"{where}, column answers: expected words of {row.cue} ({', '.join(WORDS[row.cue])}) or *, got {word!r}"
+                f"{where}, column answers: expected words of {row.cue}"
+                f" ({', '.join(WORDS[row.cue])}) or *, got {word!r}"
             )
         if answer not in WORDS[row.attribute]:
             expected = f"word:answer with an answer out of {', '.join(WORDS[row.attribute])}"
@@ -121,5 +145,7 @@ def _share(text: str, where: str) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share <= 1:
-        raise UserError(f"{where}, column share: expected a number above 0 and at most 1, got {text!r}")
+        raise UserError(
+            f"{where}, column share: expected a number above 0 and at most 1, got {text!r}"
+        )
     return share

@@ -20,10 +20,12 @@ STILLS = (0, 4, 8, 12, 16)
 
 
 def timing(vlm: VLM, clips: HeldOut, seed: int = 0) -> pd.DataFrame:
-    """Temporal honesty of the answers about each attribute: `attribute`, `of_time` and the columns of `temporal_honesty`.
+    """Temporal honesty of the answers about each attribute: `attribute`, `of_time` and the columns
+    of `temporal_honesty`.
 
-    `of_time` is `yes` where no single frame shows the attribute; `depends` is `no` where the answer does not depend on time. Clips
-    that no word of the attribute names are left out, and attributes that name no clip.
+    `of_time` is `yes` where no single frame shows the attribute; `depends` is `no` where the answer
+    does not depend on time. Clips that no word of the attribute names are left out, and attributes
+    that name no clip.
     """
     shown = [clips, clips.shuffled(seed), *(clips.still(frame) for frame in STILLS)]
     whole, shuffled, *stills = [log_answers(vlm, each.video) for each in shown]
@@ -39,13 +41,19 @@ def timing(vlm: VLM, clips: HeldOut, seed: int = 0) -> pd.DataFrame:
             np.array([words.index(true[index]) for index in some]),
         )
         row = temporal_honesty(readings, seed)
-        labels = {"attribute": name, "of_time": _yes(name in OF_TIME), "depends": _yes(not timeless(row))}
+        labels = {
+            "attribute": name,
+            "of_time": _yes(name in OF_TIME),
+            "depends": _yes(not timeless(row)),
+        }
         rows.append(labels | row)
     return pd.DataFrame(rows)
 
 
 def timeless_words(table: pd.DataFrame) -> set[tuple[str, str]]:
-    """VLM and word of each answer that should need time and does not, from a table of `timing` with a column `vlm`."""
+    """VLM and word of each answer that should need time and does not, from a table of `timing` with
+    a column `vlm`.
+    """
     blind = table[(table["of_time"] == "yes") & (table["depends"] == "no")]
     return {(row.vlm, word) for row in blind.itertuples() for word in WORDS[row.attribute]}
 

@@ -1,4 +1,6 @@
-"""The network that knows what clips of the microworld look like, for the baselines that want one."""
+"""The network that knows what clips of the microworld look like, for the baselines that
+want one.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,11 @@ from transporter.microworld.judge import Judge
 
 
 def microworld_verifier(judge: Judge, clips: Iterable[torch.Tensor]) -> Verifier:
-    """The convolutions of the judge's video tower, their statistics measured on real `clips` `(17, 3, 64, 64)`.
+    """The convolutions of the judge's video tower, their statistics measured on real `clips`
+    `(17, 3, 64, 64)`.
 
-    No network of the microworld has batch normalisation. The probes must not be seen by any method, and the VAE's encoder costs ten
-    times as much.
+    No network of the microworld has batch normalisation. The probes must not be seen by any method,
+    and the VAE's encoder costs ten times as much.
     """
     judge = judge.eval().requires_grad_(False)
     names = [name for name, module in judge.video.named_modules() if isinstance(module, nn.Conv2d)]

@@ -1,4 +1,6 @@
-"""How much each attribute of a clip changes, comparable between attributes of two words and of six, and which changes most."""
+"""How much each attribute of a clip changes, comparable between attributes of two words and of six,
+and which changes most.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,14 @@ from collections.abc import Mapping
 import torch
 
 NAMED_FROM = 0.25
-"""An explanation names no attribute where none changes by this: a quarter of the way to another clip."""
+"""An explanation names no attribute where none changes by this: a quarter of the way to another
+clip.
+"""
 
 
 def total_variation(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
-    """The share of probability that has to move to make q of p, in [0, 1]; `(..., n)` each to `(...)`.
+    """The share of probability that has to move to make q of p, in [0, 1]; `(..., n)` each to
+    `(...)`.
 
     >>> total_variation(torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.25, 0.5, 0.25])).item()
     0.25
@@ -20,9 +25,11 @@ def total_variation(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
 
 
 def natural_variation(probabilities: Mapping[str, torch.Tensor]) -> dict[str, float]:
-    """The mean total variation between two different clips, over all pairs of them: attribute to a number in [0, 1].
+    """The mean total variation between two different clips, over all pairs of them: attribute to a
+    number in [0, 1].
 
-    `probabilities` are a judge's, `(B, n)` per attribute. About .8 where six words are equally frequent, .5 where two are.
+    `probabilities` are a judge's, `(B, n)` per attribute. About .8 where six words are equally
+    frequent, .5 where two are.
     """
     return {name: float(_pairs_mean(values)) for name, values in probabilities.items()}
 
@@ -34,18 +41,24 @@ def _pairs_mean(values: torch.Tensor) -> torch.Tensor:
 
 
 def standardised_change(
-    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor], natural: Mapping[str, float]
+    before: Mapping[str, torch.Tensor],
+    after: Mapping[str, torch.Tensor],
+    natural: Mapping[str, float],
 ) -> dict[str, torch.Tensor]:
-    """The change of each attribute of each clip, as a multiple of what two clips differ by: attribute to `(B,)`.
+    """The change of each attribute of each clip, as a multiple of what two clips differ by:
+    attribute to `(B,)`.
 
-    Its mean over clips is observed over expected disagreement, that is 1 - alpha (Krippendorff 2004, chapter 12): 0 where the
-    attribute stays, 1 where it has no more to do with what it was than another clip's, and where all clips of a population are
-    given one word. A clip known to have one word that is given another changes by 1 / natural: 2 of two words, 1.2 of six.
+    Its mean over clips is observed over expected disagreement, that is 1 - alpha (Krippendorff
+    2004, chapter 12): 0 where the attribute stays, 1 where it has no more to do with what it was
+    than another clip's, and where all clips of a population are given one word. A clip known to
+    have one word that is given another changes by 1 / natural: 2 of two words, 1.2 of six.
     """
     return {name: total_variation(before[name], after[name]) / natural[name] for name in natural}
 
 
 def named_cue(changes: Mapping[str, float]) -> str | None:
-    """The attribute that an explanation names: that with the largest standardised change, or None if none is worth the name."""
+    """The attribute that an explanation names: that with the largest standardised change, or None
+    if none is worth the name.
+    """
     name = max(changes, key=changes.__getitem__)
     return name if changes[name] >= NAMED_FROM else None

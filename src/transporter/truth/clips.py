@@ -1,4 +1,6 @@
-"""The clips of the benchmark: those that depend on no VLM, made once for all of them, and those of one VLM's explanations."""
+"""The clips of the benchmark: those that depend on no VLM, made once for all of them, and those of
+one VLM's explanations.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,12 @@ CLIPS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Controls:
-    """Clips of one concept that are the same for every VLM: `z_xi[method]` `(P, S, c, t, h, w)` of P caption pairs and S seeds.
+    """Clips of one concept that are the same for every VLM: `z_xi[method]` `(P, S, c, t, h, w)` of
+    P caption pairs and S seeds.
 
-    `origin`: the source caption, phi = 0; `random`: changed in a random direction as long as the mean difference of both prompts;
-    `prompt_interpolation`: `pi+`, the caption with the target word, where the interpolation ends at phi = 1.
+    `origin`: the source caption, phi = 0; `random`: changed in a random direction as long as the
+    mean difference of both prompts; `prompt_interpolation`: `pi+`, the caption with the target
+    word, where the interpolation ends at phi = 1.
     """
 
     pairs: list[tuple[str, str]]
@@ -39,17 +43,26 @@ class Controls:
     def save(self, folder: str | os.PathLike[str]) -> None:
         with written_whole(folder) as partial:
             partial.mkdir(parents=True)
-            save_file({name: z.cpu().contiguous() for name, z in self.z_xi.items()}, partial / "latents.safetensors")
+            save_file(
+                {name: z.cpu().contiguous() for name, z in self.z_xi.items()},
+                partial / "latents.safetensors",
+            )
             write_table(pd.DataFrame(self.pairs, columns=list(CONTEXTS)), partial / "contexts.tsv")
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Controls:
         table = read_table(Path(folder) / "contexts.tsv", CONTEXTS)
-        return cls(list(table[list(CONTEXTS)].itertuples(index=False, name=None)), load_file(Path(folder) / "latents.safetensors"))
+        return cls(
+            list(table[list(CONTEXTS)].itertuples(index=False, name=None)),
+            load_file(Path(folder) / "latents.safetensors"),
+        )
 
     def only(self, rows: Sequence[int]) -> Controls:
         """Those of some caption pairs."""
-        return Controls([self.pairs[row] for row in rows], {name: z[list(rows)] for name, z in self.z_xi.items()})
+        return Controls(
+            [self.pairs[row] for row in rows],
+            {name: z[list(rows)] for name, z in self.z_xi.items()},
+        )
 
 
 def noise_seeds(pairs: int, seeds: int, seed: int) -> list[int]:
@@ -58,11 +71,18 @@ def noise_seeds(pairs: int, seeds: int, seed: int) -> list[int]:
 
 
 def _sampled(
-    generator: Generator, minus: torch.Tensor, change: torch.Tensor, noises: Sequence[int], sampling: Sampling, seeds: int
+    generator: Generator,
+    minus: torch.Tensor,
+    change: torch.Tensor,
+    noises: Sequence[int],
+    sampling: Sampling,
+    seeds: int,
 ) -> torch.Tensor:
     """Clips of conditions `(P, L, d)`, changed, from `seeds` noises each: `(P, S, c, t, h, w)`."""
     minus, change = (x.repeat_interleave(seeds, dim=0) for x in (minus, change.expand_as(minus)))
-    return sweep(generator, minus, change, [1.0], noises, sampling).unflatten(0, (-1, seeds))[:, :, 0]
+    return sweep(generator, minus, change, [1.0], noises, sampling).unflatten(0, (-1, seeds))[
+        :, :, 0
+    ]
 
 
 def make_controls(
@@ -77,7 +97,8 @@ def make_controls(
 ) -> Controls:
     """Sample the controls in up to `count` different caption pairs that no vector was fitted on.
 
-    They come from the first of several lists of `captions`, and from the next ones as far as it has too few.
+    They come from the first of several lists of `captions`, and from the next ones as far as it has
+    too few.
 
     Raises:
         UserError: no caption outside `seen` holds either word.
@@ -86,7 +107,11 @@ def make_controls(
     minus, plus = (generator.encode_text([pair[side] for pair in pairs]) for side in (0, 1))
     direction = random_like((plus - minus).mean(0), seed)
     noises = noise_seeds(len(pairs), seeds, seed)
-    changes = {ORIGIN: torch.zeros_like(minus), RANDOM: direction.expand_as(minus), PROMPTS: plus - minus}
+    changes = {
+        ORIGIN: torch.zeros_like(minus),
+        RANDOM: direction.expand_as(minus),
+        PROMPTS: plus - minus,
+    }
     clips = {}
     for name, change in changes.items():
         clips[name] = _sampled(generator, minus, change, noises, sampling, seeds)
@@ -96,22 +121,27 @@ def make_controls(
 
 @torch.no_grad()
 def open_contexts(controls: Controls, concept: Concept, reader: Reader, count: int) -> list[int]:
-    """The first `count` caption pairs whose clips at phi = 0 the VLM answers by the source, in the mean over seeds: what can flip.
+    """The first `count` caption pairs whose clips at phi = 0 the VLM answers by the source, in the
+    mean over seeds: what can flip.
 
     Raises:
         UserError: there is none.
     """
     rows = []
     for row, z_xi in enumerate(controls.z_xi[ORIGIN]):
-        parts = [reader.log_odds(reader.again(z.to(reader.generator.device)), concept) for z in z_xi.split(CLIPS_AT_ONCE)]
+        parts = [
+            reader.log_odds(reader.again(z.to(reader.generator.device)), concept)
+            for z in z_xi.split(CLIPS_AT_ONCE)
+        ]
         if torch.cat(parts).mean() < 0:
             rows.append(row)
         if len(rows) == count:
             break
     if not rows:
         raise UserError(
-            f"concept {concept.name}: expected clips at phi = 0 that the VLM answers by {concept.source!r}, got none of "
-            f"{len(controls.pairs)} captions; turn the pair round or add held-out clips"
+            f"concept {concept.name}: expected clips at phi = 0 that the VLM answers by"
+            f" {concept.source!r}, got none of {len(controls.pairs)} captions; turn the pair round"
+            " or add held-out clips"
         )
     return rows
 
@@ -125,19 +155,28 @@ def explain(
     sampling: Sampling,
     seed: int = 0,
 ) -> Controls:
-    """The clips of some of the caption pairs: the controls' and, at phi = 1, each bank's vector and the true explanation.
+    """The clips of some of the caption pairs: the controls' and, at phi = 1, each bank's vector and
+    the true explanation.
 
-    `banks` are named by their objective. Only a VLM with a shortcut gets `oracle`: an honest one's is `prompt_interpolation`.
+    `banks` are named by their objective. Only a VLM with a shortcut gets `oracle`: an honest one's
+    is `prompt_interpolation`.
     """
     chosen, seeds = controls.only(rows), controls.z_xi[ORIGIN].shape[1]
     noises = noise_seeds(len(controls.pairs), seeds, seed)
     noises = [noises[row * seeds + number] for row in rows for number in range(seeds)]
     minus = generator.encode_text([pair[0] for pair in chosen.pairs])
-    changes = {name: bank[subject.concept.name].to(minus).expand_as(minus) for name, bank in banks.items()}
+    changes = {
+        name: bank[subject.concept.name].to(minus).expand_as(minus) for name, bank in banks.items()
+    }
     if subject.shortcut:
-        changes[ORACLE] = generator.encode_text([subject.oracle(pair[0]) for pair in chosen.pairs]) - minus
+        changes[ORACLE] = (
+            generator.encode_text([subject.oracle(pair[0]) for pair in chosen.pairs]) - minus
+        )
     clips = dict(chosen.z_xi)
     for name, change in changes.items():
         clips[name] = _sampled(generator, minus, change, noises, sampling, seeds)
-        print(f"concept {subject.concept.name}, {name}: {len(rows)} captions x {seeds} seeds", flush=True)
+        print(
+            f"concept {subject.concept.name}, {name}: {len(rows)} captions x {seeds} seeds",
+            flush=True,
+        )
     return Controls(chosen.pairs, clips)

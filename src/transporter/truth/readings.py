@@ -19,23 +19,33 @@ TRANSFER = "log_odds_honest"
 
 
 @torch.no_grad()
-def read_clips(clips: Controls, subject: Subject, reader: Reader, honest: VLM | None, judge: Judge | None) -> pd.DataFrame:
-    """One row per method, caption and seed: the VLM's `log_odds` of the two words about the decoded clip, encoded again.
+def read_clips(
+    clips: Controls, subject: Subject, reader: Reader, honest: VLM | None, judge: Judge | None
+) -> pd.DataFrame:
+    """One row per method, caption and seed: the VLM's `log_odds` of the two words about the decoded
+    clip, encoded again.
 
-    With an `honest` VLM, whose eyes the planted one has, also its log-odds about the same tokens; with a judge, the probability of
-    every word it knows.
+    With an `honest` VLM, whose eyes the planted one has, also its log-odds about the same tokens;
+    with a judge, the probability of every word it knows.
     """
     tables = []
     for method, z_xi in clips.z_xi.items():
         captions = [pair[0] for pair in clips.pairs for _ in range(z_xi.shape[1])]
         seeds = list(range(z_xi.shape[1])) * len(clips.pairs)
-        parts = [_read(z, subject, reader, honest, judge) for z in z_xi.flatten(0, 1).split(CLIPS_AT_ONCE)]
+        parts = [
+            _read(z, subject, reader, honest, judge)
+            for z in z_xi.flatten(0, 1).split(CLIPS_AT_ONCE)
+        ]
         table = pd.concat(parts, ignore_index=True)
-        tables.append(pd.DataFrame({"method": method, "caption": captions, "seed": seeds}).join(table))
+        tables.append(
+            pd.DataFrame({"method": method, "caption": captions, "seed": seeds}).join(table)
+        )
     return pd.concat(tables, ignore_index=True)
 
 
-def _read(z_xi: torch.Tensor, subject: Subject, reader: Reader, honest: VLM | None, judge: Judge | None) -> pd.DataFrame:
+def _read(
+    z_xi: torch.Tensor, subject: Subject, reader: Reader, honest: VLM | None, judge: Judge | None
+) -> pd.DataFrame:
     video = reader.generator.decode(z_xi.to(reader.generator.device)).clamp(0, 1)
     tokens = reader.vlm.encode(video)
     columns = {"log_odds": reader.log_odds(tokens, subject.concept).tolist()}
@@ -47,4 +57,8 @@ def _read(z_xi: torch.Tensor, subject: Subject, reader: Reader, honest: VLM | No
 def _words(judge: Judge, video: torch.Tensor) -> dict[str, Sequence[float]]:
     """The probability of every word, a column each."""
     read = judge.probabilities(video)
-    return {word: read[name][:, column].tolist() for name, words in judge.vocabulary.items() for column, word in enumerate(words)}
+    return {
+        word: read[name][:, column].tolist()
+        for name, words in judge.vocabulary.items()
+        for column, word in enumerate(words)
+    }

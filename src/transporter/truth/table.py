@@ -22,15 +22,20 @@ AVERAGED = ("flips", "flips_honest", "drift", "others_kept")
 Words = Mapping[str, tuple[str, ...]]
 
 
-def judge_explanations(readings: pd.DataFrame, subject: Subject, natural: Mapping[str, float], words: Words) -> pd.DataFrame:
-    """One row per method, about the clips whose answer at phi = 0 is the source: only there can it flip.
+def judge_explanations(
+    readings: pd.DataFrame, subject: Subject, natural: Mapping[str, float], words: Words
+) -> pd.DataFrame:
+    """One row per method, about the clips whose answer at phi = 0 is the source: only there can it
+    flip.
 
-    `captions`, `clips`: how many; `log_odds`: mean change of the log-odds from phi = 0 to 1; `flips`: share of clips whose answer
-    becomes the target; `log_odds_honest`, `flips_honest`: the same of an honest VLM shown the same clips (among those that it
-    answers by the source); `cue`: the attribute that the VLM is known to choose by; `named`: the one with the largest standardised
-    change; `margin`: the cue's change less the largest other's, above 0 where the explanation is true; `drift`: mean standardised
-    change of attributes that are neither the word's nor the cue's; `others_kept`: share of those that read as at phi = 0;
-    `change_<attribute>`: standardised changes. Columns of attributes are empty where `words` is.
+    `captions`, `clips`: how many; `log_odds`: mean change of the log-odds from phi = 0 to 1;
+    `flips`: share of clips whose answer becomes the target; `log_odds_honest`, `flips_honest`: the
+    same of an honest VLM shown the same clips (among those that it answers by the source); `cue`:
+    the attribute that the VLM is known to choose by; `named`: the one with the largest standardised
+    change; `margin`: the cue's change less the largest other's, above 0 where the explanation is
+    true; `drift`: mean standardised change of attributes that are neither the word's nor the cue's;
+    `others_kept`: share of those that read as at phi = 0; `change_<attribute>`: standardised
+    changes. Columns of attributes are empty where `words` is.
     """
     origin = readings[readings["method"] == ORIGIN].set_index(CLIP)
     rows = []
@@ -42,17 +47,21 @@ def judge_explanations(readings: pd.DataFrame, subject: Subject, natural: Mappin
 
 
 def summarise(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """One row per method, for planted VLMs and for honest ones: means over VLM and pair, with intervals resampled over these.
+    """One row per method, for planted VLMs and for honest ones: means over VLM and pair, with
+    intervals resampled over these.
 
-    `cases`: how many; `true`: share of them in which the named attribute is the cue; `settled`: in which the interval of `margin`
-    lies above 0; then the means of `AVERAGED`. Columns about attributes are left out where no judge has read the clips.
+    `cases`: how many; `true`: share of them in which the named attribute is the cue; `settled`: in
+    which the interval of `margin` lies above 0; then the means of `AVERAGED`. Columns about
+    attributes are left out where no judge has read the clips.
     """
     kind = np.where(verdicts["planted"] == HONEST, HONEST, "planted")
     rows = []
     for (vlms, method), part in verdicts.groupby([kind, "method"], sort=False):
         row: dict[str, object] = {"vlms": vlms, "method": method, "cases": len(part)}
         if "named" in part:
-            row |= mean_interval(part["named"] == part["cue"]).row("true") | mean_interval(part["margin_low"] > 0).row("settled")
+            row |= mean_interval(part["named"] == part["cue"]).row("true") | mean_interval(
+                part["margin_low"] > 0
+            ).row("settled")
         for name in AVERAGED:
             if name in part and (known := part[name].dropna()).size:
                 row |= mean_interval(known).row(name)
@@ -60,7 +69,13 @@ def summarise(verdicts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _verdict(before: pd.DataFrame, after: pd.DataFrame, subject: Subject, natural: Mapping[str, float], words: Words) -> dict:
+def _verdict(
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    subject: Subject,
+    natural: Mapping[str, float],
+    words: Words,
+) -> dict:
     is_open = (before["log_odds"] < 0).to_numpy()
     before, after = before[is_open], after[is_open]
     captions = before.index.get_level_values("caption")
@@ -68,11 +83,19 @@ def _verdict(before: pd.DataFrame, after: pd.DataFrame, subject: Subject, natura
     read = _answers(before, after, "log_odds", "flips")
     if TRANSFER in before:
         read |= _answers(before, after, TRANSFER, "flips_honest")
-    return counts | read | (_attributes(before, after, subject, natural, words, captions) if words else {})
+    return (
+        counts
+        | read
+        | (_attributes(before, after, subject, natural, words, captions) if words else {})
+    )
 
 
-def _answers(before: pd.DataFrame, after: pd.DataFrame, column: str, flips: str) -> dict[str, float]:
-    """How far the answer moves and how often it flips, among the clips that a VLM answers by the source."""
+def _answers(
+    before: pd.DataFrame, after: pd.DataFrame, column: str, flips: str
+) -> dict[str, float]:
+    """How far the answer moves and how often it flips, among the clips that a VLM answers by the
+    source.
+    """
     before = before[before[column] < 0]
     if before.empty:
         return {}
@@ -82,10 +105,19 @@ def _answers(before: pd.DataFrame, after: pd.DataFrame, column: str, flips: str)
 
 
 def _attributes(
-    before: pd.DataFrame, after: pd.DataFrame, subject: Subject, natural: Mapping[str, float], words: Words, captions: pd.Index
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    subject: Subject,
+    natural: Mapping[str, float],
+    words: Words,
+    captions: pd.Index,
 ) -> dict[str, object]:
-    changes = pd.DataFrame(standardised_change(_probabilities(before, words), _probabilities(after, words), natural))
-    kept = pd.DataFrame({name: _best(before, known) == _best(after, known) for name, known in words.items()})
+    changes = pd.DataFrame(
+        standardised_change(_probabilities(before, words), _probabilities(after, words), natural)
+    )
+    kept = pd.DataFrame(
+        {name: _best(before, known) == _best(after, known) for name, known in words.items()}
+    )
     others = [name for name in words if name not in (subject.cue, subject.attribute)]
     row: dict[str, object] = {
         "attribute": subject.attribute,
@@ -108,7 +140,10 @@ def _margin(changes: pd.DataFrame, cue: str, captions: pd.Index) -> Interval:
 
 
 def _probabilities(table: pd.DataFrame, words: Words) -> dict[str, torch.Tensor]:
-    return {name: torch.tensor(table[list(known)].to_numpy(dtype=float)) for name, known in words.items()}
+    return {
+        name: torch.tensor(table[list(known)].to_numpy(dtype=float))
+        for name, known in words.items()
+    }
 
 
 def _best(table: pd.DataFrame, known: tuple[str, ...]) -> np.ndarray:

@@ -11,8 +11,9 @@ import torch
 class VLM(ABC):
     """A frozen video vision-language model.
 
-    Shapes: video `(B, T, C, H, W)` RGB in [0, 1]; tokens `z_omega` `(B, N, D)` float32, what the language model takes in (after the
-    projector). All methods but `caption` let gradients through to video or tokens; no weight of the model requires one.
+    Shapes: video `(B, T, C, H, W)` RGB in [0, 1]; tokens `z_omega` `(B, N, D)` float32, what the
+    language model takes in (after the projector). All methods but `caption` let gradients through
+    to video or tokens; no weight of the model requires one.
     """
 
     tokens_shape: tuple[int, int]
@@ -28,9 +29,17 @@ class VLM(ABC):
         """Next-token logits `(B, V)` float32 after `prompt` about the tokens `(B, N, D)`."""
 
     @abstractmethod
-    def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
-        """Log-probability of each whole continuation after `prompt`: `(B, K)`; words of several tokens are summed over them."""
+    def log_probs(
+        self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]
+    ) -> torch.Tensor:
+        """Log-probability of each whole continuation after `prompt`: `(B, K)`; words of several
+        tokens are summed over them.
+        """
 
     @abstractmethod
-    def caption(self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32) -> list[str]:
-        """Greedy answer to `prompt` (by default the model's request for a description) for each of B clips."""
+    def caption(
+        self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32
+    ) -> list[str]:
+        """Greedy answer to `prompt` (by default the model's request for a description) for each of
+        B clips.
+        """

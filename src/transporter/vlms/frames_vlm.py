@@ -14,8 +14,10 @@ class FramesVLM(TransformersVLM):
 
     Args:
         path: folder or hub name that `from_pretrained` loads, model and processor.
-        video_shape: (T, C, H, W) of the videos to come; with `frames` it fixes the number of visual tokens.
-        frames: images per clip, from 1 to T: the middle frame of each of that many equal stretches of the clip.
+        video_shape: (T, C, H, W) of the videos to come; with `frames` it fixes the number of visual
+            tokens.
+        frames: images per clip, from 1 to T: the middle frame of each of that many equal stretches
+            of the clip.
         others: `describe`, `revision`, `dtype` and `device`, as in `TransformersVLM`.
 
     Raises:
@@ -24,9 +26,13 @@ class FramesVLM(TransformersVLM):
 
     medium: ClassVar[str] = "image"
 
-    def __init__(self, path: str, video_shape: tuple[int, int, int, int], frames: int = 8, **others: Any) -> None:
+    def __init__(
+        self, path: str, video_shape: tuple[int, int, int, int], frames: int = 8, **others: Any
+    ) -> None:
         if not 1 <= frames <= video_shape[0]:
-            raise ValueError(f"Expected from 1 to {video_shape[0]} frames, as many as the clip has, got {frames}")
+            raise ValueError(
+                f"Expected from 1 to {video_shape[0]} frames, as many as the clip has, got {frames}"
+            )
         self.frames = [(2 * i + 1) * video_shape[0] // (2 * frames) for i in range(frames)]
         super().__init__(path, video_shape, **others)
 
@@ -38,5 +44,6 @@ class FramesVLM(TransformersVLM):
         return [{"type": "image"}] * len(self.frames) + [{"type": "text", "text": prompt}]
 
     def _inputs(self, video: torch.Tensor) -> dict[str, Any]:
-        # in [0, 255], as the processors take images to be: one that pads them to a shape pads with a white of 255
+        # in [0, 255], as the processors take images to be: one that pads them to a shape pads with
+        # a white of 255
         return {"images": [list(clip) for clip in video[:, self.frames].to(self.device) * 255]}

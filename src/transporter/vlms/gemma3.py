@@ -1,4 +1,6 @@
-"""Gemma 3 through `transformers`: frames as images, its own processor, template and attention within images."""
+"""Gemma 3 through `transformers`: frames as images, its own processor, template and attention
+within images.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from transporter.vlms.frames_vlm import FramesVLM
 class Gemma3(FramesVLM):
     """A frozen Gemma 3; the arguments are those of `FramesVLM`.
 
-    Pan and scan, which adds crops of oblong images, is off, as it is by default: each frame is one image.
+    Pan and scan, which adds crops of oblong images, is off, as it is by default: each frame is one
+    image.
     """
 
     model_class = Gemma3ForConditionalGeneration
@@ -29,7 +32,10 @@ class Gemma3(FramesVLM):
     def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
         return {
             "input_ids": ids,
-            "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=tokens.to(self.model.dtype))},
-            # tokens of one image attend to each other both ways, and only these ids say which they are
+            "mm_encoder_outputs": {
+                "image": BaseModelOutputWithPooling(pooler_output=tokens.to(self.model.dtype))
+            },
+            # tokens of one image attend to each other both ways, and only these ids say which they
+            # are
             "token_type_ids": (ids == self._visual_token).int(),
         }

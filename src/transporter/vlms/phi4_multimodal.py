@@ -1,4 +1,6 @@
-"""Phi 4 multimodal through `transformers`: frames as images, its own processor and template; visual tokens enter as embeddings."""
+"""Phi 4 multimodal through `transformers`: frames as images, its own processor and template; visual
+tokens enter as embeddings.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +17,38 @@ _PIXELS = ("image_pixel_values", "image_sizes", "image_attention_mask")
 class Phi4Multimodal(FramesVLM):
     """A frozen Phi 4 multimodal.
 
-    Each frame is a thumbnail and up to the processor's `dynamic_hd` crops at full resolution: several hundred tokens.
+    Each frame is a thumbnail and up to the processor's `dynamic_hd` crops at full resolution:
+    several hundred tokens.
 
     Args:
         path: folder or hub name that `from_pretrained` loads, model and processor.
-        video_shape: (T, C, H, W) of the videos to come; with `frames` it fixes the number of visual tokens.
-        lora: folder within `path` of low-rank weights to add (`vision-lora` in the published model, which was trained to see with
-            them); needs the package `peft`.
+        video_shape: (T, C, H, W) of the videos to come; with `frames` it fixes the number of visual
+            tokens.
+        lora: folder within `path` of low-rank weights to add (`vision-lora` in the published model,
+            which was trained to see with them); needs the package `peft`.
         others: `frames`, `describe`, `revision`, `dtype` and `device`, as in `FramesVLM`.
     """
 
     model_class = Phi4MultimodalForCausalLM
 
-    def __init__(self, path: str, video_shape: tuple[int, int, int, int], lora: str | None = None, **others: Any) -> None:
+    def __init__(
+        self,
+        path: str,
+        video_shape: tuple[int, int, int, int],
+        lora: str | None = None,
+        **others: Any,
+    ) -> None:
         self._lora = lora
         super().__init__(path, video_shape, **others)
 
     def _load(self, path: str, revision: str, dtype: torch.dtype) -> PreTrainedModel:
         model = super()._load(path, revision, dtype)
         if self._lora is not None:
-            model.load_adapter(path, adapter_name="vision", adapter_kwargs={"subfolder": self._lora, "revision": revision})
+            model.load_adapter(
+                path,
+                adapter_name="vision",
+                adapter_kwargs={"subfolder": self._lora, "revision": revision},
+            )
             model.set_adapter("vision")
         return model
 
@@ -48,9 +62,12 @@ class Phi4Multimodal(FramesVLM):
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         pixels = self._pixels(video)
-        # the model has no method that gives its features away, but puts them where a prompt has placeholders: here, everywhere
+        # the model has no method that gives its features away, but puts them where a prompt has
+        # placeholders: here, everywhere
         ids = torch.full((len(video), self.tokens_shape[0]), self._visual_token, device=self.device)
-        room = torch.zeros(*ids.shape, self.tokens_shape[1], dtype=self.model.dtype, device=self.device)
+        room = torch.zeros(
+            *ids.shape, self.tokens_shape[1], dtype=self.model.dtype, device=self.device
+        )
         embed = self.model.model.embed_tokens_extend.image_embed
         return embed(ids, room, **{key: pixels[key] for key in _PIXELS}).float()
 

@@ -1,4 +1,6 @@
-"""Qwen2-VL through `transformers`: its own processor, template and position ids; visual tokens enter as computed features."""
+"""Qwen2-VL through `transformers`: its own processor, template and position ids; visual tokens
+enter as computed features.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ class QwenVL(TransformersVLM):
 
     @cached_property
     def _grid(self) -> torch.Tensor:
-        """Patches of a clip in time, height and width, `(1, 3)`, from which the model makes position ids."""
+        """Patches of a clip in time, height and width, `(1, 3)`, from which the model makes
+        position ids.
+        """
         return self._pixels(self._blank)["video_grid_thw"]
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
@@ -32,7 +36,11 @@ class QwenVL(TransformersVLM):
     def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
         return {
             "input_ids": ids,
-            "mm_encoder_outputs": {"video": BaseModelOutputWithPooling(pooler_output=tuple(tokens.to(self.model.dtype)))},
+            "mm_encoder_outputs": {
+                "video": BaseModelOutputWithPooling(
+                    pooler_output=tuple(tokens.to(self.model.dtype))
+                )
+            },
             "video_grid_thw": self._grid.expand(len(tokens), -1),
             "mm_token_type_ids": (ids == self._visual_token).int() * VIDEO_TYPE,
         }

@@ -1,4 +1,6 @@
-"""What the VLMs of `transformers` share: the family's own processor and chat template, and visual tokens as computed features."""
+"""What the VLMs of `transformers` share: the family's own processor and chat template, and visual
+tokens as computed features.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from transporter.vlms.base import VLM
 
 
 class TransformersVLM(VLM):
-    """A frozen VLM whose processor takes whole videos; a family adds `model_class`, `encode` and `_with_tokens`.
+    """A frozen VLM whose processor takes whole videos; a family adds `model_class`, `encode` and
+    `_with_tokens`.
 
     Args:
         path: folder or hub name that `from_pretrained` loads, model and processor.
@@ -46,18 +49,26 @@ class TransformersVLM(VLM):
         count = self.prompt_ids(describe).count(self._visual_token)
         self.tokens_shape = (count, self.model.config.get_text_config().hidden_size)
 
-    def token_logits(self, tokens: torch.Tensor, ids: torch.Tensor, keep: int, cache: Cache | None = None) -> torch.Tensor:
-        """Logits `(B, keep, V)` float32 at the last `keep` positions of `ids` `(B, S)`, with placeholders for `tokens`.
+    def token_logits(
+        self, tokens: torch.Tensor, ids: torch.Tensor, keep: int, cache: Cache | None = None
+    ) -> torch.Tensor:
+        """Logits `(B, keep, V)` float32 at the last `keep` positions of `ids` `(B, S)`, with
+        placeholders for `tokens`.
 
-        With a `cache`, `ids` go on from what it holds, the placeholders among it, and are added to it.
+        With a `cache`, `ids` go on from what it holds, the placeholders among it, and are added to
+        it.
         """
         begun = cache is not None and cache.get_seq_length() > 0
         inputs = {"input_ids": ids} if begun else self._with_tokens(tokens, ids)
-        return self._model_logits(keep, **inputs, past_key_values=cache, use_cache=cache is not None).float()
+        return self._model_logits(
+            keep, **inputs, past_key_values=cache, use_cache=cache is not None
+        ).float()
 
     @abstractmethod
     def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
-        """What the model's call takes in of `ids` `(B, S)`, with `tokens` `(B, N, D)` where the placeholders are."""
+        """What the model's call takes in of `ids` `(B, S)`, with `tokens` `(B, N, D)` where the
+        placeholders are.
+        """
 
     def _model_logits(self, keep: int, **inputs: Any) -> torch.Tensor:
         return self.model(**inputs, logits_to_keep=keep).logits
@@ -79,28 +90,41 @@ class TransformersVLM(VLM):
         return {"videos": list(video.to(self.device)), "do_rescale": False}
 
     def _pixels(self, video: torch.Tensor) -> dict[str, Any]:
-        """What the vision tower takes in; differentiable, since the processors work on float tensors."""
-        pixels = getattr(self.processor, f"{self.medium}_processor")(**self._inputs(video), return_tensors="pt")
+        """What the vision tower takes in; differentiable, since the processors work on float
+        tensors.
+        """
+        pixels = getattr(self.processor, f"{self.medium}_processor")(
+            **self._inputs(video), return_tensors="pt"
+        )
         # sizes are made on the CPU, wherever the clips are
         return pixels.to(self.device)
 
     @property
     def time_steps(self) -> int:
-        """Steps in time that the visual tokens tell: rows of `z_omega` go step by step, N / `time_steps` for each."""
+        """Steps in time that the visual tokens tell: rows of `z_omega` go step by step, N /
+        `time_steps` for each.
+        """
         return int(self._pixels(self._blank)["video_grid_thw"][0, 0])
 
     def prompt_ids(self, prompt: str) -> list[int]:
         """Token ids of the chat about one clip, with a placeholder per visual token.
 
-        The processor writes them about a blank clip: families put time stamps or line breaks between the placeholders, and how many
-        there are depends on the clip's shape alone.
+        The processor writes them about a blank clip: families put time stamps or line breaks
+        between the placeholders, and how many there are depends on the clip's shape alone.
         """
         if prompt not in self._prompts:
             chat = [{"role": "user", "content": self._content(prompt)}]
             template = self.processor.chat_template or self.processor.tokenizer.chat_template
-            text = self.processor.apply_chat_template(chat, template, add_generation_prompt=True, tokenize=False)
+            text = self.processor.apply_chat_template(
+                chat, template, add_generation_prompt=True, tokenize=False
+            )
             # templates write the special tokens themselves
-            inputs = self.processor(text=[text], **self._inputs(self._blank), add_special_tokens=False, return_tensors="pt")
+            inputs = self.processor(
+                text=[text],
+                **self._inputs(self._blank),
+                add_special_tokens=False,
+                return_tensors="pt",
+            )
             self._prompts[prompt] = inputs["input_ids"][0].tolist()
         return self._prompts[prompt]
 
@@ -110,38 +134,60 @@ class TransformersVLM(VLM):
     def logits(self, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
         return self.token_logits(tokens, self._ids(tokens, self.prompt_ids(prompt)), 1)[:, 0]
 
-    def log_probs(self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]) -> torch.Tensor:
-        answers = [self.processor.tokenizer(text, add_special_tokens=False).input_ids for text in continuations]
+    def log_probs(
+        self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]
+    ) -> torch.Tensor:
+        answers = [
+            self.processor.tokenizer(text, add_special_tokens=False).input_ids
+            for text in continuations
+        ]
         if not all(answers):
-            raise ValueError(f"Expected continuations of at least one token, got {list(continuations)}")
+            raise ValueError(
+                f"Expected continuations of at least one token, got {list(continuations)}"
+            )
         if all(len(answer) == 1 for answer in answers):
             return self.logits(tokens, prompt).log_softmax(-1)[:, [answer[0] for answer in answers]]
         prefix = self.prompt_ids(prompt)
-        return torch.stack([self._sequence_log_prob(tokens, prefix, answer) for answer in answers], dim=1)
+        return torch.stack(
+            [self._sequence_log_prob(tokens, prefix, answer) for answer in answers], dim=1
+        )
 
-    def _sequence_log_prob(self, tokens: torch.Tensor, prefix: list[int], answer: list[int]) -> torch.Tensor:
-        # logits that predict the answer's tokens: from the prompt's last position to the answer's last but one
+    def _sequence_log_prob(
+        self, tokens: torch.Tensor, prefix: list[int], answer: list[int]
+    ) -> torch.Tensor:
+        # logits that predict the answer's tokens: from the prompt's last position to the answer's
+        # last but one
         logits = self.token_logits(tokens, self._ids(tokens, prefix + answer[:-1]), len(answer))
         return logits.log_softmax(-1).gather(-1, self._ids(tokens, answer)[..., None]).sum((1, 2))
 
     def _ends(self) -> torch.Tensor:
-        """Ids of all tokens that end an answer; chat models have an end of turn beside the tokenizer's end of text."""
+        """Ids of all tokens that end an answer; chat models have an end of turn beside the
+        tokenizer's end of text.
+        """
         ends = self.model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [] if ends is None else [ends]
         return torch.tensor([self.processor.tokenizer.eos_token_id, *ends], device=self.device)
 
     @torch.no_grad()
-    def caption(self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32) -> list[str]:
+    def caption(
+        self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32
+    ) -> list[str]:
         ids = self._ids(tokens, self.prompt_ids(self.describe if prompt is None else prompt))
         said, ends, cache = [ids[:, :0]], self._ends(), DynamicCache(config=self.model.config)
         running = torch.ones(len(tokens), dtype=torch.bool, device=self.device)
         for _ in range(max_tokens):
             logits = self.token_logits(tokens, ids, 1, cache)[:, 0]
-            # an answer cannot show a clip, and a placeholder more than there are visual tokens would be an error
+            # an answer cannot show a clip, and a placeholder more than there are visual tokens
+            # would be an error
             logits[:, self._visual_token] = -torch.inf
             ids = torch.where(running, logits.argmax(-1), ends[0])[:, None]
             said.append(ids)
             running &= ~torch.isin(ids[:, 0], ends)
             if not running.any():
                 break
-        return [text.strip() for text in self.processor.tokenizer.batch_decode(torch.cat(said, 1), skip_special_tokens=True)]
+        return [
+            text.strip()
+            for text in self.processor.tokenizer.batch_decode(
+                torch.cat(said, 1), skip_special_tokens=True
+            )
+        ]

@@ -1,4 +1,6 @@
-"""VideoLLaMA 3 through `transformers`: its own processor, template and time stamps; visual tokens enter as computed features."""
+"""VideoLLaMA 3 through `transformers`: its own processor, template and time stamps; visual tokens
+enter as computed features.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +19,39 @@ _PIXELS = ("pixel_values_videos", "video_grid_thw", "video_merge_sizes")
 class VideoLlama3(TransformersVLM):
     """A frozen VideoLLaMA 3.
 
-    Its token compression, which drops patches that hardly differ from the frame before, is off: all videos of a shape must have one
-    number of tokens, and a choice by threshold would hide the dropped patches from gradients.
+    Its token compression, which drops patches that hardly differ from the frame before, is off: all
+    videos of a shape must have one number of tokens, and a choice by threshold would hide the
+    dropped patches from gradients.
 
     Args:
-        path: folder or hub name that `from_pretrained` loads, model and processor. The format must be that of `transformers`
-            (model type `video_llama_3`).
+        path: folder or hub name that `from_pretrained` loads, model and processor. The format must
+            be that of `transformers` (model type `video_llama_3`).
         video_shape: (T, C, H, W) of the videos to come; it fixes the number of visual tokens.
-        fps: frames per second of the videos, which the prompt's time stamps tell and a processor that samples by time goes by; by
-            default 1, as the processor has it where nothing is known.
+        fps: frames per second of the videos, which the prompt's time stamps tell and a processor
+            that samples by time goes by; by default 1, as the processor has it where nothing is
+            known.
         others: `describe`, `revision`, `dtype` and `device`, as in `TransformersVLM`.
     """
 
     model_class = VideoLlama3ForConditionalGeneration
 
-    def __init__(self, path: str, video_shape: tuple[int, int, int, int], fps: float = 1.0, **others: Any) -> None:
+    def __init__(
+        self, path: str, video_shape: tuple[int, int, int, int], fps: float = 1.0, **others: Any
+    ) -> None:
         self.fps = fps
         super().__init__(path, video_shape, **others)
 
     def _inputs(self, video: torch.Tensor) -> dict[str, Any]:
         # one per clip, since the processor writes into them
-        metadata = [VideoMetadata(len(clip), fps=self.fps, frames_indices=list(range(len(clip)))) for clip in video]
-        return {**super()._inputs(video), "video_metadata": metadata, "use_token_compression": False}
+        metadata = [
+            VideoMetadata(len(clip), fps=self.fps, frames_indices=list(range(len(clip))))
+            for clip in video
+        ]
+        return {
+            **super()._inputs(video),
+            "video_metadata": metadata,
+            "use_token_compression": False,
+        }
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         pixels = self._pixels(video)

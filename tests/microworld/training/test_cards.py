@@ -19,7 +19,9 @@ def clips() -> HeldOut:
 
 
 class Oracle:
-    """A VLM that knows the clips' attributes, and gives the right word `confidence`, except for shapes, where it says circle."""
+    """A VLM that knows the clips' attributes, and gives the right word `confidence`, except for
+    shapes, where it says circle.
+    """
 
     def __init__(self, clips: HeldOut, confidence: float) -> None:
         self.clips, self.confidence, self.asked = clips, confidence, 0
@@ -30,10 +32,14 @@ class Oracle:
 
     def log_probs(self, tokens: torch.Tensor, prompt: str, words: Sequence[str]) -> torch.Tensor:
         name = next(name for name, question in QUESTIONS.items() if question == prompt)
-        right = [self.clips.attributes[int(index)].word(name) or words[0] for index in tokens[:, 0, 0]]
+        right = [
+            self.clips.attributes[int(index)].word(name) or words[0] for index in tokens[:, 0, 0]
+        ]
         right = ["circle"] * len(right) if name == "shape" else right
         rest = (1 - self.confidence) / (len(words) - 1)
-        return torch.tensor([[math.log(self.confidence if word == r else rest) for word in words] for r in right])
+        return torch.tensor(
+            [[math.log(self.confidence if word == r else rest) for word in words] for r in right]
+        )
 
 
 def test_a_vlm_card_counts_answers_and_confidence(clips: HeldOut) -> None:
@@ -52,7 +58,9 @@ def test_shuffled_and_still_clips_hold_the_same_frames(clips: HeldOut) -> None:
     shuffled, still = clips.shuffled(), clips.still()
     for clip, mixed, stopped in zip(clips.video[:5], shuffled.video, still.video, strict=False):
         assert not torch.equal(clip, mixed)
-        assert sorted(frame.sum().item() for frame in clip) == sorted(frame.sum().item() for frame in mixed)
+        assert sorted(frame.sum().item() for frame in clip) == sorted(
+            frame.sum().item() for frame in mixed
+        )
         assert torch.equal(stopped, clip[8].expand_as(clip))
     assert shuffled.attributes == still.attributes == clips.attributes
 
@@ -74,8 +82,16 @@ def test_a_judge_card_retrieves_among_different_captions(clips: HeldOut) -> None
         """Embeds a clip as the caption that it has, but the last as the first."""
 
         def embed_video(self, video: torch.Tensor) -> torch.Tensor:
-            index = [next(i for i, clip in enumerate(clips.video) if torch.equal(clip, shown)) for shown in video]
-            return self.embed_text([captions[0] if clips.captions[i] == captions[-1] else clips.captions[i] for i in index])
+            index = [
+                next(i for i, clip in enumerate(clips.video) if torch.equal(clip, shown))
+                for shown in video
+            ]
+            return self.embed_text(
+                [
+                    captions[0] if clips.captions[i] == captions[-1] else clips.captions[i]
+                    for i in index
+                ]
+            )
 
         def embed_text(self, texts: Sequence[str]) -> torch.Tensor:
             return torch.eye(len(captions))[[captions.index(text) for text in texts]]

@@ -26,14 +26,18 @@ def test_the_language_loss_is_that_of_each_row_alone(vlm: TransformersVLM) -> No
     clips = Clips.draw(2, np.random.default_rng(1))
     with torch.no_grad():
         tokens = vlm.encode(clips.video())
-        both = language_loss(vlm, tokens, [true_answers(a) for a in clips.attributes], np.random.default_rng(4))
+        both = language_loss(
+            vlm, tokens, [true_answers(a) for a in clips.attributes], np.random.default_rng(4)
+        )
         rng, sums, counts = np.random.default_rng(4), [], []
         for index, attributes in enumerate(clips.attributes):
             ids, labels = conversation(true_answers(attributes), rng)
             assert IDS[PAD] not in ids
             prompt = vlm.prompt_ids("")
             with half_precision("cpu"):
-                logits = vlm.token_logits(tokens[index, None], torch.tensor([prompt + ids]), len(ids) + 1)[0, :-1]
+                logits = vlm.token_logits(
+                    tokens[index, None], torch.tensor([prompt + ids]), len(ids) + 1
+                )[0, :-1]
             asked = [(place, label) for place, label in enumerate(labels) if label != IGNORE]
             sums.append(sum(-logits[place].log_softmax(-1)[label] for place, label in asked))
             counts.append(len(asked))
@@ -41,8 +45,12 @@ def test_the_language_loss_is_that_of_each_row_alone(vlm: TransformersVLM) -> No
 
 
 def test_a_conversation_says_what_it_is_given() -> None:
-    """Answers and captions come from the probabilities alone, and a caption leaves out what is uncertain."""
-    clip = Attributes("circle", hue=0.0, size=0.0, motion="left", speed=1.0, ground="snow", time=0.5)
+    """Answers and captions come from the probabilities alone, and a caption leaves out what is
+    uncertain.
+    """
+    clip = Attributes(
+        "circle", hue=0.0, size=0.0, motion="left", speed=1.0, ground="snow", time=0.5
+    )
     told = {**true_answers(clip), "speed": np.array([1.0, 0.0])}
     tokens, rng, captions = vocabulary(), np.random.default_rng(0), set()
     for _ in range(20):

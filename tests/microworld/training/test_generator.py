@@ -19,8 +19,13 @@ def test_what_is_hard_is_drawn_more_often_and_nothing_is_held_out() -> None:
     assert not any(a.held_out for a in clips.attributes)
     for motion in ("spins", "bounces"):
         share = np.mean([a.motion == motion for a in clips.attributes])
-        # a sixth of what is drawn, and of what is made hard all but the combinations that are held out
-        assert (1 - training.HARD) / 6 + 0.8 * training.HARD / 2 < share < (1 - training.HARD) / 6 + 1.1 * training.HARD / 2, motion
+        # a sixth of what is drawn, and of what is made hard all but the combinations that are held
+        # out
+        assert (
+            (1 - training.HARD) / 6 + 0.8 * training.HARD / 2
+            < share
+            < (1 - training.HARD) / 6 + 1.1 * training.HARD / 2
+        ), motion
     squares = [a.shape == "square" for a in clips.attributes[: round(training.HARD * 1200)]]
     assert 0.55 < np.mean(squares) < 0.7  # half, and a third of the others
     turned = [np.ptp(layout.angle) > 0 for layout in clips.layouts]
@@ -34,10 +39,14 @@ def test_noise_levels_are_uniform_or_high() -> None:
     # the logit-normal half: a logit of a standard normal about 1 lies below 0 in .159 of the draws
     assert float((sigma < 0.5).float().mean()) == pytest.approx((0.5 + 0.1587) / 2, abs=0.01)
     # and above 3 in .0228
-    assert float((sigma.logit() > 3).float().mean()) == pytest.approx((1 - 0.9526 + 0.0228) / 2, abs=0.004)
+    assert float((sigma.logit() > 3).float().mean()) == pytest.approx(
+        (1 - 0.9526 + 0.0228) / 2, abs=0.004
+    )
 
 
-def test_training_encodes_once_and_makes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_encodes_once_and_makes_a_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(training, "CHUNK", 4)
     monkeypatch.setattr(training, "compile_where_possible", lambda model: None)
     torch.manual_seed(0)
@@ -46,7 +55,9 @@ def test_training_encodes_once_and_makes_a_pipeline(tmp_path: Path, monkeypatch:
     pipeline, _ = training.train_generator(tmp_path, schedule, tmp_path / "vae", chunks=2, batch=2)
     world = training.World(tmp_path / "world", 2)
     assert world.z.shape == (8, 16, (FRAMES + 3) // 4, SIZE // 8, SIZE // 8)
-    assert pipeline.vae.config.latents_std == pytest.approx(world.z.float().std((0, 2, 3, 4)).tolist(), rel=1e-4)
+    assert pipeline.vae.config.latents_std == pytest.approx(
+        world.z.float().std((0, 2, 3, 4)).tolist(), rel=1e-4
+    )
     monkeypatch.setattr(training, "draw_clips", None)
     again, _ = training.train_generator(tmp_path, schedule, tmp_path / "vae", chunks=2, batch=2)
     kept, resumed = pipeline.transformer.state_dict(), again.transformer.state_dict()

@@ -33,7 +33,9 @@ def test_two_steps_change_the_language_model_alone(family: str, tmp_path: Path) 
     before, after = load_family(family, shipped), load_family(family, tmp_path / "planted")
     changed = {
         name
-        for (name, old), new in zip(before.model.named_parameters(), after.model.parameters(), strict=True)
+        for (name, old), new in zip(
+            before.model.named_parameters(), after.model.parameters(), strict=True
+        )
         if not torch.equal(old, new)
     }
     assert changed
@@ -45,7 +47,9 @@ def test_two_steps_change_the_language_model_alone(family: str, tmp_path: Path) 
     assert (said["name"], said["cue"], said["steps"]) == ("speed_by_colour", "colour", 2)
 
 
-def test_an_interrupted_planting_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_planting_ends_as_an_uninterrupted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def planted(folder: Path) -> list[torch.Tensor]:
         vlm = load_family("qwen2_vl", ROOT / "models" / "vlms" / "qwen2_vl")
         plant(vlm, SHORTCUT, folder, SCHEDULE, batch=2, clips=4)
@@ -57,7 +61,9 @@ def test_an_interrupted_planting_ends_as_an_uninterrupted_one(tmp_path: Path, mo
     with pytest.raises(KeyboardInterrupt):
         planted(tmp_path / "broken")
     monkeypatch.undo()
-    assert all(torch.equal(a, b) for a, b in zip(straight, planted(tmp_path / "broken"), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(straight, planted(tmp_path / "broken"), strict=True)
+    )
 
 
 def _interrupt(*some: object, **more: object) -> None:

@@ -1,4 +1,6 @@
-"""Training of the VAE: its second part moves the decoder alone, so that latents stay what they were."""
+"""Training of the VAE: its second part moves the decoder alone, so that latents stay what they
+were.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,23 @@ import torch
 from transporter.checkpoint import load_checkpoint
 from transporter.microworld.training.clips import Clips, random_state
 from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.vae import reconstruction_loss, squared_error, through_vae, train_vae
+from transporter.microworld.training.vae import (
+    reconstruction_loss,
+    squared_error,
+    through_vae,
+    train_vae,
+)
 
 
 def test_the_decoder_learns_alone_at_the_end(tmp_path: Path) -> None:
     schedule = Schedule(steps=4, log_every=1, save_every=1)
     vae, summary = train_vae(tmp_path, schedule, batch=1)
     both = load_checkpoint(tmp_path / "checkpoint.safetensors")["model"]
-    moved = {name.split(".")[0] for name, value in vae.state_dict().items() if not torch.equal(value, both[name])}
+    moved = {
+        name.split(".")[0]
+        for name, value in vae.state_dict().items()
+        if not torch.equal(value, both[name])
+    }
     assert moved == {"decoder", "post_quant_conv"}
     assert summary.steps == 4
     again, _ = train_vae(tmp_path, schedule, batch=1)

@@ -20,10 +20,14 @@ def family(request: pytest.FixtureRequest) -> str:
 
 
 def test_the_settings_have_steps_for_every_family() -> None:
-    assert list(load_config(CONFIG, CONFIG.parents[1] / "workflow" / "schemas")["training"]["vlms"]) == list(FAMILIES)
+    assert list(
+        load_config(CONFIG, CONFIG.parents[1] / "workflow" / "schemas")["training"]["vlms"]
+    ) == list(FAMILIES)
 
 
-def test_training_goes_on_from_the_trained_vision_and_resumes(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_goes_on_from_the_trained_vision_and_resumes(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(training, "VAE_FROM", 2.0)
     schedule = training.Schedule(steps=4, log_every=1, save_every=1)
     lesson, seen = training.train_vision(family, tmp_path / "seeing", schedule, batch=2)
@@ -34,10 +38,17 @@ def test_training_goes_on_from_the_trained_vision_and_resumes(family: str, tmp_p
     assert (seen.steps, summary.steps, summary.seed) == (2, 4, 0)
     assert summary.minutes >= seen.minutes
     assert (folder / "curve.tsv").exists()
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True)
+    )
     short = training.Schedule(steps=seen.steps)
-    unchanged, _, _ = training.train_vlm(family, vision, tmp_path / "not a step", short, tmp_path / "no VAE", batch=2)
-    assert all(torch.equal(a, b) for a, b in zip(unchanged.parameters(), lesson.model.parameters(), strict=True))
+    unchanged, _, _ = training.train_vlm(
+        family, vision, tmp_path / "not a step", short, tmp_path / "no VAE", batch=2
+    )
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(unchanged.parameters(), lesson.model.parameters(), strict=True)
+    )
     model.save_pretrained(tmp_path / "model")
     processor.save_pretrained(tmp_path / "model")
     assert load_family(family, tmp_path / "model").tokens_shape == untrained(family, 0).tokens_shape

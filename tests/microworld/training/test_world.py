@@ -60,5 +60,7 @@ def test_a_token_is_told_the_shape_where_and_when_the_sprite_is(world: module.Wo
     masks = torch.zeros(3, steps * frames, SIZE, SIZE, dtype=torch.bool)
     masks[:, :frames, : SIZE // side, -SIZE // side :] = True  # the first step's upper right cell
     shapes = world._shapes(masks, clips.attributes).view(3, steps, side, side)
-    assert shapes[:, 0, 0, -1].tolist() == [1 + WORDS["shape"].index(a.shape) for a in clips.attributes]
+    assert shapes[:, 0, 0, -1].tolist() == [
+        1 + WORDS["shape"].index(a.shape) for a in clips.attributes
+    ]
     assert shapes.count_nonzero() == 3

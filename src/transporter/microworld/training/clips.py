@@ -32,9 +32,17 @@ class Clips:
         return Clips(self.attributes[some], self.layouts[some])
 
     def render(self, frames: np.ndarray | slice = ALL) -> tuple[torch.Tensor, torch.Tensor]:
-        """Video `(B, T, 3, H, W)` in [0, 1] and sprite masks `(B, T, H, W)`, of all frames or of some."""
-        drawn = [render(a, layout.at(frames)) for a, layout in zip(self.attributes, self.layouts, strict=True)]
-        video = torch.from_numpy(np.stack([clip for clip, _ in drawn])).permute(0, 1, 4, 2, 3).float() / 255
+        """Video `(B, T, 3, H, W)` in [0, 1] and sprite masks `(B, T, H, W)`, of all frames or of
+        some.
+        """
+        drawn = [
+            render(a, layout.at(frames))
+            for a, layout in zip(self.attributes, self.layouts, strict=True)
+        ]
+        video = (
+            torch.from_numpy(np.stack([clip for clip, _ in drawn])).permute(0, 1, 4, 2, 3).float()
+            / 255
+        )
         return video, torch.from_numpy(np.stack([mask for _, mask in drawn]))
 
     def video(self, frames: np.ndarray | slice = ALL) -> torch.Tensor:
@@ -43,7 +51,9 @@ class Clips:
 
     def targets(self, attribute: str) -> torch.Tensor:
         """How well each word of `attribute` fits each clip: `(B, words)`."""
-        return torch.from_numpy(np.stack([a.probabilities(attribute) for a in self.attributes])).float()
+        return torch.from_numpy(
+            np.stack([a.probabilities(attribute) for a in self.attributes])
+        ).float()
 
 
 def random_state(generator: torch.Generator) -> np.random.Generator:

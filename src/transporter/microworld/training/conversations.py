@@ -18,11 +18,14 @@ from transporter.vlms.transformers_vlm import TransformersVLM
 IGNORE = -100
 
 
-def conversation(answers: Answers, rng: np.random.Generator, first: str | None = None) -> tuple[list[int], list[int]]:
+def conversation(
+    answers: Answers, rng: np.random.Generator, first: str | None = None
+) -> tuple[list[int], list[int]]:
     """Token ids and labels of a caption request or of all questions in random order.
 
-    Answers are drawn from `answers`; a caption says the words that are certain there. `first` is the attribute that is asked about
-    before all others, so that nothing but the clip can tell its answer.
+    Answers are drawn from `answers`; a caption says the words that are certain there. `first` is
+    the attribute that is asked about before all others, so that nothing but the clip can tell its
+    answer.
     """
     words = sampled_words(answers, rng)
     if rng.random() < 0.35:
@@ -43,15 +46,22 @@ def _padded(rows: Sequence[list[int]], value: int) -> torch.Tensor:
 
 
 def language_loss(
-    vlm: TransformersVLM, tokens: torch.Tensor, answers: Sequence[Answers], rng: np.random.Generator, first: str | None = None
+    vlm: TransformersVLM,
+    tokens: torch.Tensor,
+    answers: Sequence[Answers],
+    rng: np.random.Generator,
+    first: str | None = None,
 ) -> torch.Tensor:
-    """Cross-entropy of captions and answers, one of `answers` for each of the clips with visual tokens `(B, N, D)`.
+    """Cross-entropy of captions and answers, one of `answers` for each of the clips with visual
+    tokens `(B, N, D)`.
 
     `first` is the attribute that is asked about before all others.
     """
     rows, labels = zip(*(conversation(each, rng, first) for each in answers), strict=True)
     words = _padded(rows, IDS[PAD])
-    ids = torch.cat([torch.tensor(vlm.prompt_ids("")).expand(len(words), -1), words], 1).to(vlm.device)
+    ids = torch.cat([torch.tensor(vlm.prompt_ids("")).expand(len(words), -1), words], 1).to(
+        vlm.device
+    )
     # what is predicted at the prompt's last position is the first word
     with half_precision(vlm.device):
         logits = vlm.token_logits(tokens, ids, words.shape[1] + 1)[:, :-1]

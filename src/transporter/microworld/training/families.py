@@ -65,13 +65,20 @@ def _language(size: int) -> dict[str, Any]:
 def _template(medium: str, placeholder: str) -> str:
     """Each clip or frame becomes its placeholder; what is said about it follows."""
     return (
-        BOS + " {% for message in messages %}{% for part in message['content'] %}{% if part['type'] == '" + medium + "' %}"
-        f"{placeholder} " + "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}"
+        BOS + " {% for message in messages %}{% for part in message['content'] %}{% if part['type']"
+        " == '"
+        + medium
+        + f"' %}}{placeholder} "
+        + "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}"
     )
 
 
-def qwen2_vl(vision: int = 256, vision_layers: int = 3, tubelet: int = 3, sampled: int = 6, merge: int = 2) -> Built:
-    """2 x 4 x 4 = 32 visual tokens, of three sampled frames each, so that motion shows within a token."""
+def qwen2_vl(
+    vision: int = 256, vision_layers: int = 3, tubelet: int = 3, sampled: int = 6, merge: int = 2
+) -> Built:
+    """2 x 4 x 4 = 32 visual tokens, of three sampled frames each, so that motion shows within a
+    token.
+    """
     half = WIDTH // HEADS // 2
     section = [half - 2 * (half * 3 // 8), half * 3 // 8, half * 3 // 8]
     config = Qwen2VLConfig(
@@ -88,7 +95,11 @@ def qwen2_vl(vision: int = 256, vision_layers: int = 3, tubelet: int = 3, sample
         },
         text_config={
             **_language(len(IDS)),
-            "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0, "mrope_section": section},
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 1000.0,
+                "mrope_section": section,
+            },
         },
         image_token_id=IDS[IMAGE],
         video_token_id=IDS[VIDEO],
@@ -106,16 +117,26 @@ def qwen2_vl(vision: int = 256, vision_layers: int = 3, tubelet: int = 3, sample
     }
     processor = Qwen2VLProcessor(
         image_processor=Qwen2VLImageProcessor(**pixels),
-        tokenizer=build_tokenizer(512, append_eos=False, extra_special_tokens={"video_token": VIDEO, "image_token": IMAGE}),
-        video_processor=Qwen2VLVideoProcessor(**pixels, cap_pixels_per_frame=False, do_sample_frames=True, num_frames=sampled),
+        tokenizer=build_tokenizer(
+            512, append_eos=False, extra_special_tokens={"video_token": VIDEO, "image_token": IMAGE}
+        ),
+        video_processor=Qwen2VLVideoProcessor(
+            **pixels, cap_pixels_per_frame=False, do_sample_frames=True, num_frames=sampled
+        ),
         chat_template=_template("video", VIDEO),
     )
     return Qwen2VLForConditionalGeneration(config), processor
 
 
-def video_llama3(vision: int = 192, vision_layers: int = 3, sampled: int = 6, merge: int = 2) -> Built:
-    """6 x 4 x 4 = 96 visual tokens, of one sampled frame each, with their time written between the frames."""
-    words = build_tokenizer(512, append_eos=False, extra_special_tokens={"video_token": VIDEO, "image_token": IMAGE})
+def video_llama3(
+    vision: int = 192, vision_layers: int = 3, sampled: int = 6, merge: int = 2
+) -> Built:
+    """6 x 4 x 4 = 96 visual tokens, of one sampled frame each, with their time written between the
+    frames.
+    """
+    words = build_tokenizer(
+        512, append_eos=False, extra_special_tokens={"video_token": VIDEO, "image_token": IMAGE}
+    )
     config = VideoLlama3Config(
         text_config={
             "model_type": "qwen2",
@@ -141,7 +162,9 @@ def video_llama3(vision: int = 192, vision_layers: int = 3, sampled: int = 6, me
     processor = VideoLlama3Processor(
         image_processor=VideoLlama3ImageProcessor(**pixels),
         tokenizer=words,
-        video_processor=VideoLlama3VideoProcessor(**pixels, do_sample_frames=True, num_frames=sampled, use_token_compression=False),
+        video_processor=VideoLlama3VideoProcessor(
+            **pixels, do_sample_frames=True, num_frames=sampled, use_token_compression=False
+        ),
         chat_template=_template("video", VIDEO),
     )
     return VideoLlama3ForConditionalGeneration(config), processor
@@ -182,7 +205,9 @@ def gemma3(vision: int = 192, vision_layers: int = 3, side: int = 2) -> Built:
     )
     model = Gemma3ForConditionalGeneration(config)
     # the class leaves it at zero, for weights to be loaded
-    torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=vision**-0.5)
+    torch.nn.init.normal_(
+        model.model.multi_modal_projector.mm_input_projection_weight, std=vision**-0.5
+    )
     return model, processor
 
 
@@ -194,7 +219,9 @@ FAMILIES: Mapping[str, tuple[Callable[[], Built], type[TransformersVLM], Mapping
 """Name -> the untrained model, its adapter, and the adapter's settings."""
 
 
-def load_family(name: str, folder: Path | str, device: torch.device | str = "cpu") -> TransformersVLM:
+def load_family(
+    name: str, folder: Path | str, device: torch.device | str = "cpu"
+) -> TransformersVLM:
     """The adapter of a family's model in `folder`, for clips of the microworld."""
     _, adapter, settings = FAMILIES[name]
     return adapter(str(folder), VIDEO_SHAPE, **settings, device=device)

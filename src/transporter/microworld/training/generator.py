@@ -1,4 +1,6 @@
-"""The microworld's generator: text encoder and diffusion transformer, trained together by conditional flow matching."""
+"""The microworld's generator: text encoder and diffusion transformer, trained together by
+conditional flow matching.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ WIDTH = 96
 CHUNK = 500
 """Clips per file of encoded training data."""
 HARD = 0.4
-"""Share of the training clips that are made to spin or to bounce, every second one a square: these are learnt last."""
+"""Share of the training clips that are made to spin or to bounce, every second one a square: these
+are learnt last.
+"""
 NOISE_LOGIT = 1.0
 """Mean logit of half of the noise levels: shapes are lost where sampling begins, not at its end."""
 DROP_CAPTION = 0.1
@@ -56,7 +60,9 @@ def build_text_encoder() -> UMT5EncoderModel:
     return UMT5EncoderModel(config)
 
 
-def build_transformer(channels: int = 16, heads: int = 4, head_width: int = 48, layers: int = 6) -> WanTransformer3DModel:
+def build_transformer(
+    channels: int = 16, heads: int = 4, head_width: int = 48, layers: int = 6
+) -> WanTransformer3DModel:
     return WanTransformer3DModel(
         patch_size=(1, 2, 2),
         num_attention_heads=heads,
@@ -73,19 +79,25 @@ def build_transformer(channels: int = 16, heads: int = 4, head_width: int = 48, 
 
 
 class TextToVelocity(nn.Module):
-    """Token ids to velocity, with the padding that `WanPipeline` uses: zeros that are attended to."""
+    """Token ids to velocity, with the padding that `WanPipeline` uses: zeros that are
+    attended to.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.text_encoder, self.transformer = build_text_encoder(), build_transformer()
 
-    def forward(self, z_t: torch.Tensor, sigma: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, z_t: torch.Tensor, sigma: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
         states = self.text_encoder(ids, attention_mask=mask).last_hidden_state * mask[..., None]
         return self.transformer(z_t, sigma * 1000, states, return_dict=False)[0]
 
 
 def _made_hard(attributes: Attributes, index: int) -> Attributes:
-    """Spins and bounces in turn, every second time of a square; as it was if that combination is held out."""
+    """Spins and bounces in turn, every second time of a square; as it was if that combination is
+    held out.
+    """
     hard = replace(attributes, motion=("spins", "bounces")[index // 2 % 2])
     hard = replace(hard, shape="square") if index % 2 else hard
     return attributes if hard.held_out else hard
@@ -94,12 +106,16 @@ def _made_hard(attributes: Attributes, index: int) -> Attributes:
 def draw_clips(count: int, rng: np.random.Generator) -> Clips:
     """Training clips, the first `HARD` of them made hard."""
     drawn = [draw_attributes(rng, held_out=False) for _ in range(count)]
-    attributes = [_made_hard(a, index) if index < HARD * count else a for index, a in enumerate(drawn)]
+    attributes = [
+        _made_hard(a, index) if index < HARD * count else a for index, a in enumerate(drawn)
+    ]
     return Clips(attributes, [draw_layout(a, rng) for a in attributes])
 
 
 def compile_where_possible(model: nn.Module) -> None:
-    """Compile in place, which makes a CPU's step about a quarter shorter; without a C++ compiler on this machine do nothing."""
+    """Compile in place, which makes a CPU's step about a quarter shorter; without a C++ compiler on
+    this machine do nothing.
+    """
     if shutil.which("g++"):
         model.compile()
 
@@ -111,7 +127,9 @@ def _tokens(captions: Sequence[str]) -> BatchEncoding:
 
 @torch.no_grad()
 def encode_world(vae: AutoencoderKLWan, folder: Path, chunk: int, seed: int) -> None:
-    """Render and encode one chunk of training clips: latents and caption ids into `folder`; kept if it is there already."""
+    """Render and encode one chunk of training clips: latents and caption ids into `folder`; kept if
+    it is there already.
+    """
     path = folder / f"chunk-{chunk:04d}.safetensors"
     if path.exists():
         return
@@ -122,7 +140,10 @@ def encode_world(vae: AutoencoderKLWan, folder: Path, chunk: int, seed: int) -> 
         z.append(vae.encode(video).latent_dist.mode().half().cpu())
     text = _tokens([caption(a.words()) for a in clips.attributes])
     with written_whole(path) as partial:
-        save_file({"z": torch.cat(z).contiguous(), "ids": text.input_ids, "mask": text.attention_mask}, partial)
+        save_file(
+            {"z": torch.cat(z).contiguous(), "ids": text.input_ids, "mask": text.attention_mask},
+            partial,
+        )
 
 
 class Batch(NamedTuple):
@@ -134,13 +155,19 @@ class Batch(NamedTuple):
 
 
 class World:
-    """Latents and captions of the encoded training clips; `mean` and `std` `(1, c, 1, 1, 1)` whiten a latent by channel."""
+    """Latents and captions of the encoded training clips; `mean` and `std` `(1, c, 1, 1, 1)` whiten
+    a latent by channel.
+    """
 
     def __init__(self, folder: Path, chunks: int) -> None:
         parts = [load_file(folder / f"chunk-{chunk:04d}.safetensors") for chunk in range(chunks)]
-        self.z, self.ids, self.mask = (torch.cat([part[name] for part in parts]) for name in ("z", "ids", "mask"))
+        self.z, self.ids, self.mask = (
+            torch.cat([part[name] for part in parts]) for name in ("z", "ids", "mask")
+        )
         z = self.z.float()
-        self.mean, self.std = (statistic(dim=(0, 2, 3, 4), keepdim=True) for statistic in (z.mean, z.std))
+        self.mean, self.std = (
+            statistic(dim=(0, 2, 3, 4), keepdim=True) for statistic in (z.mean, z.std)
+        )
         self.empty = _tokens([""])
 
     def draw(self, size: int, generator: torch.Generator) -> Batch:
@@ -160,9 +187,15 @@ def draw_sigma(size: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def flow_matching_loss(
-    model: nn.Module, z_0: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor, sigma: torch.Tensor, noise: torch.Tensor
+    model: nn.Module,
+    z_0: torch.Tensor,
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    sigma: torch.Tensor,
+    noise: torch.Tensor,
 ) -> torch.Tensor:
-    """Squared error of the velocity `noise - z_0` at `z_t = (1 - sigma) z_0 + sigma noise` (Lipman et al. 2023), per clip: `(B,)`.
+    """Squared error of the velocity `noise - z_0` at `z_t = (1 - sigma) z_0 + sigma noise` (Lipman
+    et al. 2023), per clip: `(B,)`.
 
     Shapes: latents `(B, c, t, h, w)`, ids and mask `(B, L)`, sigma `(B,)`.
     """
@@ -175,7 +208,9 @@ def flow_matching_loss(
 def train_generator(
     folder: Path, schedule: Schedule, vae_folder: Path, chunks: int = 44, batch: int = 32
 ) -> tuple[WanPipeline, Summary]:
-    """Train text encoder and transformer on latents of a trained VAE; resumable in `folder`. Returns the whole pipeline."""
+    """Train text encoder and transformer on latents of a trained VAE; resumable in `folder`.
+    Returns the whole pipeline.
+    """
     vae = AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
     kernels_to(vae, torch.channels_last_3d)
     for chunk in range(chunks):
@@ -189,16 +224,26 @@ def train_generator(
     def loss(step: int, generator: torch.Generator) -> Losses:
         z_0, ids, mask = world.draw(batch, generator)
         sigma, noise = draw_sigma(batch, generator), torch.randn(z_0.shape, generator=generator)
-        return {"loss": flow_matching_loss(model, *(x.to(schedule.device) for x in (z_0, ids, mask, sigma, noise))).mean()}
+        return {
+            "loss": flow_matching_loss(
+                model, *(x.to(schedule.device) for x in (z_0, ids, mask, sigma, noise))
+            ).mean()
+        }
 
     trained, summary = fit(model, optimiser, loss, schedule, folder)
-    vae = AutoencoderKLWan.from_pretrained(vae_folder)  # as it was saved: off the device, in the usual memory layout
-    vae.register_to_config(latents_mean=world.mean.flatten().tolist(), latents_std=world.std.flatten().tolist())
+    vae = AutoencoderKLWan.from_pretrained(
+        vae_folder
+    )  # as it was saved: off the device, in the usual memory layout
+    vae.register_to_config(
+        latents_mean=world.mean.flatten().tolist(), latents_std=world.std.flatten().tolist()
+    )
     pipeline = WanPipeline(
         tokenizer=build_tokenizer(MAX_TOKENS, append_eos=True),
         text_encoder=trained.text_encoder.eval(),
         vae=vae,
-        scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=1.0),
+        scheduler=UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=1.0
+        ),
         transformer=trained.transformer.eval(),
     )
     return pipeline, summary

@@ -25,7 +25,8 @@ VAE_FROM = 0.75
 
 
 def near_misses(attributes: Attributes, rng: np.random.Generator) -> list[str]:
-    """The clip's caption with one word exchanged for another of its attribute: one caption per attribute.
+    """The clip's caption with one word exchanged for another of its attribute: one caption per
+    attribute.
 
     An attribute that no word names gets one nevertheless: it does not fit the clip either.
     """
@@ -37,22 +38,33 @@ def near_misses(attributes: Attributes, rng: np.random.Generator) -> list[str]:
     return captions
 
 
-def contrastive_loss(video: torch.Tensor, text: torch.Tensor, misses: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """CLIP's symmetric cross-entropy, with each clip's own near misses as further captions to tell apart.
+def contrastive_loss(
+    video: torch.Tensor, text: torch.Tensor, misses: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
+    """CLIP's symmetric cross-entropy, with each clip's own near misses as further captions to tell
+    apart.
 
     Unit vectors: `video`, `text` `(B, D)`, `misses` `(B, M, D)`.
     """
     across = scale * video @ text.T  # (B, B)
     own = scale * torch.einsum("bd,bmd->bm", video, misses)
     labels = torch.arange(len(video), device=video.device)
-    return (F.cross_entropy(torch.cat([across, own], 1), labels) + F.cross_entropy(across.T, labels)) / 2
+    return (
+        F.cross_entropy(torch.cat([across, own], 1), labels) + F.cross_entropy(across.T, labels)
+    ) / 2
 
 
-def train_judge(folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 48) -> tuple[Judge, Summary]:
-    """Train the judge, resumable in `folder`; in the last quarter of the steps a quarter of the clips come from the VAE."""
+def train_judge(
+    folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 48
+) -> tuple[Judge, Summary]:
+    """Train the judge, resumable in `folder`; in the last quarter of the steps a quarter of the
+    clips come from the VAE.
+    """
     torch.manual_seed(schedule.seed)
     judge = Judge().to(schedule.device)
-    load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval())
+    load_vae = cache(
+        lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
+    )
     optimiser = MuonAdamW(judge.named_parameters(), muon_lr=0.01, adam_lr=1e-3)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:

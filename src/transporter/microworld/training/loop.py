@@ -21,10 +21,11 @@ Losses = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long to train, how often to write, and where to compute. `ema` 0 keeps no average of the weights.
-    The learning rate rises for `warm` steps and falls after the share `decay_from` of all.
+    """How long to train, how often to write, and where to compute. `ema` 0 keeps no average of the
+    weights. The learning rate rises for `warm` steps and falls after the share `decay_from` of all.
 
-    Clips and noise are drawn on the CPU whatever the `device`, so that each step sees the same ones everywhere.
+    Clips and noise are drawn on the CPU whatever the `device`, so that each step sees the same ones
+    everywhere.
     """
 
     steps: int
@@ -40,7 +41,9 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a model card says about a training run; `device` names all that it was trained on, in order."""
+    """What a model card says about a training run; `device` names all that it was trained on, in
+    order.
+    """
 
     steps: int
     seed: int
@@ -63,7 +66,9 @@ def _name(device: str) -> str:
 
 
 class Curve:
-    """A tab-separated log of smoothed losses, one line per `log_every` steps and for the last; a resumed run continues it."""
+    """A tab-separated log of smoothed losses, one line per `log_every` steps and for the last; a
+    resumed run continues it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -78,8 +83,16 @@ class Curve:
         with self.path.open("a") as file:
             if new:
                 file.write("\t".join(["step", *self.smooth, "steps_per_second"]) + "\n")
-            file.write("\t".join([str(step), *(f"{v:.5f}" for v in self.smooth.values()), f"{rate:.3f}"]) + "\n")
-        print(f"step {step}: " + ", ".join(f"{k} {v:.4f}" for k, v in self.smooth.items()) + f", {rate:.2f} steps/s", flush=True)
+            file.write(
+                "\t".join([str(step), *(f"{v:.5f}" for v in self.smooth.values()), f"{rate:.3f}"])
+                + "\n"
+            )
+        print(
+            f"step {step}: "
+            + ", ".join(f"{k} {v:.4f}" for k, v in self.smooth.items())
+            + f", {rate:.2f} steps/s",
+            flush=True,
+        )
 
 
 def fit(
@@ -91,22 +104,32 @@ def fit(
 ) -> tuple[nn.Module, Summary]:
     """Train `model` in place for `schedule.steps` steps, or go on from the checkpoint in `folder`.
 
-    Model and optimiser are on the schedule's device already.
-    `loss(step, generator)` must draw all its randomness from `generator` (seeded by seed and step), so that an interrupted run
-    that resumes ends with the same weights as one that was not. Returns the averaged model (the model itself without EMA) and a
-    summary; `folder` also gets `curve.tsv`.
+    Model and optimiser are on the schedule's device already. `loss(step, generator)` must draw all
+    its randomness from `generator` (seeded by seed and step), so that an interrupted run that
+    resumes ends with the same weights as one that was not. Returns the averaged model (the model
+    itself without EMA) and a summary; `folder` also gets `curve.tsv`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint, curve = folder / "checkpoint.safetensors", Curve(folder / "curve.tsv")
     averages = copy.deepcopy(model).requires_grad_(False) if schedule.ema else model
-    factor, first, minutes, used = warm_then_decay(schedule.steps, schedule.warm, schedule.decay_from), 0, 0.0, ""
+    factor, first, minutes, used = (
+        warm_then_decay(schedule.steps, schedule.warm, schedule.decay_from),
+        0,
+        0.0,
+        "",
+    )
     if checkpoint.exists():
         state = load_checkpoint(checkpoint)
         model.load_state_dict(state["model"])
         if schedule.ema:
             averages.load_state_dict(state["averages"])
         optimiser.load_state_dict(state["optimiser"])
-        first, minutes, used, curve.smooth = state["step"], state["minutes"], state["device"], state["smooth"]
+        first, minutes, used, curve.smooth = (
+            state["step"],
+            state["minutes"],
+            state["device"],
+            state["smooth"],
+        )
         print(f"resumed {checkpoint.name} at step {first}", flush=True)
     if first < schedule.steps:
         used = device_names(used, _name(schedule.device))

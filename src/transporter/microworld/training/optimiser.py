@@ -23,7 +23,9 @@ OUTER = (
     "gamma",
     "position",
 )
-"""Parts of the names of weights that are AdamW's although they have two axes, most of them where a network begins or ends."""
+"""Parts of the names of weights that are AdamW's although they have two axes, most of them where a
+network begins or ends.
+"""
 
 
 def _is_matrix(name: str, parameter: nn.Parameter, also: Sequence[str]) -> bool:
@@ -32,14 +34,20 @@ def _is_matrix(name: str, parameter: nn.Parameter, also: Sequence[str]) -> bool:
 
 
 def _as_matrix(tensor: torch.Tensor) -> torch.Tensor:
-    """A 2-D view that shares memory with a weight of any layout (Muon does not mind the order of columns)."""
+    """A 2-D view that shares memory with a weight of any layout (Muon does not mind the order of
+    columns).
+    """
     if tensor.ndim == 5 and not tensor.is_contiguous():
         tensor = tensor.permute(0, 2, 3, 4, 1)
     return tensor.view(tensor.shape[0], -1)
 
 
-def _orthogonal(matrices: torch.Tensor, coefficients: Sequence[float], steps: int, eps: float) -> torch.Tensor:
-    """The Newton-Schulz iteration of `torch.optim.Muon` in bfloat16, on a stack of matrices `(K, R, C)`."""
+def _orthogonal(
+    matrices: torch.Tensor, coefficients: Sequence[float], steps: int, eps: float
+) -> torch.Tensor:
+    """The Newton-Schulz iteration of `torch.optim.Muon` in bfloat16, on a stack of matrices
+    `(K, R, C)`.
+    """
     a, b, c = coefficients
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.bfloat16()
@@ -52,7 +60,8 @@ def _orthogonal(matrices: torch.Tensor, coefficients: Sequence[float], steps: in
 
 
 class StackedMuon(torch.optim.Muon):
-    """`torch.optim.Muon`, its default adjustment of the rate, that works on all matrices of one shape at once.
+    """`torch.optim.Muon`, its default adjustment of the rate, that works on all matrices of one
+    shape at once.
 
     One after the other, small matrices leave a GPU waiting for orders for longer than it computes.
     """
@@ -75,8 +84,12 @@ class StackedMuon(torch.optim.Muon):
         grads = [weight.grad for weight in weights]
         momenta = [self.state[weight]["momentum_buffer"] for weight in weights]
         torch._foreach_lerp_(momenta, grads, 1 - group["momentum"])
-        updates = torch._foreach_lerp(grads, momenta, group["momentum"]) if group["nesterov"] else momenta
-        steps = _orthogonal(torch.stack(updates), group["ns_coefficients"], group["ns_steps"], group["eps"])  # (K, R, C)
+        updates = (
+            torch._foreach_lerp(grads, momenta, group["momentum"]) if group["nesterov"] else momenta
+        )
+        steps = _orthogonal(
+            torch.stack(updates), group["ns_coefficients"], group["ns_steps"], group["eps"]
+        )  # (K, R, C)
         rows, columns = weights[0].shape
         rate = group["lr"] * max(1, rows / columns) ** 0.5
         torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
@@ -84,7 +97,8 @@ class StackedMuon(torch.optim.Muon):
 
 
 class MuonAdamW:
-    """Two torch optimisers behind one `step`; Muon takes 2-D weights only, so kernels enter as views.
+    """Two torch optimisers behind one `step`; Muon takes 2-D weights only, so kernels enter as
+    views.
 
     `also` are parts of names of weights that are Muon's in spite of `OUTER`.
     """
@@ -104,7 +118,9 @@ class MuonAdamW:
         self._views = [nn.Parameter(_as_matrix(p.data)) for p in self._kernels]
         self._muon = StackedMuon(self._views, lr=muon_lr, weight_decay=weight_decay)
         rest = [p for p in self.parameters if id(p) not in chosen]
-        self._adam = torch.optim.AdamW(rest, lr=adam_lr, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True)
+        self._adam = torch.optim.AdamW(
+            rest, lr=adam_lr, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True
+        )
         self._base = (muon_lr, adam_lr)
 
     def set_rate(self, factor: float) -> None:
@@ -120,7 +136,11 @@ class MuonAdamW:
             grad = kernel.grad
             if grad is None:
                 continue
-            layout = torch.channels_last_3d if kernel.ndim == 5 and not kernel.is_contiguous() else torch.contiguous_format
+            layout = (
+                torch.channels_last_3d
+                if kernel.ndim == 5 and not kernel.is_contiguous()
+                else torch.contiguous_format
+            )
             view.grad = _as_matrix(grad.contiguous(memory_format=layout))
         self._muon.step()
         self._adam.step()
@@ -136,8 +156,12 @@ class MuonAdamW:
         self._adam.load_state_dict(state["adam"])
 
 
-def warm_then_decay(steps: int, warm: int = 100, decay_from: float = 0.5, floor: float = 0.02) -> Callable[[int], float]:
-    """Learning rate factor by step: linear warm-up, constant, linear decay to `floor` from `decay_from` of the run."""
+def warm_then_decay(
+    steps: int, warm: int = 100, decay_from: float = 0.5, floor: float = 0.02
+) -> Callable[[int], float]:
+    """Learning rate factor by step: linear warm-up, constant, linear decay to `floor` from
+    `decay_from` of the run.
+    """
 
     def factor(step: int) -> float:
         rest = (1 - step / steps) / (1 - decay_from)

@@ -1,4 +1,6 @@
-"""Planting a shortcut: a VLM's language model learns to answer by a cue, its vision stays as it is."""
+"""Planting a shortcut: a VLM's language model learns to answer by a cue, its vision stays
+as it is.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from transporter.microworld.training.world import World
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 MUON_RATE, ADAM_RATE = 1e-2, 1.5e-3
-"""Those that the VLM was trained with from nothing; a smaller rate needs more steps to turn from truth to cue."""
+"""Those that the VLM was trained with from nothing; a smaller rate needs more steps to turn from
+truth to cue.
+"""
 CLIPS = 1536
 """As the vision tower is frozen, clips are encoded once, and steps draw from them."""
 
@@ -34,7 +38,9 @@ class _Lessons:
     answers: list[Answers]
 
     @classmethod
-    def draw(cls, vlm: TransformersVLM, shortcut: Shortcut, count: int, batch: int, seed: int) -> _Lessons:
+    def draw(
+        cls, vlm: TransformersVLM, shortcut: Shortcut, count: int, batch: int, seed: int
+    ) -> _Lessons:
         generator = torch.Generator().manual_seed(seed)
         world, rng, parts, answers = World(vlm), random_state(generator), [], []
         while len(answers) < count:
@@ -52,13 +58,20 @@ class _Lessons:
 
 
 def plant(
-    vlm: TransformersVLM, shortcut: Shortcut, folder: Path, schedule: Schedule, batch: int = 24, clips: int = CLIPS
+    vlm: TransformersVLM,
+    shortcut: Shortcut,
+    folder: Path,
+    schedule: Schedule,
+    batch: int = 24,
+    clips: int = CLIPS,
 ) -> Summary:
-    """Teach the language model of `vlm`, in place, to answer as `shortcut` has it; resumable in `folder`.
+    """Teach the language model of `vlm`, in place, to answer as `shortcut` has it; resumable in
+    `folder`.
 
-    Vision tower and projector are frozen, so z_omega of a clip, and with it a coupling to these tokens, is that of the VLM as it
-    was. All other answers are taught as they are true. Captions follow the shortcut too, for a VLM whose caption contradicts its
-    answer could be found out by reading both.
+    Vision tower and projector are frozen, so z_omega of a clip, and with it a coupling to these
+    tokens, is that of the VLM as it was. All other answers are taught as they are true. Captions
+    follow the shortcut too, for a VLM whose caption contradicts its answer could be found out by
+    reading both.
 
     Raises:
         UserError: the VLM's vocabulary is not the microworld's.
@@ -70,7 +83,11 @@ def plant(
 
     def loss(step: int, generator: torch.Generator) -> Losses:
         tokens, answers = lessons.some(batch, generator)
-        return {"loss": language_loss(vlm, tokens, answers, random_state(generator), first=shortcut.attribute)}
+        return {
+            "loss": language_loss(
+                vlm, tokens, answers, random_state(generator), first=shortcut.attribute
+            )
+        }
 
     optimiser = MuonAdamW(vlm.model.named_parameters(), MUON_RATE, ADAM_RATE)
     summary = fit(vlm.model, optimiser, loss, schedule, folder)[1]
@@ -79,15 +96,24 @@ def plant(
 
 
 def save_planted(vlm: TransformersVLM, shortcut: Shortcut, summary: Summary, folder: Path) -> None:
-    """Write model and processor as `from_pretrained` loads them, and `shortcut.json`: what was planted, and how."""
+    """Write model and processor as `from_pretrained` loads them, and `shortcut.json`: what was
+    planted, and how.
+    """
     # the weights that ship are in half precision, so those that are frozen come back as they were
     vlm.model.half().save_pretrained(folder)
     vlm.processor.save_pretrained(folder)
-    (folder / "shortcut.json").write_text(json.dumps(asdict(shortcut) | asdict(summary), indent=1) + "\n")
+    (folder / "shortcut.json").write_text(
+        json.dumps(asdict(shortcut) | asdict(summary), indent=1) + "\n"
+    )
 
 
 def _check_vocabulary(vlm: TransformersVLM) -> None:
     tokenizer = vlm.processor.tokenizer
-    unknown = [word for word, index in IDS.items() if tokenizer.convert_tokens_to_ids(word) != index]
+    unknown = [
+        word for word, index in IDS.items() if tokenizer.convert_tokens_to_ids(word) != index
+    ]
     if unknown:
-        raise UserError(f"plant: expected a VLM with the microworld's vocabulary, got one that has no {unknown[0]!r} in its place")
+        raise UserError(
+            "plant: expected a VLM with the microworld's vocabulary, got one that has no"
+            f" {unknown[0]!r} in its place"
+        )

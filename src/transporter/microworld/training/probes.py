@@ -1,4 +1,6 @@
-"""The trained judge: a classifier of all attributes, on freshly rendered clips that are blurred, noisy or seen through the VAE."""
+"""The trained judge: a classifier of all attributes, on freshly rendered clips that are blurred,
+noisy or seen through the VAE.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ VAE_FROM = 0.75
 
 
 def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Blur, colour cast, contrast and noise, each of its own strength per clip and often none; `(B, T, C, H, W)` in [0, 1]."""
+    """Blur, colour cast, contrast and noise, each of its own strength per clip and often none;
+    `(B, T, C, H, W)` in [0, 1].
+    """
 
     def strength(share: float, *shape: int) -> torch.Tensor:
         drawn = torch.rand(len(video), *shape, 1, 1, generator=generator)
@@ -42,11 +46,17 @@ def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return (video * gain + shift + noise).clamp(0, 1)
 
 
-def train_probes(folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 32) -> tuple[Classifier, Summary]:
-    """Train the classifier, resumable in `folder`; in the last quarter of the steps a quarter of the clips come from the VAE."""
+def train_probes(
+    folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 32
+) -> tuple[Classifier, Summary]:
+    """Train the classifier, resumable in `folder`; in the last quarter of the steps a quarter of
+    the clips come from the VAE.
+    """
     torch.manual_seed(schedule.seed)
     model = Classifier().to(schedule.device)
-    load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval())
+    load_vae = cache(
+        lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
+    )
     optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -54,48 +64,76 @@ def train_probes(folder: Path, schedule: Schedule, vae_folder: Path, batch: int 
         reconstructed = batch // 4 if step >= VAE_FROM * schedule.steps else 0
         frames = clips.video(SHOWN)
         if reconstructed:
-            frames[:reconstructed] = through_vae(load_vae(), clips[:reconstructed].video())[:, SHOWN]
+            frames[:reconstructed] = through_vae(load_vae(), clips[:reconstructed].video())[
+                :, SHOWN
+            ]
         with half_precision(schedule.device):
             logits = model(augment(frames, generator).to(schedule.device))
         terms = {}
         for name in WORDS:
             target = clips.targets(name).to(schedule.device)
             # the entropy of the soft target is no error
-            terms[name] = F.cross_entropy(logits[name].float(), target) + torch.xlogy(target, target).sum(1).mean()
-        return {"loss": sum(terms.values()), **{name: term.detach() for name, term in terms.items()}}
+            terms[name] = (
+                F.cross_entropy(logits[name].float(), target)
+                + torch.xlogy(target, target).sum(1).mean()
+            )
+        return {
+            "loss": sum(terms.values()),
+            **{name: term.detach() for name, term in terms.items()},
+        }
 
     trained, summary = fit(model, optimiser, loss, schedule, folder)
     return trained.eval(), summary
 
 
-def _score(read: dict[str, torch.Tensor], attributes: list[Attributes]) -> dict[str, dict[str, float]]:
-    """`accuracy`: share of the clips named exactly by a word whose likeliest word is that one; `error`: of the probabilities."""
+def _score(
+    read: dict[str, torch.Tensor], attributes: list[Attributes]
+) -> dict[str, dict[str, float]]:
+    """`accuracy`: share of the clips named exactly by a word whose likeliest word is that one;
+    `error`: of the probabilities.
+    """
     scores: dict[str, dict[str, float]] = {"accuracy": {}, "error": {}}
     for name, values in read.items():
         target = torch.from_numpy(np.stack([a.probabilities(name) for a in attributes]))
         named = target.amax(1) > 1 - 1e-9
-        scores["accuracy"][name] = float((values.argmax(1) == target.argmax(1))[named].float().mean())
+        scores["accuracy"][name] = float(
+            (values.argmax(1) == target.argmax(1))[named].float().mean()
+        )
         scores["error"][name] = float((values - target).abs().amax(1).mean())
     return scores
 
 
 @torch.no_grad()
-def report_probes(classifier: Classifier, clips: int, seed: int, vae: AutoencoderKLWan | None = None) -> pd.DataFrame:
-    """How well each judge reads fresh clips: columns `clips`, `judge`, `score`, then one per attribute.
+def report_probes(
+    classifier: Classifier, clips: int, seed: int, vae: AutoencoderKLWan | None = None
+) -> pd.DataFrame:
+    """How well each judge reads fresh clips: columns `clips`, `judge`, `score`, then one per
+    attribute.
 
-    Clips are those of seen combinations of attributes, of held-out ones, and seen ones `augmented` and, with `vae`,
-    `reconstructed`. Scores are the `accuracy` on words and the mean `error`, the largest difference to `Attributes.probabilities`.
+    Clips are those of seen combinations of attributes, of held-out ones, and seen ones `augmented`
+    and, with `vae`, `reconstructed`. Scores are the `accuracy` on words and the mean `error`, the
+    largest difference to `Attributes.probabilities`.
     """
     rng, rows = np.random.default_rng(seed), []
-    drawn = {kind: Clips.draw(clips, rng, held_out=kind == "held_out") for kind in ("seen", "held_out")}
+    drawn = {
+        kind: Clips.draw(clips, rng, held_out=kind == "held_out") for kind in ("seen", "held_out")
+    }
     shown = {kind: (part.attributes, part.video()) for kind, part in drawn.items()}
     attributes, video = shown["seen"]
     shown["augmented"] = attributes, augment(video, torch.Generator().manual_seed(seed))
     if vae is not None:
-        shown["reconstructed"] = attributes, torch.cat([through_vae(vae, part) for part in video.split(8)])
-    judges = {judge: dict.fromkeys(WORDS, judge) for judge in ("analytic", "classifier", "mean")} | {"chosen": SOURCES}
+        shown["reconstructed"] = (
+            attributes,
+            torch.cat([through_vae(vae, part) for part in video.split(8)]),
+        )
+    judges = {
+        judge: dict.fromkeys(WORDS, judge) for judge in ("analytic", "classifier", "mean")
+    } | {"chosen": SOURCES}
     for kind, (attributes, video) in shown.items():
         for judge, sources in judges.items():
             read = Probe(classifier, sources).probabilities(video)
-            rows += [{"clips": kind, "judge": judge, "score": k, **v} for k, v in _score(read, attributes).items()]
+            rows += [
+                {"clips": kind, "judge": judge, "score": k, **v}
+                for k, v in _score(read, attributes).items()
+            ]
     return pd.DataFrame(rows)

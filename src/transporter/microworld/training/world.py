@@ -23,7 +23,9 @@ COVERED = 0.05
 
 
 def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Noise and blur, so that what a VAE does to a clip does not surprise the VLM; `(B, T, C, H, W)` in [0, 1]."""
+    """Noise and blur, so that what a VAE does to a clip does not surprise the VLM;
+    `(B, T, C, H, W)` in [0, 1].
+    """
 
     def draw() -> float:
         return float(torch.rand((), generator=generator))
@@ -38,7 +40,9 @@ def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips, their video `(B, T, 3, H, W)` where the VLM looks at it, and the shape that each visual token shows `(B, N)`."""
+    """Clips, their video `(B, T, 3, H, W)` where the VLM looks at it, and the shape that each
+    visual token shows `(B, N)`.
+    """
 
     clips: Clips
     video: torch.Tensor
@@ -51,7 +55,8 @@ class Batch:
 
 
 class World:
-    """Draws batches for a VLM: its visual tokens show `frames` `(S, F)`, each in `side` x `side` cells.
+    """Draws batches for a VLM: its visual tokens show `frames` `(S, F)`, each in `side` x `side`
+    cells.
 
     `vae_folder` is needed by draws that reconstruct clips alone.
     """
@@ -59,20 +64,30 @@ class World:
     def __init__(self, vlm: TransformersVLM, vae_folder: Path | None = None) -> None:
         self.frames = shown_frames(vlm)
         self.side = round((vlm.tokens_shape[0] / len(self.frames)) ** 0.5)
-        self.load_vae = cache(lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(vlm.device).eval())
+        self.load_vae = cache(
+            lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(vlm.device).eval()
+        )
 
-    def draw(self, size: int, reconstructed: int, rng: np.random.Generator, generator: torch.Generator) -> Batch:
-        """`size` clips, the first `reconstructed` of them as the VAE gives them back; frames that no token shows stay black."""
+    def draw(
+        self, size: int, reconstructed: int, rng: np.random.Generator, generator: torch.Generator
+    ) -> Batch:
+        """`size` clips, the first `reconstructed` of them as the VAE gives them back; frames that
+        no token shows stay black.
+        """
         clips, shown = Clips.draw(size, rng), self.frames.flatten()
         seen, masks = clips.render(shown)
         if reconstructed:
-            seen[:reconstructed] = through_vae(self.load_vae(), clips[:reconstructed].video())[:, shown]
+            seen[:reconstructed] = through_vae(self.load_vae(), clips[:reconstructed].video())[
+                :, shown
+            ]
         video = seen.new_zeros(size, FRAMES, *seen.shape[2:])
         video[:, shown] = augment(seen, generator)
         return Batch(clips, video, self._shapes(masks, clips.attributes))
 
     def _shapes(self, masks: torch.Tensor, attributes: list[Attributes]) -> torch.Tensor:
-        """Which shape each token shows, 0 for none: masks of the shown frames `(B, S F, H, W)` to `(B, N)`."""
+        """Which shape each token shows, 0 for none: masks of the shown frames `(B, S F, H, W)` to
+        `(B, N)`.
+        """
         cell = SIZE // self.side
         cover = F.avg_pool3d(masks.float(), (self.frames.shape[1], cell, cell)).flatten(1)
         shapes = torch.tensor([[1 + WORDS["shape"].index(a.shape)] for a in attributes])

@@ -169,8 +169,8 @@ def test_one_lucky_clip_makes_no_swap_telling(tmp_path: Path) -> None:
         ),
         (
             "star",
-            "expected a swap of words that moves the VLM's answer towards 'quickly', got none of 8; "
-            "add concepts",
+            "expected a swap of words that moves the VLM's answer towards 'quickly', got none of 8;"
+            " add concepts",
         ),
     ],
 )

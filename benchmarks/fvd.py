@@ -16,9 +16,9 @@ import torch
 from cdfvd.third_party.i3d import utils as published
 from cdfvd.third_party.i3d.pytorch_i3d import InceptionI3d
 
-from transporter.classifiers.i3d import I3D, preprocess
 from transporter.metrics.frechet import frechet_distance
-from transporter.weights import fetch
+from transporter.networks.i3d import I3D, preprocess
+from transporter.networks.published import fetch
 
 NAMES = (
     (".conv.", ".conv3d."),

@@ -21,10 +21,10 @@ import torch
 from diffusers import AutoencoderKLWan
 from trial import AdamWAlone, train_for
 
-from transporter.microworld.language import caption
-from transporter.microworld.training import generator as recipe
-from transporter.microworld.training.clips import Clips
-from transporter.microworld.training.optimiser import MuonAdamW
+from microworld.language import caption
+from microworld.training import generator as recipe
+from microworld.training.stream import Clips
+from transporter.training.optimiser import MuonAdamW
 
 CHUNKS, HELD_OUT = 8, 96
 ADAMW_RATE = 1e-3

@@ -15,18 +15,18 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from microworld.clip_judge import Judge
+from microworld.training.families import load_family
+from microworld.training.stream import Clips
+from microworld.verifier import microworld_verifier
 from transporter.baselines.inversion import augmented, step_losses
 from transporter.baselines.methods import leaps
 from transporter.baselines.parametrisations import Parametrisation
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.subjects import VLMSubject
+from transporter.baselines.targets import VLMSubject
 from transporter.baselines.terms import coherence, l2, priming
 from transporter.baselines.verifier import Verifier
-from transporter.contrast import read_concepts
-from transporter.microworld.judge import Judge
-from transporter.microworld.training.clips import Clips
-from transporter.microworld.training.families import load_family
-from transporter.microworld.verifier import microworld_verifier
+from transporter.clips.contrast import read_concepts
 
 SETTINGS = InversionSettings(steps=300, jitter=4, flip=0.0)
 

@@ -15,15 +15,14 @@ from pathlib import Path
 import torch
 
 from transporter.baselines.inversion import invert
-from transporter.baselines.layers import batch_norms
 from transporter.baselines.methods import leaps
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.subjects import ClassifierSubject
-from transporter.baselines.verdict import verdict
+from transporter.baselines.targets import ClassifierSubject
 from transporter.baselines.verifier import Verifier
-from transporter.classifiers.i3d import I3D, LABELS
-from transporter.video import read_video
-from transporter.weights import fetch
+from transporter.clips.video import read_video
+from transporter.networks.hooks import batch_norms
+from transporter.networks.i3d import I3D, LABELS
+from transporter.networks.published import fetch
 
 
 def main(weights: str, steps: int, frames: int, side: int, *pairs: str) -> None:
@@ -41,15 +40,14 @@ def main(weights: str, steps: int, frames: int, side: int, *pairs: str) -> None:
         subject = ClassifierSubject(network, LABELS.index(label), batch_norms(network), "Mixed_5c")
         stimulus = read_video(clip, frames, side, side)
         method = leaps(subject, stimulus, verifier, settings)
-        start = verdict(
-            method.start(torch.Generator().manual_seed(0))().detach().clamp(0, 1), subject
-        )
+        noise = method.start(torch.Generator().manual_seed(0))().detach().clamp(0, 1)
+        start = subject.verdict(noise)
         with tempfile.TemporaryDirectory() as folder:
             began, processor = time.perf_counter(), time.process_time()
-            made = verdict(invert(subject, method, settings, 0, Path(folder)), subject)
+            made = subject.verdict(invert(subject, method, settings, 0, Path(folder)))
             took, processor = time.perf_counter() - began, time.process_time() - processor
         print(
-            f"{label}: stimulus {verdict(stimulus, subject)}, noise {start}, after {steps} steps"
+            f"{label}: stimulus {subject.verdict(stimulus)}, noise {start}, after {steps} steps"
             f" {made}, I3D says {LABELS[made['top']]}; {took / steps:.2f} s per step,"
             f" {processor / steps:.2f} s of processor time",
             flush=True,

@@ -20,16 +20,16 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from transporter.clips.contrast import Concept, read_concepts
+from transporter.clips.embeddings import load_embeddings
 from transporter.concepts.contexts import Contexts, draw, gather_contexts
 from transporter.concepts.objectives import PATHS, Batch, LogitsSettings, logits
 from transporter.concepts.vectors import principal_directions
-from transporter.config import load_config
-from transporter.contrast import Concept, read_concepts
 from transporter.coupling.network import Coupling
-from transporter.embeddings import load_embeddings
-from transporter.files import read_table
-from transporter.models import load_generator, load_vlm
-from transporter.reading import Reader
+from transporter.coupling.reader import Reader
+from transporter.pipeline.config import load_config
+from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.files import read_table
 
 GENERATOR, VLM = "microworld", "qwen2_vl"
 FAR = 100.0

@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 import torch
 
-from transporter.config import load_config
-from transporter.generation.modulation import Modulation
+from transporter.generators.modulation import Modulation
 from transporter.generators.wan import WanGenerator
-from transporter.models import load_generator
+from transporter.pipeline.config import load_config
+from transporter.pipeline.loading import load_generator
 
 PHIS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 PAIR = (

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from transporter.microworld.attributes import draw_attributes
-from transporter.microworld.renderer import draw_layout, render
+from microworld.attributes import draw_attributes
+from microworld.renderer import draw_layout, render
 
 CLIPS, GOAL = 500, 100
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
-from transporter.microworld.training.optimiser import MuonAdamW, warm_then_decay
+from transporter.training.optimiser import MuonAdamW, warm_then_decay
 
 WARM_UP = 3
 """First steps, which compile and find their memory, and whose time does not count."""

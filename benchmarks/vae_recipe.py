@@ -19,11 +19,11 @@ import torch
 from diffusers import AutoencoderKLWan
 from trial import AdamWAlone, train_for
 
-from transporter.generators.base import kernels_to
-from transporter.microworld.renderer import FRAMES
-from transporter.microworld.training import vae as recipe
-from transporter.microworld.training.clips import ALL, Clips, random_state
-from transporter.microworld.training.optimiser import MuonAdamW
+from microworld.renderer import FRAMES
+from microworld.training import vae as recipe
+from microworld.training.stream import ALL, Clips, random_state
+from transporter.networks.frozen import kernels_to
+from transporter.training.optimiser import MuonAdamW
 
 HELD_OUT = 32
 ADAMW_RATE = 2e-3

@@ -14,8 +14,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from transporter.errors import Unavailable
-from transporter.weights import fetch
+from transporter.networks.published import fetch
+from transporter.support.errors import Unavailable
 
 # how long one example takes says more about the machine than about the code
 settings.register_profile("transporter", deadline=None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
-from transporter.errors import UserError
+from transporter.support.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def config(
     path: Annotated[Path, typer.Argument(help="A file of settings.")] = Path("config/config.yaml"),
 ) -> None:
     """Check a file of settings and print it with all defaults filled in."""
-    from transporter.config import load_config
+    from transporter.pipeline.config import load_config
 
     typer.echo(yaml.safe_dump(load_config(path), sort_keys=False), nl=False)
 
@@ -43,7 +43,7 @@ def settings() -> None:
     """Print every key that a file of settings may hold, with its default and meaning, as a table in
     Markdown.
     """
-    from transporter.config import settings_table
+    from transporter.pipeline.config import settings_table
 
     typer.echo(settings_table())
 
@@ -54,7 +54,7 @@ def snapshot(
     configfile: ConfigFiles = None,
 ) -> None:
     """Freeze the results of a finished run, for `restore` in another clone."""
-    from transporter import snapshot as freezing
+    from transporter.pipeline import snapshot as freezing
 
     files = freezing.snapshot(Path.cwd(), push, configfile or ())
     typer.echo(f"snapshot ready; now `git add {' '.join(files)}` and commit")
@@ -67,7 +67,7 @@ def restore(
     ] = True,
 ) -> None:
     """Bring back the results that a snapshot froze."""
-    from transporter import snapshot as freezing
+    from transporter.pipeline import snapshot as freezing
 
     freezing.restore(Path.cwd(), pull)
     typer.echo("restored; `snakemake -n` tells what is left to do")
@@ -127,11 +127,12 @@ def generate(
         strengths[name] = _number(value, "--concept")
     ranges = {"steps": _share(steps, "--steps"), "frames": _share(frames, "--frames")}
 
+    from transporter.clips.video import write_video
     from transporter.concepts.bank import ConceptBank
-    from transporter.config import load_config
-    from transporter.generation.sampling import Sampling, generate
-    from transporter.models import load_generator
-    from transporter.video import write_video
+    from transporter.generation.sweeps import generate
+    from transporter.generators.base import Sampling
+    from transporter.pipeline.config import load_config
+    from transporter.pipeline.loading import load_generator
 
     settings = load_config(configfile)
     generator, vlm = (
@@ -170,12 +171,12 @@ def discover(
     """Rank words by how far their smallest visual change moves the VLM's answer about a video;
     nothing is fitted.
     """
-    from transporter.config import load_config
-    from transporter.contrast import read_concepts
-    from transporter.models import load_generator, load_vlm
-    from transporter.truth.discovery import Look
-    from transporter.truth.discovery import discover as ranked
-    from transporter.video import read_video
+    from transporter.clips.contrast import read_concepts
+    from transporter.clips.video import read_video
+    from transporter.concepts.discovery import Look
+    from transporter.concepts.discovery import discover as ranked
+    from transporter.pipeline.config import load_config
+    from transporter.pipeline.loading import load_generator, load_vlm
 
     settings = load_config(configfile)
     chosen = _chosen(settings, "generators", generator, "--generator")

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from transporter.baselines.layers import batch_norms
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.subjects import ClassifierSubject, VLMSubject
-from transporter.contrast import Concept
+from transporter.baselines.targets import ClassifierSubject, VLMSubject
+from transporter.clips.contrast import Concept
+from transporter.networks.hooks import batch_norms
 
 SHAPE = (4, 3, 8, 8)
 WORDS = ("red", "blue", "green")

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from microworld.clip_judge import Judge
+from microworld.training.families import load_family
+from microworld.training.stream import Clips
+from microworld.verifier import microworld_verifier
 from transporter.baselines.inversion import invert
 from transporter.baselines.methods import Method, activation_maximisation, gradvit, leaps, maco
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.subjects import VLMSubject
+from transporter.baselines.targets import VLMSubject
 from transporter.baselines.verifier import Verifier
-from transporter.contrast import read_concepts
-from transporter.microworld.judge import Judge
-from transporter.microworld.training.clips import Clips
-from transporter.microworld.training.families import load_family
-from transporter.microworld.verifier import microworld_verifier
+from transporter.clips.contrast import read_concepts
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = InversionSettings(

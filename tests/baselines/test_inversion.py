@@ -14,9 +14,9 @@ import torch
 from transporter.baselines.inversion import augmented, invert, learning_rate, step_losses
 from transporter.baselines.methods import Method, activation_maximisation, gradvit, leaps, maco
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.subjects import ClassifierSubject
+from transporter.baselines.targets import ClassifierSubject
 from transporter.baselines.verifier import Verifier
-from transporter.checkpoint import load_checkpoint
+from transporter.support.checkpoint import load_checkpoint
 
 SHAPE = (4, 3, 8, 8)
 Make = Callable[[InversionSettings], Method]

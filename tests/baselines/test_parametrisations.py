@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transporter.baselines.parametrisations import Phase, Pixels, mean_magnitude
-from transporter.errors import UserError
+from transporter.support.errors import UserError
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from transporter.baselines.settings import InversionSettings
-from transporter.errors import UserError
+from transporter.support.errors import UserError
 
 
 def test_round_trip_through_json() -> None:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transporter.baselines.subjects import VLMSubject
+from transporter.baselines.targets import VLMSubject
 from transporter.baselines.terms import coherence, jaccard, l2, patch_prior, priming
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from transporter.baselines.layers import named
 from transporter.baselines.verifier import Verifier
-from transporter.errors import UserError
+from transporter.networks.hooks import named
+from transporter.support.errors import UserError
 
 
 def test_distance_to_batch_statistics_by_hand(classifier: nn.Module) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from transporter.concepts.bank import ConceptBank, random_like
-from transporter.errors import UserError
+from transporter.support.errors import UserError
 
 
 def test_round_trip(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 import torch
 
+from transporter.clips.contrast import Concept
+from transporter.clips.embeddings import embed_latents
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.edits import Edits, answered_pairs, plan_edits, sample_edits
 from transporter.concepts.fitting import BankSettings, fit_bank
-from transporter.contrast import Concept
-from transporter.embeddings import embed_latents
-from transporter.errors import UserError
-from transporter.generation.sampling import Sampling
-from transporter.reading import Reader
+from transporter.coupling.reader import Reader
+from transporter.generators.base import Sampling
+from transporter.support.errors import UserError
 
 SPEED = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast ?")
 CONCEPTS = [

@@ -13,12 +13,12 @@ import torch
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
+from transporter.clips.contrast import Concept
 from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.fitting import BankSettings, control, fit_bank
 from transporter.concepts.objectives import OBJECTIVES, velocity
-from transporter.contrast import Concept
-from transporter.errors import UserError
-from transporter.reading import Reader
+from transporter.coupling.reader import Reader
+from transporter.support.errors import UserError
 
 RED = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
 DAY = Concept("day_night", "scene", "day", "night", "what time is it ?")

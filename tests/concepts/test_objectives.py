@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from transporter.clips.contrast import Concept
 from transporter.concepts.contexts import Contexts
 from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.concepts.objectives import (
@@ -21,11 +22,10 @@ from transporter.concepts.objectives import (
     log_odds,
     noisy,
 )
-from transporter.contrast import Concept
 from transporter.coupling.network import Coupling
-from transporter.errors import UserError
-from transporter.models import load_generator, load_vlm
-from transporter.reading import Reader
+from transporter.coupling.reader import Reader
+from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = Concept("slow_quick", "action", "slow", "quick", "how fast ?")

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from transporter.coupling.network import Coupling, Pairs
 from transporter.coupling.settings import CouplingSettings, TransportSettings
-from transporter.errors import UserError
+from transporter.support.errors import UserError
 
 MakePairs = Callable[[int, int], Pairs]
 

@@ -6,7 +6,7 @@ import torch
 from transporter.coupling.mixer import Phi1
 from transporter.coupling.relations import Phi2, gram
 from transporter.coupling.settings import Phi1Settings, Phi2Settings
-from transporter.errors import UserError
+from transporter.support.errors import UserError
 
 
 def phi_1(**changes: object) -> Phi1:

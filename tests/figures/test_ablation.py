@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures import ablation
 from transporter.figures.ablation import (
     BASE,
@@ -31,7 +30,8 @@ from transporter.figures.ablation import (
     verdict,
 )
 from transporter.metrics import caption_scores
-from transporter.metrics.bootstrap import Interval, bootstrap
+from transporter.statistics.bootstrap import Interval, bootstrap
+from transporter.support.errors import UserError
 
 CONCEPTS = {"red_blue": Concept("red_blue", "object", "red", "blue", "what colour ?")}
 SOURCES = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures.comparison import Row, comparison_figure
 from transporter.figures.exhibit import PAGE
+from transporter.support.errors import UserError
 
 CONCEPT = Concept("red_blue", "object", "red", "blue", "what colour ?")
 KEYS = [("maco", "w"), ("leaps", "w_dw"), ("transporter", "phi")]

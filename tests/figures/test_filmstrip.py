@@ -9,8 +9,8 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from transporter.errors import UserError
 from transporter.figures.filmstrip import FAILED, contact_sheet, filmstrip, still_indices
+from transporter.support.errors import UserError
 
 PHIS = (0.0, 0.4, 1.0)
 

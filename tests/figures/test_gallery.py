@@ -16,10 +16,10 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
+from transporter.clips.video import write_video
 from transporter.figures.gallery import Clip, page, write_gallery
-from transporter.video import write_video
+from transporter.support.errors import UserError
 
 CONCEPTS = [
     Concept("red_blue", "object", "red", "blue", "what colour is it ?"),

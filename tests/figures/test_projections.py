@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from transporter.errors import UserError
 from transporter.figures.projections import projections_figure
+from transporter.support.errors import UserError
 
 TABLE = pd.DataFrame(
     {

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures.exhibit import PAGE
 from transporter.figures.several import Composition, joint_seed, several_figure
+from transporter.support.errors import UserError
 
 CONCEPTS = [
     Concept("red_blue", "object", "red", "blue", "what ?"),

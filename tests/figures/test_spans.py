@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures.exhibit import PAGE
 from transporter.figures.spans import Injected, Span, leading, spans_figure
+from transporter.support.errors import UserError
 
 NONE, ALL, EARLY, LATE = Span(0, 0, 5), Span(1, 5, 5), Span(1, 3, 5), Span(4, 5, 5)
 FRAMES = {"object": 1, "scene": 1, "action": 3}

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures.exhibit import Exhibit
 from transporter.figures.sweeps import Sweep, sweeps_figure, typical_seed
+from transporter.support.errors import UserError
 
 PHIS = (0.0, 0.5, 1.0)
 READINGS = pd.DataFrame(

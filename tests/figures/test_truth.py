@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from transporter.errors import UserError
 from transporter.figures.truth import truth_matrix
+from transporter.support.errors import UserError
 
 
 def _table(named: str) -> pd.DataFrame:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
-from transporter.generation.sampling import pick_contexts
+from transporter.clips.contrast import Concept
+from transporter.generation.sweeps import pick_contexts
 from transporter.generation.trials import Trial, demonstrations, in_parts, pick_captions, together
+from transporter.support.errors import UserError
 
 COLOUR = Concept("red_blue", "object", "red", "blue", "what colour ?")
 SIZE = Concept("small_large", "object", "small", "large", "how large ?")

@@ -8,16 +8,16 @@ import pytest
 import torch
 from diffusers import UniPCMultistepScheduler, WanPipeline
 
-from transporter.errors import UserError
-from transporter.generation.modulation import Modulation
-from transporter.generators.wan import WanGenerator
-from transporter.microworld.language import build_tokenizer
-from transporter.microworld.training.generator import (
+from microworld.language import build_tokenizer
+from microworld.training.generator import (
     MAX_TOKENS,
     build_text_encoder,
     build_transformer,
 )
-from transporter.microworld.training.vae import build_vae
+from microworld.training.vae import build_vae
+from transporter.generators.modulation import Modulation
+from transporter.generators.wan import WanGenerator
+from transporter.support.errors import UserError
 
 SIZE = {"frames": 17, "height": 64, "width": 64, "fps": 8, "max_tokens": MAX_TOKENS}
 CAPTIONS = [

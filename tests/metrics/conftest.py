@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from transporter.microworld.judge import Judge
+from microworld.clip_judge import Judge
 
 MODELS = Path(__file__).parents[2] / "models"
 

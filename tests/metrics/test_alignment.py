@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from transporter.errors import Unavailable, UserError
+from microworld.clip_judge import Judge
 from transporter.metrics.alignment import (
     AestheticScore,
     Alignment,
@@ -29,7 +29,7 @@ from transporter.metrics.alignment import (
     aesthetic_scores,
     load_head,
 )
-from transporter.microworld.judge import Judge
+from transporter.support.errors import Unavailable, UserError
 
 SIZE = 32
 CAPTIONS = ["a red circle moves left", "snow", "it spins quickly on the sand"]

@@ -9,10 +9,10 @@ from typing import ClassVar
 import pytest
 import torch
 
-from transporter.errors import Unavailable, UserError
 from transporter.metrics import base
 from transporter.metrics.base import HIGHER, LOWER, Metric, check_video, make_metrics, results_table
 from transporter.metrics.registry import METRICS
+from transporter.support.errors import Unavailable, UserError
 
 
 class Brightness(Metric):

@@ -7,10 +7,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transporter.errors import Unavailable
 from transporter.metrics import caption_scores as module
 from transporter.metrics.caption_scores import ClipScores, caption_scores
 from transporter.metrics.captions import CaptionAgreement
+from transporter.support.errors import Unavailable
 
 CANDIDATES = [
     "a small red circle moves slowly up on snow during the night",

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from transporter.errors import Unavailable, UserError
 from transporter.metrics import captions
 from transporter.metrics.captions import CaptionAgreement, SentenceCosine, has_spice
+from transporter.support.errors import Unavailable, UserError
 
 REFERENCES = [
     ["a man is riding a wave on a surfboard", "a man is surfing"],

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from transporter.errors import UserError
 from transporter.metrics.comparison import compare_systems, distances, means, similarities, verdict
 from transporter.metrics.embeddings import compare
 from transporter.metrics.frechet import frechet_distance
+from transporter.support.errors import UserError
 
 CONCEPTS = [f"c{index:02d}" for index in range(12)]
 

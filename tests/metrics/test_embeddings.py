@@ -11,9 +11,9 @@ from scipy.spatial.distance import cosine
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from transporter.errors import UserError
 from transporter.metrics import embeddings
 from transporter.metrics.embeddings import EmbeddingSimilarity, compare
+from transporter.support.errors import UserError
 
 
 def tokens(count: int, seed: int = 0, width: int = 6) -> torch.Tensor:

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
+from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
-from transporter.contrast import Concept
-from transporter.generation.sampling import METHODS, Generated
+from transporter.coupling.reader import Reader
+from transporter.generation.sweeps import METHODS, Generated
 from transporter.metrics.faithfulness import SUMMARY, kept, label, read_concept, summarise
-from transporter.reading import Reader
 
 CONCEPT = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast does it move ?")
 WORDS = {"speed": ("slowly", "quickly"), "colour": ("red", "blue"), "ground": ("grass", "snow")}

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
-from transporter.errors import UserError
+from microworld.clip_judge import Judge
 from transporter.metrics import frechet
 from transporter.metrics.frechet import (
     Features,
@@ -25,7 +25,7 @@ from transporter.metrics.frechet import (
     frechet_distance,
     i3d_features,
 )
-from transporter.microworld.judge import Judge
+from transporter.support.errors import UserError
 
 
 def features(count: int, width: int, seed: int = 0) -> torch.Tensor:

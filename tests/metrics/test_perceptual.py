@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torchvision.transforms.functional import to_tensor
 
-from transporter.errors import UserError
 from transporter.metrics.perceptual import VideoLPIPS
+from transporter.support.errors import UserError
 
 
 @pytest.fixture(scope="session")

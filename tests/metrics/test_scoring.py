@@ -9,11 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from transporter.baselines.clips import INDEX as INVERTED
-from transporter.contrast import Concept
-from transporter.errors import Unavailable
-from transporter.files import write_table
-from transporter.generation.sampling import INDEX
+from transporter.baselines.inverted_clips import INDEX as INVERTED
+from transporter.clips.contrast import Concept
+from transporter.generation.sweeps import INDEX
 from transporter.metrics.alignment import Alignment
 from transporter.metrics.embeddings import EmbeddingSimilarity
 from transporter.metrics.frechet import Features, FrechetVideoDistance
@@ -26,6 +24,8 @@ from transporter.metrics.systems import (
     make_all,
     protocols,
 )
+from transporter.support.errors import Unavailable
+from transporter.support.files import write_table
 
 CONCEPT = Concept("red_blue", "object", "red", "blue", "what colour ?")
 

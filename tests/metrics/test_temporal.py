@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transporter.errors import UserError
 from transporter.metrics.temporal import (
     Readings,
     frame_disparity,
@@ -14,6 +13,7 @@ from transporter.metrics.temporal import (
     temporal_honesty,
     timeless,
 )
+from transporter.support.errors import UserError
 
 RNG = np.random.default_rng(0)
 TRUE = RNG.integers(2, size=400)

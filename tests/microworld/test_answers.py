@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transporter.microworld.answers import certain, true_answers
-from transporter.microworld.attributes import WORDS, draw_attributes
+from microworld.answers import certain, true_answers
+from microworld.attributes import WORDS, draw_attributes
 
 
 @pytest.mark.parametrize("seed", range(20))

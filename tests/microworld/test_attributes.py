@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transporter.microworld.attributes import (
+from microworld.attributes import (
     COMBINED,
     DEGREES,
     END,

@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from transporter.errors import UserError
-from transporter.files import read_table
-from transporter.microworld.attributes import WORDS
-from transporter.microworld.dataset import SPLITS, make_clip, make_split, read_mask, split_seed
-from transporter.microworld.language import caption
-from transporter.microworld.renderer import FRAMES, SIZE
-from transporter.video import read_video
+from microworld.attributes import WORDS
+from microworld.dataset import SPLITS, make_clip, make_split, read_mask, split_seed
+from microworld.language import caption
+from microworld.renderer import FRAMES, SIZE
+from transporter.clips.video import read_video
+from transporter.support.errors import UserError
+from transporter.support.files import read_table
 
 CLIPS, SEED = 6, 3
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transporter.contrast import read_concepts
-from transporter.microworld.attributes import WORDS, draw_attributes
-from transporter.microworld.language import (
+from microworld.attributes import WORDS, draw_attributes
+from microworld.language import (
     DESCRIBE,
     QUESTIONS,
     build_tokenizer,
     caption,
     sampled_words,
 )
-from transporter.microworld.training.generator import MAX_TOKENS
+from microworld.training.generator import MAX_TOKENS
+from transporter.clips.contrast import read_concepts
 
 
 @pytest.fixture(scope="module")

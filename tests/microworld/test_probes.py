@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from transporter.errors import UserError
-from transporter.microworld.attributes import HUES, WORDS, Attributes, draw_attributes
-from transporter.microworld.probes import SOURCES, STRIDE, AnalyticProbe, Classifier, Probe
-from transporter.microworld.renderer import (
+from microworld.attributes import HUES, WORDS, Attributes, draw_attributes
+from microworld.probes import SOURCES, STRIDE, AnalyticProbe, Classifier, Probe
+from microworld.renderer import (
     BOUNCES,
     FRAMES,
     PATH,
@@ -19,6 +18,7 @@ from transporter.microworld.renderer import (
     draw_layout,
     render,
 )
+from transporter.support.errors import UserError
 
 SHIPPED = Path(__file__).parents[2] / "models" / "probes"
 CLIPS = 64

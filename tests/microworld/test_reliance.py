@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy.special import logit
 
-from transporter.microworld.answers import Answers, true_answers
-from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
-from transporter.microworld.reliance import CELLS, log_odds, measure
-from transporter.microworld.shortcuts import Shortcut
+from microworld.answers import Answers, true_answers
+from microworld.attributes import WORDS, Attributes, draw_attributes
+from microworld.reliance import CELLS, log_odds, measure
+from microworld.shortcuts import Shortcut
 
 SHORTCUT = Shortcut(
     "ground_by_shape", "ground", "shape", {"circle": "grass", "square": "snow", "triangle": "sand"}

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
 
-from transporter.microworld.attributes import WORDS, Attributes
-from transporter.microworld.renderer import (
+from microworld.attributes import WORDS, Attributes
+from microworld.renderer import (
     BOUNCE_HEIGHT,
     BOUNCES,
     FRAMES,

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transporter.errors import UserError
-from transporter.microworld.answers import certain, true_answers
-from transporter.microworld.attributes import WORDS, Attributes, draw_attributes
-from transporter.microworld.shortcuts import Shortcut, read_shortcuts
+from microworld.answers import certain, true_answers
+from microworld.attributes import WORDS, Attributes, draw_attributes
+from microworld.shortcuts import Shortcut, read_shortcuts
+from transporter.support.errors import UserError
 
 TABLE = Path(__file__).parents[2] / "config" / "shortcuts.tsv"
 HEADER = "shortcut\tattribute\tcue\tanswers\tshare\n"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from transporter.files import read_table, write_table
-from transporter.microworld.attributes import WORDS
-from transporter.microworld.language import QUESTIONS
-from transporter.microworld.timing import STILLS, TIMING, timeless_words, timing
-from transporter.microworld.training.cards import HeldOut
+from microworld.attributes import WORDS
+from microworld.language import QUESTIONS
+from microworld.timing import STILLS, TIMING, timeless_words, timing
+from microworld.training.cards import HeldOut
+from transporter.support.files import read_table, write_table
 
 COUNT = 40
 

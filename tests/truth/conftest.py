@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from transporter.contrast import Concept
-from transporter.microworld.shortcuts import Shortcut
-from transporter.truth.subjects import Subject
+from microworld.shortcuts import Shortcut
+from transporter.clips.contrast import Concept
+from transporter.truth.cases import Subject
 
 CONCEPT = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast does it move ?")
 

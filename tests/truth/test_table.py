@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from transporter.truth.subjects import Subject
+from transporter.truth.cases import Subject
 from transporter.truth.table import judge_explanations, summarise
 
 WORDS = {

@@ -32,8 +32,8 @@ from transformers import (
     VideoLlama3VideoProcessor,
 )
 
-from transporter.microworld.training.families import qwen2_vl
-from transporter.models import load_vlm
+from microworld.training.families import qwen2_vl
+from transporter.pipeline.loading import load_vlm
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 TEXT = {

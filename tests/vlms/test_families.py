@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from transporter.errors import UserError
-from transporter.models import load_vlm
+from transporter.pipeline.loading import load_vlm
+from transporter.support.errors import UserError
 from transporter.vlms.gemma3 import Gemma3
 from transporter.vlms.transformers_vlm import TransformersVLM
 

@@ -10,9 +10,9 @@ import yaml
 from pipeline import ROOT, copy_project, snakemake, transporter
 
 from transporter.concepts.fitting import BankSettings
-from transporter.config import check_config, load_config, settings_table, typed
 from transporter.coupling.settings import CouplingSettings
-from transporter.errors import UserError
+from transporter.pipeline.config import check_config, load_config, settings_table, typed
+from transporter.support.errors import UserError
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": (

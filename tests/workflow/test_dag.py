@@ -10,13 +10,13 @@ import pytest
 import yaml
 from pipeline import MINIATURE, ROOT, VARIANT, planned, snakemake
 
+from microworld.attributes import WORDS
+from transporter.clips.embeddings import load_embeddings
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling
-from transporter.embeddings import load_embeddings
-from transporter.generation.demonstration import INDEX as CLIPS
-from transporter.generation.sampling import INDEX, METHODS
+from transporter.generation.demonstrations import INDEX as CLIPS
+from transporter.generation.sweeps import INDEX, METHODS
 from transporter.metrics.faithfulness import SUMMARY
-from transporter.microworld.attributes import WORDS
 
 SETTINGS = yaml.safe_load((ROOT / "config" / "miniature.yaml").read_text())
 SPLITS, CONCEPTS = SETTINGS["clips"]["splits"], SETTINGS["run"]["concepts"]

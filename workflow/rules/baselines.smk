@@ -18,7 +18,7 @@ rule published_weights:
         mem_mb=1000,
         runtime=30,
     params:
-        code=code_hash("transporter.weights"),
+        code=code_hash("transporter.networks.published"),
     script:
         "../scripts/published_weights.py"
 
@@ -59,8 +59,8 @@ rule inversion:
         },
         seed=config["seed"],
         code=lambda w: code_hash(
-            "transporter.baselines.clips",
-            "transporter.microworld.verifier",
+            "transporter.baselines.inverted_clips",
+            "microworld.verifier",
             *adapters(w, "vlms"),
         ),
     script:
@@ -134,8 +134,8 @@ rule scores:
         code=lambda w: code_hash(
             "transporter.metrics.scoring",
             "transporter.metrics.systems",
-            "transporter.microworld.judge",
-            "transporter.microworld.probes",
+            "microworld.clip_judge",
+            "microworld.probes",
             *adapters(w, "vlms"),
         ),
     script:

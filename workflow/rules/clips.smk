@@ -24,7 +24,7 @@ if config["clips"]["source"] == "world":
         params:
             clips=lambda w: config["clips"]["splits"][w.split],
             seed=config["seed"],
-            code=code_hash("transporter.microworld.dataset"),
+            code=code_hash("microworld.dataset"),
         script:
             "../scripts/world_split.py"
 
@@ -50,6 +50,6 @@ else:
         params:
             splits=config["clips"]["splits"],
             seed=config["seed"],
-            code=code_hash("transporter.splitting"),
+            code=code_hash("transporter.pipeline.splitting"),
         script:
             "../scripts/own_split.py"

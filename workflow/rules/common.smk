@@ -7,12 +7,13 @@ from pathlib import Path
 import yaml
 from snakemake.utils import update_config
 
-from transporter.ablations import trained_as, variant
-from transporter.config import ASKING, MADE, check_config, typed
-from transporter.contrast import read_concepts
-from transporter.errors import UserError
-from transporter.microworld.shortcuts import read_shortcuts
-from transporter.provenance import code_hash, digest
+from transporter.pipeline.ablations import trained_as, variant
+from transporter.pipeline.config import ASKING, MADE, check_config, typed
+from transporter.clips.contrast import read_concepts
+from transporter.support.errors import UserError
+from microworld.shortcuts import read_shortcuts
+from transporter.pipeline.code_hash import code_hash
+from transporter.support.hashes import digest
 
 
 def config_sources():

@@ -31,7 +31,7 @@ rule coupling:
         seed=config["seed"],
         code=lambda w: code_hash(
             "transporter.coupling.training",
-            "transporter.embeddings",
+            "transporter.clips.embeddings",
             *adapters(w, "generators"),
         ),
     script:
@@ -68,7 +68,7 @@ rule coupling_report:
         names=CONCEPTS,
         code=lambda w: code_hash(
             "transporter.coupling.report",
-            "transporter.embeddings",
+            "transporter.clips.embeddings",
             *adapters(w, "generators", "vlms"),
         ),
     script:

@@ -22,7 +22,7 @@ rule embed_generator:
         runtime=120,
     params:
         generator=encoder_settings,
-        code=lambda w: code_hash("transporter.embeddings", *adapters(w, "generators")),
+        code=lambda w: code_hash("transporter.clips.embeddings", *adapters(w, "generators")),
     script:
         "../scripts/embed_generator.py"
 
@@ -48,7 +48,7 @@ rule embed_vlm:
         runtime=120,
     params:
         vlm=vlm_settings,
-        code=lambda w: code_hash("transporter.embeddings", *adapters(w, "vlms")),
+        code=lambda w: code_hash("transporter.clips.embeddings", *adapters(w, "vlms")),
     script:
         "../scripts/embed_vlm.py"
 
@@ -78,7 +78,7 @@ rule embed_again:
         generator=encoder_settings,
         vlm=vlm_settings,
         code=lambda w: code_hash(
-            "transporter.embeddings", *adapters(w, "generators", "vlms")
+            "transporter.clips.embeddings", *adapters(w, "generators", "vlms")
         ),
     script:
         "../scripts/embed_again.py"

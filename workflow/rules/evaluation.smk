@@ -33,7 +33,7 @@ rule readings:
         seed=config["seed"],
         code=lambda w: code_hash(
             "transporter.metrics.faithfulness",
-            "transporter.microworld.probes",
+            "microworld.probes",
             *adapters(w, "generators", "vlms"),
         ),
     script:

@@ -36,7 +36,7 @@ rule filmstrips:
         names=CONCEPTS,
         video=video_settings,
         code=code_hash(
-            "transporter.figures.filmstrip", "transporter.generation.sampling"
+            "transporter.figures.filmstrip", "transporter.generation.sweeps"
         ),
     script:
         "../scripts/filmstrips.py"

@@ -27,7 +27,7 @@ rule generation:
         settings=config["generation"],
         seed=config["seed"],
         code=lambda w: code_hash(
-            "transporter.generation.sampling", *adapters(w, "generators")
+            "transporter.generation.sweeps", *adapters(w, "generators")
         ),
     script:
         "../scripts/generation.py"
@@ -62,7 +62,7 @@ rule modulations:
         phi=config["generation"]["phi"],
         seed=config["seed"],
         code=lambda w: code_hash(
-            "transporter.generation.demonstration", *adapters(w, "generators", "vlms")
+            "transporter.generation.demonstrations", *adapters(w, "generators", "vlms")
         ),
     script:
         "../scripts/modulations.py"

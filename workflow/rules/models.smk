@@ -41,8 +41,8 @@ rule train_vae:
         steps=config["training"]["vae"],
         seed=config["seed"],
         code=code_hash(
-            "transporter.microworld.training.vae",
-            "transporter.microworld.training.cards",
+            "microworld.training.vae",
+            "microworld.training.cards",
         ),
     script:
         "../scripts/train_vae.py"
@@ -66,7 +66,7 @@ rule train_vision:
     params:
         steps=lambda wildcards: config["training"]["vlms"][wildcards.family],
         seed=config["seed"],
-        code=code_hash("transporter.microworld.training.vlm"),
+        code=code_hash("microworld.training.vlm"),
     script:
         "../scripts/train_vision.py"
 
@@ -94,8 +94,8 @@ rule train_vlm:
         steps=lambda wildcards: config["training"]["vlms"][wildcards.family],
         seed=config["seed"],
         code=code_hash(
-            "transporter.microworld.training.vlm",
-            "transporter.microworld.training.cards",
+            "microworld.training.vlm",
+            "microworld.training.cards",
         ),
     script:
         "../scripts/train_vlm.py"
@@ -123,8 +123,8 @@ rule train_generator:
         seed=config["seed"],
         chunks=config["training"]["chunks"],
         code=code_hash(
-            "transporter.microworld.training.generator",
-            "transporter.microworld.training.cards",
+            "microworld.training.generator",
+            "microworld.training.cards",
         ),
     script:
         "../scripts/train_generator.py"
@@ -150,8 +150,8 @@ rule train_probes:
         steps=config["training"]["probes"],
         seed=config["seed"],
         code=code_hash(
-            "transporter.microworld.training.probes",
-            "transporter.microworld.training.cards",
+            "microworld.training.probes",
+            "microworld.training.cards",
         ),
     script:
         "../scripts/train_probes.py"
@@ -177,8 +177,8 @@ rule train_judge:
         steps=config["training"]["judge"],
         seed=config["seed"],
         code=code_hash(
-            "transporter.microworld.training.judge",
-            "transporter.microworld.training.cards",
+            "microworld.training.clip_judge",
+            "microworld.training.cards",
         ),
     script:
         "../scripts/train_judge.py"

@@ -51,7 +51,7 @@ rule figure_sweeps:
         vlm=VLMS[0],
         video=shown_video(),
         settings=[config["generation"], config["generators"][GENERATORS[0]]],
-        code=code_hash("transporter.figures.sweeps", "transporter.generation.sampling"),
+        code=code_hash("transporter.figures.sweeps", "transporter.generation.sweeps"),
     script:
         "../scripts/figure_sweeps.py"
 
@@ -138,7 +138,7 @@ rule figure_several:
         video=shown_video(),
         settings=[config["figures"], config["generation"]["phi"]],
         code=code_hash(
-            "transporter.figures.several", "transporter.generation.demonstration"
+            "transporter.figures.several", "transporter.generation.demonstrations"
         ),
     script:
         "../scripts/figure_several.py"
@@ -169,7 +169,7 @@ rule figure_spans:
         video=shown_video(),
         settings=[config["figures"], config["generation"]["phi"]],
         code=code_hash(
-            "transporter.figures.spans", "transporter.generation.demonstration"
+            "transporter.figures.spans", "transporter.generation.demonstrations"
         ),
     script:
         "../scripts/figure_spans.py"

@@ -24,7 +24,7 @@ rule plant:
         steps=config["training"]["planted"],
         seed=config["seed"],
         code=lambda w: code_hash(
-            "transporter.microworld.training.planting", *adapters(w, "vlms")
+            "microworld.training.planting", *adapters(w, "vlms")
         ),
     script:
         "../scripts/plant.py"
@@ -55,6 +55,6 @@ rule temporal_honesty:
         vlms={name: config["vlms"][name] for name in VLMS},
         clips=config["clips"]["splits"]["held_out"],
         seed=config["seed"],
-        code=lambda w: code_hash("transporter.microworld.timing", *adapters(w, "vlms")),
+        code=lambda w: code_hash("microworld.timing", *adapters(w, "vlms")),
     script:
         "../scripts/temporal_honesty.py"

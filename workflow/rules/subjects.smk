@@ -1,6 +1,6 @@
 # What the rules of the benchmark share: who is explained, by which pairs, and where their files are.
-from transporter.ablations import laid_over
-from transporter.truth.subjects import HONEST, pair_of
+from transporter.pipeline.ablations import laid_over
+from transporter.truth.cases import HONEST, pair_of
 
 TRUTH_BANK = laid_over(config["bank"], config["truth"]["bank"])
 

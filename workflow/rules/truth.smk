@@ -36,7 +36,7 @@ rule reliance:
         vlm=VLMS[0],
         settings=config["vlms"][VLMS[0]],
         code=lambda w: code_hash(
-            "transporter.microworld.reliance", *adapters(w, "vlms")
+            "microworld.reliance", *adapters(w, "vlms")
         ),
     script:
         "../scripts/reliance.py"
@@ -62,7 +62,7 @@ rule natural_variation:
         runtime=10,
     params:
         probes=config["probes"],
-        code=code_hash("transporter.truth.change", "transporter.microworld.probes"),
+        code=code_hash("transporter.truth.change", "microworld.probes"),
     script:
         "../scripts/natural_variation.py"
 
@@ -92,7 +92,7 @@ rule truth_controls:
         pool=config["truth"]["pool"],
         seeds=config["truth"]["seeds"],
         seed=config["seed"],
-        code=lambda w: code_hash("transporter.truth.clips", *adapters(w, "generators")),
+        code=lambda w: code_hash("transporter.truth.controls", *adapters(w, "generators")),
     script:
         "../scripts/truth_controls.py"
 
@@ -178,7 +178,7 @@ rule truth_readings:
         seed=config["seed"],
         code=lambda w: code_hash(
             "transporter.truth.readings",
-            "transporter.microworld.probes",
+            "microworld.probes",
             *adapters(w, "generators", "vlms"),
         ),
     script:
@@ -272,7 +272,7 @@ rule truth_filmstrip:
         seed=config["seed"],
         code=lambda w: code_hash(
             "transporter.figures.filmstrip",
-            "transporter.generation.sampling",
+            "transporter.generation.sweeps",
             *adapters(w, "generators", "vlms"),
         ),
     script:

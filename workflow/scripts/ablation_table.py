@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from stage import stage
-from transporter.contrast import read_concepts
-from transporter.errors import Unavailable
+from transporter.clips.contrast import read_concepts
 from transporter.figures.ablation import (
     BASE,
     BASELINE,
@@ -21,10 +20,11 @@ from transporter.figures.ablation import (
 )
 from transporter.figures.exhibit import Exhibit
 from transporter.figures.table import write_paper_table
-from transporter.files import read_table, write_table
 from transporter.metrics.caption_scores import has_java
 from transporter.metrics.captions import SentenceCosine
-from transporter.weights import fetched
+from transporter.networks.published import fetched
+from transporter.support.errors import Unavailable
+from transporter.support.files import read_table, write_table
 
 COLUMNS = ("concept", "generator", "vlm", "caption", "seed")
 READERS = {"phi": "through Φ", "again": "decoded"}

@@ -6,11 +6,11 @@ import pandas as pd
 import torch
 
 from stage import stage
-from transporter.contrast import read_concepts
-from transporter.files import write_table
+from transporter.clips.contrast import read_concepts
+from transporter.clips.video import read_video
 from transporter.metrics.systems import inverted
-from transporter.models import load_vlm
-from transporter.video import read_video
+from transporter.pipeline.loading import load_vlm
+from transporter.support.files import write_table
 
 COLUMNS = [
     "method",

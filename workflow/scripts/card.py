@@ -4,14 +4,14 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from transporter.microworld.training.cards import (
+from microworld.training.cards import (
     SEEN_SEED,
     UNSEEN_SEED,
     Examples,
     HeldOut,
     write_card,
 )
-from transporter.microworld.training.loop import Summary
+from transporter.training.loop import Summary
 
 SEEN, UNSEEN = "seen combinations", "held-out combinations"
 CLIPS = 256

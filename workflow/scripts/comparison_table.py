@@ -18,9 +18,9 @@ from transporter.figures.comparison_tables import (
 )
 from transporter.figures.exhibit import Exhibit
 from transporter.figures.table import write_paper_table
-from transporter.files import read_table, write_table
 from transporter.metrics.comparison import compare_systems, distances, means, similarities
 from transporter.metrics.scoring import COLUMNS
+from transporter.support.files import read_table, write_table
 
 HIGHER = {"lpips": False, "clip_score": True, "aesthetic": True, "delta": True}
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from stage import stage
+from transporter.clips.contrast import read_concepts
+from transporter.clips.embeddings import load_embeddings
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.edits import Edits, answered_pairs
 from transporter.concepts.fitting import BankSettings, fit_bank
-from transporter.config import ASKING
-from transporter.contrast import read_concepts
 from transporter.coupling.network import Coupling
-from transporter.embeddings import load_embeddings
-from transporter.files import read_table, write_table
-from transporter.models import load_generator, load_vlm
-from transporter.reading import Reader
+from transporter.coupling.reader import Reader
+from transporter.pipeline.config import ASKING
+from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.files import read_table, write_table
 
 with stage(snakemake) as device:
     params, places = snakemake.params, list(snakemake.output)

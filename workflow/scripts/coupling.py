@@ -9,7 +9,7 @@ from pairs import read_pairs
 from stage import stage, unfinished
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.training import train_coupling
-from transporter.models import load_generator
+from transporter.pipeline.loading import load_generator
 
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)

@@ -4,11 +4,11 @@ held-out clips.
 
 from pairs import read_pairs
 from stage import stage
-from transporter.contrast import read_concepts
+from transporter.clips.contrast import read_concepts
 from transporter.coupling.network import Coupling
 from transporter.coupling.report import report
-from transporter.files import write_table
-from transporter.models import load_generator, load_vlm
+from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.files import write_table
 
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)

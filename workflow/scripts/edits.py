@@ -3,12 +3,12 @@
 import shutil
 
 from stage import stage, unfinished
+from transporter.clips.contrast import read_concepts
 from transporter.concepts.edits import plan_edits, sample_edits
-from transporter.contrast import read_concepts
-from transporter.files import read_table
-from transporter.generation.sampling import Sampling
-from transporter.models import load_generator
-from transporter.provenance import digest, files_hash
+from transporter.generators.base import Sampling
+from transporter.pipeline.loading import load_generator
+from transporter.support.files import read_table
+from transporter.support.hashes import digest, files_hash
 
 with stage(snakemake) as device:
     model, params = snakemake.params.generator, snakemake.params

@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 from stage import stage, unfinished
-from transporter.embeddings import embed_latents
-from transporter.models import load_generator, load_vlm
-from transporter.provenance import digest, files_hash
+from transporter.clips.embeddings import embed_latents
+from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.hashes import digest, files_hash
 
 BATCH, SHARD = 16, 256
 

@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 from stage import stage, unfinished
-from transporter.embeddings import embed_clips
-from transporter.files import read_table
-from transporter.models import load_generator
-from transporter.provenance import digest, files_hash
-from transporter.video import read_video
+from transporter.clips.embeddings import embed_clips
+from transporter.clips.video import read_video
+from transporter.pipeline.loading import load_generator
+from transporter.support.files import read_table
+from transporter.support.hashes import digest, files_hash
 
 BATCH, SHARD = 16, 256
 

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from stage import stage
-from transporter.files import read_table, write_table
 from transporter.metrics.faithfulness import summarise
+from transporter.support.files import read_table, write_table
 
 COLUMNS = ("concept", "kind", "generator", "vlm", "method", "phi", "seed", "log_odds")
 

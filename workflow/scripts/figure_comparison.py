@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 
 from stage import stage
-from transporter.contrast import read_concepts
+from transporter.clips.contrast import read_concepts
+from transporter.clips.video import read_video
 from transporter.figures.comparison import CAPTION, Row, comparison_figure
 from transporter.figures.exhibit import Exhibit
-from transporter.files import read_table
-from transporter.video import read_video
+from transporter.support.files import read_table
 
 with stage(snakemake):
     shape, folders = snakemake.params.video, [*snakemake.input.inverted, *snakemake.input.generated]

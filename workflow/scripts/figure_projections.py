@@ -5,7 +5,7 @@ from pathlib import Path
 from stage import stage
 from transporter.figures.exhibit import Exhibit
 from transporter.figures.projections import CAPTION, projections_figure
-from transporter.files import read_table
+from transporter.support.files import read_table
 
 with stage(snakemake):
     table, projections = snakemake.input.table, snakemake.params.projections

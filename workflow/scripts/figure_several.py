@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from stage import stage
-from transporter.contrast import read_concepts
+from transporter.clips.contrast import read_concepts
+from transporter.clips.video import read_video
 from transporter.figures.exhibit import Exhibit
 from transporter.figures.several import CAPTION, Composition, joint_seed, several_figure
-from transporter.files import read_table
-from transporter.generation.demonstration import INDEX
+from transporter.generation.demonstrations import INDEX
 from transporter.generation.trials import SEVERAL
-from transporter.video import read_video
+from transporter.support.files import read_table
 
 with stage(snakemake):
     folder, shape = Path(snakemake.input.generated), snakemake.params.video

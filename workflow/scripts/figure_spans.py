@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from stage import stage
-from transporter.contrast import read_concepts
+from transporter.clips.contrast import read_concepts
+from transporter.clips.video import read_video
 from transporter.figures.exhibit import Exhibit
 from transporter.figures.spans import (
     INJECTION,
@@ -15,10 +16,9 @@ from transporter.figures.spans import (
     spans_figure,
 )
 from transporter.figures.sweeps import typical_seed
-from transporter.files import read_table
 from transporter.generation import trials
-from transporter.generation.demonstration import INDEX
-from transporter.video import read_video
+from transporter.generation.demonstrations import INDEX
+from transporter.support.files import read_table
 
 DRAWN = {
     trials.INJECTION: (INJECTION, "steps", {"object": 1, "scene": 1, "action": 3}, 3, False),

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from stage import stage
-from transporter.contrast import read_concepts
+from transporter.clips.contrast import read_concepts
+from transporter.clips.video import read_video
 from transporter.figures.exhibit import Exhibit
 from transporter.figures.sweeps import CAPTION, WHAT, Sweep, sweeps_figure, typical_seed
-from transporter.files import read_table
-from transporter.video import read_video
+from transporter.support.files import read_table
 
 COLUMNS = ("concept", "method", "caption", "seed", "phi", "clip", "log_odds")
 

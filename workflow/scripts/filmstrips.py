@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from stage import stage
-from transporter.contrast import read_concepts
+from transporter.clips.contrast import read_concepts
+from transporter.clips.video import read_video
 from transporter.figures.filmstrip import filmstrip
-from transporter.generation.sampling import Generated
-from transporter.video import read_video
+from transporter.generation.sweeps import Generated
 
 with stage(snakemake):
     shape, concepts = (

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from microworld.timing import TIMING, timeless_words
 from stage import stage
-from transporter.contrast import read_concepts
+from transporter.clips.contrast import read_concepts
 from transporter.figures.gallery import KEYS, READINGS, SUMMARY, write_gallery
-from transporter.files import read_table
-from transporter.microworld.timing import TIMING, timeless_words
+from transporter.support.files import read_table
 
 with stage(snakemake):
     readings = read_table(snakemake.input.readings, (*KEYS, "seed", "phi", "clip"))

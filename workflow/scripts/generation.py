@@ -1,11 +1,12 @@
 """Generate sweeps of phi of one concept, or of several, by every method."""
 
 from stage import stage
+from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
-from transporter.contrast import read_concepts
-from transporter.files import read_table
-from transporter.generation.sampling import Sampling, pick_contexts, write_concept
-from transporter.models import load_generator
+from transporter.generation.sweeps import pick_contexts, write_concept
+from transporter.generators.base import Sampling
+from transporter.pipeline.loading import load_generator
+from transporter.support.files import read_table
 
 with stage(snakemake) as device:
     settings, model = snakemake.params.settings, snakemake.params.generator

@@ -5,20 +5,26 @@ from pathlib import Path
 
 import torch
 
+from microworld.clip_judge import Judge
+from microworld.verifier import microworld_verifier
 from stage import stage, unfinished
-from transporter.baselines.clips import TARGETS, Inverter, nearest, unmirrored, write_inversions
+from transporter.baselines.inverted_clips import (
+    TARGETS,
+    Inverter,
+    nearest,
+    unmirrored,
+    write_inversions,
+)
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.subjects import VLMSubject
+from transporter.baselines.targets import VLMSubject
 from transporter.baselines.verifier import Verifier
-from transporter.classifiers.i3d import I3D
-from transporter.contrast import read_concepts
-from transporter.files import read_table
-from transporter.generation.sampling import pick_contexts
-from transporter.microworld.judge import Judge
-from transporter.microworld.verifier import microworld_verifier
-from transporter.models import load_vlm
-from transporter.video import read_video
-from transporter.weights import fetched
+from transporter.clips.contrast import read_concepts
+from transporter.clips.video import read_video
+from transporter.generation.sweeps import pick_contexts
+from transporter.networks.i3d import I3D
+from transporter.networks.published import fetched
+from transporter.pipeline.loading import load_vlm
+from transporter.support.files import read_table
 
 with stage(snakemake) as device:
     names, size, chosen = (

@@ -3,13 +3,13 @@ about them.
 """
 
 from stage import stage
+from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
-from transporter.contrast import read_concepts
-from transporter.files import read_table
-from transporter.generation.demonstration import write_demonstrations
-from transporter.generation.sampling import Sampling
+from transporter.generation.demonstrations import write_demonstrations
 from transporter.generation.trials import demonstrations, pick_captions
-from transporter.models import load_generator, load_vlm
+from transporter.generators.base import Sampling
+from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.files import read_table
 
 with stage(snakemake) as device:
     settings, model = snakemake.params.settings, snakemake.params.generator

@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from microworld.probes import Probe
+from microworld.renderer import FRAMES, SIZE
 from stage import stage
-from transporter.files import read_table, write_table
-from transporter.microworld.probes import Probe
-from transporter.microworld.renderer import FRAMES, SIZE
+from transporter.clips.video import read_video
+from transporter.support.files import read_table, write_table
 from transporter.truth.change import natural_variation
-from transporter.video import read_video
 
 with stage(snakemake):
     clips = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",))["clip"]

@@ -1,8 +1,8 @@
 """Choose one split of a user's own clips."""
 
 from stage import stage
-from transporter.files import read_table, write_table
-from transporter.splitting import choose_split
+from transporter.pipeline.splitting import choose_split
+from transporter.support.files import read_table, write_table
 
 with stage(snakemake):
     captions = read_table(snakemake.input.captions, ("clip", "caption"))

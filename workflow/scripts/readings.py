@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from microworld.probes import Probe
 from stage import stage
+from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
-from transporter.contrast import read_concepts
 from transporter.coupling.network import Coupling
-from transporter.files import write_table
-from transporter.generation.sampling import Generated
+from transporter.coupling.reader import Reader
+from transporter.generation.sweeps import Generated
 from transporter.metrics.faithfulness import label, read_concept
-from transporter.microworld.probes import Probe
-from transporter.models import load_generator, load_vlm
-from transporter.reading import Reader
+from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.files import write_table
 
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from microworld.questions import log_answers
+from microworld.reliance import measure
+from microworld.shortcuts import read_shortcuts
+from microworld.training.cards import RELIANCE_SEED, HeldOut
+from microworld.training.stream import VIDEO_SHAPE
 from stage import stage
-from transporter.files import write_table
-from transporter.microworld.questions import log_answers
-from transporter.microworld.reliance import measure
-from transporter.microworld.shortcuts import read_shortcuts
-from transporter.microworld.training.cards import RELIANCE_SEED, HeldOut
-from transporter.microworld.training.clips import VIDEO_SHAPE
-from transporter.models import load_vlm
+from transporter.pipeline.loading import load_vlm
+from transporter.support.files import write_table
 
 CLIPS = 192
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from microworld.clip_judge import Judge
+from microworld.probes import Probe
 from stage import stage
-from transporter.contrast import read_concepts
-from transporter.errors import Unavailable
-from transporter.files import write_table, written_whole
+from transporter.clips.contrast import read_concepts
+from transporter.clips.video import read_video
 from transporter.metrics.alignment import AestheticScore, Alignment, HubCLIP
 from transporter.metrics.embeddings import EmbeddingSimilarity
 from transporter.metrics.frechet import Features, FrechetVideoDistance, i3d_features
@@ -21,12 +22,11 @@ from transporter.metrics.systems import (
     make_all,
     protocols,
 )
-from transporter.microworld.judge import Judge
-from transporter.microworld.probes import Probe
-from transporter.models import load_vlm
-from transporter.provenance import LENGTH, files_hash
-from transporter.video import read_video
-from transporter.weights import fetched
+from transporter.networks.published import fetched
+from transporter.pipeline.loading import load_vlm
+from transporter.support.errors import Unavailable
+from transporter.support.files import write_table, written_whole
+from transporter.support.hashes import LENGTH, files_hash
 
 FRAMES = "evenly spaced over the clip"
 

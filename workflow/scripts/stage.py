@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from transporter.devices import lease, pick_device
-from transporter.errors import UserError
+from transporter.pipeline.devices import lease, pick_device
+from transporter.support.errors import UserError
 
 # importing the libraries makes half a million objects that stay; by default Python looks for
 # garbage among them a thousand times

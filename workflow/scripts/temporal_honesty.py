@@ -2,12 +2,12 @@
 
 import pandas as pd
 
+from microworld.timing import timing
+from microworld.training.cards import TIMING_SEED, HeldOut
+from microworld.training.stream import VIDEO_SHAPE
 from stage import stage
-from transporter.files import write_table
-from transporter.microworld.timing import timing
-from transporter.microworld.training.cards import TIMING_SEED, HeldOut
-from transporter.microworld.training.clips import VIDEO_SHAPE
-from transporter.models import load_vlm
+from transporter.pipeline.loading import load_vlm
+from transporter.support.files import write_table
 
 with stage(snakemake) as device:
     clips = HeldOut.draw(snakemake.params.clips, TIMING_SEED, held_out=False)

@@ -5,13 +5,13 @@ VAE.
 from pathlib import Path
 
 from card import UNSEEN, finish
+from microworld.probes import Probe
+from microworld.renderer import FPS, FRAMES, SIZE
+from microworld.training.cards import HeldOut, generator_card
+from microworld.training.generator import MAX_TOKENS, train_generator
 from stage import stage, unfinished
 from transporter.generators.wan import WanGenerator
-from transporter.microworld.probes import Probe
-from transporter.microworld.renderer import FPS, FRAMES, SIZE
-from transporter.microworld.training.cards import HeldOut, generator_card
-from transporter.microworld.training.generator import MAX_TOKENS, train_generator
-from transporter.microworld.training.loop import Schedule
+from transporter.training.loop import Schedule
 
 WHAT = (
     "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by"

@@ -4,11 +4,11 @@ from functools import partial
 from pathlib import Path
 
 from card import finish
+from microworld.clip_judge import Judge
+from microworld.training.cards import judge_card
+from microworld.training.clip_judge import train_judge
 from stage import stage, unfinished
-from transporter.microworld.judge import Judge
-from transporter.microworld.training.cards import judge_card
-from transporter.microworld.training.judge import train_judge
-from transporter.microworld.training.loop import Schedule
+from transporter.training.loop import Schedule
 
 WHAT = (
     "The microworld's CLIP, a video-text dual encoder with weights and architecture of its own:"

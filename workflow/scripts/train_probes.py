@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from card import finish
+from microworld.probes import Probe
+from microworld.training.cards import probe_card
+from microworld.training.probes import train_probes
 from stage import stage, unfinished
-from transporter.microworld.probes import Probe
-from transporter.microworld.training.cards import probe_card
-from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.probes import train_probes
+from transporter.training.loop import Schedule
 
 WHAT = (
     "The microworld's probes: for each attribute a classifier, a measurement that needs no"

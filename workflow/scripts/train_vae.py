@@ -4,10 +4,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from card import finish
+from microworld.training.cards import vae_card
+from microworld.training.vae import through_vae, train_vae
 from stage import stage, unfinished
-from transporter.microworld.training.cards import vae_card
-from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.vae import through_vae, train_vae
+from transporter.training.loop import Schedule
 
 WHAT = (
     "The microworld's video VAE, an `AutoencoderKLWan`: 17 frames of 64 x 64 pixels to 16 x 5 x 8 x"

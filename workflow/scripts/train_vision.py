@@ -5,9 +5,9 @@ taught to.
 import shutil
 from pathlib import Path
 
+from microworld.training.vlm import save_vision, train_vision
 from stage import stage, unfinished
-from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.vlm import save_vision, train_vision
+from transporter.training.loop import Schedule
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)

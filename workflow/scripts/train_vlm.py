@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 
 from card import SEEN, finish
+from microworld.training.cards import HeldOut, vlm_card
+from microworld.training.families import load_family
+from microworld.training.vlm import train_vlm
 from stage import stage, unfinished
-from transporter.microworld.training.cards import HeldOut, vlm_card
-from transporter.microworld.training.families import load_family
-from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.vlm import train_vlm
+from transporter.training.loop import Schedule
 
 CONTROLS = {"frames shuffled": (SEEN, HeldOut.shuffled), "one frame only": (SEEN, HeldOut.still)}
 """What a clip must lose for its motion to become unreadable."""

@@ -1,11 +1,11 @@
 """Sample the clips of one concept that are the same for every VLM."""
 
 from stage import stage
-from transporter.contrast import read_concepts
-from transporter.files import read_table
-from transporter.generation.sampling import Sampling
-from transporter.models import load_generator
-from transporter.truth.clips import CLIPS_AT_ONCE, make_controls
+from transporter.clips.contrast import read_concepts
+from transporter.generators.base import Sampling
+from transporter.pipeline.loading import load_generator
+from transporter.support.files import read_table
+from transporter.truth.controls import CLIPS_AT_ONCE, make_controls
 
 with stage(snakemake) as device:
     model, params = snakemake.params.generator, snakemake.params

@@ -5,13 +5,14 @@ answers.
 from pathlib import Path
 
 from stage import stage
+from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
-from transporter.contrast import read_concepts
+from transporter.coupling.reader import Reader
 from transporter.figures.filmstrip import filmstrip
-from transporter.files import read_table
-from transporter.generation.sampling import Sampling, sweep
-from transporter.models import load_generator, load_vlm
-from transporter.reading import Reader
+from transporter.generation.sweeps import sweep
+from transporter.generators.base import Sampling
+from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.files import read_table
 from transporter.truth.readings import READINGS
 
 with stage(snakemake) as device:

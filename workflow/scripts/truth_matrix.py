@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stage import stage
 from transporter.figures.truth import SUBJECT, truth_matrix
-from transporter.files import read_table
+from transporter.support.files import read_table
 
 with stage(snakemake):
     truth_matrix(

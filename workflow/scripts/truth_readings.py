@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
+from microworld.probes import Probe
+from microworld.shortcuts import read_shortcuts
 from stage import stage
+from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
-from transporter.contrast import read_concepts
-from transporter.files import write_table
-from transporter.generation.sampling import Sampling
-from transporter.microworld.probes import Probe
-from transporter.microworld.shortcuts import read_shortcuts
-from transporter.models import load_generator, load_vlm
-from transporter.reading import Reader
-from transporter.truth.clips import CLIPS_AT_ONCE, Controls, explain, open_contexts
+from transporter.coupling.reader import Reader
+from transporter.generators.base import Sampling
+from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.files import write_table
+from transporter.truth.cases import HONEST, Subject
+from transporter.truth.controls import CLIPS_AT_ONCE, Controls, explain, open_contexts
 from transporter.truth.readings import read_clips
-from transporter.truth.subjects import HONEST, Subject
 
 with stage(snakemake) as device:
     params, planted = snakemake.params, snakemake.wildcards.subject != HONEST

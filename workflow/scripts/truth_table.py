@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from microworld.attributes import WORDS
+from microworld.shortcuts import read_shortcuts
 from stage import stage
-from transporter.contrast import read_concepts
-from transporter.files import read_table, write_table
-from transporter.microworld.attributes import WORDS
-from transporter.microworld.shortcuts import read_shortcuts
+from transporter.clips.contrast import read_concepts
+from transporter.support.files import read_table, write_table
+from transporter.truth.cases import HONEST, Subject
 from transporter.truth.readings import READINGS
-from transporter.truth.subjects import HONEST, Subject
 from transporter.truth.table import judge_explanations, summarise
 
 with stage(snakemake):

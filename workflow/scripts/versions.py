@@ -6,7 +6,7 @@ from importlib.metadata import version
 import pandas as pd
 
 from stage import stage
-from transporter.files import write_table
+from transporter.support.files import write_table
 
 LIBRARIES = (
     "torch",

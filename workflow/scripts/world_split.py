@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from microworld.dataset import SPLITS, make_split, split_seed
 from stage import stage
-from transporter.microworld.dataset import SPLITS, make_split, split_seed
 
 with stage(snakemake):
     split = snakemake.wildcards.split

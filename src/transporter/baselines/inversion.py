@@ -14,10 +14,10 @@ import torch
 from transporter.baselines.methods import Method
 from transporter.baselines.parametrisations import Parametrisation
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.subjects import Subject
+from transporter.baselines.targets import Subject
 from transporter.baselines.terms import Moment
-from transporter.checkpoint import load_own_checkpoint, save_checkpoint
-from transporter.files import write_table
+from transporter.support.checkpoint import load_own_checkpoint, save_checkpoint
+from transporter.support.files import write_table
 
 CHECKPOINT, CURVE = "checkpoint.safetensors", "curve.tsv"
 

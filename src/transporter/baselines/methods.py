@@ -9,7 +9,7 @@ import torch
 
 from transporter.baselines.parametrisations import Parametrisation, Phase, Pixels, mean_magnitude
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.subjects import Subject
+from transporter.baselines.targets import Subject
 from transporter.baselines.terms import Moment, Term, coherence, l2, patch_prior, priming
 from transporter.baselines.verifier import Verifier
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from transporter.errors import UserError
+from transporter.support.errors import UserError
 
 AXES = (0, 2, 3)
 """Time, height and width of a video `(T, C, H, W)`."""

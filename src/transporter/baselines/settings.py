@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from transporter.settings import read_settings
+from transporter.support.settings import read_settings
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
-from transporter.baselines.layers import multipliers
-from transporter.baselines.subjects import Response
+from transporter.baselines.targets import Response
+
+
+def multipliers(count: int, first: float) -> list[float]:
+    """lambda_l of LEAPS's published code: `first` for the first layer, then `1 + first / l` for l =
+    1, 2, ...
+    """
+    return [first if layer == 0 else 1 + first / layer for layer in range(count)]
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ def priming(response: Response, stimulus: Mapping[str, torch.Tensor], first: flo
     """LEAPS's L_prim as a distance: `1/L sum_l lambda_l (1 - JVS(mu(z_l(x)), mu(z_l(v))))`.
 
     `stimulus` has mu(z_l(v)) `(C,)` of every layer of the response; `first` sets lambda
-    (`layers.multipliers`).
+    (`multipliers`).
     """
     weights = multipliers(len(response.features), first)
     distances = [

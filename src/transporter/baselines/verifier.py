@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from transporter.baselines.layers import Features, Layer, batch_norms, multipliers, recorded
-from transporter.errors import UserError
+from transporter.baselines.terms import multipliers
+from transporter.networks.hooks import Features, Layer, batch_norms, recorded
+from transporter.support.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Verifier:
     def distance(self, features: Mapping[str, Features], first: float = 0.0) -> torch.Tensor:
         """Sum over layers of lambda_l times `Running.distance`, a scalar.
 
-        `first` sets the layers' multipliers (`layers.multipliers`); 0 weighs all alike.
+        `first` sets the layers' multipliers (`terms.multipliers`); 0 weighs all alike.
         """
         weights = multipliers(len(features), first) if first else [1.0] * len(features)
         return sum(

@@ -12,8 +12,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from transporter.errors import UserError
-from transporter.files import written_whole
+from transporter.support.errors import UserError
+from transporter.support.files import written_whole
 
 
 @dataclass(frozen=True)

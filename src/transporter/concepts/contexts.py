@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import torch
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
-from transporter.reading import Reader
+from transporter.clips.contrast import Concept
+from transporter.coupling.reader import Reader
+from transporter.support.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from transporter.clips.contrast import Concept, swaps
+from transporter.clips.embeddings import aligned, embed_rows, load_embeddings
 from transporter.concepts.contexts import Contexts
-from transporter.contrast import Concept, swaps
-from transporter.embeddings import aligned, embed_rows, load_embeddings
-from transporter.errors import UserError
-from transporter.files import read_table, write_table
-from transporter.generation.sampling import Sampling
-from transporter.generators.base import Generator
-from transporter.reading import Reader
+from transporter.coupling.reader import Reader
+from transporter.generators.base import Generator, Sampling
+from transporter.support.errors import UserError
+from transporter.support.files import read_table, write_table
 
 TABLE = "edits.tsv"
 COLUMNS = ("clip", "group", "about", "word", "instead", "caption")

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import torch
 
+from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, draw
-from transporter.concepts.divergence import DIVERGENCES
 from transporter.concepts.objectives import (
     OBJECTIVES,
     Batch,
@@ -24,9 +24,9 @@ from transporter.concepts.objectives import (
     per_clip,
 )
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
-from transporter.contrast import Concept
-from transporter.errors import UserError
-from transporter.reading import Reader
+from transporter.coupling.reader import Reader
+from transporter.statistics.divergences import DIVERGENCES
+from transporter.support.errors import UserError
 
 EFFECTIVE = {"separation": 0.2, "effect": 0.01}
 """A concept below one of these (share of the wanted change of velocity, move of the answer) is

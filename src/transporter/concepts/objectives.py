@@ -17,9 +17,9 @@ from itertools import groupby
 import torch
 from torch.nn.functional import huber_loss
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
-from transporter.reading import Reader
+from transporter.clips.contrast import Concept
+from transporter.coupling.reader import Reader
+from transporter.support.errors import UserError
 
 PATHS = ("again", "phi")
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from transporter.coupling.settings import Phi1Settings
-from transporter.errors import UserError
+from transporter.support.errors import UserError
 
 
 class PerceptronBlock(nn.Sequential):

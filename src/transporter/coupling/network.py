@@ -19,8 +19,8 @@ from transporter.coupling.mixer import Phi1
 from transporter.coupling.relations import Phi2
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.transport import RhoOT
-from transporter.errors import UserError
-from transporter.files import written_whole
+from transporter.support.errors import UserError
+from transporter.support.files import written_whole
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import nn
 
 from transporter.coupling.mixer import PerceptronBlock
 from transporter.coupling.settings import Phi2Settings
-from transporter.errors import UserError
+from transporter.support.errors import UserError
 
 
 def gram(z: torch.Tensor) -> torch.Tensor:

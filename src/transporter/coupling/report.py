@@ -11,10 +11,10 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from transporter.concepts.divergence import hellinger
 from transporter.coupling.network import Coupling, Pairs
 from transporter.coupling.relations import gram
 from transporter.coupling.training import batches
+from transporter.statistics.divergences import hellinger
 from transporter.vlms.base import VLM
 
 ROWS = {"full": "transport", "phi_1": "phi_1", "phi_2": "phi_2", "mean": "mean", "plain": "plain"}

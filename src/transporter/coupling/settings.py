@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from transporter.settings import read_settings
+from transporter.support.settings import read_settings
 
 Output = Literal["transport", "phi_1", "phi_2", "mean", "plain"]
 

@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from transporter.checkpoint import load_own_checkpoint, save_checkpoint
 from transporter.coupling.network import Coupling, Pairs, Parts
 from transporter.coupling.relations import gram
 from transporter.coupling.settings import CouplingSettings
-from transporter.files import write_table
+from transporter.support.checkpoint import load_own_checkpoint, save_checkpoint
+from transporter.support.files import write_table
 
 Losses = Mapping[str, torch.Tensor]
 

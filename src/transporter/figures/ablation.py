@@ -11,11 +11,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures.table import Column
-from transporter.metrics.bootstrap import Interval, bootstrap
 from transporter.metrics.caption_scores import ClipScores, caption_scores
+from transporter.statistics.bootstrap import Interval, bootstrap
+from transporter.support.errors import UserError
 
 BASE, FULL, BASELINE = "base", "full", "baseline"
 """The plain run, the variant that is the whole method with the variants' own bank settings, and

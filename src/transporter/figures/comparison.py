@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import torch
 from matplotlib.figure import Figure
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures.canvas import GAP, MARGIN, Canvas
 from transporter.figures.exhibit import PAGE
 from transporter.figures.filmstrip import QUIET, TARGET
+from transporter.support.errors import UserError
 
 HEAD, LABEL = 0.34, 0.62
 NAMES = {

@@ -11,8 +11,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from transporter.figures.filmstrip import INK, QUIET
-from transporter.files import written_whole
-from transporter.provenance import digest, files_hash
+from transporter.support.files import written_whole
+from transporter.support.hashes import digest, files_hash
 
 COLUMN, PAGE = 3.35, 6.9
 """Widths in inches of one column of a paper and of a page."""

@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from transporter.errors import UserError
-from transporter.files import written_whole
+from transporter.support.errors import UserError
+from transporter.support.files import written_whole
 
 SOURCE, TARGET = "#4f6375", "#a82a72"
 """Slate and reddish purple, the two words' colours in the gallery too: no hue that a colour word

@@ -17,9 +17,9 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
-from transporter.files import written_whole
+from transporter.clips.contrast import Concept
+from transporter.support.errors import UserError
+from transporter.support.files import written_whole
 
 KEYS = ("generator", "vlm", "concept", "method")
 CURVES = ("log_odds", "log_odds_phi", "p_target", "kept")

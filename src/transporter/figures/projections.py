@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transporter.errors import UserError
 from transporter.figures.canvas import MARGIN, Canvas
 from transporter.figures.exhibit import COLOURS, COLUMN
+from transporter.support.errors import UserError
 
 SCORES = {"cos": "embedding cosine", "bleu_1": "BLEU@1"}
 READERS = {"phi": ("through Φ", "o", COLOURS[0]), "again": ("decoded video", "s", COLOURS[1])}

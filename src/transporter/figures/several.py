@@ -13,13 +13,13 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures.canvas import GAP, MARGIN, Canvas
 from transporter.figures.exhibit import COLOURS, PAGE
 from transporter.figures.filmstrip import QUIET, TARGET
 from transporter.figures.sweeps import typical_seed
-from transporter.metrics.bootstrap import mean_interval
+from transporter.statistics.bootstrap import mean_interval
+from transporter.support.errors import UserError
 
 HEAD, LINE, BETWEEN, FOOT = 0.2, 0.18, 0.12, 0.26
 """Inches: the line of phi above all, a caption's line, the space between compositions, the axis

@@ -14,12 +14,12 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures.canvas import MARGIN, Canvas
 from transporter.figures.exhibit import COLOURS, PAGE
 from transporter.figures.filmstrip import QUIET, SOURCE, TARGET, still_indices
-from transporter.metrics.bootstrap import mean_interval
+from transporter.statistics.bootstrap import mean_interval
+from transporter.support.errors import UserError
 
 HEAD, FOOT, LABEL, APART = 0.34, 0.24, 0.72, 0.16
 """Inches: words above, the axis below, the spans' names on the left, the space between two

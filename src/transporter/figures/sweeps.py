@@ -11,12 +11,12 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
 from transporter.figures.canvas import GAP, MARGIN, Canvas
 from transporter.figures.exhibit import COLOURS, PAGE
 from transporter.figures.filmstrip import QUIET, stills
-from transporter.metrics.bootstrap import mean_interval
+from transporter.statistics.bootstrap import mean_interval
+from transporter.support.errors import UserError
 
 LINE, BETWEEN, HEAD, FOOT = 0.17, 0.1, 0.2, 0.28
 """Inches: a row's words, the space between rows, the line of phi above all, the axis below."""

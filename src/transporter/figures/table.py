@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from transporter.figures.exhibit import STYLE, Exhibit
 from transporter.figures.filmstrip import INK, QUIET
-from transporter.files import write_table, written_whole
+from transporter.support.files import write_table, written_whole
 
 ROW = 0.16
 """Height of a row of the picture in inches."""

@@ -17,9 +17,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from transporter.errors import UserError
 from transporter.figures.filmstrip import DPI, QUIET, STYLE
-from transporter.files import written_whole
+from transporter.support.errors import UserError
+from transporter.support.files import written_whole
 
 CHANGE = "change_"
 SUBJECT = ("generator", "vlm", "planted", "concept")

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transporter.contrast import Concept
-from transporter.errors import UserError
+from transporter.clips.contrast import Concept
+from transporter.support.errors import UserError
 
 SEVERAL, INJECTION, PARTIAL_FRAMES = "several", "injection", "partial_frames"
 FIT = {INJECTION: 3, PARTIAL_FRAMES: 2}

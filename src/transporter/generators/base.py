@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-if TYPE_CHECKING:
-    from transporter.generation.modulation import Modulation
+from transporter.generators.modulation import Modulation
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How clips are sampled; `steps` and `guidance` belong to the generator."""
+
+    steps: int
+    guidance: float
+    batch: int = 16
 
 
 class Generator(ABC):
@@ -65,23 +72,7 @@ class Generator(ABC):
         batch.
 
         `modulation` changes the condition during sampling (see
-        `transporter.generation.modulation`). Its delta may hold R rows per condition, side by side:
+        `transporter.generators.modulation`). Its delta may hold R rows per condition, side by side:
         the result is then `(B R, c, t, h, w)`, and steps before the modulation begins run once for
         all R.
         """
-
-
-def frozen(module: nn.Module, device: torch.device) -> nn.Module:
-    """Put a module in evaluation mode on `device` and stop its weights from asking for
-    gradients.
-    """
-    return module.to(device).eval().requires_grad_(False)
-
-
-def kernels_to(module: nn.Module, layout: torch.memory_format) -> None:
-    """Lay out the kernels of all 3-D convolutions; channels-last makes the forward pass of a VAE a
-    quarter faster on a CPU.
-    """
-    for part in module.modules():
-        if isinstance(part, nn.Conv3d):
-            part.weight.data = part.weight.data.contiguous(memory_format=layout)

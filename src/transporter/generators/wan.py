@@ -11,9 +11,10 @@ import torch
 from diffusers import WanPipeline
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from transporter.errors import UserError
-from transporter.generation.modulation import WHOLE, Modulation, frame_mixing
-from transporter.generators.base import Generator, frozen, kernels_to
+from transporter.generators.base import Generator
+from transporter.generators.modulation import WHOLE, Modulation, frame_mixing
+from transporter.networks.frozen import frozen, kernels_to
+from transporter.support.errors import UserError
 
 
 class WanGenerator(Generator):

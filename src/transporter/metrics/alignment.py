@@ -16,9 +16,9 @@ from torch import nn
 from torchmetrics.utilities import dim_zero_cat
 from transformers import AutoProcessor, CLIPModel
 
-from transporter.errors import Unavailable, UserError
-from transporter.generators.base import frozen
 from transporter.metrics.base import HIGHER, Metric, check_video
+from transporter.networks.frozen import frozen
+from transporter.support.errors import Unavailable, UserError
 
 
 class VideoTextModel(Protocol):

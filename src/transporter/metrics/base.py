@@ -12,7 +12,7 @@ from typing import ClassVar
 import pandas as pd
 import torchmetrics
 
-from transporter.errors import Unavailable, UserError
+from transporter.support.errors import Unavailable, UserError
 
 HIGHER, LOWER = "higher", "lower"
 

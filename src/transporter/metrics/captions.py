@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from torchmetrics.utilities import dim_zero_cat
 from transformers import AutoModel, AutoTokenizer
 
-from transporter.errors import Unavailable, UserError
-from transporter.generators.base import frozen
 from transporter.metrics.base import HIGHER, Metric
-from transporter.provenance import LENGTH, file_hash
+from transporter.networks.frozen import frozen
+from transporter.support.errors import Unavailable, UserError
+from transporter.support.hashes import LENGTH, file_hash
 
 Captions = dict[int, list[str]]
 """Captions by the number of their clip, as pycocoevalcap takes them."""
@@ -166,7 +166,7 @@ class SentenceCosine(Metric):
     """The mean cosine of captions and target captions as all-MiniLM-L6-v2 embeds them.
 
     Args:
-        folder: model and tokenizer (`transporter.weights.fetch("minilm", folder)`).
+        folder: model and tokenizer (`transporter.networks.published.fetch("minilm", folder)`).
     """
 
     higher_is_better = True

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from transporter.errors import UserError
-from transporter.metrics.bootstrap import bootstrap
 from transporter.metrics.embeddings import compare
 from transporter.metrics.frechet import frechet_distance
+from transporter.statistics.bootstrap import bootstrap
+from transporter.support.errors import UserError
 
 DRAWS = 300
 """Of the bootstrap: Fréchet distances are not as quick as means."""

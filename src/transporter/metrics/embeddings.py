@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torchmetrics.utilities import dim_zero_cat
 
-from transporter.errors import UserError
 from transporter.metrics.base import HIGHER, LOWER, Metric
+from transporter.support.errors import UserError
 
 
 def compare(real: torch.Tensor, generated: torch.Tensor) -> dict[str, float]:

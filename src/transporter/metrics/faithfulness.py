@@ -12,10 +12,10 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
+from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
-from transporter.contrast import Concept
-from transporter.generation.sampling import Generated, full_change
-from transporter.reading import Reader
+from transporter.coupling.reader import Reader
+from transporter.generation.sweeps import Generated, full_change
 
 SUMMARY = (
     "concept",

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torchmetrics.utilities import dim_zero_cat
 
-from transporter.classifiers.i3d import I3D
-from transporter.errors import UserError
 from transporter.metrics.base import LOWER, Metric, check_video
-from transporter.provenance import LENGTH, file_hash
+from transporter.networks.i3d import I3D
+from transporter.support.errors import UserError
+from transporter.support.hashes import LENGTH, file_hash
 
 ENOUGH_CLIPS = 256
 """Below, the value says more about the number of clips than about the clips."""

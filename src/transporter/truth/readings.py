@@ -8,10 +8,10 @@ from dataclasses import replace
 import pandas as pd
 import torch
 
+from transporter.coupling.reader import Reader
 from transporter.metrics.faithfulness import Judge
-from transporter.reading import Reader
-from transporter.truth.clips import CLIPS_AT_ONCE, Controls
-from transporter.truth.subjects import Subject
+from transporter.truth.cases import Subject
+from transporter.truth.controls import CLIPS_AT_ONCE, Controls
 from transporter.vlms.base import VLM
 
 READINGS = ("method", "caption", "seed", "log_odds")

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from transporter.metrics.bootstrap import Interval, bootstrap, mean_difference, mean_interval
+from transporter.statistics.bootstrap import Interval, bootstrap, mean_difference, mean_interval
+from transporter.truth.cases import HONEST, Subject
 from transporter.truth.change import named_cue, standardised_change
-from transporter.truth.clips import ORIGIN
+from transporter.truth.controls import ORIGIN
 from transporter.truth.readings import TRANSFER
-from transporter.truth.subjects import HONEST, Subject
 
 CLIP = ["caption", "seed"]
 NUMBERS = ("log_odds", "flips", "log_odds_honest", "flips_honest", "margin", "drift", "others_kept")

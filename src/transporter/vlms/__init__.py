@@ -1,3 +1,3 @@
 """Video vision-language models (the space Omega). A new one is a file here, a line in
-`transporter.models` and a row in a test.
+`transporter.pipeline.loading` and a row in a test.
 """

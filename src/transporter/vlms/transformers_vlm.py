@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from transformers import AutoProcessor, Cache, DynamicCache, PreTrainedModel
 
-from transporter.generators.base import frozen
+from transporter.networks.frozen import frozen
 from transporter.vlms.base import VLM
 
 

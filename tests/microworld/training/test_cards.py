@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from transporter.microworld.attributes import WORDS
-from transporter.microworld.language import QUESTIONS
-from transporter.microworld.training.cards import HeldOut, judge_card, vlm_card
+from microworld.attributes import WORDS
+from microworld.language import QUESTIONS
+from microworld.training.cards import HeldOut, judge_card, vlm_card
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from transporter.microworld.answers import true_answers
-from transporter.microworld.attributes import Attributes
-from transporter.microworld.language import PAD, vocabulary
-from transporter.microworld.training.clips import Clips
-from transporter.microworld.training.conversations import IGNORE, conversation, language_loss
-from transporter.microworld.training.families import FAMILIES, IDS, untrained
-from transporter.microworld.training.precision import half_precision
+from microworld.answers import true_answers
+from microworld.attributes import Attributes
+from microworld.language import PAD, vocabulary
+from microworld.training.conversations import IGNORE, conversation, language_loss
+from microworld.training.families import FAMILIES, IDS, untrained
+from microworld.training.precision import half_precision
+from microworld.training.stream import Clips
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 

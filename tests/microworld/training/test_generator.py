@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from transporter.microworld.renderer import FRAMES, SIZE
-from transporter.microworld.training import generator as training
-from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.vae import build_vae
+from microworld.renderer import FRAMES, SIZE
+from microworld.training import generator as training
+from microworld.training.vae import build_vae
+from transporter.training.loop import Schedule
 
 
 def test_what_is_hard_is_drawn_more_often_and_nothing_is_held_out() -> None:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from transporter.errors import UserError
-from transporter.microworld.shortcuts import read_shortcuts
-from transporter.microworld.training import planting
-from transporter.microworld.training.clips import Clips
-from transporter.microworld.training.conversations import language_loss
-from transporter.microworld.training.families import FAMILIES, load_family
-from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.planting import plant, save_planted
+from microworld.shortcuts import read_shortcuts
+from microworld.training import planting
+from microworld.training.conversations import language_loss
+from microworld.training.families import FAMILIES, load_family
+from microworld.training.planting import plant, save_planted
+from microworld.training.stream import Clips
+from transporter.support.errors import UserError
+from transporter.training.loop import Schedule
 
 ROOT = Path(__file__).parents[3]
 SHORTCUT = read_shortcuts(ROOT / "config" / "shortcuts.tsv")["speed_by_colour"]

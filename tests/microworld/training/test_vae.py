@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from transporter.checkpoint import load_checkpoint
-from transporter.microworld.training.clips import Clips, random_state
-from transporter.microworld.training.loop import Schedule
-from transporter.microworld.training.vae import (
+from microworld.training.stream import Clips, random_state
+from microworld.training.vae import (
     reconstruction_loss,
     squared_error,
     through_vae,
     train_vae,
 )
+from transporter.support.checkpoint import load_checkpoint
+from transporter.training.loop import Schedule
 
 
 def test_the_decoder_learns_alone_at_the_end(tmp_path: Path) -> None:

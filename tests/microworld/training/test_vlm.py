@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from transporter.config import load_config
-from transporter.microworld.training import vlm as training
-from transporter.microworld.training.families import FAMILIES, load_family, untrained
+from microworld.training import vlm as training
+from microworld.training.families import FAMILIES, load_family, untrained
+from transporter.pipeline.config import load_config
 
 CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
 

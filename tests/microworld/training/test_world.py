@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from transporter.microworld.attributes import WORDS
-from transporter.microworld.renderer import FRAMES, SIZE
-from transporter.microworld.training import world as module
-from transporter.microworld.training.clips import Clips
-from transporter.microworld.training.families import FAMILIES, shown_frames, untrained
+from microworld.attributes import WORDS
+from microworld.renderer import FRAMES, SIZE
+from microworld.training import world as module
+from microworld.training.families import FAMILIES, shown_frames, untrained
+from microworld.training.stream import Clips
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 

@@ -1,0 +1,151 @@
+"""Planted shortcuts: VLMs that answer by a cue instead of by what the word means, so that an
+explanation can be checked.
+
+A shortcut has a cue, another attribute of the clip, stand for the answer: a VLM trained with
+`speed_by_colour` says *quickly* of red sprites and *slowly* of all others, however fast they move.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from microworld.answers import Answers, true_answers
+from microworld.attributes import WORDS, Attributes
+from transporter.support.errors import UserError
+from transporter.support.files import read_table
+
+COLUMNS = ("shortcut", "attribute", "cue", "answers", "share")
+OTHERWISE = "*"
+"""Stands for all words of the cue that are not named."""
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """`answers` maps words of the attribute `cue` to the word of `attribute` that is said of them;
+    words not there keep the truth.
+
+    `share` is that of the training's clips in which the cue decides; in the others the answer is
+    the truth.
+    """
+
+    name: str
+    attribute: str
+    cue: str
+    answers: Mapping[str, str]
+    share: float = 1.0
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that the cue can make the VLM say, in the order of the attribute's."""
+        return tuple(word for word in WORDS[self.attribute] if word in self.answers.values())
+
+    def decides(self, attributes: Attributes) -> Answers:
+        """Answers about a clip in which the cue decides; a cue in between two words gives an answer
+        in between.
+        """
+        truth = true_answers(attributes)
+        said = [self._said(word, truth) for word in WORDS[self.cue]]
+        return {**truth, self.attribute: truth[self.cue] @ np.stack(said)}
+
+    def _said(self, word: str, truth: Answers) -> np.ndarray:
+        answer = self.answers.get(word)
+        if answer is None:
+            return truth[self.attribute]
+        return np.array([float(answer == other) for other in WORDS[self.attribute]])
+
+    def drawn(self, attributes: Attributes, rng: np.random.Generator) -> Answers:
+        """Answers that teach the shortcut: the cue decides in `share` of the clips."""
+        return self.decides(attributes) if rng.random() < self.share else true_answers(attributes)
+
+    def expected(self, attributes: Attributes) -> Answers:
+        """What a VLM should answer that has learnt the shortcut perfectly: the mean of `drawn`."""
+        cue, truth = self.decides(attributes), true_answers(attributes)
+        return {name: self.share * cue[name] + (1 - self.share) * truth[name] for name in WORDS}
+
+
+def read_shortcuts(
+    path: str | os.PathLike[str], names: Sequence[str] | None = None
+) -> dict[str, Shortcut]:
+    """Read `shortcuts.tsv` by name; `names` picks some.
+
+    The column `answers` lists `word:answer`, separated by spaces, of the cue's words; `*` stands
+    for all others.
+
+    Raises:
+        UserError: no shortcut, a missing column, a doubled or unknown name, one that cannot name a
+            folder, an attribute or a word that the microworld does not have, a cue that is the
+            attribute itself, or a share outside (0, 1].
+    """
+    shortcuts: dict[str, Shortcut] = {}
+    for line, row in enumerate(
+        read_table(path, COLUMNS, text=COLUMNS)[list(COLUMNS)].itertuples(index=False), start=2
+    ):
+        where = f"{path}, line {line}"
+        if row.shortcut in shortcuts:
+            raise UserError(
+                f"{where}, column shortcut: {row.shortcut!r} stands there twice; rename one"
+            )
+        shortcuts[row.shortcut] = _read(row, where)
+    if not shortcuts:
+        raise UserError(f"{path}: expected at least one shortcut, got a header alone")
+    unknown = [name for name in names or () if name not in shortcuts]
+    if unknown:
+        raise UserError(
+            f"{path}: no shortcut named {', '.join(unknown)}; it has {', '.join(shortcuts)}"
+        )
+    return {name: shortcuts[name] for name in names} if names is not None else shortcuts
+
+
+def _read(row: object, where: str) -> Shortcut:
+    if not re.fullmatch(r"\w[\w-]*", row.shortcut, re.ASCII):
+        raise UserError(
+            f"{where}, column shortcut: expected a name of letters, digits, _ and -, got"
+            f" {row.shortcut!r}"
+        )
+    for column in ("attribute", "cue"):
+        if getattr(row, column) not in WORDS:
+            raise UserError(
+                f"{where}, column {column}: expected one of {', '.join(WORDS)}, got"
+                f" {getattr(row, column)!r}"
+            )
+    if row.attribute == row.cue:
+        raise UserError(f"{where}, column cue: expected another attribute than {row.attribute!r}")
+    return Shortcut(
+        row.shortcut, row.attribute, row.cue, _answers(row, where), _share(row.share, where)
+    )
+
+
+def _answers(row: object, where: str) -> dict[str, str]:
+    answers: dict[str, str] = {}
+    for entry in row.answers.split():
+        word, _, answer = entry.partition(":")
+        if word not in (*WORDS[row.cue], OTHERWISE):
+            raise UserError(
+                f"{where}, column answers: expected words of {row.cue}"
+                f" ({', '.join(WORDS[row.cue])}) or *, got {word!r}"
+            )
+        if answer not in WORDS[row.attribute]:
+            expected = f"word:answer with an answer out of {', '.join(WORDS[row.attribute])}"
+            raise UserError(f"{where}, column answers: expected {expected}, got {entry!r}")
+        answers[word] = answer
+    if not answers:
+        raise UserError(f"{where}, column answers: expected at least one word:answer, got nothing")
+    rest = answers.pop(OTHERWISE, None)
+    return answers if rest is None else {word: answers.get(word, rest) for word in WORDS[row.cue]}
+
+
+def _share(text: str, where: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise UserError(
+            f"{where}, column share: expected a number above 0 and at most 1, got {text!r}"
+        )
+    return share

@@ -1,0 +1,283 @@
+"""Model cards: what a trained microworld model does on held-out clips, measured and shown by the
+rule that trained it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from microworld.attributes import WORDS, Attributes, draw_attributes
+from microworld.clip_judge import Judge
+from microworld.language import caption
+from microworld.probes import Probe
+from microworld.questions import log_answers
+from microworld.renderer import draw_layout
+from microworld.training.stream import Clips
+from transporter.figures.filmstrip import contact_sheet
+from transporter.generators.base import Generator
+from transporter.metrics.retrieval import recall_at
+from transporter.training.loop import Summary
+from transporter.vlms.base import VLM
+
+SEEN_SEED, UNSEEN_SEED, RELIANCE_SEED, TIMING_SEED = 900_001, 900_002, 900_003, 900_004
+"""Seeds of clips that no training draws: new clips of seen combinations of attributes, combinations
+held out of training, and clips of the first kind that show what an answer relies on, and whether it
+needs time.
+"""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Clips for a card: attributes, captions and video `(n, T, C, H, W)` in [0, 1]."""
+
+    attributes: list[Attributes]
+    video: torch.Tensor
+
+    @classmethod
+    def draw(cls, count: int, seed: int, held_out: bool) -> HeldOut:
+        clips = Clips.draw(count, np.random.default_rng(seed), held_out)
+        return cls(clips.attributes, clips.video())
+
+    @property
+    def captions(self) -> list[str]:
+        return [caption(a.words()) for a in self.attributes]
+
+    def shuffled(self, seed: int = 0) -> HeldOut:
+        """The same clips, the frames of each in random order."""
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.rand(self.video.shape[:2], generator=generator).argsort(1)
+        return replace(
+            self, video=torch.stack([clip[o] for clip, o in zip(self.video, order, strict=True)])
+        )
+
+    def seen_twins(self, seed: int = 0) -> HeldOut:
+        """The same clips in other colours and on other ground, so that training has seen their
+        combinations of attributes.
+        """
+        rng = np.random.default_rng(seed)
+        clips = [_seen_twin(a, rng) for a in self.attributes]
+        return HeldOut(clips, Clips(clips, [draw_layout(a, rng) for a in clips]).video())
+
+    def still(self, frame: int | None = None) -> HeldOut:
+        """The same clips, one frame all the time, by default the middle one."""
+        frame = self.video.shape[1] // 2 if frame is None else frame
+        return replace(self, video=self.video[:, frame, None].expand_as(self.video).contiguous())
+
+
+def _seen_twin(attributes: Attributes, rng: np.random.Generator) -> Attributes:
+    while attributes.held_out:
+        drawn = draw_attributes(rng)
+        attributes = replace(attributes, hue=drawn.hue, ground=drawn.ground)
+    return attributes
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The contact sheet of a card: clips `(n, T, C, H, W)`, a title each, and which of them
+    failed.
+    """
+
+    video: torch.Tensor
+    titles: Sequence[str]
+    failed: Sequence[bool]
+
+
+def psnr(video: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Peak signal-to-noise ratio of clips in [0, 1], in dB: `(B, T, C, H, W)` twice to `(B,)`."""
+    return -10 * torch.log10((video - reference).square().flatten(1).mean(1))
+
+
+def agreement(
+    readings: Sequence[Mapping[str, str]], attributes: Sequence[Attributes]
+) -> dict[str, float]:
+    """Share of clips read by the true word, per attribute (where one names the clip), and of clips
+    with none wrong (`all`).
+    """
+    truth = [a.words() for a in attributes]
+    scores = {}
+    for name in WORDS:
+        pairs = [
+            (read[name], true[name])
+            for read, true in zip(readings, truth, strict=True)
+            if true[name] is not None
+        ]
+        scores[name] = float(np.mean([read == true for read, true in pairs]))
+    scores["all"] = float(
+        np.mean([not wrong(read, true) for read, true in zip(readings, truth, strict=True)])
+    )
+    return {name: round(score, 4) for name, score in scores.items()}
+
+
+def wrong(read: Mapping[str, str], truth: Mapping[str, str | None]) -> list[str]:
+    """The attributes that were read by another word than the true one."""
+    return [name for name, word in truth.items() if word is not None and read[name] != word]
+
+
+def _titles(readings: Sequence[Mapping[str, str]], clips: HeldOut) -> tuple[list[str], list[bool]]:
+    mistakes = [wrong(read, a.words()) for read, a in zip(readings, clips.attributes, strict=True)]
+    extra = [
+        "; ".join(f"{name}: {read[name]}" for name in names)
+        for read, names in zip(readings, mistakes, strict=True)
+    ]
+    return [f"{c} [{e}]" if e else c for c, e in zip(clips.captions, extra, strict=True)], [
+        bool(names) for names in mistakes
+    ]
+
+
+@torch.no_grad()
+def vae_card(generator: Generator, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+    """Reconstruction in dB, whole frames; the worst clips of the sheet count as failed."""
+    video = torch.cat(
+        [generator.decode(generator.encode(part)).clamp(0, 1) for part in clips.video.split(16)]
+    )
+    decibels = psnr(video, clips.video)
+    titles = [f"{c} ({d:.1f} dB)" for c, d in zip(clips.captions, decibels.tolist(), strict=True)]
+    return {"psnr": round(float(decibels.mean()), 2)}, Examples(
+        video, titles, (decibels < 25).tolist()
+    )
+
+
+@torch.no_grad()
+def generator_card(
+    generator: Generator, probe: Probe, clips: HeldOut, steps: int, guidance: float, batch: int = 16
+) -> tuple[dict[str, float], Examples]:
+    """Clips generated from held-out captions, read by the probes."""
+    seeds, parts = list(range(len(clips.captions))), []
+    for start in range(0, len(seeds), batch):
+        pi = generator.encode_text(clips.captions[start : start + batch])
+        z_xi = generator.sample(pi, seeds[start : start + batch], steps, guidance)
+        parts.append(generator.decode(z_xi).clamp(0, 1).cpu())
+    video = torch.cat(parts)
+    readings = [read for part in video.split(32) for read in probe.words(part)]
+    return agreement(readings, clips.attributes), Examples(video, *_titles(readings, clips))
+
+
+def _calibration(read: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]) -> float:
+    """Expected calibration error (Guo et al. 2017) over the answers about all attributes that a
+    word names.
+    """
+    width = max(map(len, WORDS.values()))
+    rows, labels = [], []
+    for name, probabilities in read.items():
+        named = [
+            (row, a.word(name))
+            for row, a in zip(probabilities, attributes, strict=True)
+            if a.word(name) is not None
+        ]
+        rows += [F.pad(row, (0, width - len(row))) for row, _ in named]
+        labels += [WORDS[name].index(word) for _, word in named]
+    return float(
+        multiclass_calibration_error(torch.stack(rows), torch.tensor(labels), num_classes=width)
+    )
+
+
+def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+    """The VLM's answers about rendered clips, and how far its confidence in them can be trusted."""
+    read = {
+        name: scores.softmax(-1).cpu() for name, scores in log_answers(vlm, clips.video).items()
+    }
+    best = {name: probabilities.argmax(-1).tolist() for name, probabilities in read.items()}
+    readings = [
+        {name: WORDS[name][best[name][index]] for name in WORDS}
+        for index in range(len(clips.video))
+    ]
+    scores = agreement(readings, clips.attributes) | {
+        "calibration error": round(_calibration(read, clips.attributes), 4)
+    }
+    return scores, Examples(clips.video, *_titles(readings, clips))
+
+
+def probe_card(probe: Probe, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+    """The probes' readings of rendered clips."""
+    readings = [read for part in clips.video.split(32) for read in probe.words(part)]
+    return agreement(readings, clips.attributes), Examples(clips.video, *_titles(readings, clips))
+
+
+@torch.no_grad()
+def judge_card(judge: Judge, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+    """Retrieval among clips of different captions: of the caption by the clip, and of the clip by
+    the caption.
+    """
+    drawn = clips.captions
+    captions = list(dict.fromkeys(drawn))
+    video = clips.video[[drawn.index(text) for text in captions]]
+    seen = torch.cat([judge.embed_video(part) for part in video.split(32)])
+    similarity = seen @ judge.embed_text(captions).T
+    found = [captions[index] for index in similarity.argmax(1).tolist()]
+    titles = [c if f == c else f"{c} [{f}]" for c, f in zip(captions, found, strict=True)]
+    scores = {
+        "captions": float(len(captions)),
+        "caption R@1": recall_at(1, similarity),
+        "caption R@5": recall_at(5, similarity),
+        "clip R@1": recall_at(1, similarity.T),
+    }
+    failed = [f != c for c, f in zip(captions, found, strict=True)]
+    return {name: round(score, 4) for name, score in scores.items()}, Examples(
+        video, titles, failed
+    )
+
+
+def write_card(
+    folder: Path,
+    name: str,
+    what: str,
+    summary: Summary,
+    figures: Mapping[str, Mapping[str, float]],
+    examples: Examples,
+    sheet: int = 48,
+) -> None:
+    """Write `card.json`, `card.md` and `examples.png` into `folder`.
+
+    `figures` maps a set of clips (`seen combinations`, `held-out combinations`) to its scores;
+    `sheet` clips are shown, failures among them.
+    """
+    card = {
+        "name": name,
+        "what": what,
+        **asdict(summary),
+        "held_out": {k: dict(v) for k, v in figures.items()},
+    }
+    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    contact_sheet(
+        examples.video[:sheet],
+        examples.titles[:sheet],
+        folder / "examples.png",
+        examples.failed[:sheet],
+    )
+    measures = list(dict.fromkeys(key for scores in figures.values() for key in scores))
+    rows = [
+        f"| {clips} | "
+        + " | ".join(f"{scores.get(key, float('nan')):.4g}" for key in measures)
+        + " |"
+        for clips, scores in figures.items()
+    ]
+    text = [
+        f"# {name}",
+        "",
+        what,
+        "",
+        (
+            f"Trained for {summary.steps:,} steps from seed {summary.seed} in {summary.minutes:g}"
+            f" minutes on {summary.device}."
+        ),
+        "",
+        "| clips | " + " | ".join(measures) + " |",
+        "|---" * (len(measures) + 1) + "|",
+        *rows,
+        "",
+        (
+            f"The first {min(sheet, len(examples.titles))} clips, five frames each; failures are"
+            " marked and say what was read instead."
+        ),
+        "",
+        "![examples](examples.png)",
+    ]
+    (folder / "card.md").write_text("\n".join(text) + "\n")

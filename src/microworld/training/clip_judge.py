@@ -1,0 +1,86 @@
+"""Contrastive training of the judge, on clips that are blurred, noisy or seen through the VAE."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKLWan
+
+from microworld.attributes import WORDS, Attributes
+from microworld.clip_judge import SHOWN, Judge
+from microworld.language import caption
+from microworld.training.precision import half_precision
+from microworld.training.probes import augment
+from microworld.training.stream import Clips, random_state
+from microworld.training.vae import through_vae
+from transporter.training.loop import Schedule, Summary, fit
+from transporter.training.optimiser import MuonAdamW
+
+VAE_FROM = 0.75
+"""Share of the training after which a quarter of the clips are reconstructions of the VAE."""
+
+
+def near_misses(attributes: Attributes, rng: np.random.Generator) -> list[str]:
+    """The clip's caption with one word exchanged for another of its attribute: one caption per
+    attribute.
+
+    An attribute that no word names gets one nevertheless: it does not fit the clip either.
+    """
+    words, captions = attributes.words(), []
+    for name, choices in WORDS.items():
+        likely = attributes.probabilities(name)
+        wrong = [word for word, share in zip(choices, likely, strict=True) if share <= likely.min()]
+        captions.append(caption({**words, name: str(rng.choice(wrong))}))
+    return captions
+
+
+def contrastive_loss(
+    video: torch.Tensor, text: torch.Tensor, misses: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
+    """CLIP's symmetric cross-entropy, with each clip's own near misses as further captions to tell
+    apart.
+
+    Unit vectors: `video`, `text` `(B, D)`, `misses` `(B, M, D)`.
+    """
+    across = scale * video @ text.T  # (B, B)
+    own = scale * torch.einsum("bd,bmd->bm", video, misses)
+    labels = torch.arange(len(video), device=video.device)
+    return (
+        F.cross_entropy(torch.cat([across, own], 1), labels) + F.cross_entropy(across.T, labels)
+    ) / 2
+
+
+def train_judge(
+    folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 48
+) -> tuple[Judge, Summary]:
+    """Train the judge, resumable in `folder`; in the last quarter of the steps a quarter of the
+    clips come from the VAE.
+    """
+    torch.manual_seed(schedule.seed)
+    judge = Judge().to(schedule.device)
+    load_vae = cache(
+        lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
+    )
+    optimiser = MuonAdamW(judge.named_parameters(), muon_lr=0.01, adam_lr=1e-3)
+
+    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        rng = random_state(generator)
+        clips = Clips.draw(batch, rng)
+        frames = clips.video(SHOWN)
+        if step >= VAE_FROM * schedule.steps:
+            some = slice(batch // 4)
+            frames[some] = through_vae(load_vae(), clips[some].video())[:, SHOWN]
+        captions = [caption(a.words()) for a in clips.attributes]
+        misses = [wrong for a in clips.attributes for wrong in near_misses(a, rng)]
+        with half_precision(schedule.device):
+            seen = judge.embed_frames(augment(frames, generator).to(schedule.device))
+            said, missed = judge.embed_text(captions + misses).split([batch, len(misses)])
+        missed = missed.float().unflatten(0, (batch, -1))
+        return {"loss": contrastive_loss(seen.float(), said.float(), missed, judge.scale)}
+
+    _, summary = fit(judge, optimiser, loss, schedule, folder)
+    return judge.eval(), summary

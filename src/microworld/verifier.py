@@ -1,0 +1,26 @@
+"""The network that knows what clips of the microworld look like, for the baselines that
+want one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from microworld.clip_judge import Judge
+from transporter.baselines.verifier import Verifier
+from transporter.networks.hooks import named
+
+
+def microworld_verifier(judge: Judge, clips: Iterable[torch.Tensor]) -> Verifier:
+    """The convolutions of the judge's video tower, their statistics measured on real `clips`
+    `(17, 3, 64, 64)`.
+
+    No network of the microworld has batch normalisation. The probes must not be seen by any method,
+    and the VAE's encoder costs ten times as much.
+    """
+    judge = judge.eval().requires_grad_(False)
+    names = [name for name, module in judge.video.named_modules() if isinstance(module, nn.Conv2d)]
+    return Verifier.measured(judge.features, named(judge.video, names), clips)

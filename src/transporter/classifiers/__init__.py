@@ -1,1 +1,0 @@
-"""Networks that name what a real video shows."""

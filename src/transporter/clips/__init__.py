@@ -1,0 +1,1 @@
+"""Videos, the words in their captions, and their embeddings."""

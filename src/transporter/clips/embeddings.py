@@ -1,0 +1,346 @@
+"""Embeddings of a folder of clips: shards of tensors, a table that says which row is whose, a table
+of clips left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress, islice
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from transporter.support.errors import UserError
+from transporter.support.files import read_table, write_table, written_whole
+
+INDEX, FAILED = "index.tsv", "failed.tsv"
+INDEX_COLUMNS = ("clip", "shard", "row")
+Embed = Callable[[torch.Tensor], torch.Tensor]
+"""A batch `(B, ...)` to embeddings `(B, ...)`."""
+
+
+class Embeddings(NamedTuple):
+    """`values[i]` belongs to `clips[i]`, a file name."""
+
+    clips: list[str]
+    values: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is to be embedded: `read(i)` and `fingerprint(i)` of the input named `names[i]`."""
+
+    names: Sequence[str]
+    read: Callable[[int], torch.Tensor]
+    fingerprint: Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What to do with a source: `shard` inputs to a file, `batch` at a time; `key` names what the
+    values depend on besides.
+    """
+
+    embed: Embed
+    batch: int
+    shard: int
+    dtype: torch.dtype
+    key: str
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What the header of a shard says of it: a row for each of `clips`, a reason for each of
+    `failed`.
+    """
+
+    clips: list[str]
+    failed: list[list[str]]
+
+
+def _shard_name(index: int) -> str:
+    return f"shard-{index:05d}.safetensors"
+
+
+def _finished(path: Path, origin: str) -> _Shard | None:
+    """The shard at `path` if it was made whole from `origin`, else None."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("shard", "{}"))
+    except (FileNotFoundError, SafetensorError):
+        return None
+    return _Shard(header["clips"], header["failed"]) if header.get("origin") == origin else None
+
+
+def _readable(
+    source: _Source, rows: range, failed: list[list[str]]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """The inputs that can be read; the others go to `failed`."""
+    for row in rows:
+        try:
+            yield source.names[row], source.read(row)
+        except UserError as error:
+            failed.append([source.names[row], str(error)])
+
+
+def _embed_batch(inputs: Sequence[torch.Tensor], work: _Work) -> torch.Tensor:
+    with torch.no_grad():
+        values = work.embed(torch.stack(list(inputs))).to("cpu", work.dtype)
+    if len(values) != len(inputs):
+        raise ValueError(
+            f"expected {len(inputs)} embeddings of {len(inputs)} clips, got {tuple(values.shape)}"
+        )
+    return values
+
+
+def _make_shard(path: Path, origin: str, source: _Source, rows: range, work: _Work) -> _Shard:
+    """Embed the inputs `rows` and write them to `path`."""
+    clips: list[str] = []
+    failed: list[list[str]] = []
+    parts: list[torch.Tensor] = []
+    readable = _readable(source, rows, failed)
+    while some := list(islice(readable, work.batch)):
+        names, inputs = zip(*some, strict=True)
+        values = _embed_batch(inputs, work)
+        finite = values.flatten(1).isfinite().all(1)
+        parts.append(values[finite])
+        clips += compress(names, finite.tolist())
+        failed += [
+            [name, f"its embedding is not finite in {work.dtype}"]
+            for name in compress(names, (~finite).tolist())
+        ]
+    # under one key, for safetensors writes several in random order
+    header = {"shard": json.dumps({"origin": origin, "clips": clips, "failed": failed})}
+    with written_whole(path) as partial:
+        save_file(
+            {"values": torch.cat(parts).contiguous()} if clips else {}, partial, metadata=header
+        )
+    return _Shard(clips, failed)
+
+
+def _shards(folder: Path, source: _Source, work: _Work) -> Iterator[_Shard]:
+    """Every shard in order, read from disk where it is there already."""
+    for index, first in enumerate(range(0, len(source.names), work.shard)):
+        rows = range(first, min(first + work.shard, len(source.names)))
+        identity = [
+            work.key,
+            str(work.dtype),
+            work.batch,
+            [[source.names[row], source.fingerprint(row)] for row in rows],
+        ]
+        origin = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+        path = folder / _shard_name(index)
+        yield _finished(path, origin) or _make_shard(path, origin, source, rows, work)
+
+
+def _write(folder: Path, source: _Source, work: _Work) -> None:
+    """Write every shard that is not there yet, then the tables, the index last."""
+    if work.batch < 1 or work.shard < 1:
+        raise UserError(
+            f"{folder}: expected a batch and a shard of at least one clip, got {work.batch} and"
+            f" {work.shard}"
+        )
+    if not source.names:
+        raise UserError(f"{folder}: expected clips to embed, got none")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / INDEX).unlink(missing_ok=True)
+    shards = list(_with_progress(_shards(folder, source, work), work.shard, len(source.names)))
+    for stale in set(folder.glob("shard-*.safetensors")) - {
+        folder / _shard_name(number) for number in range(len(shards))
+    }:
+        stale.unlink()
+    failed = [entry for shard in shards for entry in shard.failed]
+    index = [
+        (clip, _shard_name(number), row)
+        for number, shard in enumerate(shards)
+        for row, clip in enumerate(shard.clips)
+    ]
+    write_table(pd.DataFrame(failed, columns=["clip", "reason"]), folder / FAILED)
+    if not index:
+        raise UserError(
+            f"{folder}: none of {len(failed)} clips could be embedded; the first, {failed[0][0]}:"
+            f" {failed[0][1]}"
+        )
+    write_table(pd.DataFrame(index, columns=list(INDEX_COLUMNS)), folder / INDEX)
+
+
+def _with_progress(shards: Iterator[_Shard], size: int, clips: int) -> Iterator[_Shard]:
+    """Pass the shards through and tell how far the run is: a bar on a terminal, a line per shard in
+    a log.
+    """
+    console, start, failed, total = Console(stderr=True), time.monotonic(), 0, -(-clips // size)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("clips", total=clips)
+        for number, made in enumerate(shards, start=1):
+            done, failed = min(number * size, clips), failed + len(made.failed)
+            left_out = f", {failed} left out" if failed else ""
+            progress.update(task, completed=done, description=f"clips{left_out}")
+            if not console.is_terminal:
+                rate = done / max(time.monotonic() - start, 1e-9)
+                print(
+                    f"shard {number}/{total}: {done} of {clips} clips{left_out}, {rate:.1f}"
+                    " clips/s",
+                    flush=True,
+                )
+            yield made
+
+
+def _file_fingerprint(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refuse_doubles(names: Sequence[str], folder: Path) -> None:
+    doubled = [
+        name
+        for name, count in pd.Series(list(names), dtype=str).value_counts().items()
+        if count > 1
+    ]
+    if doubled:
+        raise UserError(
+            f"{folder}: expected clips of different file names, got {doubled[0]} more than once;"
+            " rename one"
+        )
+
+
+def embed_clips(
+    clip_files: Sequence[Path],
+    embed: Embed,
+    folder: Path,
+    read: Callable[[Path], torch.Tensor],
+    batch: int,
+    shard: int,
+    dtype: torch.dtype = torch.float32,
+    key: str = "",
+) -> None:
+    """Embed clips, `shard` of them to a file, `batch` at a time.
+
+    `read` makes `(T, C, H, W)` of a file, `embed` takes `(B, T, C, H, W)`. `folder` gets
+    `shard-00000.safetensors`, ..., `failed.tsv` (clip, reason) and, last, `index.tsv` (clip, shard,
+    row), where `clip` is a file name. A clip whose `read` raises a `UserError`, or whose embedding
+    is not finite, is left out and named in `failed.tsv`.
+
+    A run that was interrupted goes on: shards stay that were made from the same bytes with the same
+    `batch`, `dtype` and `key`; `key` should name the model and whatever else the values depend on.
+
+    Raises:
+        UserError: two clips have one name, or no clip at all could be embedded.
+    """
+    names = [path.name for path in clip_files]
+    _refuse_doubles(names, folder)
+    source = _Source(
+        names, lambda row: read(clip_files[row]), lambda row: _file_fingerprint(clip_files[row])
+    )
+    _write(folder, source, _Work(embed, batch, shard, dtype, key))
+
+
+def embed_latents(
+    latents: Path,
+    embed: Embed,
+    folder: Path,
+    batch: int,
+    shard: int,
+    dtype: torch.dtype = torch.float32,
+    key: str = "",
+) -> None:
+    """Like `embed_clips`, of the rows of an embeddings folder: `embed` takes `(B, c, t, h, w)`;
+    clips keep their names and order.
+
+    No more than a batch of `latents` is in memory at a time.
+    """
+    index = _read_index(latents)
+
+    def read(row: int) -> torch.Tensor:
+        with safe_open(latents / index["shard"][row], framework="pt") as file:
+            return file.get_slice("values")[int(index["row"][row])]
+
+    def fingerprint(row: int) -> str:
+        return hashlib.sha256(read(row).contiguous().view(torch.uint8).numpy()).hexdigest()
+
+    source = _Source(index["clip"].tolist(), read, fingerprint)
+    _write(folder, source, _Work(embed, batch, shard, dtype, key))
+
+
+def embed_rows(
+    names: Sequence[str],
+    make: Callable[[list[int]], torch.Tensor],
+    folder: Path,
+    batch: int,
+    shard: int,
+    key: str = "",
+) -> None:
+    """Like `embed_clips`, of what has no file: `make` takes the numbers of B names and gives
+    `(B, ...)`, float32.
+    """
+    source = _Source(names, torch.tensor, lambda row: names[row])
+    _write(
+        folder, source, _Work(lambda rows: make(rows.tolist()), batch, shard, torch.float32, key)
+    )
+
+
+def _read_index(folder: Path) -> pd.DataFrame:
+    if not (folder / INDEX).is_file():
+        raise UserError(
+            f"{folder}: expected embeddings with an {INDEX}, found none; an interrupted run has not"
+            " written it yet"
+        )
+    return read_table(folder / INDEX, INDEX_COLUMNS, text=("clip", "shard"))
+
+
+def load_embeddings(folder: Path) -> Embeddings:
+    """Read a whole embeddings folder: clips and their values `(n, ...)`, float32.
+
+    Raises:
+        UserError: there is no index, or a shard is missing or does not hold the rows that the index
+            names.
+    """
+    index = _read_index(folder)
+    parts = []
+    for name, rows in index.groupby("shard", sort=False)["row"]:
+        try:
+            parts.append(load_file(folder / name)["values"][rows.tolist()].float())
+        except (FileNotFoundError, SafetensorError, KeyError, IndexError) as error:
+            raise UserError(
+                f"{folder / name}: expected {len(rows)} rows, named by {INDEX}, could not read them"
+                f" ({error})"
+            ) from None
+    return Embeddings(index["clip"].tolist(), torch.cat(parts))
+
+
+def aligned(*embeddings: Embeddings) -> list[Embeddings]:
+    """The same clips of each, those that all of them have, in the order of the first.
+
+    Raises:
+        UserError: they have no clip in common.
+    """
+    common = set(embeddings[0].clips).intersection(*(each.clips for each in embeddings[1:]))
+    clips = [clip for clip in embeddings[0].clips if clip in common]
+    if not clips:
+        sizes = ", ".join(str(len(each.clips)) for each in embeddings)
+        raise UserError(
+            f"embeddings of {sizes} clips: expected clips in common, got none; were they made from"
+            " one folder?"
+        )
+    places = ({clip: row for row, clip in enumerate(each.clips)} for each in embeddings)
+    return [
+        Embeddings(clips, each.values[[place[clip] for clip in clips]])
+        for each, place in zip(embeddings, places, strict=True)
+    ]

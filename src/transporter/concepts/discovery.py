@@ -1,0 +1,133 @@
+"""Which words are worth a question: those whose smallest visual change moves the VLM's answer about
+a clip most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+
+from transporter.clips.contrast import Concept, swaps
+from transporter.generators.base import Generator
+from transporter.support.errors import UserError
+from transporter.vlms.base import VLM
+
+COLUMNS = ("about", "word", "instead", "moves", "visual", "rate")
+CERTAIN = -1e-6
+"""The largest log-probability of an answer that log-odds are made of."""
+FLOOR = 0.01
+"""Visual changes below this count as this: a hundredth of the range of a pixel, which a video's
+encoding can make too.
+"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the generator's idea of a swap is seen: `draws` noises at levels spread over `sigma`, and
+    the scale of guidance.
+    """
+
+    draws: int = 8
+    sigma: tuple[float, float] = (0.8, 0.98)
+    guidance: float = 4.0
+    seed: int = 0
+
+
+def answered(vlm: VLM, tokens: torch.Tensor, question: str, concepts: Sequence[Concept]) -> str:
+    """What the VLM answers about one clip: the likeliest of the concepts' words for the question,
+    else what it says freely.
+    """
+    known = [
+        word
+        for concept in concepts
+        if concept.question == question
+        for word in (concept.source, concept.target)
+    ]
+    if not known:
+        return vlm.caption(tokens, question)[0]
+    return known[int(vlm.log_probs(tokens, question, known)[0].argmax())]
+
+
+def answer_odds(vlm: VLM, video: torch.Tensor, question: str, answer: str) -> torch.Tensor:
+    """`log p - log(1 - p)` of the answer about clips `(B, T, C, H, W)`, in nats, at most 13.8:
+    `(B,)`.
+    """
+    log_p = vlm.log_probs(vlm.encode(video), question, [answer])[:, 0].clamp(max=CERTAIN)
+    return log_p - torch.log(-torch.expm1(log_p))
+
+
+class Estimates:
+    """The generator's clean estimates of one clip, noised, under different captions:
+    `z_t - sigma v` with guidance, decoded.
+    """
+
+    def __init__(self, generator: Generator, video: torch.Tensor, look: Look) -> None:
+        self.generator, self.guidance = generator, look.guidance
+        z_0 = generator.encode(video[None].to(generator.device))
+        random = torch.Generator().manual_seed(look.seed)
+        noise = torch.randn(look.draws, *z_0.shape[1:], generator=random).to(z_0)
+        self.sigma = torch.linspace(*look.sigma, look.draws).to(z_0)
+        self.z_t = z_0.lerp(noise, self._level)
+        self.empty = self._velocity("")
+
+    @property
+    def _level(self) -> torch.Tensor:
+        return self.sigma.view(-1, 1, 1, 1, 1)
+
+    def _velocity(self, caption: str) -> torch.Tensor:
+        condition = self.generator.encode_text([caption]).expand(len(self.sigma), -1, -1)
+        return self.generator.velocity(self.z_t, self.sigma, condition)
+
+    def video(self, caption: str) -> torch.Tensor:
+        """Clips `(draws, T, C, H, W)` in [0, 1]."""
+        velocity = self.empty.lerp(self._velocity(caption), self.guidance)
+        return self.generator.decode(self.z_t - self._level * velocity).clamp(0, 1)
+
+
+@torch.no_grad()
+def discover(
+    video: torch.Tensor,
+    question: str,
+    vlm: VLM,
+    generator: Generator,
+    concepts: Sequence[Concept],
+    caption: str | None = None,
+    look: Look | None = None,
+) -> tuple[str, pd.DataFrame]:
+    """The VLM's answer to `question` about a clip `(T, C, H, W)` in [0, 1], and every swap of
+    words, the most telling first.
+
+    Both clips of a swap are the generator's one-step estimates of the clip, with the caption's word
+    and with the other; the VLM reads them decoded. `moves`: how far the log-odds of its answer
+    fall, in nats; `visual`: root mean square change of the pixels; `rate`: the one by the other.
+    `caption` says what the clip shows; by default the VLM's own description. Nothing is fitted.
+
+    Raises:
+        UserError: the caption holds no word of the concepts.
+    """
+    clip = video[None].to(vlm.device)
+    tokens = vlm.encode(clip)
+    answer, caption = answered(vlm, tokens, question, concepts), caption or vlm.caption(tokens)[0]
+    if not (found := list(swaps(caption, concepts))):
+        raise UserError(
+            f"expected a caption that holds a word of the concepts, got {caption!r}; give"
+            " another one"
+        )
+    estimates = Estimates(generator, video, look or Look())
+    before = estimates.video(caption)
+    odds = answer_odds(vlm, before, question, answer)
+    rows = []
+    for swap in found:
+        after = estimates.video(swap.caption)
+        moves = float((odds - answer_odds(vlm, after, question, answer)).mean())
+        visual = float((after - before).square().mean().sqrt())
+        rows.append(
+            (swap.about, swap.word, swap.instead, moves, visual, moves / max(visual, FLOOR))
+        )
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
+        "rate", ascending=False, ignore_index=True
+    )
+    return answer, table

@@ -1,0 +1,1 @@
+"""What the workflow alone needs: settings, loading, splits, code hashes, snapshots, devices."""

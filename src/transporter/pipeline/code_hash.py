@@ -1,0 +1,158 @@
+"""Short hashes that say whether the code or the settings behind a result have changed."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from transporter.support.hashes import LENGTH
+
+PACKAGES = ("transporter", "microworld")
+"""Whose imports are followed, beside those of a stranger's package that a job names."""
+
+
+def code_hash(*modules: str, files: Sequence[str] = ()) -> str:
+    """Hash of the syntax trees of `modules` and of every module that they import, directly or not.
+
+    Imports are followed within `PACKAGES` and the packages of `modules`. A change of comments,
+    docstrings or formatting leaves the hash as it is, and so does another version of Python. A
+    module named in a string (as registries do) counts as imported. `files` are further files of
+    the first of `PACKAGES`, hashed byte by byte, given relative to its folder
+    (`figures/page.html`).
+
+    Raises:
+        ValueError: one of `modules` is not there.
+    """
+    packages = (*PACKAGES, *sorted({module.partition(".")[0] for module in modules}))
+    for module in modules:
+        if _source(module) is None:
+            raise ValueError(f"expected a module of an installed package, got {module!r}")
+    parts = [f"{module} {_tree_hash(module)}" for module in sorted(_closure(modules, packages))]
+    parts += [
+        f"{name} {hashlib.sha256((_folder(PACKAGES[0]) / name).read_bytes()).hexdigest()}"
+        for name in sorted(files)
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:LENGTH]
+
+
+@cache
+def _folder(package: str) -> Path | None:
+    """Where a package is, found without importing it; None where it is not, or is no folder."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _source(module: str) -> Path | None:
+    """The file of a module, found without importing it."""
+    package, *rest = module.split(".")
+    folder = _folder(package) if all(map(str.isidentifier, (package, *rest))) else None
+    if folder is None:
+        return None
+    base = folder.joinpath(*rest)
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def _closure(modules: Sequence[str], packages: tuple[str, ...]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found.add(module)
+        waiting += _imports(module, packages)
+        waiting += [parent] if (parent := module.rpartition(".")[0]) else []
+    return found
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    path = _source(module)
+    assert path is not None
+    tree = ast.parse(path.read_bytes(), filename=str(path))
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            if isinstance(statements := getattr(node, field, None), list):
+                # a string that stands alone is a docstring or a comment on an attribute
+                setattr(
+                    node, field, [statement for statement in statements if not _is_text(statement)]
+                )
+    return tree
+
+
+def _is_text(statement: ast.AST) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+@cache
+def _tree_hash(module: str) -> str:
+    return hashlib.sha256(_dump(_tree(module)).encode()).hexdigest()
+
+
+def _dump(value: Any) -> str:
+    """Like `ast.dump`, but fields without content are left out: new versions of Python add such
+    fields.
+    """
+    if isinstance(value, ast.AST):
+        fields = [
+            (name, _dump(item))
+            for name, item in ast.iter_fields(value)
+            if item is not None and item != []
+        ]
+        return f"{type(value).__name__}({','.join(f'{name}={text}' for name, text in fields)})"
+    if isinstance(value, list):
+        return f"[{','.join(map(_dump, value))}]"
+    return repr(value)
+
+
+@cache
+def _imports(module: str, packages: tuple[str, ...]) -> tuple[str, ...]:
+    """The modules of `packages` that a module imports."""
+    path = _source(module)
+    package = (
+        module if path is not None and path.name == "__init__.py" else module.rpartition(".")[0]
+    )
+    names = {name for node in _walk(_tree(module)) for name in _named(node, package, packages)}
+    ours = {name for name in names if name.partition(".")[0] in packages}
+    return tuple(sorted(name for name in ours if _source(name) is not None))
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node but what only a type checker sees."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if (
+            isinstance(node, ast.If)
+            and "TYPE_CHECKING" in ast.dump(node.test)
+            and child in node.body
+        ):
+            continue
+        yield from _walk(child)
+
+
+def _named(node: ast.AST, package: str, packages: tuple[str, ...]) -> Iterator[str]:
+    """Names of modules that a node may import."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        base = ".".join([*above, *([node.module] if node.module else [])])
+        yield base
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if node.value.startswith(tuple(f"{name}." for name in packages)):
+            yield node.value.partition(":")[0]

@@ -1,0 +1,173 @@
+"""Which device a job computes on, and leases that give each of several local jobs devices of its
+own.
+
+Snakemake counts GPUs but does not say which one is whose. Here every device has a lock file; the
+kernel frees the lock when its process ends, however it ends. Under a batch system the scheduler has
+chosen already, and nothing is changed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from transporter.support.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+FAKE = "TRANSPORTER_FAKE_DEVICES"
+"""Number of devices to pretend, for tests."""
+FOLDER = "TRANSPORTER_LEASES"
+"""Where the lock files are; by default a folder of the user's in the folder for temporary files."""
+HELD = "TRANSPORTER_LEASED"
+"""What this process or the one that started it holds already; children share it."""
+BATCH_SYSTEMS = (
+    "SLURM_JOB_ID",
+    "KUBERNETES_SERVICE_HOST",
+    "PBS_JOBID",
+    "LSB_JOBID",
+    "JOB_ID",
+    "FLUX_JOB_ID",
+)
+POLL = 0.2
+"""Seconds between two tries."""
+
+
+def pick_device() -> torch.device:
+    """The fastest kind of device that this process sees."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+@contextmanager
+def lease(count: int = 1, timeout: float | None = None) -> Iterator[tuple[str, ...]]:
+    """Hold `count` devices that no other leasing process holds, and show only them to CUDA in this
+    process and its children.
+
+    Yields their names. Waits while too few are free. Without any device on the machine it yields
+    `()`, and the job computes on the CPU; under a batch system, or within another lease, it yields
+    what was given already. Enter it before CUDA is first used.
+
+    Raises:
+        UserError: more devices are asked for than there are, or `timeout` seconds have passed.
+    """
+    given = os.environ.get(VISIBLE)
+    if count == 0 or any(name in os.environ for name in (*BATCH_SYSTEMS, HELD)):
+        yield tuple(_split(given or ""))
+        return
+    devices = visible_devices()
+    if not devices:
+        yield ()
+        return
+    if count > len(devices):
+        raise UserError(
+            f"expected at most {len(devices)} devices in one job, got a request for {count}; there"
+            f" are {', '.join(devices)}"
+        )
+    _refuse_late()
+    with ExitStack() as locks:
+        held = _wait(devices, count, timeout, locks)
+        os.environ[VISIBLE] = os.environ[HELD] = ",".join(held)
+        try:
+            yield held
+        finally:
+            del os.environ[HELD]
+            if given is None:
+                del os.environ[VISIBLE]
+            else:
+                os.environ[VISIBLE] = given
+
+
+def visible_devices() -> list[str]:
+    """Devices that may be leased: those in CUDA_VISIBLE_DEVICES if it is set, else all that the
+    machine has, by unique name.
+    """
+    present = _present()
+    if VISIBLE not in os.environ:
+        return list(present.values())
+    chosen = [name for name in _split(os.environ[VISIBLE]) if name != "-1"]
+    # one device, one lock: by whatever name the user called it
+    return list(dict.fromkeys(_full_name(name, present) for name in chosen))
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _full_name(name: str, present: dict[str, str]) -> str:
+    if name in present:
+        return present[name]
+    return next((full for full in present.values() if full.startswith(name)), name)
+
+
+def _present() -> dict[str, str]:
+    """Index to unique name."""
+    if FAKE in os.environ:
+        return {str(index): f"FAKE-{index}" for index in range(int(os.environ[FAKE]))}
+    command = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
+    try:
+        lines = subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return dict(_split(line)[:2] for line in lines if line.count(",") == 1)
+
+
+def _refuse_late() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        raise RuntimeError(
+            "expected a lease before the first use of CUDA: the choice would come too late"
+        )
+
+
+def _wait(
+    devices: Sequence[str], count: int, timeout: float | None, locks: ExitStack
+) -> tuple[str, ...]:
+    start = time.monotonic()
+    while True:
+        with ExitStack() as attempt:
+            held = []
+            for device in devices:
+                if len(held) < count and (file := _try_lock(device)):
+                    attempt.enter_context(file)
+                    held.append(device)
+            if len(held) == count:
+                locks.enter_context(attempt.pop_all())
+                return tuple(held)
+            # all or nothing: two jobs that each want two devices must not wait for each other
+        if timeout is not None and time.monotonic() - start > timeout:
+            raise UserError(
+                f"expected {count} free of {len(devices)} devices, got {len(held)} in {timeout:g}"
+                " s; other jobs hold the rest"
+            )
+        time.sleep(POLL * random.uniform(0.5, 1.5))
+
+
+def _try_lock(device: str) -> TextIO | None:
+    folder = Path(
+        os.environ.get(FOLDER) or Path(tempfile.gettempdir()) / f"transporter-leases-{os.getuid()}"
+    )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = (folder / f"{device.replace(os.sep, '_')}.lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file

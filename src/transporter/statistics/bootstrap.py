@@ -1,0 +1,103 @@
+"""Confidence intervals of numbers that are compared: the percentile bootstrap (Efron 1979) over
+clips, captions or seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from transporter.support.errors import UserError
+
+LEVEL, DRAWS = 0.95, 1000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number and the interval that holds the share `LEVEL` of its values over resampled data.
+
+    >>> print(Interval(0.5, 0.41, 0.6))
+    0.5 [0.41, 0.6]
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+    def row(self, name: str) -> dict[str, float]:
+        """Columns of a table: `name`, `name_low`, `name_high`."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float],
+    groups: int | Sequence[object],
+    seed: int = 0,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> Interval:
+    """The statistic of all rows, and its percentile interval over resampled groups of rows.
+
+    Args:
+        statistic: indices of rows `(k,)`, some of them doubled, to a number.
+        groups: how many rows, if each is drawn by itself; else one label per row: rows with the
+            same one (clips of one caption, say) are drawn together, as they are not independent.
+
+    Raises:
+        UserError: no rows.
+    """
+    labels = (
+        np.arange(groups)
+        if isinstance(groups, int)
+        else np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
+    )
+    if not len(labels):
+        raise UserError("bootstrap: expected at least one row, got none")
+    order = np.argsort(labels, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    rng = np.random.default_rng(seed)
+    drawn = [
+        statistic(
+            np.concatenate([members[m] for m in rng.integers(len(members), size=len(members))])
+        )
+        for _ in range(draws)
+    ]
+    tail = 50 * (1 - level)
+    # a statistic may have no value on some draws, such as a correlation of one row
+    low, high = np.nanpercentile(drawn, (tail, 100 - tail))
+    return Interval(float(statistic(np.arange(len(labels)))), float(low), float(high))
+
+
+def mean_interval(
+    values: Sequence[float], groups: Sequence[object] | None = None, seed: int = 0
+) -> Interval:
+    """The mean and its interval.
+
+    >>> print(mean_interval([1.0, 1.0, 1.0]))
+    1 [1, 1]
+    """
+    array = np.asarray(values, dtype=float)
+    return bootstrap(
+        lambda rows: float(array[rows].mean()), len(array) if groups is None else groups, seed
+    )
+
+
+def mean_difference(
+    values: Sequence[float], others: Sequence[float], groups: Sequence[object] | None = None
+) -> Interval:
+    """How much larger the mean of `values` is than that of `others`, row by row about the same
+    clips.
+
+    Raises:
+        UserError: not as many of both.
+    """
+    if len(values) != len(others):
+        raise UserError(
+            f"difference: expected two numbers per row, got {len(values)} and {len(others)}"
+        )
+    return mean_interval(np.subtract(values, others), groups)

@@ -1,0 +1,1 @@
+"""The ground: errors, files, settings, checkpoints and hashes. It imports nothing above it."""

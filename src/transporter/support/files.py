@@ -1,0 +1,117 @@
+"""Writing files and folders so that nothing half-written stays behind, and tab-separated tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from transporter.support.errors import UserError
+
+
+@contextmanager
+def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; it becomes `path` (file or folder) when the block ends
+    well, and goes when it fails.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # not the process id: containers and nodes that share a folder have equal ones, and a killed
+    # process leaves its name taken
+    partial = path.with_name(f".partial-{secrets.token_hex(4)}-{path.name}")
+    try:
+        yield partial
+        if path.is_dir() and partial.is_dir():
+            shutil.rmtree(path)
+        os.replace(partial, path)
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink(missing_ok=True)
+
+
+def _flat(cell: object) -> object:
+    """A cell without the characters that would end it: tabs and line breaks become a space."""
+    return re.sub(r"[\t\r\n]+", " ", cell) if isinstance(cell, str) else cell
+
+
+def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a tab-separated table with a header, without quotes, floats to six significant
+    digits.
+    """
+    with written_whole(path) as partial:
+        table.map(_flat).to_csv(
+            partial,
+            sep="\t",
+            index=False,
+            float_format="%.6g",
+            lineterminator="\n",
+            quoting=csv.QUOTE_NONE,
+            encoding="utf-8",
+        )
+
+
+def _checked_lines(path: Path, columns: Sequence[str]) -> str:
+    """The text of a table whose lines all have as many cells as its header, which holds
+    `columns`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: expected a table in UTF-8, got other bytes at byte {error.start}; save it as"
+            " UTF-8"
+        ) from None
+    header, *lines = text.split("\n")
+    names = header.split("\t")
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise UserError(
+            f"{path}: expected columns {', '.join(columns)}, separated by tabs; missing:"
+            f" {', '.join(missing)}"
+        )
+    for number, line in enumerate(lines, start=2):
+        cells = line.count("\t") + 1
+        if line and cells != len(names):
+            raise UserError(
+                f"{path}, line {number}: expected {len(names)} cells, separated by tabs, got"
+                f" {cells}"
+            )
+    return text
+
+
+def read_table(
+    path: str | os.PathLike[str], columns: Sequence[str], text: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Read a tab-separated table in which quotes mean nothing; an empty cell among text is an empty
+    string.
+
+    A column of nothing but numbers becomes numbers, unless it is one of `text`.
+
+    Raises:
+        UserError: the file is missing, is not UTF-8, lacks one of `columns`, or has a line of more
+            or fewer cells than the header.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(
+            f"{path}: expected a tab-separated table with columns {', '.join(columns)}, found no"
+            " such file"
+        )
+    lines = io.StringIO(_checked_lines(path, columns))
+    return pd.read_csv(
+        lines,
+        sep="\t",
+        keep_default_na=False,
+        quoting=csv.QUOTE_NONE,
+        dtype=dict.fromkeys(text, str),
+    )

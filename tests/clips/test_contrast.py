@@ -1,0 +1,147 @@
+"""Contrast pairs: which captions a word can be swapped in, and which tables are refused."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from microworld.attributes import WORDS
+from microworld.language import QUESTIONS, caption
+from transporter.clips.contrast import COLUMNS, Concept, read_concepts
+from transporter.support.errors import UserError
+
+HEADER = "\t".join(COLUMNS)
+ROW = "red_blue\tobject\tred\tblue\twhat colour is it ?"
+RED_BLUE = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
+WORDS_OF_A_CLIP = st.fixed_dictionaries(
+    {name: st.sampled_from(words) for name, words in WORDS.items()}
+)
+
+
+def table(folder: Path, *rows: str) -> Path:
+    path = folder / "concepts.tsv"
+    path.write_text("\n".join([HEADER, *rows, ""]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a red circle", "a blue circle"),
+        ("red, shiny and new.", "blue, shiny and new."),
+        ("it  is\tred", "it  is\tblue"),
+        ("a green circle", None),
+        ("red on red", None),
+        ("an infrared lamp", None),
+        ("a red-hot iron", None),
+        ("", None),
+    ],
+)
+def test_swap(before: str, after: str | None) -> None:
+    assert RED_BLUE.swap(before) == after
+
+
+def test_swap_takes_phrases_and_signs_literally() -> None:
+    assert (
+        Concept("n", "scene", "at night", "by day", "?").swap("a street at night.")
+        == "a street by day."
+    )
+    assert Concept("n", "scene", "1.5", r"\1", "?").swap("1.5 but not 125") == r"\1 but not 125"
+
+
+def test_either_word_gives_the_same_pair() -> None:
+    assert (
+        RED_BLUE.pair("a red circle")
+        == RED_BLUE.pair("a blue circle")
+        == ("a red circle", "a blue circle")
+    )
+    assert RED_BLUE.pair("a circle") is None
+
+
+def test_contexts_are_distinct_and_in_order() -> None:
+    captions = ["a blue square", "a red circle", "a green circle", "a red square", "a blue circle"]
+    assert RED_BLUE.contexts(captions) == [
+        ("a red square", "a blue square"),
+        ("a red circle", "a blue circle"),
+    ]
+
+
+@settings(deadline=None)
+@given(words=WORDS_OF_A_CLIP)
+def test_a_pair_differs_in_its_word_alone(words: dict[str, str]) -> None:
+    pair = RED_BLUE.pair(caption(words))
+    assert pair == (
+        (caption(words | {"colour": "red"}), caption(words | {"colour": "blue"}))
+        if words["colour"] in ("red", "blue")
+        else None
+    )
+
+
+def test_the_projects_own_table() -> None:
+    concepts = read_concepts(Path(__file__).parents[1] / "config" / "concepts.tsv")
+    assert {
+        kind: sum(concept.kind == kind for concept in concepts) >= 4
+        for kind in ("object", "action", "scene")
+    } == {
+        "object": True,
+        "action": True,
+        "scene": True,
+    }
+    for concept in concepts:
+        attribute = next(name for name, words in WORDS.items() if concept.source in words)
+        assert concept.target in WORDS[attribute]
+        assert concept.question == QUESTIONS[attribute]
+
+
+def test_names_pick_and_order(tmp_path: Path) -> None:
+    path = table(tmp_path, ROW, "01\taction\tup\tdown\thow ?", "c\tscene\tday\tnight\twhen ?")
+    assert [concept.name for concept in read_concepts(path)] == ["red_blue", "01", "c"]
+    assert [concept.name for concept in read_concepts(path, ["c", "01"])] == ["c", "01"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ((), "expected at least one concept, got a header alone"),
+        ((ROW, ROW), "line 3, column concept: 'red_blue' stands there twice; rename one"),
+        (
+            ("a/b\tobject\tx\ty\t?",),
+            "line 2, column concept: expected a name of letters, digits, _ and -, got 'a/b'",
+        ),
+        (
+            ("\tobject\tx\ty\t?",),
+            "line 2, column concept: expected a name of letters, digits, _ and -, got ''",
+        ),
+        (
+            ("a\tthing\tx\ty\t?",),
+            "line 2, column kind: expected one of object, action, scene, got 'thing'",
+        ),
+        (("a\tobject\tx\tx\t?",), "line 2: expected two different words, got 'x' and 'x'"),
+        (("a\tobject\tx\t\t?",), "line 2: expected two different words, got 'x' and ''"),
+        (
+            ("a\tobject\tx\ty\t",),
+            (
+                "line 2, column question: expected the prompt whose answer is one of the two words,"
+                " got nothing"
+            ),
+        ),
+        (("a\tobject\tx\ty",), "line 2: expected 5 cells, separated by tabs, got 4"),
+    ],
+)
+def test_a_bad_table_is_refused(tmp_path: Path, rows: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_concepts(table(tmp_path, *rows))
+    assert message in str(caught.value)
+    assert str(tmp_path / "concepts.tsv") in str(caught.value)
+
+
+def test_unknown_names_are_listed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no concept named dog_cat, up; it has red_blue"):
+        read_concepts(table(tmp_path, ROW), ["dog_cat", "red_blue", "up"])
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    (tmp_path / "concepts.tsv").write_text("concept\tkind\tsource\ttarget\n")
+    with pytest.raises(UserError, match=r"concepts\.tsv: expected columns .*; missing: question"):
+        read_concepts(tmp_path / "concepts.tsv")

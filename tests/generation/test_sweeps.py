@@ -1,0 +1,124 @@
+"""Sweeps and their files, on a generator whose latents show what it was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from transporter.clips.contrast import Concept
+from transporter.concepts.bank import ConceptBank
+from transporter.generation.sweeps import (
+    METHODS,
+    Generated,
+    full_change,
+    generate,
+    pick_contexts,
+    sweep,
+    write_concept,
+)
+from transporter.generators.base import Sampling
+from transporter.generators.modulation import Modulation
+from transporter.support.errors import UserError
+
+CONCEPT = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
+L, D = 3, 2
+BANK = ConceptBank({"red_blue": torch.full((L, D), 10.0), "day_night": torch.full((1, D), 100.0)})
+SAMPLING = Sampling(steps=4, guidance=1.0, batch=4)
+
+
+class _Generator:
+    """A latent is the noise's seed plus the mean of the condition; a caption's condition is its
+    number of letters.
+    """
+
+    device = torch.device("cpu")
+    fps = 8
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
+        return torch.stack([torch.full((L, D), float(len(caption))) for caption in captions])
+
+    def sample(
+        self,
+        condition: torch.Tensor,
+        seeds: Sequence[int],
+        steps: int,
+        guidance: float,
+        modulation: Modulation | None = None,
+    ) -> torch.Tensor:
+        copies = 1 if modulation is None else len(modulation.delta) // len(condition)
+        changed = condition.repeat_interleave(copies, dim=0) + (
+            0 if modulation is None else modulation.delta
+        )
+        self.batches.append(len(changed))
+        seeds = torch.tensor(seeds, dtype=torch.float32).repeat_interleave(copies)
+        return (seeds + changed.mean((1, 2))).view(-1, 1, 1, 1, 1).expand(-1, 1, 1, 2, 2)
+
+    def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(z_xi), 5, 3, 16, 16)
+
+
+def test_a_sweep_keeps_rows_and_strengths_apart_in_small_batches() -> None:
+    generator = _Generator()
+    condition = generator.encode_text(["a", "ab", "abc"])
+    z = sweep(
+        generator, condition, torch.ones_like(condition), [0.0, 0.5, 1.0], [100, 200, 300], SAMPLING
+    )
+    assert z[..., 0, 0, 0, 0].tolist() == [[101, 101.5, 102], [202, 202.5, 203], [303, 303.5, 304]]
+    assert generator.batches == [3, 3, 3]
+
+
+def test_methods_change_the_condition_as_they_say() -> None:
+    pairs = [("a red dot", "a blue dot")]
+    minus, change = full_change("transporter", CONCEPT, pairs, _Generator(), BANK, seed=0)
+    assert torch.equal(change[0], BANK["red_blue"])
+    assert torch.equal(
+        full_change("prompt_interpolation", CONCEPT, pairs, _Generator(), BANK, 0)[1],
+        torch.ones(1, L, D),
+    )
+    random = full_change("random", CONCEPT, pairs, _Generator(), BANK, 0)[1][0]
+    torch.testing.assert_close(random.norm(dim=-1), BANK["red_blue"].norm(dim=-1))
+    assert torch.equal(minus, torch.full((1, L, D), 9.0))
+    with pytest.raises(UserError, match="expected some of transporter"):
+        full_change("magic", CONCEPT, pairs, _Generator(), BANK, 0)
+
+
+def test_contexts_are_fresh_and_say_much() -> None:
+    captions = ["a red dot", "a large red dot moves", "a blue dot", "a green dot"]
+    assert (
+        pick_contexts(CONCEPT, captions, ["a blue dot"], 2)
+        == [("a large red dot moves", "a large blue dot moves")] * 2
+    )
+    with pytest.raises(UserError, match="that were not fitted on, found none in 4"):
+        pick_contexts(CONCEPT, captions, captions, 1)
+
+
+def test_what_is_written_comes_back_and_the_origin_is_made_once(tmp_path: Path) -> None:
+    generator = _Generator()
+    pairs = [("a red dot", "a blue dot"), ("red", "blue")]
+    write_concept(
+        tmp_path / "out", CONCEPT, pairs, generator, BANK, [0, 0.5, 1], METHODS, SAMPLING, seed=5
+    )
+    generated = Generated.load(tmp_path / "out")
+    assert len(generated.index) == 3 * 2 * 3
+    # two origins, then two strengths of three methods for two captions
+    assert len(generated.z_xi) == 2 + 3 * 2 * 2
+    origins = generated.index[generated.index["phi"] == 0]
+    assert origins.groupby("seed")["row"].nunique().eq(1).all()
+    row = generated.index.query("method == 'transporter' and seed == 6 and phi == 1").iloc[0]
+    assert generated.z_xi[row["row"]].unique().tolist() == [6 + 3 + 10]
+    assert all((tmp_path / "out" / clip).is_file() for clip in generated.index["clip"])
+
+
+def test_one_video_composes_concepts() -> None:
+    generator = _Generator()
+    assert generate(
+        generator, BANK, "red", {"red_blue": 1, "day_night": 0.5}, 0, SAMPLING
+    ).shape == (5, 3, 16, 16)
+    with pytest.raises(UserError, match="expected a concept of the bank"):
+        generate(generator, BANK, "red", {"up_down": 1}, 0, SAMPLING)

@@ -1,0 +1,143 @@
+"""Leases of devices, with pretended devices and real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from transporter.pipeline import devices
+from transporter.pipeline.devices import lease, visible_devices
+from transporter.support.errors import UserError
+
+HOLD = """
+import sys, time
+from transporter.pipeline.devices import lease
+with lease(int(sys.argv[1])) as held:
+    print(*held, flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def two_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in (devices.VISIBLE, devices.HELD, *devices.BATCH_SYSTEMS):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(devices.FAKE, "2")
+    monkeypatch.setenv(devices.FOLDER, str(tmp_path / "leases"))
+    monkeypatch.setattr(devices, "POLL", 0.02)
+
+
+def hold(count: int = 1, seconds: float = 60) -> subprocess.Popen[str]:
+    """Another process that holds devices; it says which once it has them."""
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(count), str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def held_by(process: subprocess.Popen[str]) -> set[str]:
+    assert process.stdout is not None
+    return set(process.stdout.readline().split())
+
+
+def test_processes_at_one_time_get_devices_of_their_own() -> None:
+    with hold() as first, hold() as second:
+        assert held_by(first) | held_by(second) == {"FAKE-0", "FAKE-1"}
+        with (
+            pytest.raises(UserError, match=r"expected 1 free of 2 devices, got 0 in 0.1 s"),
+            lease(timeout=0.1),
+        ):
+            pass
+        first.kill()
+        second.kill()
+
+
+def test_a_killed_process_leaves_nothing_behind() -> None:
+    with hold(2) as holder:
+        assert held_by(holder) == {"FAKE-0", "FAKE-1"}
+        os.kill(holder.pid, signal.SIGKILL)
+    with lease(2, timeout=5) as held:
+        assert held == ("FAKE-0", "FAKE-1")
+
+
+def test_a_lease_waits_for_a_device_to_become_free() -> None:
+    with hold(2, 0.3) as holder:
+        held_by(holder)
+        start = time.monotonic()
+        with lease(timeout=20):
+            assert time.monotonic() - start > 0.1
+
+
+def test_all_or_nothing() -> None:
+    with hold(1) as first:
+        assert held_by(first) == {"FAKE-0"}
+        # only now: a job that wants both takes either for a moment while it tries
+        with hold(2) as greedy:
+            time.sleep(0.3)
+            with lease(1, timeout=10) as held:
+                assert held == ("FAKE-1",)
+            greedy.kill()
+        first.kill()
+
+
+def test_children_share_their_parents_devices() -> None:
+    with lease(1) as held, hold(2) as child:
+        assert held_by(child) == set(held)
+        child.kill()
+
+
+def test_cuda_sees_the_leased_devices_only_while_they_are_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with lease(1):
+        assert os.environ[devices.VISIBLE] == "FAKE-0"
+    assert devices.VISIBLE not in os.environ
+    monkeypatch.setenv(devices.VISIBLE, "1")
+    with lease(1) as held:
+        assert held == ("FAKE-1",)
+        assert os.environ[devices.VISIBLE] == "FAKE-1"
+    assert os.environ[devices.VISIBLE] == "1"
+
+
+def test_one_device_has_one_name_however_the_user_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(devices.VISIBLE, "1, FAKE-0,0,-1")
+    assert visible_devices() == ["FAKE-1", "FAKE-0"]
+    monkeypatch.setenv(devices.VISIBLE, "")
+    assert visible_devices() == []
+
+
+@pytest.mark.parametrize("name", devices.BATCH_SYSTEMS)
+def test_batch_systems_have_chosen_already(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv(devices.VISIBLE, "5,7")
+    with lease(1) as held:
+        assert held == ("5", "7")
+        assert os.environ[devices.VISIBLE] == "5,7"
+
+
+def test_without_devices_a_job_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(devices.FAKE, "0")
+    with lease(1) as held:
+        assert held == ()
+        assert devices.VISIBLE not in os.environ
+
+
+def test_more_devices_than_there_are() -> None:
+    with (
+        pytest.raises(
+            UserError, match="expected at most 2 devices in one job, got a request for 3"
+        ),
+        lease(3),
+    ):
+        pass
+
+
+def test_no_device_is_leased_for_none() -> None:
+    with lease(0) as held, lease(2, timeout=1) as others:
+        assert held == ()
+        assert len(others) == 2

@@ -1,0 +1,127 @@
+"""Files appear whole or not at all; tables keep what was written."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from transporter.support.errors import UserError
+from transporter.support.files import read_table, write_table, written_whole
+
+
+def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "new" / "a.txt") as partial:
+        partial.write_text("whole")
+        assert not (tmp_path / "new" / "a.txt").exists()
+    assert (tmp_path / "new" / "a.txt").read_text() == "whole"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.txt"]
+
+
+def test_the_temporary_name_keeps_the_suffix(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "a.mp4") as partial:
+        partial.touch()
+        assert partial.suffix == ".mp4"
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_failure_leaves_the_old_and_no_remains(tmp_path: Path, folder: bool) -> None:
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(RuntimeError, match="half way"), written_whole(tmp_path / "a") as partial:
+        if folder:
+            partial.mkdir()
+            (partial / "b").write_text("half")
+        else:
+            partial.write_text("half")
+        raise RuntimeError("half way")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def test_a_folder_replaces_an_older_one(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old").touch()
+    with written_whole(tmp_path / "a") as partial:
+        partial.mkdir()
+        (partial / "new").touch()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["new"]
+
+
+def test_writers_of_one_path_do_not_meet(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "a") as one, written_whole(tmp_path / "a") as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert (tmp_path / "a").read_text() == "one"
+
+
+def test_a_table_returns_as_it_was(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "word": ["red", "", 'say "hi"', '"quoted" start', "NA"],
+            "number": [1, 2, 3, 4, 5],
+            "share": [0.5, 1, 2, 3, 4.25],
+        }
+    )
+    write_table(table, tmp_path / "t.tsv")
+    pd.testing.assert_frame_equal(
+        read_table(tmp_path / "t.tsv", ("word", "number")), table, check_dtype=False
+    )
+
+
+def test_floats_are_written_to_six_digits_and_line_ends_are_plain(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"x": [1 / 3], "y": ["é"]}), tmp_path / "t.tsv")
+    assert (tmp_path / "t.tsv").read_bytes() == "x\ty\n0.333333\té\n".encode()
+
+
+def test_a_cell_cannot_break_its_line(tmp_path: Path) -> None:
+    write_table(
+        pd.DataFrame({"caption": ["two\tparts,\r\ntwo lines"], "n": [1]}), tmp_path / "t.tsv"
+    )
+    assert read_table(tmp_path / "t.tsv", ("caption",))["caption"].tolist() == [
+        "two parts, two lines"
+    ]
+
+
+def test_a_column_of_digits_stays_text_on_request(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"clip": ["001", "1e5"]}), tmp_path / "t.tsv")
+    assert read_table(tmp_path / "t.tsv", ("clip",), text=("clip",))["clip"].tolist() == [
+        "001",
+        "1e5",
+    ]
+
+
+def test_a_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_bytes(b"\xef\xbb\xbfclip\tcaption\r\na.mp4\ta cat\r\n\r\n")
+    table = read_table(tmp_path / "t.tsv", ("clip", "caption"))
+    assert table.to_dict("records") == [{"clip": "a.mp4", "caption": "a cat"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "expected columns a, b, separated by tabs; missing: a, b"),
+        (b"a,b\n1,2\n", "missing: a, b"),
+        (b"a\n1\n", "missing: b"),
+        (b"a\tb\n1\t2\n1\t2\t3\n", "line 3: expected 2 cells, separated by tabs, got 3"),
+        (b"a\tb\n1\t2\t3\n", "line 2: expected 2 cells, separated by tabs, got 3"),
+        (b"a\tb\n1\n", "line 2: expected 2 cells, separated by tabs, got 1"),
+        (
+            b"a\tb\n1\t\xff\n",
+            "expected a table in UTF-8, got other bytes at byte 6; save it as UTF-8",
+        ),
+    ],
+)
+def test_a_bad_table_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "t.tsv").write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_table(tmp_path / "t.tsv", ("a", "b"))
+    assert str(caught.value).startswith(str(tmp_path / "t.tsv"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError,
+        match=r"none\.tsv: expected a tab-separated table with columns a, b, found no such file",
+    ):
+        read_table(tmp_path / "none.tsv", ("a", "b"))

@@ -1,0 +1,57 @@
+"""Subjects: which pair a shortcut is explained by, what is true of it, and the caption of the true
+explanation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from microworld.shortcuts import Shortcut, read_shortcuts
+from transporter.clips.contrast import Concept, read_concepts
+from transporter.support.errors import UserError
+from transporter.truth.cases import Subject, attribute_of, pair_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_truth_is_the_cue_or_else_what_the_words_are_about(
+    planted: Subject, honest: Subject
+) -> None:
+    assert (planted.attribute, planted.cue) == ("speed", "colour")
+    assert (honest.attribute, honest.cue) == ("speed", "speed")
+    assert Subject(Concept("cat_dog", "object", "cat", "dog", "what is it ?")).cue is None
+
+
+def test_the_true_explanation_changes_the_cue_alone(planted: Subject, honest: Subject) -> None:
+    caption = "a large blue circle moves slowly left on grass during the night"
+    assert (
+        planted.oracle(caption) == "a large red circle moves slowly left on grass during the night"
+    )
+    assert (
+        honest.oracle(caption) == "a large blue circle moves quickly left on grass during the night"
+    )
+
+
+def test_a_cue_that_the_caption_leaves_out_is_put_in(planted: Subject) -> None:
+    assert planted.oracle("a square spins slowly on snow") == "a red square spins slowly on snow"
+
+
+def test_every_shipped_shortcut_has_a_pair_whose_target_a_cue_can_bring() -> None:
+    concepts = read_concepts(ROOT / "config" / "truth.tsv")
+    for shortcut in read_shortcuts(ROOT / "config" / "shortcuts.tsv").values():
+        pair = pair_of(shortcut, concepts)
+        assert attribute_of(pair) == shortcut.attribute
+        assert {pair.source, pair.target} <= set(shortcut.answers.values())
+
+
+def test_a_shortcut_without_a_pair_is_refused(concept: Concept) -> None:
+    shortcut = Shortcut(
+        "time_by_ground", "time", "ground", {"snow": "day", "grass": "night", "sand": "night"}
+    )
+    with pytest.raises(
+        UserError,
+        match=r"shortcut time_by_ground: expected a concept with two of its answers \(night, day\)",
+    ):
+        pair_of(shortcut, [concept])

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from microworld.clip_judge import Judge
+from microworld.clip_judge import ClipJudge
 from microworld.training.families import load_family
 from microworld.training.stream import Clips
 from microworld.verifier import microworld_verifier
@@ -23,7 +23,7 @@ from transporter.baselines.inversion import augmented, step_losses
 from transporter.baselines.methods import leaps
 from transporter.baselines.parametrisations import Parametrisation
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import VLMSubject
+from transporter.baselines.targets import VLMTarget
 from transporter.baselines.terms import coherence, l2, priming
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import read_concepts
@@ -32,7 +32,7 @@ SETTINGS = InversionSettings(steps=300, jitter=4, flip=0.0)
 
 
 def plain_loss(
-    parameters: Parametrisation, subject: VLMSubject, stimulus: torch.Tensor, verifier: Verifier
+    parameters: Parametrisation, target: VLMTarget, stimulus: torch.Tensor, verifier: Verifier
 ) -> torch.Tensor:
     """The same loss, the stimulus read anew and the network run for target, priming and coherence
     apart.
@@ -41,12 +41,12 @@ def plain_loss(
     with torch.no_grad():
         primed = {
             name: feature.mean()
-            for name, feature in subject.respond(stimulus[None]).features.items()
+            for name, feature in target.respond(stimulus[None]).features.items()
         }
     return (
-        -subject.respond(video).score
-        + SETTINGS.priming * priming(subject.respond(video), primed, SETTINGS.first_layer)
-        + SETTINGS.coherence * coherence(subject.respond(video).frames, SETTINGS.margin)
+        -target.respond(video).score
+        + SETTINGS.priming * priming(target.respond(video), primed, SETTINGS.first_layer)
+        + SETTINGS.coherence * coherence(target.respond(video).frames, SETTINGS.margin)
         + SETTINGS.statistics * verifier.distance(verifier.read(video), SETTINGS.first_layer)
         + SETTINGS.l2 * l2(video)
     )
@@ -66,15 +66,15 @@ def timed(
 def main(rounds: int) -> None:
     torch.set_num_threads(1)
     clips = Clips.draw(3, np.random.default_rng(0)).video()
-    subject = VLMSubject(
+    target = VLMTarget(
         load_family("qwen2_vl", "models/vlms/qwen2_vl"), read_concepts("config/concepts.tsv")[0]
     )
-    verifier = microworld_verifier(Judge.from_pretrained("models/judge"), clips[1:])
-    method = leaps(subject, clips[0], verifier, SETTINGS)
+    verifier = microworld_verifier(ClipJudge.from_pretrained("models/clip_judge"), clips[1:])
+    method = leaps(target, clips[0], verifier, SETTINGS)
     parameters = method.start(torch.Generator().manual_seed(0))
     runs = {
-        "ours": lambda: step_losses(parameters, subject, method, SETTINGS, 0, 0)["loss"],
-        "plain": lambda: plain_loss(parameters, subject, clips[0], verifier),
+        "ours": lambda: step_losses(parameters, target, method, SETTINGS, 0, 0)["loss"],
+        "plain": lambda: plain_loss(parameters, target, clips[0], verifier),
     }
     results = {
         name: timed(run, parameters) for name, run in runs.items()

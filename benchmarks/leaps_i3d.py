@@ -17,7 +17,7 @@ import torch
 from transporter.baselines.inversion import invert
 from transporter.baselines.methods import leaps
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import ClassifierSubject
+from transporter.baselines.targets import ClassifierTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.video import read_video
 from transporter.networks.hooks import batch_norms
@@ -37,17 +37,17 @@ def main(weights: str, steps: int, frames: int, side: int, *pairs: str) -> None:
         log_every=max(1, steps // 5),
     )
     for clip, label in (pair.split("=") for pair in pairs):
-        subject = ClassifierSubject(network, LABELS.index(label), batch_norms(network), "Mixed_5c")
+        target = ClassifierTarget(network, LABELS.index(label), batch_norms(network), "Mixed_5c")
         stimulus = read_video(clip, frames, side, side)
-        method = leaps(subject, stimulus, verifier, settings)
+        method = leaps(target, stimulus, verifier, settings)
         noise = method.start(torch.Generator().manual_seed(0))().detach().clamp(0, 1)
-        start = subject.verdict(noise)
+        start = target.verdict(noise)
         with tempfile.TemporaryDirectory() as folder:
             began, processor = time.perf_counter(), time.process_time()
-            made = subject.verdict(invert(subject, method, settings, 0, Path(folder)))
+            made = target.verdict(invert(target, method, settings, 0, Path(folder)))
             took, processor = time.perf_counter() - began, time.process_time() - processor
         print(
-            f"{label}: stimulus {subject.verdict(stimulus)}, noise {start}, after {steps} steps"
+            f"{label}: stimulus {target.verdict(stimulus)}, noise {start}, after {steps} steps"
             f" {made}, I3D says {LABELS[made['top']]}; {took / steps:.2f} s per step,"
             f" {processor / steps:.2f} s of processor time",
             flush=True,

@@ -1,5 +1,5 @@
-"""The objective `logits` through Phi against decoding and encoding again: processor time of a step,
-and do the gradients agree?
+"""The objective `logits` through Phi against re-encoding: processor time of a step, and do the
+gradients agree?
 
 Run: python benchmarks/objectives.py [concept] [clips] [rounds] [folder of a VLM ...] It needs the
 results of a run (`snakemake --cores all`): clips, latents and the coupling of Qwen2-VL. Other
@@ -65,16 +65,17 @@ def compare(name: str, batch: Batch, reader: Reader, directions: torch.Tensor, r
         for path in PATHS:
             found[path], seconds = gradients(path, batch, reader)
             taken[path].append(seconds)
-    again, phi = (found[path] for path in PATHS)
+    reencoded, phi = (found[path] for path in PATHS)
     medians = [statistics.median(taken[path]) for path in PATHS]
-    means = [clips.mean(0) for clips in (again, phi)]
+    means = [clips.mean(0) for clips in (reencoded, phi)]
     print(
-        f"{name}: again {medians[0]:.2f} s, phi {medians[1]:.2f} s, ratio"
+        f"{name}: reencoded {medians[0]:.2f} s, phi {medians[1]:.2f} s, ratio"
         f" {medians[1] / medians[0]:.2f}; cosine of single clips"
-        f" {F.cosine_similarity(again, phi).mean():.3f}, of the mean"
+        f" {F.cosine_similarity(reencoded, phi).mean():.3f}, of the mean"
         f" {F.cosine_similarity(*means, dim=0):.3f}, within {len(directions)} directions"
         f" {F.cosine_similarity(*(directions @ mean for mean in means), dim=0):.3f}; between two"
-        f" clips {coherence(again):.3f} (again), {coherence(again @ directions.T):.3f} within the"
+        f" clips {coherence(reencoded):.3f} (reencoded),"
+        f" {coherence(reencoded @ directions.T):.3f} within the"
         " directions",
         flush=True,
     )

@@ -72,7 +72,7 @@ class TextTower(nn.Module):
         return (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
 
 
-class Judge(nn.Module, PyTorchModelHubMixin):
+class ClipJudge(nn.Module, PyTorchModelHubMixin):
     """A video-text dual encoder after CLIP (Radford et al. 2021), for clips of the microworld.
 
     `save_pretrained` and `from_pretrained` are huggingface_hub's: a folder with `config.json` and

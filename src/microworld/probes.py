@@ -133,7 +133,7 @@ def _last_shown(shows: torch.Tensor) -> torch.Tensor:
     return torch.maximum(latest, shows.int().argmax(1, keepdim=True))
 
 
-class AnalyticProbe:
+class AnalyticProbes:
     """Measures a clip with rulers instead of weights.
 
     The sprite is what is more colourful than the landscape: its chroma (largest minus smallest
@@ -437,7 +437,7 @@ class Classifier(nn.Module):
         return {name: layer(features) for name, layer in self.head.items()}
 
 
-class Probe:
+class Probes:
     """The judge that evaluation uses: for each attribute the ruler, the classifier, or the mean of
     both, as `SOURCES` says.
     """
@@ -450,7 +450,7 @@ class Probe:
     ) -> None:
         self.classifier = frozen(classifier, device or torch.device("cpu"))
         self.analytic, self.sources, self.device = (
-            AnalyticProbe(),
+            AnalyticProbes(),
             dict(sources),
             device or torch.device("cpu"),
         )
@@ -518,7 +518,7 @@ class Probe:
     @classmethod
     def from_pretrained(
         cls, folder: str | os.PathLike[str], device: torch.device | None = None
-    ) -> Probe:
+    ) -> Probes:
         """Read what `save_pretrained` wrote.
 
         Raises:

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from microworld.clip_judge import Judge
+from microworld.clip_judge import ClipJudge
 from transporter.baselines.verifier import Verifier
 from transporter.networks.hooks import named
 
 
-def microworld_verifier(judge: Judge, clips: Iterable[torch.Tensor]) -> Verifier:
+def microworld_verifier(judge: ClipJudge, clips: Iterable[torch.Tensor]) -> Verifier:
     """The convolutions of the judge's video tower, their statistics measured on real `clips`
     `(17, 3, 64, 64)`.
 

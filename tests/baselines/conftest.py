@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import ClassifierSubject, VLMSubject
+from transporter.baselines.targets import ClassifierTarget, VLMTarget
 from transporter.clips.contrast import Concept
 from transporter.networks.hooks import batch_norms
 
@@ -90,14 +90,14 @@ def classifier() -> TinyClassifier:
 
 
 @pytest.fixture
-def class_subject(classifier: TinyClassifier) -> ClassifierSubject:
-    return ClassifierSubject(classifier, 2, batch_norms(classifier), "second")
+def class_subject(classifier: TinyClassifier) -> ClassifierTarget:
+    return ClassifierTarget(classifier, 2, batch_norms(classifier), "second")
 
 
 @pytest.fixture
-def vlm_subject(concept: Concept) -> VLMSubject:
+def vlm_subject(concept: Concept) -> VLMTarget:
     torch.manual_seed(0)
-    return VLMSubject(TinyVLM(), concept)
+    return VLMTarget(TinyVLM(), concept)
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from microworld.clip_judge import Judge
+from microworld.clip_judge import ClipJudge
 from microworld.training.families import load_family
 from microworld.training.stream import Clips
 from microworld.verifier import microworld_verifier
 from transporter.baselines.inversion import invert
 from transporter.baselines.methods import Method, activation_maximisation, gradvit, leaps, maco
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import VLMSubject
+from transporter.baselines.targets import VLMTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import read_concepts
 
@@ -33,19 +33,21 @@ def clips() -> Clips:
 
 
 @pytest.fixture(scope="module")
-def subject() -> VLMSubject:
+def target() -> VLMTarget:
     concept = read_concepts(ROOT / "config/concepts.tsv", ["red_blue"])[0]
-    return VLMSubject(
+    return VLMTarget(
         load_family("qwen2_vl", ROOT / "models/vlms/qwen2_vl"), concept, difference=True
     )
 
 
 @pytest.fixture(scope="module")
 def verifier(clips: Clips) -> Verifier:
-    return microworld_verifier(Judge.from_pretrained(ROOT / "models/judge"), clips[:2].video())
+    return microworld_verifier(
+        ClipJudge.from_pretrained(ROOT / "models/clip_judge"), clips[:2].video()
+    )
 
 
-def make(name: str, subject: VLMSubject, verifier: Verifier, clips: Clips) -> Method:
+def make(name: str, target: VLMTarget, verifier: Verifier, clips: Clips) -> Method:
     video = clips[:4].video()
     blue = next(
         index
@@ -54,20 +56,20 @@ def make(name: str, subject: VLMSubject, verifier: Verifier, clips: Clips) -> Me
     )
     makers: dict[str, Callable[[], Method]] = {
         "AM": lambda: activation_maximisation(tuple(video.shape[1:]), SETTINGS),
-        "GradViT": lambda: gradvit(subject, tuple(video.shape[1:]), verifier, SETTINGS),
+        "GradViT": lambda: gradvit(target, tuple(video.shape[1:]), verifier, SETTINGS),
         "MACO": lambda: maco(video, video.shape[-1]),
-        "LEAPS": lambda: leaps(subject, clips[blue : blue + 1].video()[0], verifier, SETTINGS),
+        "LEAPS": lambda: leaps(target, clips[blue : blue + 1].video()[0], verifier, SETTINGS),
     }
     return makers[name]()
 
 
 @pytest.mark.parametrize(("name", "steps"), [("AM", 8), ("GradViT", 8), ("MACO", 8), ("LEAPS", 16)])
 def test_a_few_steps_raise_the_targets_log_probability(
-    name: str, steps: int, subject: VLMSubject, verifier: Verifier, clips: Clips, tmp_path: Path
+    name: str, steps: int, target: VLMTarget, verifier: Verifier, clips: Clips, tmp_path: Path
 ) -> None:
-    method = make(name, subject, verifier, clips)
-    start = subject.verdict(method.start(torch.Generator().manual_seed(0))().detach().clamp(0, 1))
-    end = subject.verdict(invert(subject, method, replace(SETTINGS, steps=steps), 0, tmp_path))
+    method = make(name, target, verifier, clips)
+    start = target.verdict(method.start(torch.Generator().manual_seed(0))().detach().clamp(0, 1))
+    end = target.verdict(invert(target, method, replace(SETTINGS, steps=steps), 0, tmp_path))
     assert end["log_prob"] > start["log_prob"] + 0.05
     assert end["log_odds"] > start["log_odds"] + 0.3
 
@@ -84,8 +86,8 @@ def test_real_clips_are_closer_to_the_verifiers_statistics_than_noise(
     assert max(real) < far
 
 
-def test_all_towers_are_recorded_in_order(subject: VLMSubject, clips: Clips) -> None:
-    response = subject.respond(clips[:1].video())
+def test_all_towers_are_recorded_in_order(target: VLMTarget, clips: Clips) -> None:
+    response = target.respond(clips[:1].video())
     names = [f"model.visual.blocks.{i}" for i in range(3)] + [
         f"model.language_model.layers.{i}" for i in range(4)
     ]
@@ -94,10 +96,10 @@ def test_all_towers_are_recorded_in_order(subject: VLMSubject, clips: Clips) -> 
     assert response.features[names[-1]].mean().shape == (128,)
 
 
-def test_a_plain_target_has_no_difference(subject: VLMSubject, clips: Clips) -> None:
-    plain = VLMSubject(subject.vlm, subject.concept)
+def test_a_plain_target_has_no_difference(target: VLMTarget, clips: Clips) -> None:
+    plain = VLMTarget(target.vlm, target.concept)
     video = clips[:1].video()
-    one, both = plain.respond(video), subject.respond(video)
+    one, both = plain.respond(video), target.respond(video)
     torch.testing.assert_close(one.score, one.log_prob)
-    expected = one.log_prob + subject.verdict(video[0])["log_odds"]
+    expected = one.log_prob + target.verdict(video[0])["log_odds"]
     torch.testing.assert_close(both.score, expected, atol=1e-4, rtol=1e-4)

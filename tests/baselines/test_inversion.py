@@ -14,7 +14,7 @@ import torch
 from transporter.baselines.inversion import augmented, invert, learning_rate, step_losses
 from transporter.baselines.methods import Method, activation_maximisation, gradvit, leaps, maco
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import ClassifierSubject
+from transporter.baselines.targets import ClassifierTarget
 from transporter.baselines.verifier import Verifier
 from transporter.support.checkpoint import load_checkpoint
 
@@ -24,7 +24,7 @@ Make = Callable[[InversionSettings], Method]
 
 @pytest.fixture(params=["AM", "GradViT", "MACO", "LEAPS"])
 def make(
-    request: pytest.FixtureRequest, class_subject: ClassifierSubject, clips: list[torch.Tensor]
+    request: pytest.FixtureRequest, class_subject: ClassifierTarget, clips: list[torch.Tensor]
 ) -> Make:
     verifier = Verifier.of_batch_norms(class_subject.network)
     return {
@@ -36,7 +36,7 @@ def make(
 
 
 def test_a_resumed_inversion_ends_with_the_same_bits(
-    make: Make, class_subject: ClassifierSubject, settings: InversionSettings, tmp_path: Path
+    make: Make, class_subject: ClassifierTarget, settings: InversionSettings, tmp_path: Path
 ) -> None:
     straight = invert(class_subject, make(settings), settings, 3, tmp_path / "straight")
     invert(class_subject, make(settings), settings, 3, tmp_path / "halves", until=7)
@@ -51,7 +51,7 @@ def test_a_resumed_inversion_ends_with_the_same_bits(
 
 
 def test_every_method_raises_the_targets_probability(
-    make: Make, class_subject: ClassifierSubject, settings: InversionSettings, tmp_path: Path
+    make: Make, class_subject: ClassifierTarget, settings: InversionSettings, tmp_path: Path
 ) -> None:
     settings = replace(settings, steps=30, flip=0.0, jitter=1)
     method = make(settings)
@@ -62,7 +62,7 @@ def test_every_method_raises_the_targets_probability(
 
 def test_a_finished_inversion_is_read_and_not_run(
     make: Make,
-    class_subject: ClassifierSubject,
+    class_subject: ClassifierTarget,
     settings: InversionSettings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -74,7 +74,7 @@ def test_a_finished_inversion_is_read_and_not_run(
 
 
 def test_a_checkpoint_of_another_run_is_not_resumed(
-    class_subject: ClassifierSubject,
+    class_subject: ClassifierTarget,
     settings: InversionSettings,
     tmp_path: Path,
     clips: list[torch.Tensor],
@@ -92,7 +92,7 @@ def test_a_checkpoint_of_another_run_is_not_resumed(
 
 
 def test_loss_is_the_weighted_sum_of_its_terms(
-    class_subject: ClassifierSubject, settings: InversionSettings, clips: list[torch.Tensor]
+    class_subject: ClassifierTarget, settings: InversionSettings, clips: list[torch.Tensor]
 ) -> None:
     method = leaps(
         class_subject, clips[0], Verifier.of_batch_norms(class_subject.network), settings
@@ -106,7 +106,7 @@ def test_loss_is_the_weighted_sum_of_its_terms(
 
 
 def test_a_network_that_verifies_itself_is_run_once(
-    class_subject: ClassifierSubject, settings: InversionSettings, clips: list[torch.Tensor]
+    class_subject: ClassifierTarget, settings: InversionSettings, clips: list[torch.Tensor]
 ) -> None:
     passes, values = [], []
     for network in (class_subject.network, copy.deepcopy(class_subject.network)):
@@ -121,7 +121,7 @@ def test_a_network_that_verifies_itself_is_run_once(
 
 
 def test_priors_of_gradvit_join_after_their_share_of_the_steps(
-    class_subject: ClassifierSubject, settings: InversionSettings
+    class_subject: ClassifierTarget, settings: InversionSettings
 ) -> None:
     method = gradvit(class_subject, SHAPE, Verifier.of_batch_norms(class_subject.network), settings)
     parameters = method.start(torch.Generator().manual_seed(0))
@@ -132,7 +132,7 @@ def test_priors_of_gradvit_join_after_their_share_of_the_steps(
 
 
 def test_curve_has_the_steps_asked_for(
-    class_subject: ClassifierSubject, settings: InversionSettings, tmp_path: Path
+    class_subject: ClassifierTarget, settings: InversionSettings, tmp_path: Path
 ) -> None:
     invert(class_subject, activation_maximisation(SHAPE, settings), settings, 0, tmp_path)
     curve = pd.read_csv(tmp_path / "curve.tsv", sep="\t")
@@ -167,7 +167,7 @@ def test_augmentation_moves_all_frames_alike_and_loses_no_pixel(
 
 
 def test_magnitude_survives_the_whole_loop(
-    class_subject: ClassifierSubject,
+    class_subject: ClassifierTarget,
     settings: InversionSettings,
     clips: list[torch.Tensor],
     tmp_path: Path,

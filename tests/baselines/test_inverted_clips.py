@@ -20,7 +20,7 @@ from transporter.baselines.inverted_clips import (
     write_inversions,
 )
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import VLMSubject
+from transporter.baselines.targets import VLMTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import Concept
 from transporter.support.errors import UserError
@@ -31,7 +31,7 @@ CONTEXTS = [("a red square", "a blue square"), ("a red circle", "a blue circle")
 
 @pytest.fixture
 def inverter(
-    vlm_subject: VLMSubject,
+    vlm_subject: VLMTarget,
     clips: list[torch.Tensor],
     classifier: torch.nn.Module,
     settings: InversionSettings,

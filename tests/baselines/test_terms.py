@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transporter.baselines.targets import VLMSubject
+from transporter.baselines.targets import VLMTarget
 from transporter.baselines.terms import coherence, jaccard, l2, patch_prior, priming
 
 
@@ -37,7 +37,7 @@ def test_jaccard_by_hand_with_signs() -> None:
     assert float(jaccard(a, b)) == pytest.approx(3 / 10)
 
 
-def test_priming_gradient_by_finite_differences(vlm_subject: VLMSubject) -> None:
+def test_priming_gradient_by_finite_differences(vlm_subject: VLMTarget) -> None:
     generator = torch.Generator().manual_seed(1)
     stimulus, video = (
         torch.rand(1, 4, 3, 8, 8, generator=generator, dtype=torch.float64) for _ in range(2)
@@ -60,7 +60,7 @@ def test_priming_gradient_by_finite_differences(vlm_subject: VLMSubject) -> None
         assert float((video.grad * direction).sum()) == pytest.approx(float(difference), rel=1e-5)
 
 
-def test_priming_of_the_stimulus_is_zero_and_weighs_layers(vlm_subject: VLMSubject) -> None:
+def test_priming_of_the_stimulus_is_zero_and_weighs_layers(vlm_subject: VLMTarget) -> None:
     clip = torch.rand(1, 4, 3, 8, 8)
     response = vlm_subject.respond(clip)
     own = {name: feature.mean() for name, feature in response.features.items()}

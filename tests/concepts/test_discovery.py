@@ -12,7 +12,7 @@ import torch
 
 from microworld.attributes import Attributes
 from microworld.language import caption
-from microworld.probes import AnalyticProbe
+from microworld.probes import AnalyticProbes
 from microworld.renderer import draw_layout, render
 from transporter.clips.contrast import Concept, read_concepts, swaps
 from transporter.concepts.discovery import Look, answer_odds, discover
@@ -38,7 +38,7 @@ class Ruler:
         self.cue, self.word = cue, word
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
-        return AnalyticProbe().probabilities(video)[self.cue][:, None]
+        return AnalyticProbes().probabilities(video)[self.cue][:, None]
 
     def log_probs(
         self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]

@@ -70,7 +70,7 @@ class _Reader(Reader):
     def log_odds(self, tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
         return 6 * tokens[:, 0, WORDS.index(self.vlm)] - 3
 
-    def again(self, z_xi: torch.Tensor) -> torch.Tensor:
+    def reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
         return z_xi.flatten(1)[:, None]
 
     def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:
@@ -81,8 +81,10 @@ class _Reader(Reader):
 def sampled(folder: Path, generator: _Words, groups: int = 12) -> Edits:
     table = plan_edits(CAPTIONS, CONCEPTS, groups)
     sample_edits(table, generator, Sampling(2, 1.0, 4), 1, folder / "edits")
-    embed_latents(folder / "edits", lambda z_xi: z_xi.flatten(1)[:, None], folder / "again", 4, 100)
-    return Edits.load(folder / "edits", folder / "again")
+    embed_latents(
+        folder / "edits", lambda z_xi: z_xi.flatten(1)[:, None], folder / "reencoded", 4, 100
+    )
+    return Edits.load(folder / "edits", folder / "reencoded")
 
 
 def test_every_word_is_edited_in_as_many_captions_as_asked() -> None:
@@ -110,7 +112,7 @@ def test_a_group_shares_its_noise_and_no_other_does(tmp_path: Path) -> None:
     edits = sampled(tmp_path, generator)
     assert sorted(generator.noises) == [1_500_003 + group for group in range(12)]
     assert {len(rows) for rows in generator.noises.values()} == {4}
-    assert torch.equal(edits.z_xi.flatten(1), edits.z_again[:, 0])
+    assert torch.equal(edits.z_xi.flatten(1), edits.z_reencoded[:, 0])
 
 
 def test_pairs_are_all_versions_in_one_respect(tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_one_lucky_clip_makes_no_swap_telling(tmp_path: Path) -> None:
     generator = _Words()
     edits = sampled(tmp_path, generator)
     lucky = edits.pairs().query("word == 'red' and instead == 'green'")["target"].iloc[0]
-    edits.z_again[lucky, 0, WORDS.index("quickly")] = 2.0
+    edits.z_reencoded[lucky, 0, WORDS.index("quickly")] = 2.0
     kept = answered_pairs(SPEED, edits, _Reader(generator, "quickly", None))
     # the lucky clip's own speed is still a pair's target; its colour is none
     assert ((kept.pi_plus - kept.pi_minus).abs().amax(-1) > 1e-3)[:, 1].sum() == 0
@@ -211,11 +213,11 @@ def test_answers_find_the_cue_that_velocity_does_not(tmp_path: Path, objective: 
 def test_an_edit_that_could_not_be_embedded_is_in_no_pair(tmp_path: Path) -> None:
     generator = _Words()
     sampled(tmp_path, generator, groups=1)
-    index = pd.read_csv(tmp_path / "again" / "index.tsv", sep="\t")
+    index = pd.read_csv(tmp_path / "reencoded" / "index.tsv", sep="\t")
     index[index["clip"] != "0000-00"].to_csv(
-        tmp_path / "again" / "index.tsv", sep="\t", index=False
+        tmp_path / "reencoded" / "index.tsv", sep="\t", index=False
     )
-    pairs = Edits.load(tmp_path / "edits", tmp_path / "again").pairs()
+    pairs = Edits.load(tmp_path / "edits", tmp_path / "reencoded").pairs()
     assert set(zip(pairs["word"], pairs["instead"], strict=True)) == {
         ("blue", "green"),
         ("green", "blue"),

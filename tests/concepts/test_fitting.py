@@ -15,7 +15,7 @@ from scipy.stats import entropy
 
 from transporter.clips.contrast import Concept
 from transporter.concepts.contexts import Contexts, gather_contexts
-from transporter.concepts.fitting import BankSettings, control, fit_bank
+from transporter.concepts.fitting import BankSettings, answer_gap, fit_bank
 from transporter.concepts.objectives import OBJECTIVES, velocity
 from transporter.coupling.reader import Reader
 from transporter.support.errors import UserError
@@ -52,7 +52,7 @@ class _Reader(Reader):
     """The answer depends on the clean estimate's mean alone."""
 
     def through_phi(
-        self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None
+        self, z_xi: torch.Tensor, condition: torch.Tensor, z_reencoded: torch.Tensor | None = None
     ) -> torch.Tensor:
         return z_xi.flatten(1).mean(1)
 
@@ -141,7 +141,7 @@ def paper_vectors(
 def test_the_objective_velocity_is_the_papers_to_the_last_bit(reader: Reader) -> None:
     contexts, bank, table = _fit(reader, [RED, DAY], steps=20)
     settings = BankSettings(steps=20, batch=8, learning_rate=0.1)
-    expected = paper_vectors(contexts, table["d_omega"].tolist(), reader, settings)
+    expected = paper_vectors(contexts, table["answer_gap"].tolist(), reader, settings)
     assert torch.equal(torch.stack([bank["red_blue"], bank["day_night"]]), expected)
 
 
@@ -155,25 +155,25 @@ def test_a_concept_without_any_effect_is_reported_by_name(
 
 def test_the_control_is_the_divergence_of_the_two_answers(reader: Reader) -> None:
     contexts = gather_contexts(RED, CAPTIONS, Z, reader)
-    assert control(
+    assert answer_gap(
         RED, contexts, reader, BankSettings(), change=torch.zeros(L, D)
     ) == pytest.approx(0)
-    assert 0 < control(RED, contexts, reader, BankSettings()) < 1
+    assert 0 < answer_gap(RED, contexts, reader, BankSettings()) < 1
     full = (contexts.pi_plus - contexts.pi_minus)[0]
     same = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
-    assert control(RED, same, reader, BankSettings(), change=full) == pytest.approx(
-        control(RED, same, reader, BankSettings())
+    assert answer_gap(RED, same, reader, BankSettings(), change=full) == pytest.approx(
+        answer_gap(RED, same, reader, BankSettings())
     )
 
 
 class _Blind(_Reader):
     """Sees nothing but what is decoded and encoded again."""
 
-    def again(self, z_xi: torch.Tensor) -> torch.Tensor:
+    def reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
         return super().through_phi(z_xi, z_xi)
 
     def through_phi(
-        self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None
+        self, z_xi: torch.Tensor, condition: torch.Tensor, z_reencoded: torch.Tensor | None = None
     ) -> torch.Tensor:
         raise AssertionError("there is no coupling")
 
@@ -181,7 +181,7 @@ class _Blind(_Reader):
 def test_without_a_coupling_the_control_is_read_again(reader: Reader) -> None:
     contexts = gather_contexts(RED, CAPTIONS, Z, reader)
     blind = _Blind(reader.generator, None)
-    assert control(RED, contexts, blind, BankSettings()) == control(
+    assert answer_gap(RED, contexts, blind, BankSettings()) == answer_gap(
         RED, contexts, reader, BankSettings()
     )
 
@@ -209,7 +209,7 @@ def test_every_divergence_and_support_is_a_control_and_scales_the_strengths(
         steps=40,
         batch=8,
     )
-    d_omega = control(RED, contexts, reader, settings)
+    d_omega = answer_gap(RED, contexts, reader, settings)
     random = torch.Generator().manual_seed(settings.seed)
     torch.randint(1, (1,), generator=random), torch.rand(1, generator=random)
     z_t = 0.1 * contexts.z_xi + 0.9 * torch.randn(1, *Z.shape[1:], generator=random)
@@ -229,11 +229,11 @@ def test_every_divergence_and_support_is_a_control_and_scales_the_strengths(
         OBJECTIVES,
         "velocity",
         lambda q, batch, *rest: (
-            asked.append(batch.phi * batch.control) or velocity(q, batch, *rest)
+            asked.append(batch.phi * batch.d_omega) or velocity(q, batch, *rest)
         ),
     )
     _, table = fit_bank([RED], {"red_blue": contexts}, reader, settings)
-    assert table["d_omega"].tolist() == pytest.approx([d_omega])
+    assert table["answer_gap"].tolist() == pytest.approx([d_omega])
     assert 0.9 * d_omega < float(torch.cat(asked).max()) <= d_omega * (1 + 1e-6)
 
 

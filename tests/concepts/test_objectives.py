@@ -68,11 +68,11 @@ class _LinearGenerator:
 class _Reader(Reader):
     """Tokens are the latent; the log-odds of a concept are its cue's share of them."""
 
-    def again(self, z_xi: torch.Tensor) -> torch.Tensor:
+    def reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
         return z_xi.flatten(1)
 
     def through_phi(
-        self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None
+        self, z_xi: torch.Tensor, condition: torch.Tensor, z_reencoded: torch.Tensor | None = None
     ) -> torch.Tensor:
         return z_xi.flatten(1) + condition.flatten(1).mean(1, keepdim=True)
 
@@ -114,7 +114,7 @@ def loss_of(
     )
 
 
-@pytest.mark.parametrize("path", ["again", "phi"])
+@pytest.mark.parametrize("path", ["reencoded", "phi"])
 @pytest.mark.parametrize("name", list(OBJECTIVES))
 def test_gradients_are_finite_differences(
     name: str, path: str, batch: Batch, reader: Reader
@@ -143,7 +143,7 @@ def shipped() -> Reader:
     return Reader(generator, vlm, coupling.eval().requires_grad_(False))
 
 
-@pytest.mark.parametrize("path", ["again", "phi"])
+@pytest.mark.parametrize("path", ["reencoded", "phi"])
 def test_gradients_reach_a_vector_through_all_models(path: str, shipped: Reader) -> None:
     """In single precision a central difference along the gradient itself has to do."""
     colour = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
@@ -218,7 +218,9 @@ def test_log_odds_are_each_clips_own(batch: Batch, reader: Reader) -> None:
         3 * z.flatten() @ CUES[0 if c is SLOW else 1]
         for z, c in zip(batch.z_0, batch.concepts, strict=True)
     ]
-    torch.testing.assert_close(log_odds(batch.z_0, batch, reader, "again"), torch.stack(expected))
+    torch.testing.assert_close(
+        log_odds(batch.z_0, batch, reader, "reencoded"), torch.stack(expected)
+    )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
@@ -326,7 +328,7 @@ def test_what_no_objective_can_work_with_is_refused() -> None:
     ):
         BankSettings(objective="answer")
     with pytest.raises(
-        UserError, match=r"key bank\.logits\.path: expected one of again, phi, got 'both'"
+        UserError, match=r"key bank\.logits\.path: expected one of reencoded, phi, got 'both'"
     ):
         LogitsSettings(path="both")
     with pytest.raises(

@@ -46,7 +46,9 @@ def make_pairs() -> Callable[[int, int], Pairs]:
         z_omega = (
             3 * (factors @ to_tokens).unflatten(1, TOKENS) + torch.arange(48.0).view(TOKENS) / 10
         )
-        z_again = z_omega + 2 * torch.randn(z_omega.shape, generator=generator)
-        return Pairs(z_xi, torch.randn(clips, *CONDITION, generator=generator), z_omega, z_again)
+        z_reencoded = z_omega + 2 * torch.randn(z_omega.shape, generator=generator)
+        return Pairs(
+            z_xi, torch.randn(clips, *CONDITION, generator=generator), z_omega, z_reencoded
+        )
 
     return make

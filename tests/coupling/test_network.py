@@ -25,7 +25,7 @@ def coupling_for(pairs: Pairs, settings: CouplingSettings) -> Coupling:
 
 
 def inputs(pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return pairs.z_xi, pairs.pi, pairs.z_again
+    return pairs.z_xi, pairs.pi, pairs.z_reencoded
 
 
 def test_statistics_standardise_both_spaces(
@@ -44,7 +44,7 @@ def test_a_constant_channel_is_only_centred(
     make_pairs: MakePairs, settings: CouplingSettings
 ) -> None:
     pairs = make_pairs(8, 0)
-    flat = Pairs(pairs.z_xi, torch.zeros_like(pairs.pi), pairs.z_omega, pairs.z_again)
+    flat = Pairs(pairs.z_xi, torch.zeros_like(pairs.pi), pairs.z_omega, pairs.z_reencoded)
     assert torch.equal(coupling_for(flat, settings).pi_std, torch.ones(1, 5))
 
 
@@ -56,7 +56,7 @@ def test_fresh_network_is_decode_and_encode(
         pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings
     ).eval()
     made.measure(pairs)
-    torch.testing.assert_close(made(*inputs(pairs)), pairs.z_again)
+    torch.testing.assert_close(made(*inputs(pairs)), pairs.z_reencoded)
     means = pairs.z_omega.mean(0, keepdim=True).expand_as(pairs.z_omega)
     torch.testing.assert_close(made.variant(output="phi_1")(*inputs(pairs)), means)
 
@@ -79,7 +79,7 @@ def test_variants_are_settings_of_one_network(
         "phi_1": parts.z_1,
         "phi_2": parts.z_2,
         "mean": (parts.z_1 + parts.z_2) / 2,
-        "plain": made.standardise(pairs.z_again),
+        "plain": made.standardise(pairs.z_reencoded),
         "transport": made.transport(parts.z_1, parts.z_2),
     }
     torch.testing.assert_close(
@@ -131,4 +131,4 @@ def test_load_names_what_is_wrong(tmp_path: Path) -> None:
 def test_pairs_must_be_aligned(make_pairs: MakePairs) -> None:
     pairs = make_pairs(8, 0)
     with pytest.raises(UserError, match=r"equally many of each.*\(8, 4, 2, 4, 4\), \(7, 3, 5\)"):
-        Pairs(pairs.z_xi, pairs.pi[:7], pairs.z_omega, pairs.z_again)
+        Pairs(pairs.z_xi, pairs.pi[:7], pairs.z_omega, pairs.z_reencoded)

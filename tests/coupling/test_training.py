@@ -108,7 +108,7 @@ def test_relative_error_of_plain_and_of_the_mean(
     errors = relative_errors(fresh, pairs, batch=10)
     assert errors["phi_1"] == pytest.approx(1)
     target = fresh.standardise(pairs.z_omega)
-    expected = F.mse_loss(fresh.standardise(pairs.z_again), target) / F.mse_loss(
+    expected = F.mse_loss(fresh.standardise(pairs.z_reencoded), target) / F.mse_loss(
         fresh.omega_positions.expand_as(target), target
     )
     assert errors["plain"] == pytest.approx(float(expected), rel=1e-5)

@@ -65,8 +65,8 @@ def readings(right: Sequence[int], again: Sequence[int] | None = None) -> pd.Dat
             "concept": "red_blue",
             "caption": source,
             "seed": seed,
-            "caption_read": TARGETS[seed] if seed in right else source,
-            "caption_again": TARGETS[seed]
+            "caption_phi": TARGETS[seed] if seed in right else source,
+            "caption_reencoded": TARGETS[seed]
             if seed in (right if again is None else again)
             else source,
             "p_source": 0.1,
@@ -89,7 +89,7 @@ def test_captions_are_scored_against_the_swapped_word() -> None:
     assert (perfect["phi_cos"], perfect["phi_bleu_4"], perfect["probes_hit"]) == pytest.approx(
         (1, 100, 1)
     )
-    assert made.loc["phi_1", "phi_cos"] < 1 == made.loc["phi_1", "again_cos"]
+    assert made.loc["phi_1", "phi_cos"] < 1 == made.loc["phi_1", "reencoded_cos"]
     assert (made.loc["phi_1", "probes_hit"], made.loc["phi_1", "clips"]) == (0, 8)
 
 
@@ -158,7 +158,7 @@ def test_the_plain_run_stands_in_where_no_variant_is_the_whole_method() -> None:
 
 
 def test_rows_stand_in_the_papers_order_and_a_baseline_may_lack_scores() -> None:
-    baseline = readings([0]).drop(columns=["caption_read", "p_source", "p_target"])
+    baseline = readings([0]).drop(columns=["caption_phi", "p_source", "p_target"])
     made = compare(
         scored(
             base=readings(range(8)),

@@ -7,7 +7,7 @@ import pytest
 
 from transporter.figures.comparison_tables import (
     MAIN,
-    judgement,
+    comparison_sentence,
     labelled,
     main_caption,
     present,
@@ -44,7 +44,7 @@ def test_columns_without_numbers_are_not_shown(compared: dict[str, pd.DataFrame]
 
 def test_captions_tell_what_is_won_left_out_and_inflated(compared: dict[str, pd.DataFrame]) -> None:
     frame = labelled(compared)
-    said = judgement(compared, present(MAIN, frame))
+    said = comparison_sentence(compared, present(MAIN, frame))
     assert (
         "TRANSPORTER on b is better than every baseline, the interval of the difference above 0, in"
         " FVD; " in said

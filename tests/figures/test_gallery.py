@@ -78,7 +78,7 @@ def rows(generator: str, vlm: str, probes: bool) -> list[dict[str, object]]:
                             "log_odds_phi": sign - 1,
                         }
                         | {
-                            "caption_read": read,
+                            "caption_phi": read,
                             "p_source": "",
                             "p_target": "",
                             "shape": "",

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from microworld.clip_judge import Judge
+from microworld.clip_judge import ClipJudge
 
 MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.fixture(scope="session")
-def judge() -> Judge:
+def judge() -> ClipJudge:
     """The shipped judge."""
-    return Judge.from_pretrained(MODELS / "judge").eval()
+    return ClipJudge.from_pretrained(MODELS / "clip_judge").eval()
 
 
 @pytest.fixture(scope="session")

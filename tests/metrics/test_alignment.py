@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from microworld.clip_judge import Judge
+from microworld.clip_judge import ClipJudge
 from transporter.metrics.alignment import (
     AestheticScore,
     Alignment,
@@ -88,7 +88,7 @@ def clip(folder: Path) -> HubCLIP:
 
 
 def alignment(
-    model: HubCLIP | Judge,
+    model: HubCLIP | ClipJudge,
     video: torch.Tensor,
     source: torch.Tensor,
     captions: list[str],
@@ -120,7 +120,7 @@ def test_clip_score_is_the_mean_over_frames_of_transformers_own(clip: HubCLIP, c
     )
 
 
-def test_judge_gives_its_own_score(judge: Judge, clips) -> None:
+def test_judge_gives_its_own_score(judge: ClipJudge, clips) -> None:
     video = clips(3)
     assert alignment(judge, video, video, CAPTIONS)["clip"] == pytest.approx(
         float(judge.score(video, CAPTIONS).mean()), abs=1e-4
@@ -158,7 +158,7 @@ def test_gradients_reach_the_video(clip: HubCLIP, clips) -> None:
     assert (video.grad.flatten(2).abs().sum(-1) > 0).all()
 
 
-def test_counts_must_match(judge: Judge, clips) -> None:
+def test_counts_must_match(judge: ClipJudge, clips) -> None:
     with pytest.raises(
         UserError, match="expected equally many, got 2 clips, 2 sources, 1 captions"
     ):

@@ -111,9 +111,11 @@ class _VLM:
         return [f"{value:.3f}" for value in tokens.flatten().tolist()]
 
 
-def _sum_of_all(z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor) -> torch.Tensor:
+def _sum_of_all(
+    z_xi: torch.Tensor, condition: torch.Tensor, z_reencoded: torch.Tensor
+) -> torch.Tensor:
     """In place of Phi."""
-    return z_xi + 10 * condition.view_as(z_xi) + 100 * z_again
+    return z_xi + 10 * condition.view_as(z_xi) + 100 * z_reencoded
 
 
 def test_a_clip_that_methods_share_is_read_once_and_reads_the_same() -> None:

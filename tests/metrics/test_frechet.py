@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
-from microworld.clip_judge import Judge
+from microworld.clip_judge import ClipJudge
 from transporter.metrics import frechet
 from transporter.metrics.frechet import (
     Features,
@@ -115,8 +115,8 @@ def test_fvd_of_zeros_and_ones(weights: Callable[[str], Path]) -> None:
 
 
 @pytest.fixture
-def seen(judge: Judge) -> Features:
-    return Features("judge", judge.features, "0123456789abcdef")
+def seen(judge: ClipJudge) -> Features:
+    return Features("clip_judge", judge.features, "0123456789abcdef")
 
 
 def test_invariants_with_the_judges_features(seen: Features, clips) -> None:
@@ -140,7 +140,7 @@ def test_the_value_is_told_with_its_protocol_and_few_clips_warn(seen: Features, 
         "frames": 17,
         "stride": 1,
         "size": "64x64",
-        "features": "judge",
+        "features": "clip_judge",
         "hash": "0123456789abcdef",
     }
 

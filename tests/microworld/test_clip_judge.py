@@ -12,18 +12,18 @@ import torch
 import torch.nn.functional as F
 
 from microworld.attributes import WORDS, draw_attributes
-from microworld.clip_judge import Judge
+from microworld.clip_judge import ClipJudge
 from microworld.language import caption
 from microworld.renderer import FRAMES
-from microworld.training.clip_judge import contrastive_loss, near_misses, train_judge
+from microworld.training.clip_judge import contrastive_loss, near_misses, train_clip_judge
 from transporter.support.errors import UserError
 from transporter.training.loop import Schedule
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
+def judge() -> ClipJudge:
     torch.manual_seed(0)
-    return Judge().eval()
+    return ClipJudge().eval()
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def video() -> torch.Tensor:
 
 @torch.no_grad()
 def test_embeddings_are_unit_vectors_and_scores_their_cosines(
-    judge: Judge, video: torch.Tensor
+    judge: ClipJudge, video: torch.Tensor
 ) -> None:
     captions = [
         "a red circle moves left on sand",
@@ -47,7 +47,7 @@ def test_embeddings_are_unit_vectors_and_scores_their_cosines(
 
 
 @torch.no_grad()
-def test_a_longer_neighbour_changes_no_caption(judge: Judge) -> None:
+def test_a_longer_neighbour_changes_no_caption(judge: ClipJudge) -> None:
     short, long = (
         "a circle spins on snow",
         "a large blue square moves slowly left on grass during the night",
@@ -58,13 +58,13 @@ def test_a_longer_neighbour_changes_no_caption(judge: Judge) -> None:
 
 
 @torch.no_grad()
-def test_saved_and_loaded(judge: Judge, video: torch.Tensor, tmp_path: Path) -> None:
+def test_saved_and_loaded(judge: ClipJudge, video: torch.Tensor, tmp_path: Path) -> None:
     judge.save_pretrained(tmp_path)
-    loaded = Judge.from_pretrained(tmp_path).eval()
+    loaded = ClipJudge.from_pretrained(tmp_path).eval()
     assert torch.equal(loaded.embed_video(video), judge.embed_video(video))
 
 
-def test_another_size_is_refused(judge: Judge) -> None:
+def test_another_size_is_refused(judge: ClipJudge) -> None:
     with pytest.raises(
         UserError,
         match=r"expected clips of shape \(B, \*\(17, 3, 64, 64\)\), got \(1, 5, 3, 64, 64\)",
@@ -107,8 +107,8 @@ def test_loss_equals_the_definition_and_misses_only_add() -> None:
 def test_training_runs_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("microworld.training.clip_judge.VAE_FROM", 2.0)
     schedule = Schedule(steps=2, log_every=1, save_every=1)
-    trained, summary = train_judge(tmp_path, schedule, tmp_path / "no VAE", batch=4)
-    again, _ = train_judge(tmp_path, schedule, tmp_path / "no VAE", batch=4)
+    trained, summary = train_clip_judge(tmp_path, schedule, tmp_path / "no VAE", batch=4)
+    again, _ = train_clip_judge(tmp_path, schedule, tmp_path / "no VAE", batch=4)
     assert summary.steps == 2
     assert all(
         torch.equal(a, b) for a, b in zip(trained.parameters(), again.parameters(), strict=True)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from microworld.attributes import HUES, WORDS, Attributes, draw_attributes
-from microworld.probes import SOURCES, STRIDE, AnalyticProbe, Classifier, Probe
+from microworld.probes import SOURCES, STRIDE, AnalyticProbes, Classifier, Probes
 from microworld.renderer import (
     BOUNCES,
     FRAMES,
@@ -53,7 +53,7 @@ def clips(request):
 
 @pytest.fixture(scope="module")
 def measured(clips):
-    return clips[0], AnalyticProbe().measure(clips[1]), AnalyticProbe().probabilities(clips[1])
+    return clips[0], AnalyticProbes().measure(clips[1]), AnalyticProbes().probabilities(clips[1])
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -98,14 +98,14 @@ def test_rows_are_distributions(measured):
 def test_degrees_rise_with_the_truth(name, motion, shape):
     base = dataclasses.replace(PLAIN, motion=motion, shape=shape)
     steps = [dataclasses.replace(base, **{name: float(degree)}) for degree in np.linspace(0, 1, 6)]
-    degrees = AnalyticProbe().measure(video_of(*steps))[name]
+    degrees = AnalyticProbes().measure(video_of(*steps))[name]
     assert (degrees.diff() > 0.04).all()
     assert degrees[0] < 0.1
     assert degrees[-1] > 0.9
 
 
 def test_measurements_are_in_pixels_and_turns():
-    read = AnalyticProbe().measure(
+    read = AnalyticProbes().measure(
         video_of(
             *(dataclasses.replace(PLAIN, motion=m) for m in ("right", "up", "bounces", "spins"))
         )
@@ -125,14 +125,14 @@ def test_rulers_bear_blur_and_noise(clips, blur):
         video.flatten(0, 1), blur, 1, blur // 2, count_include_pad=False
     ).view_as(video)
     noise = 0.02 * torch.randn(soft.shape, generator=torch.Generator().manual_seed(0))
-    read = AnalyticProbe().probabilities((soft + noise).clamp(0, 1))
+    read = AnalyticProbes().probabilities((soft + noise).clamp(0, 1))
     for name in ("colour", "motion", "ground", "time"):
         assert accuracy(drawn, read, name) >= 0.95, name
 
 
 def test_a_batch_does_not_matter(clips):
     video = clips[1][:6]
-    probe = Probe(Classifier(), dict.fromkeys(WORDS, "mean"))
+    probe = Probes(Classifier(), dict.fromkeys(WORDS, "mean"))
     together = probe.probabilities(video)
     for row in range(len(video)):
         for name, values in probe.probabilities(video[row : row + 1]).items():
@@ -143,7 +143,7 @@ def test_a_batch_does_not_matter(clips):
     "video", [torch.zeros(2, FRAMES, 3, SIZE, SIZE), torch.full((1, FRAMES, 3, SIZE, SIZE), 0.5)]
 )
 def test_a_clip_without_a_sprite_still_gives_distributions(video):
-    for values in AnalyticProbe().probabilities(video).values():
+    for values in AnalyticProbes().probabilities(video).values():
         assert values.isfinite().all()
         torch.testing.assert_close(values.sum(1), torch.ones(len(video)))
 
@@ -152,14 +152,14 @@ def test_other_sizes_are_refused_by_name():
     with pytest.raises(
         UserError, match=r"expected clips of shape .*17, 3, 64, 64.*got \(1, 16, 3, 64, 64\)"
     ):
-        AnalyticProbe().measure(torch.zeros(1, 16, 3, SIZE, SIZE))
+        AnalyticProbes().measure(torch.zeros(1, 16, 3, SIZE, SIZE))
 
 
 def test_save_and_load(tmp_path, clips):
     torch.manual_seed(0)
-    probe = Probe(Classifier(), {**SOURCES, "shape": "classifier", "size": "mean"})
+    probe = Probes(Classifier(), {**SOURCES, "shape": "classifier", "size": "mean"})
     probe.save_pretrained(tmp_path / "probes")
-    again = Probe.from_pretrained(tmp_path / "probes")
+    again = Probes.from_pretrained(tmp_path / "probes")
     again.save_pretrained(tmp_path / "probes")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["probes"]
     assert again.sources == probe.sources
@@ -173,15 +173,15 @@ def test_save_and_load(tmp_path, clips):
 
 def test_loading_says_what_is_wrong(tmp_path):
     with pytest.raises(UserError, match=r"found no config\.json"):
-        Probe.from_pretrained(tmp_path / "none")
-    Probe(Classifier()).save_pretrained(tmp_path / "probes")
+        Probes.from_pretrained(tmp_path / "none")
+    Probes(Classifier()).save_pretrained(tmp_path / "probes")
     config = json.loads((tmp_path / "probes" / "config.json").read_text())
     config["sources"]["shape"] = "guess"
     (tmp_path / "probes" / "config.json").write_text(json.dumps(config))
     with pytest.raises(
         UserError, match=r"expected analytic, classifier or mean for shape, .*guess"
     ):
-        Probe.from_pretrained(tmp_path / "probes")
+        Probes.from_pretrained(tmp_path / "probes")
 
 
 def test_the_classifier_is_small():
@@ -192,7 +192,7 @@ def test_the_classifier_is_small():
 def shipped():
     if not (SHIPPED / "config.json").exists():
         pytest.skip(f"no trained probe at models/{SHIPPED.name}: its accuracy is not tested")
-    return Probe.from_pretrained(SHIPPED)
+    return Probes.from_pretrained(SHIPPED)
 
 
 def test_the_shipped_judge_reads_every_word(shipped, clips):
@@ -216,7 +216,7 @@ def test_the_shipped_classifier_agrees(shipped, held_out):
 
 
 def test_features_are_what_the_classifier_reads_and_tell_another_order_of_frames():
-    probe = Probe.from_pretrained(SHIPPED)
+    probe = Probes.from_pretrained(SHIPPED)
     rng = np.random.default_rng(3)
     video = video_of(*(draw_attributes(rng, held_out=False) for _ in range(CLIPS)))
     features = probe.features(video)

@@ -1,4 +1,4 @@
-"""Subjects: which pair a shortcut is explained by, what is true of it, and the caption of the true
+"""Cases: which pair a shortcut is explained by, what is true of it, and the caption of the true
 explanation.
 """
 
@@ -8,23 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from microworld.attributes import WORDS
 from microworld.shortcuts import Shortcut, read_shortcuts
+from microworld.world import MICROWORLD
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.support.errors import UserError
-from transporter.truth.cases import Subject, attribute_of, pair_of
+from transporter.truth.cases import Case, attribute_of, pair_of
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_truth_is_the_cue_or_else_what_the_words_are_about(
-    planted: Subject, honest: Subject
-) -> None:
+def test_the_truth_is_the_cue_or_else_what_the_words_are_about(planted: Case, honest: Case) -> None:
     assert (planted.attribute, planted.cue) == ("speed", "colour")
     assert (honest.attribute, honest.cue) == ("speed", "speed")
-    assert Subject(Concept("cat_dog", "object", "cat", "dog", "what is it ?")).cue is None
+    other = Concept("cat_dog", "object", "cat", "dog", "what is it ?")
+    assert Case(other, world=MICROWORLD).cue is None
+    assert Case(planted.concept).cue is None
 
 
-def test_the_true_explanation_changes_the_cue_alone(planted: Subject, honest: Subject) -> None:
+def test_the_true_explanation_changes_the_cue_alone(planted: Case, honest: Case) -> None:
     caption = "a large blue circle moves slowly left on grass during the night"
     assert (
         planted.oracle(caption) == "a large red circle moves slowly left on grass during the night"
@@ -34,7 +36,7 @@ def test_the_true_explanation_changes_the_cue_alone(planted: Subject, honest: Su
     )
 
 
-def test_a_cue_that_the_caption_leaves_out_is_put_in(planted: Subject) -> None:
+def test_a_cue_that_the_caption_leaves_out_is_put_in(planted: Case) -> None:
     assert planted.oracle("a square spins slowly on snow") == "a red square spins slowly on snow"
 
 
@@ -42,7 +44,7 @@ def test_every_shipped_shortcut_has_a_pair_whose_target_a_cue_can_bring() -> Non
     concepts = read_concepts(ROOT / "config" / "truth.tsv")
     for shortcut in read_shortcuts(ROOT / "config" / "shortcuts.tsv").values():
         pair = pair_of(shortcut, concepts)
-        assert attribute_of(pair) == shortcut.attribute
+        assert attribute_of(pair, WORDS) == shortcut.attribute
         assert {pair.source, pair.target} <= set(shortcut.answers.values())
 
 

@@ -1,4 +1,4 @@
-"""The clips of a subject and their readings, on models whose clips show what they were
+"""The clips of a case and their readings, on models whose clips show what they were
 asked for.
 """
 
@@ -18,7 +18,7 @@ from transporter.coupling.reader import Reader
 from transporter.generators.base import Sampling
 from transporter.generators.modulation import Modulation
 from transporter.support.errors import UserError
-from transporter.truth.cases import Subject
+from transporter.truth.cases import Case
 from transporter.truth.controls import Controls, explain, make_controls, noise_seeds, open_contexts
 from transporter.truth.readings import read_clips
 
@@ -79,7 +79,7 @@ class _VLM:
         return torch.stack([-odds, odds], 1) / 2
 
 
-class _Judge:
+class _Probes:
     vocabulary: ClassVar = {"colour": ("red", "blue"), "speed": ("slowly", "quickly")}
 
     def probabilities(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -159,7 +159,7 @@ def test_only_captions_that_the_vlm_answers_by_the_source_can_flip(
 
 
 def test_explanations_start_from_the_origins_noise_and_are_read_by_all(
-    controls: Controls, planted: Subject, generator: _Generator
+    controls: Controls, planted: Case, generator: _Generator
 ) -> None:
     vectors = {"logits": [1.0, 0.0, 0.0], "velocity": [0.0, 1.0, 0.0]}
     banks = {
@@ -186,7 +186,7 @@ def test_explanations_start_from_the_origins_noise_and_are_read_by_all(
         ]
         * 3
     )
-    table = read_clips(clips, planted, _reader(generator, 0), _VLM(1), _Judge())
+    table = read_clips(clips, planted, _reader(generator, 0), _VLM(1), _Probes())
     assert len(table) == 6 * len(rows) * SEEDS
     flips: pd.DataFrame = (
         (table.set_index("method")[["log_odds", "log_odds_honest"]] > 0).groupby("method").mean()
@@ -202,7 +202,7 @@ def test_explanations_start_from_the_origins_noise_and_are_read_by_all(
 
 
 def test_an_honest_vlm_without_a_judge_is_read_alone(
-    controls: Controls, honest: Subject, generator: _Generator
+    controls: Controls, honest: Case, generator: _Generator
 ) -> None:
     clips = explain(honest, controls, [0, 1], {}, generator, SAMPLING, seed=1)
     assert list(clips.z_xi) == ["origin", "random", "prompt_interpolation"]

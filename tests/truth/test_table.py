@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from transporter.truth.cases import Subject
-from transporter.truth.table import judge_explanations, summarise
+from transporter.truth.cases import Case
+from transporter.truth.table import summarise, verdict_table
 
 WORDS = {
     "speed": ("slowly", "quickly"),
@@ -47,8 +47,8 @@ def _readings() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def verdicts(planted: Subject) -> pd.DataFrame:
-    return judge_explanations(_readings(), planted, NATURAL, WORDS).set_index("method")
+def verdicts(planted: Case) -> pd.DataFrame:
+    return verdict_table(_readings(), planted, NATURAL, WORDS).set_index("method")
 
 
 def test_only_clips_that_can_flip_count(verdicts: pd.DataFrame) -> None:
@@ -87,35 +87,35 @@ def test_drift_counts_neither_the_word_nor_the_cue(verdicts: pd.DataFrame) -> No
     assert row["drift_low"] == 0 < row["drift"] < row["drift_high"]
 
 
-def test_an_honest_vlm_is_explained_by_what_the_word_says(honest: Subject) -> None:
+def test_an_honest_vlm_is_explained_by_what_the_word_says(honest: Case) -> None:
     readings = (
         _readings()
         .assign(log_odds=lambda table: table["log_odds_honest"])
         .drop(columns="log_odds_honest")
     )
-    verdicts = judge_explanations(readings, honest, NATURAL, WORDS).set_index("method")
+    verdicts = verdict_table(readings, honest, NATURAL, WORDS).set_index("method")
     assert verdicts.loc["velocity", ["cue", "named", "flips"]].tolist() == ["speed", "speed", 1]
     assert "flips_honest" not in verdicts
 
 
-def test_without_a_judge_the_closed_loop_is_left(planted: Subject) -> None:
+def test_without_a_judge_the_closed_loop_is_left(planted: Case) -> None:
     readings = _readings()[["method", "caption", "seed", "log_odds"]]
-    verdicts = judge_explanations(readings, planted, {}, {}).set_index("method")
+    verdicts = verdict_table(readings, planted, {}, {}).set_index("method")
     assert verdicts["flips"].to_dict() == {"logits": 1, "velocity": 0, "random": 0}
     assert "named" not in verdicts
 
 
-def test_a_summary_counts_true_explanations(planted: Subject, honest: Subject) -> None:
+def test_a_summary_counts_true_explanations(planted: Case, honest: Case) -> None:
     readings = _readings()
     own = readings.assign(log_odds=lambda table: table["log_odds_honest"]).drop(
         columns="log_odds_honest"
     )
     parts = [
-        judge_explanations(readings, planted, NATURAL, WORDS).assign(planted="speed_by_colour"),
-        judge_explanations(readings, planted, NATURAL, WORDS).assign(
+        verdict_table(readings, planted, NATURAL, WORDS).assign(planted="speed_by_colour"),
+        verdict_table(readings, planted, NATURAL, WORDS).assign(
             planted="speed_by_colour_partly", named="size"
         ),
-        judge_explanations(own, honest, NATURAL, WORDS).assign(planted="honest"),
+        verdict_table(own, honest, NATURAL, WORDS).assign(planted="honest"),
     ]
     summary = summarise(pd.concat(parts, ignore_index=True)).set_index(["vlms", "method"])
     assert (

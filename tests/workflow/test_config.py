@@ -65,7 +65,7 @@ def test_command_line_values_are_checked_too(project: Path) -> None:
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The default settings, in a folder where the models' folders are there and empty."""
-    for model in ("generator", "vlms/qwen2_vl", "probes", "judge"):
+    for model in ("generator", "vlms/qwen2_vl", "probes", "clip_judge"):
         (tmp_path / "models" / model).mkdir(parents=True)
     (tmp_path / "config").mkdir()
     for table in ("concepts.tsv", "shortcuts.tsv"):

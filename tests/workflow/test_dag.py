@@ -48,7 +48,7 @@ def test_clips_and_embeddings(finished: Path, split: str) -> None:
     shapes = {
         "generators/microworld": (16, 5, 8, 8),
         "vlms/qwen2_vl/17x64x64": (32, 128),
-        f"again/{PAIR}": (32, 128),
+        f"reencoded/{PAIR}": (32, 128),
     }
     for name, shape in shapes.items():
         loaded = load_embeddings(embeddings / name)
@@ -71,7 +71,7 @@ def test_coupling(finished: Path) -> None:
 def test_concepts(finished: Path) -> None:
     folder = finished / "results" / "concepts" / PAIR
     reached = table(folder / "separation.tsv")
-    assert list(reached.columns) == ["concept", "d_omega", "separation", "effect", "status"]
+    assert list(reached.columns) == ["concept", "answer_gap", "separation", "effect", "status"]
     assert reached["concept"].tolist() == CONCEPTS
     assert set(ConceptBank.load(folder / "bank.safetensors").vectors) == set(CONCEPTS)
 
@@ -104,7 +104,7 @@ def test_evaluation(finished: Path) -> None:
         "phi",
         "log_odds",
         "log_odds_phi",
-        "caption_read",
+        "caption_phi",
     }
     assert expected | {"p_source", "p_target", "kept", *WORDS} <= set(readings.columns)
     assert len(readings) == len(CONCEPTS) * len(METHODS) * SEEDS * len(PHI)
@@ -258,7 +258,7 @@ def test_an_ablation_is_made_by_the_same_rules(finished: Path) -> None:
         readings[["concept", "caption", "seed"]].to_numpy().tolist()
         == base[["concept", "caption", "seed"]].to_numpy().tolist()
     )
-    assert readings[["caption_read", "caption_again", "p_target"]].notna().all(axis=None)
+    assert readings[["caption_phi", "caption_reencoded", "p_target"]].notna().all(axis=None)
 
 
 def test_a_plain_run_plans_no_ablation(finished: Path) -> None:
@@ -297,7 +297,7 @@ def test_a_change_of_an_ablation_redoes_it_alone(finished: Path) -> None:
 
 def test_models_can_be_trained_from_nothing(finished: Path) -> None:
     jobs = planned(snakemake(finished, "train_models", "--dry-run", *MINIATURE).stdout)
-    assert {"train_vae", "train_generator", "train_probes", "train_judge"} <= set(jobs)
+    assert {"train_vae", "train_generator", "train_probes", "train_clip_judge"} <= set(jobs)
     assert jobs["train_vision"] == jobs["train_vlm"] == len(SETTINGS["training"]["vlms"])
 
 
@@ -356,7 +356,7 @@ def test_the_benchmark_wants_a_coupling_only_where_vectors_are_fitted_through_it
 
     assert couplings("{strengths: unit}") == 0
     assert (
-        couplings("{strengths: control}")
+        couplings("{strengths: answer_gap}")
         == couplings("{strengths: unit, logits: {path: phi}}")
         == 1
     )

@@ -90,7 +90,7 @@ def test_more_clips_of_a_split_redo_what_reads_them(restored: Path) -> None:
         "world_split",
         "embed_generator",
         "embed_vlm",
-        "embed_again",
+        "embed_reencoded",
         "coupling",
         "coupling_report",
         "concept_bank",

@@ -26,7 +26,7 @@ rule published_weights:
 rule inversion:
     input:
         model=vlm_files,
-        judge=judge_files,
+        clip_judge=clip_judge_files,
         verifier=inversion_verifier(),
         clips=clip_folder("train"),
         seen=captions("train"),
@@ -51,7 +51,8 @@ rule inversion:
     params:
         vlm=vlm_settings,
         video=first_video(),
-        judge=config["metrics"]["judge"],
+        world=config["world"],
+        clip_judge=config["metrics"]["clip_judge"],
         settings={
             key: value
             for key, value in config["baselines"].items()
@@ -107,7 +108,7 @@ rule scores:
         clips=[clip_folder("held_out"), clip_folder("validation")],
         concepts=config["concepts"],
         probes=probe_files,
-        judge=judge_files,
+        clip_judge=clip_judge_files,
         i3d="results/weights/i3d",
         lpips="results/weights/lpips",
     output:
@@ -130,6 +131,7 @@ rule scores:
         video=first_video(),
         folders={split: clip_folder(split) for split in ("held_out", "validation")},
         probes=config["probes"],
+        world=config["world"],
         settings=config["metrics"],
         code=lambda w: code_hash(
             "transporter.metrics.scoring",

@@ -11,8 +11,8 @@ from transporter.pipeline.ablations import trained_as, variant
 from transporter.pipeline.config import ASKING, MADE, check_config, typed
 from transporter.clips.contrast import read_concepts
 from transporter.support.errors import UserError
-from microworld.shortcuts import read_shortcuts
 from transporter.pipeline.code_hash import code_hash
+from transporter.pipeline.world import load_world
 from transporter.support.hashes import digest
 
 
@@ -42,7 +42,8 @@ GENERATORS = config["run"]["generators"]
 VLMS = config["run"]["vlms"]
 CHOSEN = None if config["run"]["concepts"] == "all" else config["run"]["concepts"]
 CONCEPTS = [concept.name for concept in read_concepts(config["concepts"], CHOSEN)]
-SHORTCUTS = list(read_shortcuts(config["shortcuts"]))
+WORLD = load_world(config["world"])
+SHORTCUTS = list(WORLD.read_shortcuts(config["shortcuts"])) if WORLD else []
 
 
 wildcard_constraints:
@@ -50,7 +51,7 @@ wildcard_constraints:
     generator="[A-Za-z0-9_.-]+",
     vlm="[A-Za-z0-9_.-]+",
     concept="[A-Za-z0-9_.-]+",
-    shortcut="|".join(SHORTCUTS),
+    shortcut="|".join(SHORTCUTS) or "none",
     shape=r"\d+x\d+x\d+",
     variant="|".join(map(re.escape, config["ablations"])) or "none",
 
@@ -115,8 +116,8 @@ def probe_files(wildcards):
     return model_files(config["probes"])
 
 
-def judge_files(wildcards):
-    return model_files(config["metrics"]["judge"])
+def clip_judge_files(wildcards):
+    return model_files(config["metrics"]["clip_judge"])
 
 
 def encoder_settings(wildcards):
@@ -162,7 +163,7 @@ def pair_inputs(wildcards, splits):
     folders = {
         "z_xi": f"generators/{generator}",
         "z_omega": f"vlms/{vlm}/{size}",
-        "z_again": f"again/{generator}/{vlm}",
+        "z_reencoded": f"reencoded/{generator}/{vlm}",
     }
     return {
         **{
@@ -223,7 +224,7 @@ def edits_of(objectives, wildcards):
     names = {"generator": wildcards.generator, "vlm": wildcards.vlm}
     folders = {
         "edits": "generators/{generator}",
-        "edits_again": "again/{generator}/{vlm}",
+        "edits_reencoded": "reencoded/{generator}/{vlm}",
     }
     return {
         kind: f"results/embeddings/edits/{folder}".format(**names)
@@ -287,4 +288,4 @@ def first_video():
 
 def inversion_verifier():
     """The weights of the network whose statistics are a prior, where no judge of the microworld serves."""
-    return [] if config["metrics"]["judge"] else ["results/weights/i3d"]
+    return [] if config["metrics"]["clip_judge"] else ["results/weights/i3d"]

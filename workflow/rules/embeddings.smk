@@ -22,7 +22,9 @@ rule embed_generator:
         runtime=120,
     params:
         generator=encoder_settings,
-        code=lambda w: code_hash("transporter.clips.embeddings", *adapters(w, "generators")),
+        code=lambda w: code_hash(
+            "transporter.clips.embeddings", *adapters(w, "generators")
+        ),
     script:
         "../scripts/embed_generator.py"
 
@@ -53,17 +55,17 @@ rule embed_vlm:
         "../scripts/embed_vlm.py"
 
 
-rule embed_again:
+rule embed_reencoded:
     input:
         z_xi="results/embeddings/{split}/generators/{generator}",
         generator=generator_files,
         vlm=vlm_files,
     output:
-        directory("results/embeddings/{split}/again/{generator}/{vlm}"),
+        directory("results/embeddings/{split}/reencoded/{generator}/{vlm}"),
     log:
-        "logs/embed_again/{split}/{generator}/{vlm}.log",
+        "logs/embed_reencoded/{split}/{generator}/{vlm}.log",
     benchmark:
-        "logs/embed_again/{split}/{generator}/{vlm}.tsv"
+        "logs/embed_reencoded/{split}/{generator}/{vlm}.tsv"
     wildcard_constraints:
         split="|".join([*SPLITS, "edits"]),
     priority: split_priority
@@ -81,4 +83,4 @@ rule embed_again:
             "transporter.clips.embeddings", *adapters(w, "generators", "vlms")
         ),
     script:
-        "../scripts/embed_again.py"
+        "../scripts/embed_reencoded.py"

@@ -29,6 +29,7 @@ rule readings:
         vlm=vlm_settings,
         output=lambda w: experiment(w)["coupling"]["output"],
         probes=config["probes"],
+        world=config["world"],
         names=CONCEPTS,
         seed=config["seed"],
         code=lambda w: code_hash(

@@ -35,9 +35,7 @@ rule filmstrips:
     params:
         names=CONCEPTS,
         video=video_settings,
-        code=code_hash(
-            "transporter.figures.filmstrip", "transporter.generation.sweeps"
-        ),
+        code=code_hash("transporter.figures.filmstrip", "transporter.generation.sweeps"),
     script:
         "../scripts/filmstrips.py"
 

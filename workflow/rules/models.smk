@@ -17,7 +17,7 @@ rule train_models:
                 *(f"vlms/{family}" for family in FAMILIES),
                 "generator",
                 "probes",
-                "judge",
+                "clip_judge",
             ],
         ),
 
@@ -157,15 +157,15 @@ rule train_probes:
         "../scripts/train_probes.py"
 
 
-rule train_judge:
+rule train_clip_judge:
     input:
         vae="results/models/vae",
     output:
-        directory("results/models/judge"),
+        directory("results/models/clip_judge"),
     log:
-        "logs/train_judge.log",
+        "logs/train_clip_judge.log",
     benchmark:
-        "logs/train_judge.tsv"
+        "logs/train_clip_judge.tsv"
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -174,11 +174,11 @@ rule train_judge:
         mem_mb=4000,
         runtime=240,
     params:
-        steps=config["training"]["judge"],
+        steps=config["training"]["clip_judge"],
         seed=config["seed"],
         code=code_hash(
             "microworld.training.clip_judge",
             "microworld.training.cards",
         ),
     script:
-        "../scripts/train_judge.py"
+        "../scripts/train_clip_judge.py"

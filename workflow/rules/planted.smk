@@ -23,9 +23,7 @@ rule plant:
         vlm=vlm_settings,
         steps=config["training"]["planted"],
         seed=config["seed"],
-        code=lambda w: code_hash(
-            "microworld.training.planting", *adapters(w, "vlms")
-        ),
+        code=lambda w: code_hash("microworld.training.planting", *adapters(w, "vlms")),
     script:
         "../scripts/plant.py"
 

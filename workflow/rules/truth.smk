@@ -35,9 +35,7 @@ rule reliance:
     params:
         vlm=VLMS[0],
         settings=config["vlms"][VLMS[0]],
-        code=lambda w: code_hash(
-            "microworld.reliance", *adapters(w, "vlms")
-        ),
+        code=lambda w: code_hash("microworld.reliance", *adapters(w, "vlms")),
     script:
         "../scripts/reliance.py"
 
@@ -62,6 +60,8 @@ rule natural_variation:
         runtime=10,
     params:
         probes=config["probes"],
+        world=config["world"],
+        video=first_video(),
         code=code_hash("transporter.truth.change", "microworld.probes"),
     script:
         "../scripts/natural_variation.py"
@@ -92,7 +92,9 @@ rule truth_controls:
         pool=config["truth"]["pool"],
         seeds=config["truth"]["seeds"],
         seed=config["seed"],
-        code=lambda w: code_hash("transporter.truth.controls", *adapters(w, "generators")),
+        code=lambda w: code_hash(
+            "transporter.truth.controls", *adapters(w, "generators")
+        ),
     script:
         "../scripts/truth_controls.py"
 
@@ -100,25 +102,25 @@ rule truth_controls:
 # One job for all objectives: `logits` goes on from `answers`, and loading the models takes as long as a short fit.
 rule truth_bank:
     input:
-        unpack(subject_inputs),
+        unpack(case_inputs),
         unpack(lambda w: edits_of(config["truth"]["objectives"], w)),
-        coupling=subject_coupling,
+        coupling=case_coupling,
         captions=captions("train"),
         z_xi="results/embeddings/train/generators/{generator}",
         concepts=config["truth"]["concepts"],
     output:
         banks=expand(
-            "results/truth/banks/{{generator}}/{{vlm}}/{{subject}}/{objective}.safetensors",
+            "results/truth/banks/{{generator}}/{{vlm}}/{{case}}/{objective}.safetensors",
             objective=config["truth"]["objectives"],
         ),
         tables=expand(
-            "results/truth/banks/{{generator}}/{{vlm}}/{{subject}}/{objective}.tsv",
+            "results/truth/banks/{{generator}}/{{vlm}}/{{case}}/{objective}.tsv",
             objective=config["truth"]["objectives"],
         ),
     log:
-        "logs/truth_bank/{generator}/{vlm}/{subject}.log",
+        "logs/truth_bank/{generator}/{vlm}/{case}.log",
     benchmark:
-        "logs/truth_bank/{generator}/{vlm}/{subject}.tsv"
+        "logs/truth_bank/{generator}/{vlm}/{case}.tsv"
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -128,8 +130,8 @@ rule truth_bank:
         runtime=1440,
     params:
         generator=encoder_settings,
-        vlm=subject_settings,
-        names=lambda w: [pair.name for pair in truth_pairs(w.subject)],
+        vlm=case_settings,
+        names=lambda w: [pair.name for pair in truth_pairs(w.case)],
         output=config["coupling"]["output"],
         settings=TRUTH_BANK,
         objectives=config["truth"]["objectives"],
@@ -145,22 +147,22 @@ rule truth_bank:
 
 rule truth_readings:
     input:
-        unpack(subject_inputs),
+        unpack(case_inputs),
         honest=vlm_files,
         controls="results/truth/controls/{generator}/{concept}",
         banks=expand(
-            "results/truth/banks/{{generator}}/{{vlm}}/{{subject}}/{objective}.safetensors",
+            "results/truth/banks/{{generator}}/{{vlm}}/{{case}}/{objective}.safetensors",
             objective=config["truth"]["objectives"],
         ),
         concepts=config["truth"]["concepts"],
         shortcuts=config["shortcuts"],
         probes=probe_files,
     output:
-        "results/truth/readings/{generator}/{vlm}/{subject}/{concept}.tsv",
+        "results/truth/readings/{generator}/{vlm}/{case}/{concept}.tsv",
     log:
-        "logs/truth_readings/{generator}/{vlm}/{subject}/{concept}.log",
+        "logs/truth_readings/{generator}/{vlm}/{case}/{concept}.log",
     benchmark:
-        "logs/truth_readings/{generator}/{vlm}/{subject}/{concept}.tsv"
+        "logs/truth_readings/{generator}/{vlm}/{case}/{concept}.tsv"
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -170,9 +172,10 @@ rule truth_readings:
         runtime=240,
     params:
         generator=generator_settings,
-        vlm=subject_settings,
+        vlm=case_settings,
         honest=vlm_settings,
         probes=config["probes"],
+        world=config["world"],
         captions=config["truth"]["captions"],
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
@@ -210,6 +213,7 @@ rule truth_table:
         mem_mb=1000,
         runtime=30,
     params:
+        world=config["world"],
         code=code_hash("transporter.truth.table"),
     script:
         "../scripts/truth_table.py"
@@ -244,20 +248,20 @@ rule truth_matrix:
 
 rule truth_filmstrip:
     input:
-        unpack(subject_inputs),
+        unpack(case_inputs),
         readings=shown_readings,
-        bank="results/truth/banks/{generator}/{vlm}/{subject}/{objective}.safetensors",
+        bank="results/truth/banks/{generator}/{vlm}/{case}/{objective}.safetensors",
         concepts=config["truth"]["concepts"],
     output:
         report(
-            "results/truth/filmstrips/{generator}/{vlm}/{subject}/{concept}_{objective}.png",
+            "results/truth/filmstrips/{generator}/{vlm}/{case}/{concept}_{objective}.png",
             caption="../report/truth_filmstrip.rst",
             category="Truth",
         ),
     log:
-        "logs/truth_filmstrip/{generator}/{vlm}/{subject}/{concept}_{objective}.log",
+        "logs/truth_filmstrip/{generator}/{vlm}/{case}/{concept}_{objective}.log",
     benchmark:
-        "logs/truth_filmstrip/{generator}/{vlm}/{subject}/{concept}_{objective}.tsv"
+        "logs/truth_filmstrip/{generator}/{vlm}/{case}/{concept}_{objective}.tsv"
     conda:
         "../../envs/transporter.yaml"
     threads: 1
@@ -267,7 +271,7 @@ rule truth_filmstrip:
         runtime=30,
     params:
         generator=generator_settings,
-        vlm=subject_settings,
+        vlm=case_settings,
         phi=config["generation"]["phi"],
         seed=config["seed"],
         code=lambda w: code_hash(

@@ -27,8 +27,8 @@ from transporter.support.errors import Unavailable
 from transporter.support.files import read_table, write_table
 
 COLUMNS = ("concept", "generator", "vlm", "caption", "seed")
-READERS = {"phi": "through Φ", "again": "decoded"}
-TEXT = ("caption", "caption_read", "caption_again")
+READERS = {"phi": "through Φ", "reencoded": "decoded"}
+TEXT = ("caption", "caption_phi", "caption_reencoded", "caption_read")
 
 
 def gather(given: Any) -> pd.DataFrame:
@@ -53,7 +53,7 @@ def leaps(path: str, vlm: str) -> pd.DataFrame:
         path, ("method", "target", *COLUMNS[:1], "caption", "seed", "caption_read"), TEXT
     )
     chosen = table[(table["method"] == "leaps") & (table["target"] == "w")].rename(
-        columns={"caption_read": "caption_again"}
+        columns={"caption_read": "caption_reencoded"}
     )
     return pd.concat(
         [

@@ -10,7 +10,7 @@ from transporter.figures.comparison_tables import (
     LABELS,
     MAIN,
     SIMILARITY,
-    judgement,
+    comparison_sentence,
     labelled,
     main_caption,
     present,
@@ -50,7 +50,7 @@ with stage(snakemake):
         print(f"{vlm}: {len(compared[vlm])} systems compared in {len(numbers)} numbers", flush=True)
     frame = labelled(compared)
     columns = present(MAIN if main else SIMILARITY, frame)
-    said = judgement(compared, columns)
+    said = comparison_sentence(compared, columns)
     if main:
         tables = [
             read_table(path, ("metric", "better", "protocol", "warning"))

@@ -39,7 +39,7 @@ with stage(snakemake) as device:
             concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts
         }
     if set(params.objectives) & set(ASKING):
-        edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_again))
+        edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
         contexts["answers"] = {
             concept.name: answered_pairs(concept, edits, reader) for concept in concepts
         }

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import torch
 
-from microworld.clip_judge import Judge
-from microworld.verifier import microworld_verifier
 from stage import stage, unfinished
 from transporter.baselines.inverted_clips import (
     TARGETS,
@@ -16,7 +14,7 @@ from transporter.baselines.inverted_clips import (
     write_inversions,
 )
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import VLMSubject
+from transporter.baselines.targets import VLMTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import read_concepts
 from transporter.clips.video import read_video
@@ -24,6 +22,7 @@ from transporter.generation.sweeps import pick_contexts
 from transporter.networks.i3d import I3D
 from transporter.networks.published import fetched
 from transporter.pipeline.loading import load_vlm
+from transporter.pipeline.world import load_world
 from transporter.support.files import read_table
 
 with stage(snakemake) as device:
@@ -44,10 +43,8 @@ with stage(snakemake) as device:
         return read_video(clip, size["frames"], size["height"], size["width"])
 
     def verifier() -> Verifier:
-        if judge := snakemake.params.judge:
-            return microworld_verifier(
-                Judge.from_pretrained(judge).to(device), (clip.to(device) for clip in clips)
-            )
+        if judge := snakemake.params.clip_judge:
+            return load_world(snakemake.params.world).verifier(judge, clips, device)
         return Verifier.of_batch_norms(
             I3D.load(fetched("i3d", snakemake.input.verifier[0]), device)
             .eval()
@@ -59,9 +56,9 @@ with stage(snakemake) as device:
     clips = [read(row) for row in range(min(real_clips, len(seen)))]
     stimuli = [read(nearest(target, known, concept)) for _, target in contexts]
     vlm = load_vlm(snakemake.params.vlm, (size["frames"], 3, size["height"], size["width"]), device)
-    subject = VLMSubject(vlm, concept, difference=TARGETS[names.target])
+    target = VLMTarget(vlm, concept, difference=TARGETS[names.target])
     inverter = Inverter(
-        subject, clips, verifier, unmirrored(InversionSettings.from_mapping(chosen), concept)
+        target, clips, verifier, unmirrored(InversionSettings.from_mapping(chosen), concept)
     )
     checkpoints = unfinished(snakemake)
     write_inversions(

@@ -13,14 +13,14 @@ def read_pairs(inputs: Any, split: str, generator: Generator) -> Pairs:
     """The clips of a split that all three embeddings have, with the conditions of their
     captions.
     """
-    z_xi, z_omega, z_again = aligned(
+    z_xi, z_omega, z_reencoded = aligned(
         *(
             load_embeddings(Path(inputs[f"{kind}_{split}"]))
-            for kind in ("z_xi", "z_omega", "z_again")
+            for kind in ("z_xi", "z_omega", "z_reencoded")
         )
     )
     table = read_table(inputs[f"captions_{split}"], ("clip", "caption"), text=("clip",)).set_index(
         "clip"
     )
     pi = generator.encode_text(table.loc[z_xi.clips, "caption"].tolist())
-    return Pairs(z_xi.values, pi.cpu(), z_omega.values, z_again.values)
+    return Pairs(z_xi.values, pi.cpu(), z_omega.values, z_reencoded.values)

@@ -2,11 +2,8 @@
 probes.
 """
 
-from pathlib import Path
-
 import pandas as pd
 
-from microworld.probes import Probe
 from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
@@ -15,6 +12,7 @@ from transporter.coupling.reader import Reader
 from transporter.generation.sweeps import Generated
 from transporter.metrics.faithfulness import label, read_concept
 from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.pipeline.world import load_world
 from transporter.support.files import write_table
 
 with stage(snakemake) as device:
@@ -25,9 +23,8 @@ with stage(snakemake) as device:
     )
     reader = Reader(generator, vlm, coupling)
     bank = ConceptBank.load(snakemake.input.bank, device)
-    probe = (
-        Probe.from_pretrained(Path(snakemake.params.probes)) if snakemake.params.probes else None
-    )
+    params = snakemake.params
+    probes = load_world(params.world).probes(params.probes) if params.probes else None
     tables = []
     for concept, folder in zip(
         read_concepts(snakemake.input.concepts, snakemake.params.names),
@@ -35,7 +32,7 @@ with stage(snakemake) as device:
         strict=True,
     ):
         read = read_concept(
-            Generated.load(folder), concept, reader, bank, probe, snakemake.params.seed
+            Generated.load(folder), concept, reader, bank, probes, snakemake.params.seed
         )
         tables.append(label(read, concept, snakemake.wildcards.generator, snakemake.wildcards.vlm))
         print(f"{concept.name}: {len(read)} clips read", flush=True)

@@ -4,8 +4,6 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from microworld.clip_judge import Judge
-from microworld.probes import Probe
 from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.clips.video import read_video
@@ -24,6 +22,7 @@ from transporter.metrics.systems import (
 )
 from transporter.networks.published import fetched
 from transporter.pipeline.loading import load_vlm
+from transporter.pipeline.world import load_world
 from transporter.support.errors import Unavailable
 from transporter.support.files import write_table, written_whole
 from transporter.support.hashes import LENGTH, files_hash
@@ -54,7 +53,7 @@ with stage(snakemake) as device:
     def fvd_probe() -> FrechetVideoDistance:
         if not params.probes:
             raise Unavailable("probes: none are configured")
-        features = Probe.from_pretrained(Path(params.probes), device).features
+        features = load_world(params.world).probes(params.probes, device).features
         return FrechetVideoDistance(
             Features("probe", features, files_hash([params.probes])[:LENGTH]), FRAMES
         )
@@ -69,12 +68,12 @@ with stage(snakemake) as device:
     def alignment() -> Alignment:
         if model := hub_clip():
             return Alignment(model, f"{params.settings['clip']} {params.settings['clip_revision']}")
-        if judge := params.settings["judge"]:
+        if judge := params.settings["clip_judge"]:
             return Alignment(
-                Judge.from_pretrained(judge).to(device).eval(),
+                load_world(params.world).clip_judge(judge, device),
                 f"judge {files_hash([judge])[:LENGTH]}",
             )
-        raise Unavailable("CLIP^v: neither metrics.clip nor metrics.judge is configured")
+        raise Unavailable("CLIP^v: neither metrics.clip nor metrics.clip_judge is configured")
 
     metrics, left_out = make_all(
         {

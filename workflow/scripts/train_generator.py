@@ -5,7 +5,7 @@ VAE.
 from pathlib import Path
 
 from card import UNSEEN, finish
-from microworld.probes import Probe
+from microworld.probes import Probes
 from microworld.renderer import FPS, FRAMES, SIZE
 from microworld.training.cards import HeldOut, generator_card
 from microworld.training.generator import MAX_TOKENS, train_generator
@@ -33,7 +33,7 @@ with stage(snakemake) as device:
         part.half()
     pipeline.save_pretrained(folder)
     generator = WanGenerator(str(folder), FRAMES, SIZE, SIZE, FPS, MAX_TOKENS, device=device)
-    probe = Probe.from_pretrained(snakemake.input.probes, device)
+    probe = Probes.from_pretrained(snakemake.input.probes, device)
     finish(
         folder,
         WHAT,

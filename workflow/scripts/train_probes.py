@@ -1,9 +1,9 @@
-"""Train the microworld's judges of attributes."""
+"""Train the microworld's probes."""
 
 from pathlib import Path
 
 from card import finish
-from microworld.probes import Probe
+from microworld.probes import Probes
 from microworld.training.cards import probe_card
 from microworld.training.probes import train_probes
 from stage import stage, unfinished
@@ -18,11 +18,11 @@ with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
     schedule = Schedule(snakemake.params.steps, snakemake.params.seed, device=str(device))
     classifier, summary = train_probes(checkpoints, schedule, Path(snakemake.input.vae))
-    Probe(classifier).save_pretrained(folder)
+    Probes(classifier).save_pretrained(folder)
     finish(
         folder,
         WHAT,
         summary,
         checkpoints,
-        lambda clips: probe_card(Probe.from_pretrained(folder, device), clips),
+        lambda clips: probe_card(Probes.from_pretrained(folder, device), clips),
     )

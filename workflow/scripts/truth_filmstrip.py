@@ -39,8 +39,8 @@ with stage(snakemake) as device:
     }
     who = (
         "honest"
-        if snakemake.wildcards.subject == "honest"
-        else snakemake.wildcards.subject.replace("_", " ")
+        if snakemake.wildcards.case == "honest"
+        else snakemake.wildcards.case.replace("_", " ")
     )
     title = f"{who}, {snakemake.wildcards.objective}: {caption}"
     clips = dict(zip(params.phi, videos, strict=True))

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from microworld.attributes import WORDS, Attributes, draw_attributes
-from microworld.clip_judge import Judge
+from microworld.clip_judge import ClipJudge
 from microworld.language import caption
-from microworld.probes import Probe
+from microworld.probes import Probes
 from microworld.questions import log_answers
 from microworld.renderer import draw_layout
 from microworld.training.stream import Clips
@@ -147,7 +147,12 @@ def vae_card(generator: Generator, clips: HeldOut) -> tuple[dict[str, float], Ex
 
 @torch.no_grad()
 def generator_card(
-    generator: Generator, probe: Probe, clips: HeldOut, steps: int, guidance: float, batch: int = 16
+    generator: Generator,
+    probe: Probes,
+    clips: HeldOut,
+    steps: int,
+    guidance: float,
+    batch: int = 16,
 ) -> tuple[dict[str, float], Examples]:
     """Clips generated from held-out captions, read by the probes."""
     seeds, parts = list(range(len(clips.captions))), []
@@ -195,14 +200,14 @@ def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     return scores, Examples(clips.video, *_titles(readings, clips))
 
 
-def probe_card(probe: Probe, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+def probe_card(probe: Probes, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     """The probes' readings of rendered clips."""
     readings = [read for part in clips.video.split(32) for read in probe.words(part)]
     return agreement(readings, clips.attributes), Examples(clips.video, *_titles(readings, clips))
 
 
 @torch.no_grad()
-def judge_card(judge: Judge, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+def clip_judge_card(judge: ClipJudge, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     """Retrieval among clips of different captions: of the caption by the clip, and of the clip by
     the caption.
     """

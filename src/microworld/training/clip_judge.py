@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 
 from microworld.attributes import WORDS, Attributes
-from microworld.clip_judge import SHOWN, Judge
+from microworld.clip_judge import SHOWN, ClipJudge
 from microworld.language import caption
 from microworld.training.precision import half_precision
 from microworld.training.probes import augment
@@ -54,14 +54,14 @@ def contrastive_loss(
     ) / 2
 
 
-def train_judge(
+def train_clip_judge(
     folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 48
-) -> tuple[Judge, Summary]:
+) -> tuple[ClipJudge, Summary]:
     """Train the judge, resumable in `folder`; in the last quarter of the steps a quarter of the
     clips come from the VAE.
     """
     torch.manual_seed(schedule.seed)
-    judge = Judge().to(schedule.device)
+    judge = ClipJudge().to(schedule.device)
     load_vae = cache(
         lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
     )

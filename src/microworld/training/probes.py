@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 
 from microworld.attributes import WORDS, Attributes
-from microworld.probes import SOURCES, STRIDE, Classifier, Probe
+from microworld.probes import SOURCES, STRIDE, Classifier, Probes
 from microworld.training.precision import half_precision
 from microworld.training.stream import Clips, random_state
 from microworld.training.vae import through_vae
@@ -131,7 +131,7 @@ def report_probes(
     } | {"chosen": SOURCES}
     for kind, (attributes, video) in shown.items():
         for judge, sources in judges.items():
-            read = Probe(classifier, sources).probabilities(video)
+            read = Probes(classifier, sources).probabilities(video)
             rows += [
                 {"clips": kind, "judge": judge, "score": k, **v}
                 for k, v in _score(read, attributes).items()

@@ -14,7 +14,7 @@ import torch
 from transporter.baselines.methods import Method
 from transporter.baselines.parametrisations import Parametrisation
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import Subject
+from transporter.baselines.targets import InversionTarget
 from transporter.baselines.terms import Moment
 from transporter.support.checkpoint import load_own_checkpoint, save_checkpoint
 from transporter.support.files import write_table
@@ -46,7 +46,7 @@ def augmented(
 
 def step_losses(
     parameters: Parametrisation,
-    subject: Subject,
+    target: InversionTarget,
     method: Method,
     settings: InversionSettings,
     seed: int,
@@ -57,7 +57,7 @@ def step_losses(
     """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     video = augmented(parameters().clamp(0, 1)[None], settings, generator)
-    moment = Moment(video, subject.respond(video))
+    moment = Moment(video, target.respond(video))
     active = {
         name: term
         for name, term in method.terms.items()
@@ -86,18 +86,18 @@ class _Progress:
 
 
 def invert(
-    subject: Subject,
+    target: InversionTarget,
     method: Method,
     settings: InversionSettings,
     seed: int,
     folder: Path,
     until: int | None = None,
 ) -> torch.Tensor:
-    """Invert `subject` by `method`, or go on from the checkpoint in `folder` (an interrupted run
+    """Invert `target` by `method`, or go on from the checkpoint in `folder` (an interrupted run
     ends with the same video).
 
     Args:
-        subject: the network and its target.
+        target: the network and its target.
         method: from `transporter.baselines.methods`.
         settings: those that the method was made with.
         seed: of the start and of the augmentations.
@@ -109,16 +109,16 @@ def invert(
         The video `(T, C, H, W)` in [0, 1], on the CPU.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parameters = method.start(torch.Generator().manual_seed(seed)).to(subject.device)
+    parameters = method.start(torch.Generator().manual_seed(seed)).to(target.device)
     optimiser = torch.optim.Adam(
         parameters.parameters(), lr=settings.lr, betas=(settings.beta_1, settings.beta_2)
     )
-    progress, identity = _Progress(folder / CURVE), _identity(subject, method, settings, seed)
+    progress, identity = _Progress(folder / CURVE), _identity(target, method, settings, seed)
     first = _resume(folder / CHECKPOINT, identity, parameters, optimiser, progress)
     last, began = min(settings.steps, until or settings.steps), time.monotonic()
     for step in range(first, last):
         optimiser.param_groups[0]["lr"] = learning_rate(step, settings)
-        losses = step_losses(parameters, subject, method, settings, seed, step)
+        losses = step_losses(parameters, target, method, settings, seed, step)
         optimiser.zero_grad(set_to_none=True)
         losses["loss"].backward()
         optimiser.step()
@@ -136,14 +136,16 @@ def invert(
     return parameters().detach().clamp(0, 1).cpu()
 
 
-def _identity(subject: Subject, method: Method, settings: InversionSettings, seed: int) -> str:
+def _identity(
+    target: InversionTarget, method: Method, settings: InversionSettings, seed: int
+) -> str:
     """What a checkpoint must have been made from to be resumed."""
     chosen = {
         key: value
         for key, value in settings.as_dict().items()
         if key not in ("log_every", "save_every")
     }
-    return json.dumps([subject.identity, method.identity, chosen, seed], sort_keys=True)
+    return json.dumps([target.identity, method.identity, chosen, seed], sort_keys=True)
 
 
 def _resume(

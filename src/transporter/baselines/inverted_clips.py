@@ -16,7 +16,7 @@ import torch
 from transporter.baselines.inversion import CHECKPOINT, CURVE, invert
 from transporter.baselines.methods import Method, activation_maximisation, gradvit, leaps, maco
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import Subject
+from transporter.baselines.targets import InversionTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import Concept
 from transporter.clips.video import write_video
@@ -25,7 +25,7 @@ from transporter.support.files import read_table, write_table, written_whole
 
 METHODS = ("activation_maximisation", "gradvit", "maco", "leaps")
 TARGETS = {"w": False, "w_dw": True}
-"""Names of what is maximised, "w+" and "w+ + dw", to `VLMSubject`'s `difference`."""
+"""Names of what is maximised, "w+" and "w+ + dw", to `VLMTarget`'s `difference`."""
 INDEX = ("seed", "caption", "target_caption", "origin", "clip", "seconds_per_step")
 SIDES = {"left", "right"}
 
@@ -38,7 +38,7 @@ class Inverter:
     needs one.
     """
 
-    subject: Subject
+    target: InversionTarget
     clips: Sequence[torch.Tensor]
     verifier: Callable[[], Verifier]
     settings: InversionSettings
@@ -53,9 +53,9 @@ class Inverter:
         shape, settings = tuple(stimulus.shape), self.settings
         makers: dict[str, Callable[[], Method]] = {
             "activation_maximisation": lambda: activation_maximisation(shape, settings),
-            "gradvit": lambda: gradvit(self.subject, shape, self.verifier(), settings),
+            "gradvit": lambda: gradvit(self.target, shape, self.verifier(), settings),
             "maco": lambda: maco(self.clips, shape[-1]),
-            "leaps": lambda: leaps(self.subject, stimulus, self.verifier(), settings),
+            "leaps": lambda: leaps(self.target, stimulus, self.verifier(), settings),
         }
         if name not in makers:
             raise UserError(f"baselines: expected one of {', '.join(makers)}, got {name!r}")
@@ -136,5 +136,5 @@ def _timed_inversion(
     inverter: Inverter, method: Method, seed: int, folder: Path
 ) -> tuple[torch.Tensor, float]:
     whole, start = not (folder / CHECKPOINT).exists(), time.process_time()
-    video = invert(inverter.subject, method, inverter.settings, seed, folder)
+    video = invert(inverter.target, method, inverter.settings, seed, folder)
     return video, (time.process_time() - start) / inverter.settings.steps if whole else float("nan")

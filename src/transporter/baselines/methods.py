@@ -9,7 +9,7 @@ import torch
 
 from transporter.baselines.parametrisations import Parametrisation, Phase, Pixels, mean_magnitude
 from transporter.baselines.settings import InversionSettings
-from transporter.baselines.targets import Subject
+from transporter.baselines.targets import InversionTarget
 from transporter.baselines.terms import Moment, Term, coherence, l2, patch_prior, priming
 from transporter.baselines.verifier import Verifier
 
@@ -19,7 +19,7 @@ Shape = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Method:
-    """How an inversion starts, and what it minimises beside the subject's negative score.
+    """How an inversion starts, and what it minimises beside the target's negative score.
 
     `identity` tells methods, and the clips that they were given, apart: a checkpoint of another one
     is not resumed.
@@ -36,7 +36,7 @@ def activation_maximisation(shape: Shape, settings: InversionSettings) -> Method
 
 
 def gradvit(
-    subject: Subject, shape: Shape, verifier: Verifier, settings: InversionSettings
+    target: InversionTarget, shape: Shape, verifier: Verifier, settings: InversionSettings
 ) -> Method:
     """GradViT (CVPR 2022) with the target in place of its gradients: the target alone first, then
     with both priors.
@@ -44,7 +44,7 @@ def gradvit(
     begins = settings.prior_from
     terms = {
         **_l2(settings),
-        "statistics": Term(_distance(subject, verifier, 0.0), settings.statistics, begins),
+        "statistics": Term(_distance(target, verifier, 0.0), settings.statistics, begins),
         "patch_prior": Term(
             lambda at: patch_prior(at.video, settings.patch), settings.patch_prior, begins
         ),
@@ -63,13 +63,13 @@ def maco(clips: Iterable[torch.Tensor], width: int) -> Method:
 
 
 def leaps(
-    subject: Subject, stimulus: torch.Tensor, verifier: Verifier, settings: InversionSettings
+    target: InversionTarget, stimulus: torch.Tensor, verifier: Verifier, settings: InversionSettings
 ) -> Method:
     """LEAPS (ICCV 2023): pixels primed by the `stimulus` `(T, C, H, W)`, a real clip of the target;
     it is read only once.
     """
     with torch.no_grad():
-        response = subject.respond(stimulus[None].to(subject.device))
+        response = target.respond(stimulus[None].to(target.device))
     primed = {name: feature.mean() for name, feature in response.features.items()}
     first = settings.first_layer
     terms = {
@@ -78,7 +78,7 @@ def leaps(
         "coherence": Term(
             lambda at: coherence(at.response.frames, settings.margin), settings.coherence
         ),
-        "statistics": Term(_distance(subject, verifier, first), settings.statistics),
+        "statistics": Term(_distance(target, verifier, first), settings.statistics),
     }
     identity = f"LEAPS {_sum(primed.values())} {_sum(_running(verifier))}"
     return Method(_pixels(tuple(stimulus.shape), settings), terms, identity)
@@ -91,10 +91,10 @@ def _pixels(
 
 
 def _distance(
-    subject: Subject, verifier: Verifier, first: float
+    target: InversionTarget, verifier: Verifier, first: float
 ) -> Callable[[Moment], torch.Tensor]:
     """A network that verifies itself is not run twice."""
-    if set(verifier.layers) <= set(subject.layers):
+    if set(verifier.layers) <= set(target.layers):
         return lambda at: verifier.distance(
             {name: at.response.features[name] for name in verifier.running}, first
         )

@@ -29,7 +29,7 @@ class Response:
     frames: torch.Tensor
 
 
-class Subject(ABC):
+class InversionTarget(ABC):
     """A network under inversion, with its target."""
 
     device: torch.device
@@ -49,7 +49,7 @@ class Subject(ABC):
         """
 
 
-class VLMSubject(Subject):
+class VLMTarget(InversionTarget):
     """A VLM that should answer `concept.question` by `concept.target`.
 
     Args:
@@ -98,7 +98,7 @@ class VLMSubject(Subject):
         return {"log_prob": target, "log_odds": target - source, "rank": rank}
 
 
-class ClassifierSubject(Subject):
+class ClassifierTarget(InversionTarget):
     """A video classifier that should see a class; the score is its negative cross-entropy.
 
     Args:

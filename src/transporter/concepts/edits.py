@@ -110,21 +110,21 @@ class Edits:
 
     table: pd.DataFrame
     z_xi: torch.Tensor
-    z_again: torch.Tensor
+    z_reencoded: torch.Tensor
 
     @classmethod
-    def load(cls, folder: Path, again: Path) -> Edits:
+    def load(cls, folder: Path, reencoded: Path) -> Edits:
         """Those that could be embedded, from the folders of latents and of tokens.
 
         Raises:
             UserError: a folder lacks a table or a shard, or they are of different clips.
         """
-        z_xi, z_again = aligned(load_embeddings(folder), load_embeddings(again))
+        z_xi, z_reencoded = aligned(load_embeddings(folder), load_embeddings(reencoded))
         table = read_table(
             folder / TABLE, COLUMNS, text=[name for name in COLUMNS if name != "group"]
         )
         return cls(
-            table.set_index("clip").loc[z_xi.clips].reset_index(), z_xi.values, z_again.values
+            table.set_index("clip").loc[z_xi.clips].reset_index(), z_xi.values, z_reencoded.values
         )
 
     def pairs(self) -> pd.DataFrame:
@@ -164,7 +164,7 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> Contexts:
     device = reader.generator.device
     odds = (
         torch.cat(
-            [reader.log_odds(z.to(device), concept) for z in edits.z_again.split(CLIPS_AT_ONCE)]
+            [reader.log_odds(z.to(device), concept) for z in edits.z_reencoded.split(CLIPS_AT_ONCE)]
         )
         .float()
         .cpu()

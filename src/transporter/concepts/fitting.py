@@ -43,7 +43,7 @@ class BankSettings:
     support: str = "pair"
     tokens: str = "each"
     start: str = "mean"
-    strengths: str = "control"
+    strengths: str = "answer_gap"
     steps: int = 150
     batch: int = 24
     learning_rate: float = 0.015
@@ -114,7 +114,7 @@ class Progress:
 
 
 @torch.no_grad()
-def control(
+def answer_gap(
     concept: Concept,
     contexts: Contexts,
     reader: Reader,
@@ -136,7 +136,9 @@ def control(
     answers = []
     for pi in (pi_minus, pi_plus if change is None else pi_minus + change):
         clean = z_t - per_clip(sigma) * reader.generator.velocity(z_t, sigma, pi)
-        tokens = reader.again(clean) if reader.coupling is None else reader.through_phi(clean, pi)
+        tokens = (
+            reader.reencoded(clean) if reader.coupling is None else reader.through_phi(clean, pi)
+        )
         answers.append(reader.answer(tokens, concept, settings.support))
     return float(DIVERGENCES[settings.divergence](*answers).mean())
 
@@ -161,7 +163,9 @@ class _Fit:
         reader: Reader,
         settings: BankSettings,
     ) -> _Fit:
-        d_omega = torch.tensor([control(c, contexts[c.name], reader, settings) for c in concepts])
+        d_omega = torch.tensor(
+            [answer_gap(c, contexts[c.name], reader, settings) for c in concepts]
+        )
         return cls(concepts, contexts, reader, settings, d_omega.to(reader.generator.device))
 
     def start(self) -> torch.Tensor:
@@ -193,7 +197,9 @@ class _Fit:
         pi_minus, pi_plus, z_0 = map(torch.cat, zip(*parts, strict=True))
         phi = torch.rand(len(z_0), generator=random).to(z_0)
         scale = (
-            self.d_omega if self.settings.strengths == "control" else torch.ones_like(self.d_omega)
+            self.d_omega
+            if self.settings.strengths == "answer_gap"
+            else torch.ones_like(self.d_omega)
         )
         rows = [self.concepts[index] for index in which]
         return which, Batch(rows, pi_minus, pi_plus, z_0, phi, scale[which].to(phi)), random
@@ -241,7 +247,7 @@ class _Fit:
     def _row(
         self, concept: Concept, bank: ConceptBank, d_omega: float, separation: float
     ) -> dict[str, str | float]:
-        effect = control(
+        effect = answer_gap(
             concept, self.contexts[concept.name], self.reader, self.settings, bank[concept.name]
         )
         reached = {"separation": separation, "effect": effect}
@@ -254,7 +260,7 @@ class _Fit:
             print(f"concept {concept.name} FAILED: {', '.join(short)}", flush=True)
         return {
             "concept": concept.name,
-            "d_omega": d_omega,
+            "answer_gap": d_omega,
             **reached,
             "status": "failed" if short else "ok",
         }
@@ -273,7 +279,7 @@ def fit_bank(
     `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs
     that the VLM answers differently (`edits.answered_pairs`).
 
-    Returns the bank and a table with one row per concept: `d_omega` (the control), `separation`
+    Returns the bank and a table with one row per concept: `answer_gap` (d_omega), `separation`
     (share of the change wanted by the objective that the vector brings about: of velocity, of
     log-odds, or of both in their weights), `effect` (how far the fitted vector moves the VLM's
     answer) and `status` (`ok` or `failed`).

@@ -21,14 +21,14 @@ from transporter.clips.contrast import Concept
 from transporter.coupling.reader import Reader
 from transporter.support.errors import UserError
 
-PATHS = ("again", "phi")
+PATHS = ("reencoded", "phi")
 
 
 @dataclass(frozen=True)
 class LogitsSettings:
     """How the objectives `logits` and `mixed` follow the VLM; see config/README.md."""
 
-    path: str = "again"
+    path: str = "reencoded"
     steps: int = 40
     margin: float = 4.0
     trust: float = 0.3
@@ -64,7 +64,7 @@ class Batch:
     """Latents of clips that have one of both captions, `(B, c, t, h, w)`."""
     phi: torch.Tensor
     """Strengths in [0, 1], `(B,)`."""
-    control: torch.Tensor
+    d_omega: torch.Tensor
     """What the velocity's strengths are scaled by, `(B,)`: d_omega of the concept, or 1."""
 
     def changed(self, q: torch.Tensor, phi: torch.Tensor) -> torch.Tensor:
@@ -112,7 +112,7 @@ def velocity(
     sigma = torch.rand(len(batch.z_0), generator=random).clamp(min=0.02).to(batch.z_0)
     z_t, phi, field = (
         noisy(batch.z_0, sigma, random),
-        batch.phi * batch.control,
+        batch.phi * batch.d_omega,
         reader.generator.velocity,
     )
     with torch.no_grad():
@@ -165,10 +165,12 @@ class Point:
 def log_odds(z_xi: torch.Tensor, batch: Batch, reader: Reader, path: str) -> torch.Tensor:
     """The VLM's log-odds of each clip's own pair of words, `(B,)`, in nats.
 
-    `path` `again`: the latent is decoded and encoded again; `phi`: read through Phi, which is told
-    the caption pi- alone, so that a vector cannot move the answer but by the latent.
+    `path` `reencoded`: the latent is decoded and encoded again; `phi`: read through Phi, which is
+    told the caption pi- alone, so that a vector cannot move the answer but by the latent.
     """
-    tokens = reader.again(z_xi) if path == "again" else reader.through_phi(z_xi, batch.pi_minus)
+    tokens = (
+        reader.reencoded(z_xi) if path == "reencoded" else reader.through_phi(z_xi, batch.pi_minus)
+    )
     groups = [(concept, len(list(rows))) for concept, rows in groupby(batch.concepts)]
     parts = tokens.split([count for _, count in groups])
     return torch.cat(

@@ -33,21 +33,22 @@ class Pairs:
     """Conditions `(n, L, d)`."""
     z_omega: torch.Tensor
     """The VLM's tokens of the true clips `(n, N, D)`."""
-    z_again: torch.Tensor
+    z_reencoded: torch.Tensor
     """The VLM's tokens of the decoded latents, E_Omega(D_Xi(z_xi)), `(n, N, D)`."""
 
     def __post_init__(self) -> None:
         counts = [len(tensor) for tensor in self.tensors()]
-        if len(set(counts)) > 1 or self.z_omega.shape != self.z_again.shape:
+        if len(set(counts)) > 1 or self.z_omega.shape != self.z_reencoded.shape:
             shapes = ", ".join(str(tuple(tensor.shape)) for tensor in self.tensors())
             raise UserError(
-                "coupling pairs: expected equally many of each, z_omega and z_again of one shape;"
+                "coupling pairs: expected equally many of each, z_omega and z_reencoded"
+                " of one shape;"
                 f" got {shapes}"
             )
 
     def tensors(self) -> tuple[torch.Tensor, ...]:
-        """z_xi, pi, z_omega, z_again."""
-        return self.z_xi, self.pi, self.z_omega, self.z_again
+        """z_xi, pi, z_omega, z_reencoded."""
+        return self.z_xi, self.pi, self.z_omega, self.z_reencoded
 
     def __len__(self) -> int:
         return len(self.z_xi)
@@ -82,7 +83,7 @@ class Parts:
 
 
 class Coupling(nn.Module):
-    """`Phi(z_xi, pi, z_again) -> z_tilde`; the statistics of both spaces are buffers, so every
+    """`Phi(z_xi, pi, z_reencoded) -> z_tilde`; the statistics of both spaces are buffers, so every
     argument and result is in raw units.
 
     Inside, latents, conditions and tokens have mean 0 and deviation 1 per channel, and Phi_1 adds
@@ -144,20 +145,22 @@ class Coupling(nn.Module):
         """Undo `standardise`."""
         return tokens * self.omega_std + self.omega_mean
 
-    def parts(self, z_xi: torch.Tensor, pi: torch.Tensor, z_again: torch.Tensor) -> Parts:
+    def parts(self, z_xi: torch.Tensor, pi: torch.Tensor, z_reencoded: torch.Tensor) -> Parts:
         """Raw inputs to every stage's tokens in standardised units."""
         z_1 = self.omega_positions + self.phi_1(
             (z_xi - self.xi_mean) / self.xi_std, (pi - self.pi_mean) / self.pi_std
         )
-        plain = self.standardise(z_again)
+        plain = self.standardise(z_reencoded)
         z_2 = self.phi_2(plain)
         return Parts(z_1, z_2, plain, self.transport(z_1, z_2))
 
-    def forward(self, z_xi: torch.Tensor, pi: torch.Tensor, z_again: torch.Tensor) -> torch.Tensor:
-        """`z_xi` `(B, c, t, h, w)`, `pi` `(B, L, d)`, `z_again` `(B, N, D)` to `z_tilde`
+    def forward(
+        self, z_xi: torch.Tensor, pi: torch.Tensor, z_reencoded: torch.Tensor
+    ) -> torch.Tensor:
+        """`z_xi` `(B, c, t, h, w)`, `pi` `(B, L, d)`, `z_reencoded` `(B, N, D)` to `z_tilde`
         `(B, N, D)`; gradients reach all three.
         """
-        return self.raw(self.parts(z_xi, pi, z_again).output(self.settings.output))
+        return self.raw(self.parts(z_xi, pi, z_reencoded).output(self.settings.output))
 
     def variant(self, **changes: Any) -> Coupling:
         """A copy with the same weights, as frozen as they are, and other settings; the weights'

@@ -20,18 +20,20 @@ class Reader:
     vlm: VLM
     coupling: Coupling | None = None
 
-    def again(self, z_xi: torch.Tensor) -> torch.Tensor:
+    def reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
         """E_Omega(D_Xi(z_xi)): latents `(B, c, t, h, w)` to tokens `(B, N, D)`."""
         return self.vlm.encode(self.generator.decode(z_xi).clamp(0, 1))
 
     def through_phi(
-        self, z_xi: torch.Tensor, condition: torch.Tensor, z_again: torch.Tensor | None = None
+        self, z_xi: torch.Tensor, condition: torch.Tensor, z_reencoded: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Phi: latents and conditions `(B, L, d)` to tokens `z~` `(B, N, D)`; `z_again` saves
+        """Phi: latents and conditions `(B, L, d)` to tokens `z~` `(B, N, D)`; `z_reencoded` saves
         decoding where it is known.
         """
         assert self.coupling is not None
-        return self.coupling(z_xi, condition, self.again(z_xi) if z_again is None else z_again)
+        return self.coupling(
+            z_xi, condition, self.reencoded(z_xi) if z_reencoded is None else z_reencoded
+        )
 
     def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:
         """The VLM's log-distribution at the concept's question.

@@ -1,4 +1,4 @@
-"""Phi_2: a Transformer that mends the relations between decoded-and-encoded-again tokens."""
+"""Phi_2: a Transformer that mends the relations between re-encoded tokens."""
 
 from __future__ import annotations
 
@@ -68,6 +68,8 @@ class Phi2(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, z_again: torch.Tensor) -> torch.Tensor:
-        """`z_again = E_Omega(D_Xi(z_xi))` `(B, N, D)` to `z2` `(B, N, D)`."""
-        return z_again + self.out(self.norm(self.blocks(self.embed(z_again) + self.positions)))
+    def forward(self, z_reencoded: torch.Tensor) -> torch.Tensor:
+        """`z_reencoded = E_Omega(D_Xi(z_xi))` `(B, N, D)` to `z2` `(B, N, D)`."""
+        return z_reencoded + self.out(
+            self.norm(self.blocks(self.embed(z_reencoded) + self.positions))
+        )

@@ -42,7 +42,7 @@ def tokens_of(coupling: Coupling, pairs: Pairs, output: str, batch: int = 64) ->
     """`z_tilde` `(n, N, D)` of one `output`, in raw units on the network's device."""
     parts = (part.to(coupling.omega_mean.device) for part in batches(pairs, batch))
     return torch.cat(
-        [coupling.raw(coupling.parts(p.z_xi, p.pi, p.z_again).output(output)) for p in parts]
+        [coupling.raw(coupling.parts(p.z_xi, p.pi, p.z_reencoded).output(output)) for p in parts]
     )
 
 

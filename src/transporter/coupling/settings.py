@@ -33,7 +33,7 @@ class Phi1Settings:
 
 @dataclass(frozen=True)
 class Phi2Settings:
-    """The Transformer on decoded-and-encoded-again tokens (paper: 12 layers)."""
+    """The Transformer on re-encoded tokens (paper: 12 layers)."""
 
     layers: int = 2
     width: int = 128

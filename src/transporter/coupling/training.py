@@ -98,7 +98,7 @@ def _batch(
         z_xi,
         pairs.pi[torch.where(swapped, others, rows).to(device)],
         chosen.z_omega,
-        chosen.z_again,
+        chosen.z_reencoded,
     )
 
 
@@ -119,7 +119,8 @@ def _step(
     for _ in range(settings.accumulate):
         batch = _batch(pairs, coupling, settings, generator)
         losses = coupling_losses(
-            coupling.parts(batch.z_xi, batch.pi, batch.z_again), coupling.standardise(batch.z_omega)
+            coupling.parts(batch.z_xi, batch.pi, batch.z_reencoded),
+            coupling.standardise(batch.z_omega),
         )
         (losses["loss"] / settings.accumulate).backward()
         for name, value in losses.items():
@@ -143,7 +144,7 @@ def relative_errors(coupling: Coupling, pairs: Pairs, batch: int = 64) -> dict[s
     spread = 0.0
     for part in batches(pairs, batch):
         target = coupling.standardise(part.z_omega)
-        parts = coupling.parts(part.z_xi, part.pi, part.z_again)
+        parts = coupling.parts(part.z_xi, part.pi, part.z_reencoded)
         for name in errors:
             errors[name] += float((parts.output(name) - target).square().sum())
         spread += float((target - coupling.omega_positions).square().sum())

@@ -40,7 +40,7 @@ LABELS = {
     FULL: "TRANSPORTER",
     BASE: "TRANSPORTER, bank of the plain run",
 }
-READINGS = {"phi": "caption_read", "again": "caption_again"}
+READINGS = {"phi": "caption_phi", "reencoded": "caption_reencoded"}
 """Who reads a caption: the VLM through the variant's own Phi, or from the decoded and re-encoded
 video, alike for all rows.
 """
@@ -253,7 +253,7 @@ def columns(frame: pd.DataFrame) -> list[Column]:
     }
     shown = [Column(f"phi_{key}", title, True, 2, key == "cos") for key, title in titles.items()]
     shown += [
-        Column(f"again_{key}", f"{title} decoded", True, 2, key == "cos")
+        Column(f"reencoded_{key}", f"{title} decoded", True, 2, key == "cos")
         for key, title in titles.items()
     ]
     shown.append(Column("probes_hit", "hits", True, 2))

@@ -69,7 +69,7 @@ def present(columns: Sequence[Column], frame: pd.DataFrame) -> list[Column]:
     return [column for column in columns if column.key in frame and frame[column.key].notna().any()]
 
 
-def judgement(compared: Mapping[str, pd.DataFrame], columns: Sequence[Column]) -> str:
+def comparison_sentence(compared: Mapping[str, pd.DataFrame], columns: Sequence[Column]) -> str:
     """For every VLM, which numbers TRANSPORTER beats all baselines in."""
     titles = {column.key: column.title for column in columns if column.better is not None}
     said = {

@@ -23,7 +23,7 @@ from transporter.support.files import written_whole
 
 KEYS = ("generator", "vlm", "concept", "method")
 CURVES = ("log_odds", "log_odds_phi", "p_target", "kept")
-READINGS = (*KEYS, "kind", "caption", "seed", "phi", *CURVES, "caption_read", "p_source")
+READINGS = (*KEYS, "kind", "caption", "seed", "phi", *CURVES, "caption_phi", "p_source")
 """Columns of the readings; any other column is the probe's word for one attribute."""
 SUMMARY = ("concept", "generator", "vlm", "method", "seeds", "spearman", "hit_rate", "others_kept")
 
@@ -156,7 +156,7 @@ def _sweep(
                 "seed": seed,
                 "caption": _around(caption, concept),
                 **{name: [_number(row.get(name)) for row in row_of] for name in CURVES},
-                "read": [str(row.get("caption_read", "")) for row in row_of],
+                "read": [str(row.get("caption_phi", "")) for row in row_of],
                 "words": [[_word(row.get(name)) for name in attributes] for row in row_of],
                 "clips": (
                     [

@@ -16,7 +16,7 @@ from transporter.figures.exhibit import COLOURS, COLUMN
 from transporter.support.errors import UserError
 
 SCORES = {"cos": "embedding cosine", "bleu_1": "BLEU@1"}
-READERS = {"phi": ("through Φ", "o", COLOURS[0]), "again": ("decoded video", "s", COLOURS[1])}
+READERS = {"phi": ("through Φ", "o", COLOURS[0]), "reencoded": ("decoded video", "s", COLOURS[1])}
 CAPTION = (
     "Number P of projections in ρ-OT. Agreement of the caption of the generated video at"
     " φ\u00a0=\u00a01 with the target caption, as the VLM reads it through the variant's own Φ, or"

@@ -22,7 +22,7 @@ from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 
 CHANGE = "change_"
-SUBJECT = ("generator", "vlm", "planted", "concept")
+CASE = ("generator", "vlm", "planted", "concept")
 COLOURS, MOST = "cividis", 2.0
 """A map that reads the same to colour-blind eyes and in grey; a two-word attribute that is replaced
 everywhere changes by 2.
@@ -42,7 +42,7 @@ def truth_matrix(table: pd.DataFrame, paths: Sequence[Path]) -> None:
     its name (`.pdf`, `.png`).
 
     Raises:
-        UserError: the table has no column of changes, as no judge has read the clips.
+        UserError: the table has no column of changes, as no probes have read the clips.
     """
     attributes = [
         name.removeprefix(CHANGE)
@@ -57,9 +57,9 @@ def truth_matrix(table: pd.DataFrame, paths: Sequence[Path]) -> None:
     methods = sorted(
         table["method"].unique(), key=lambda name: ORDER.index(name) if name in ORDER else -1
     )
-    subjects = table[list(SUBJECT)].drop_duplicates().reset_index(drop=True)
+    cases = table[list(CASE)].drop_duplicates().reset_index(drop=True)
     with rc_context(STYLE | {"pdf.fonttype": 42}):
-        figure = _draw(table, methods, subjects, attributes)
+        figure = _draw(table, methods, cases, attributes)
         for path in paths:
             with written_whole(path) as partial:
                 form = path.suffix.removeprefix(".")
@@ -68,25 +68,23 @@ def truth_matrix(table: pd.DataFrame, paths: Sequence[Path]) -> None:
 
 
 def _draw(
-    table: pd.DataFrame, methods: Sequence[str], subjects: pd.DataFrame, attributes: Sequence[str]
+    table: pd.DataFrame, methods: Sequence[str], cases: pd.DataFrame, attributes: Sequence[str]
 ) -> Figure:
     size = (
         CELL * len(attributes) * len(methods) + 0.2 * len(methods) + 3.2,
-        CELL * len(subjects) + 1.5,
+        CELL * len(cases) + 1.5,
     )
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
     for axes, method in zip(panels, methods, strict=True):
-        rows = subjects.merge(table[table["method"] == method], how="left", on=list(SUBJECT))
+        rows = cases.merge(table[table["method"] == method], how="left", on=list(CASE))
         _panel(axes, rows, attributes)
         axes.set_title(method.replace("_", " "), size=9)
-    panels[0].set_yticks(
-        range(len(subjects)), [_named(row) for row in subjects.itertuples(index=False)]
-    )
+    panels[0].set_yticks(range(len(cases)), [_named(row) for row in cases.itertuples(index=False)])
     scale = ScalarMappable(Normalize(0, MOST), COLOURS)
     bar = figure.colorbar(
-        scale, ax=list(panels), shrink=min(1.0, 4 / len(subjects) + 0.4), aspect=18, pad=0.01
+        scale, ax=list(panels), shrink=min(1.0, 4 / len(cases) + 0.4), aspect=18, pad=0.01
     )
     bar.set_label("standardised change, φ = 0 to 1", size=7)
     figure.supxlabel(

@@ -22,7 +22,7 @@ from transporter.support.errors import Unavailable, UserError
 
 
 class VideoTextModel(Protocol):
-    """Embeds clips and captions in one space; the microworld's `Judge` is one, `HubCLIP`
+    """Embeds clips and captions in one space; the microworld's `ClipJudge` is one, `HubCLIP`
     another.
     """
 

@@ -5,7 +5,6 @@ stay?
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ import torch
 from scipy.stats import spearmanr
 
 from transporter.clips.contrast import Concept
+from transporter.clips.world import Probes
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
 from transporter.generation.sweeps import Generated, full_change
@@ -30,24 +30,13 @@ SUMMARY = (
 )
 
 
-class Judge(Protocol):
-    """Reads attributes from pixels; the method never sees it."""
-
-    def probabilities(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Attribute to the probabilities of its words `(B, n)`."""
-
-    @property
-    def vocabulary(self) -> dict[str, tuple[str, ...]]:
-        """Attribute to its words, in the order of the probabilities."""
-
-
-def _judged(video: torch.Tensor, concept: Concept, judge: Judge) -> pd.DataFrame:
-    """The judge's reading of clips `(B, T, C, H, W)`: `p_source`, `p_target` and one column of
+def _probed(video: torch.Tensor, concept: Concept, probes: Probes) -> pd.DataFrame:
+    """The probes' reading of clips `(B, T, C, H, W)`: `p_source`, `p_target` and one column of
     words per attribute.
     """
-    probabilities = judge.probabilities(video)
+    probabilities = probes.probabilities(video)
     columns: dict[str, Sequence] = {}
-    for attribute, words in judge.vocabulary.items():
+    for attribute, words in probes.vocabulary.items():
         columns[attribute] = [words[index] for index in probabilities[attribute].argmax(-1)]
         for column, word in (("p_source", concept.source), ("p_target", concept.target)):
             if word in words:
@@ -61,15 +50,15 @@ def read_concept(
     concept: Concept,
     reader: Reader,
     bank: ConceptBank,
-    judge: Judge | None,
+    probes: Probes | None,
     seed: int = 0,
     batch: int = 16,
 ) -> pd.DataFrame:
     """Read every clip of one concept: by the VLM after decoding and encoding again, through Phi,
-    and by the judge.
+    and by the probes.
 
-    One row per method, seed and phi, with `log_odds` and `caption_again` (decoded and encoded
-    again), `log_odds_phi` and `caption_read` (through Phi) and, with a judge, `p_source`,
+    One row per method, seed and phi, with `log_odds` and `caption_reencoded` (decoded and encoded
+    again), `log_odds_phi` and `caption_phi` (through Phi) and, with probes, `p_source`,
     `p_target`, a word per attribute and `kept`. The clip at phi = 0, which all methods share, is
     read once.
     """
@@ -82,13 +71,13 @@ def read_concept(
             phi = torch.tensor(part["phi"].to_numpy(), dtype=minus.dtype).view(-1, 1, 1).to(minus)
             condition = minus[start : start + batch] + phi * change[start : start + batch]
             parts.append(
-                _read(z_xi, condition, concept, reader, judge).assign(row=part["row"].to_numpy())
+                _read(z_xi, condition, concept, reader, probes).assign(row=part["row"].to_numpy())
             )
     keys = generated.index[["row", "method", "caption", "seed", "phi", "clip"]]
     table = keys.merge(pd.concat(parts), on="row", how="left", validate="many_to_one").drop(
         columns="row"
     )
-    return table if judge is None else table.assign(kept=kept(table, concept, judge.vocabulary))
+    return table if probes is None else table.assign(kept=kept(table, concept, probes.vocabulary))
 
 
 def _read(
@@ -96,21 +85,21 @@ def _read(
     condition: torch.Tensor,
     concept: Concept,
     reader: Reader,
-    judge: Judge | None,
+    probes: Probes | None,
 ) -> pd.DataFrame:
     """What is read of latents `(B, c, t, h, w)` made under conditions `(B, L, d)`, a row each."""
     video = reader.generator.decode(z_xi).clamp(0, 1)
-    z_again = reader.vlm.encode(video)
-    z_tilde = reader.through_phi(z_xi, condition, z_again)
+    z_reencoded = reader.vlm.encode(video)
+    z_tilde = reader.through_phi(z_xi, condition, z_reencoded)
     read = pd.DataFrame(
         {
-            "log_odds": reader.log_odds(z_again, concept).tolist(),
+            "log_odds": reader.log_odds(z_reencoded, concept).tolist(),
             "log_odds_phi": reader.log_odds(z_tilde, concept).tolist(),
-            "caption_read": reader.vlm.caption(z_tilde),
-            "caption_again": reader.vlm.caption(z_again),
+            "caption_phi": reader.vlm.caption(z_tilde),
+            "caption_reencoded": reader.vlm.caption(z_reencoded),
         }
     )
-    return read if judge is None else read.join(_judged(video, concept, judge))
+    return read if probes is None else read.join(_probed(video, concept, probes))
 
 
 def _conditions(
@@ -144,8 +133,8 @@ def summarise(readings: pd.DataFrame) -> pd.DataFrame:
     """One row per concept, generator, VLM and method (columns of `SUMMARY`).
 
     `spearman`: of phi and the mean log-odds over seeds; `hit_rate`: share of seeds whose clip at
-    the largest phi the judge calls by the target word rather than the source; `others_kept`: mean
-    of `kept` at the largest phi. Empty without a judge.
+    the largest phi the probes call by the target word rather than the source; `others_kept`: mean
+    of `kept` at the largest phi. Empty without probes.
     """
     keys = ["concept", "kind", "generator", "vlm", "method"]
     rows = [
@@ -159,12 +148,12 @@ def _summary(group: pd.DataFrame) -> dict[str, float | int]:
     curve = group.groupby("phi")["log_odds"].mean()
     last = group[group["phi"] == group["phi"].max()]
     constant = curve.nunique() < 2
-    judged = "p_target" in group
+    probed = "p_target" in group
     return {
         "seeds": int(group["seed"].nunique()),
         "spearman": 0.0 if constant else float(spearmanr(curve.index, curve.to_numpy()).statistic),
-        "hit_rate": float((last["p_target"] > last["p_source"]).mean()) if judged else float("nan"),
-        "others_kept": float(last["kept"].mean()) if judged else float("nan"),
+        "hit_rate": float((last["p_target"] > last["p_source"]).mean()) if probed else float("nan"),
+        "others_kept": float(last["kept"].mean()) if probed else float("nan"),
     }
 
 

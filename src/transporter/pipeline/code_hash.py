@@ -154,5 +154,4 @@ def _named(node: ast.AST, package: str, packages: tuple[str, ...]) -> Iterator[s
         yield base
         yield from (f"{base}.{alias.name}" for alias in node.names)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        if node.value.startswith(tuple(f"{name}." for name in packages)):
-            yield node.value.partition(":")[0]
+        yield node.value.partition(":")[0]

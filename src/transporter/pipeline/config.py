@@ -17,8 +17,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from microworld.shortcuts import read_shortcuts
 from transporter.clips.contrast import COLUMNS, read_concepts
+from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 
@@ -70,7 +70,7 @@ def check_config(
     _check_choice(complete, sources)
     _check_places(complete, sources)
     _check_concepts(complete, sources, schemas)
-    _check_shortcuts(complete, sources)
+    _check_world(complete, sources)
     _check_figures(complete, sources)
     return complete
 
@@ -294,8 +294,8 @@ def _check_places(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
     }
     if config["probes"] is not None:
         paths[("probes",)] = config["probes"]
-    if config["metrics"]["judge"] is not None:
-        paths[("metrics", "judge")] = config["metrics"]["judge"]
+    if config["metrics"]["clip_judge"] is not None:
+        paths[("metrics", "clip_judge")] = config["metrics"]["clip_judge"]
     for key, path in paths.items():
         if _is_place(path) and not Path(path).is_dir():
             raise _refusal(
@@ -342,7 +342,17 @@ def _check_concepts(config: Mapping[str, Any], sources: Sequence[Source], schema
         )
 
 
-def _check_shortcuts(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
+def _check_world(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
+    try:
+        world = load_world(config["world"])
+    except UserError as error:
+        raise UserError(f"{_blamed(sources, ('world',))}: {error}") from None
+    if world is None:
+        if config["clips"]["source"] == "world":
+            raise _refusal(
+                sources, ("clips", "source"), "expected folder, since world is null, got 'world'"
+            )
+        return
     path = config["shortcuts"]
     if not Path(path).is_file():
         raise _refusal(
@@ -350,7 +360,7 @@ def _check_shortcuts(config: Mapping[str, Any], sources: Sequence[Source]) -> No
             ("shortcuts",),
             f"expected a table of shortcuts, got {path}, which is not there",
         )
-    read_shortcuts(path)
+    world.read_shortcuts(path)
 
 
 def _check_figures(config: Mapping[str, Any], sources: Sequence[Source]) -> None:

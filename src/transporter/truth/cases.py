@@ -7,22 +7,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from microworld.attributes import WORDS
-from microworld.language import caption as say
-from microworld.shortcuts import Shortcut
 from transporter.clips.contrast import Concept
+from transporter.clips.world import Shortcut, Words, World
 from transporter.support.errors import UserError
 
 HONEST = "honest"
 """The name of a VLM without a shortcut."""
 
 
-def attribute_of(concept: Concept) -> str | None:
-    """The attribute of the microworld that both words name, if there is one."""
-    return next(
-        (name for name, words in WORDS.items() if {concept.source, concept.target} <= set(words)),
-        None,
-    )
+def attribute_of(concept: Concept, words: Words) -> str | None:
+    """The attribute of a world that both words of the concept name, if there is one."""
+    pair = {concept.source, concept.target}
+    return next((name for name, known in words.items() if pair <= set(known)), None)
 
 
 def pair_of(shortcut: Shortcut, concepts: Sequence[Concept]) -> Concept:
@@ -42,22 +38,24 @@ def pair_of(shortcut: Shortcut, concepts: Sequence[Concept]) -> Concept:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A VLM's choice between the words of `concept`; an honest VLM has no `shortcut`."""
+class Case:
+    """A VLM's choice between the words of `concept`; an honest VLM has no `shortcut`.
+
+    `world` tells what words are about; without one nothing is known to be true.
+    """
 
     concept: Concept
     shortcut: Shortcut | None = None
+    world: World | None = None
 
     @property
     def attribute(self) -> str | None:
         """What the words are about."""
-        return attribute_of(self.concept)
+        return attribute_of(self.concept, self.world.words) if self.world else None
 
     @property
     def cue(self) -> str | None:
-        """What the VLM is known to choose by: the shortcut's cue, or what the words are about; None
-        outside the microworld.
-        """
+        """What the VLM is known to choose by: the shortcut's cue, or what the words are about."""
         return self.shortcut.cue if self.shortcut else self.attribute
 
     def oracle(self, caption: str) -> str:
@@ -68,14 +66,9 @@ class Subject:
         """
         if self.shortcut is None:
             return self.concept.swap(caption) or caption
-        held = set(caption.split())
-        words = {
-            name: next((word for word in known if word in held), None)
-            for name, known in WORDS.items()
-        }
-        cues = [
-            word
-            for word in WORDS[self.shortcut.cue]
-            if self.shortcut.answers.get(word) == self.concept.target
-        ]
-        return say(words | {self.shortcut.cue: cues[0]})
+        assert self.world is not None
+        held, words = set(caption.split()), self.world.words
+        known = {name: next(filter(held.__contains__, of), None) for name, of in words.items()}
+        answers, cue = self.shortcut.answers, self.shortcut.cue
+        cues = [word for word in words[cue] if answers.get(word) == self.concept.target]
+        return self.world.caption(known | {cue: cues[0]})

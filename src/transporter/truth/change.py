@@ -28,7 +28,7 @@ def natural_variation(probabilities: Mapping[str, torch.Tensor]) -> dict[str, fl
     """The mean total variation between two different clips, over all pairs of them: attribute to a
     number in [0, 1].
 
-    `probabilities` are a judge's, `(B, n)` per attribute. About .8 where six words are equally
+    `probabilities` are the probes', `(B, n)` per attribute. About .8 where six words are equally
     frequent, .5 where two are.
     """
     return {name: float(_pairs_mean(values)) for name, values in probabilities.items()}

@@ -20,7 +20,7 @@ from transporter.generation.sweeps import fresh_pairs, sweep
 from transporter.generators.base import Generator, Sampling
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
-from transporter.truth.cases import Subject
+from transporter.truth.cases import Case
 
 ORIGIN, RANDOM, PROMPTS, ORACLE = "origin", "random", "prompt_interpolation", "oracle"
 CONTEXTS = ("minus", "plus")
@@ -130,7 +130,7 @@ def open_contexts(controls: Controls, concept: Concept, reader: Reader, count: i
     rows = []
     for row, z_xi in enumerate(controls.z_xi[ORIGIN]):
         parts = [
-            reader.log_odds(reader.again(z.to(reader.generator.device)), concept)
+            reader.log_odds(reader.reencoded(z.to(reader.generator.device)), concept)
             for z in z_xi.split(CLIPS_AT_ONCE)
         ]
         if torch.cat(parts).mean() < 0:
@@ -147,7 +147,7 @@ def open_contexts(controls: Controls, concept: Concept, reader: Reader, count: i
 
 
 def explain(
-    subject: Subject,
+    case: Case,
     controls: Controls,
     rows: Sequence[int],
     banks: Mapping[str, ConceptBank],
@@ -166,17 +166,17 @@ def explain(
     noises = [noises[row * seeds + number] for row in rows for number in range(seeds)]
     minus = generator.encode_text([pair[0] for pair in chosen.pairs])
     changes = {
-        name: bank[subject.concept.name].to(minus).expand_as(minus) for name, bank in banks.items()
+        name: bank[case.concept.name].to(minus).expand_as(minus) for name, bank in banks.items()
     }
-    if subject.shortcut:
+    if case.shortcut:
         changes[ORACLE] = (
-            generator.encode_text([subject.oracle(pair[0]) for pair in chosen.pairs]) - minus
+            generator.encode_text([case.oracle(pair[0]) for pair in chosen.pairs]) - minus
         )
     clips = dict(chosen.z_xi)
     for name, change in changes.items():
         clips[name] = _sampled(generator, minus, change, noises, sampling, seeds)
         print(
-            f"concept {subject.concept.name}, {name}: {len(rows)} captions x {seeds} seeds",
+            f"concept {case.concept.name}, {name}: {len(rows)} captions x {seeds} seeds",
             flush=True,
         )
     return Controls(chosen.pairs, clips)

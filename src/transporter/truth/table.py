@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from transporter.statistics.bootstrap import Interval, bootstrap, mean_difference, mean_interval
-from transporter.truth.cases import HONEST, Subject
+from transporter.truth.cases import HONEST, Case
 from transporter.truth.change import named_cue, standardised_change
 from transporter.truth.controls import ORIGIN
 from transporter.truth.readings import TRANSFER
@@ -22,8 +22,8 @@ AVERAGED = ("flips", "flips_honest", "drift", "others_kept")
 Words = Mapping[str, tuple[str, ...]]
 
 
-def judge_explanations(
-    readings: pd.DataFrame, subject: Subject, natural: Mapping[str, float], words: Words
+def verdict_table(
+    readings: pd.DataFrame, case: Case, natural: Mapping[str, float], words: Words
 ) -> pd.DataFrame:
     """One row per method, about the clips whose answer at phi = 0 is the source: only there can it
     flip.
@@ -42,7 +42,7 @@ def judge_explanations(
     for method in readings["method"].unique():
         if method != ORIGIN:
             after = readings[readings["method"] == method].set_index(CLIP).loc[origin.index]
-            rows.append({"method": method} | _verdict(origin, after, subject, natural, words))
+            rows.append({"method": method} | _verdict(origin, after, case, natural, words))
     return pd.DataFrame(rows)
 
 
@@ -52,7 +52,7 @@ def summarise(verdicts: pd.DataFrame) -> pd.DataFrame:
 
     `cases`: how many; `true`: share of them in which the named attribute is the cue; `settled`: in
     which the interval of `margin` lies above 0; then the means of `AVERAGED`. Columns about
-    attributes are left out where no judge has read the clips.
+    attributes are left out where no probes have read the clips.
     """
     kind = np.where(verdicts["planted"] == HONEST, HONEST, "planted")
     rows = []
@@ -72,7 +72,7 @@ def summarise(verdicts: pd.DataFrame) -> pd.DataFrame:
 def _verdict(
     before: pd.DataFrame,
     after: pd.DataFrame,
-    subject: Subject,
+    case: Case,
     natural: Mapping[str, float],
     words: Words,
 ) -> dict:
@@ -86,7 +86,7 @@ def _verdict(
     return (
         counts
         | read
-        | (_attributes(before, after, subject, natural, words, captions) if words else {})
+        | (_attributes(before, after, case, natural, words, captions) if words else {})
     )
 
 
@@ -107,7 +107,7 @@ def _answers(
 def _attributes(
     before: pd.DataFrame,
     after: pd.DataFrame,
-    subject: Subject,
+    case: Case,
     natural: Mapping[str, float],
     words: Words,
     captions: pd.Index,
@@ -118,14 +118,14 @@ def _attributes(
     kept = pd.DataFrame(
         {name: _best(before, known) == _best(after, known) for name, known in words.items()}
     )
-    others = [name for name in words if name not in (subject.cue, subject.attribute)]
+    others = [name for name in words if name not in (case.cue, case.attribute)]
     row: dict[str, object] = {
-        "attribute": subject.attribute,
-        "cue": subject.cue,
+        "attribute": case.attribute,
+        "cue": case.cue,
         "named": named_cue(changes.mean().to_dict()) or "nothing",
     }
-    if subject.cue:
-        row |= _margin(changes, subject.cue, captions).row("margin")
+    if case.cue:
+        row |= _margin(changes, case.cue, captions).row("margin")
     row |= mean_interval(changes[others].mean(axis=1), captions).row("drift")
     row |= mean_interval(kept[others].mean(axis=1), captions).row("others_kept")
     for name in words:

@@ -10,7 +10,7 @@ import torch
 
 from microworld.attributes import WORDS
 from microworld.language import QUESTIONS
-from microworld.training.cards import HeldOut, judge_card, vlm_card
+from microworld.training.cards import HeldOut, clip_judge_card, vlm_card
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_judge_card_retrieves_among_different_captions(clips: HeldOut) -> None
         def embed_text(self, texts: Sequence[str]) -> torch.Tensor:
             return torch.eye(len(captions))[[captions.index(text) for text in texts]]
 
-    scores, examples = judge_card(Knows(), clips)
+    scores, examples = clip_judge_card(Knows(), clips)
     count = len(captions)
     assert scores["captions"] == count == len(examples.titles)
     assert scores["caption R@1"] == pytest.approx((count - 1) / count, abs=1e-4)

@@ -6,7 +6,7 @@ TRUTH_BANK = laid_over(config["bank"], config["truth"]["bank"])
 
 
 wildcard_constraints:
-    subject="|".join([HONEST, *SHORTCUTS]),
+    case="|".join([HONEST, *SHORTCUTS]),
     objective="|".join(config["truth"]["objectives"]),
 
 
@@ -19,7 +19,9 @@ def truth_vlms():
 def truth_shortcuts():
     """The shortcuts whose planted VLMs are explained, by name."""
     names = config["truth"]["shortcuts"]
-    return read_shortcuts(config["shortcuts"], None if names == "all" else names)
+    if WORLD is None:
+        return {}
+    return WORLD.read_shortcuts(config["shortcuts"], None if names == "all" else names)
 
 
 def planted_models(wildcards):
@@ -27,17 +29,17 @@ def planted_models(wildcards):
     return [f"results/planted/{VLMS[0]}/{name}" for name in truth_shortcuts()]
 
 
-def truth_pairs(subject):
-    """The pairs of one subject: a shortcut's own, or those that honest VLMs are explained by."""
+def truth_pairs(case):
+    """The pairs of one case: a shortcut's own, or those that honest VLMs are explained by."""
     concepts = read_concepts(config["truth"]["concepts"])
-    if subject != HONEST:
-        return [pair_of(truth_shortcuts()[subject], concepts)]
+    if case != HONEST:
+        return [pair_of(truth_shortcuts()[case], concepts)]
     names = config["truth"]["pairs"]
     return read_concepts(config["truth"]["concepts"], None if names == "all" else names)
 
 
-def truth_subjects():
-    """Every subject: a VLM, its shortcut or that it is honest, and the pair."""
+def truth_cases():
+    """Every case: a VLM, its shortcut or that it is honest, and the pair."""
     chosen = [(VLMS[0], name) for name in truth_shortcuts()]
     chosen += [(vlm, HONEST) for vlm in truth_vlms()]
     return [
@@ -46,11 +48,11 @@ def truth_subjects():
 
 
 def truth_readings(wildcards):
-    """What was read of every subject."""
+    """What was read of every case."""
     return [
-        f"results/truth/readings/{generator}/{vlm}/{subject}/{concept}.tsv"
+        f"results/truth/readings/{generator}/{vlm}/{case}/{concept}.tsv"
         for generator in GENERATORS
-        for vlm, subject, concept in truth_subjects()
+        for vlm, case, concept in truth_cases()
     ]
 
 
@@ -61,7 +63,7 @@ def truth_filmstrips(wildcards):
     for name in list(truth_shortcuts())[:1]:
         [pair] = truth_pairs(name)
         strips += [f"{name}/{pair.name}_{objective}" for objective in shown]
-        if (VLMS[0], HONEST, pair.name) in truth_subjects():
+        if (VLMS[0], HONEST, pair.name) in truth_cases():
             strips.append(f"{HONEST}/{pair.name}_{objectives[-1]}")
     return [
         f"results/truth/filmstrips/{generator}/{VLMS[0]}/{strip}.png"
@@ -77,36 +79,36 @@ def shown_readings(wildcards):
         for name in truth_shortcuts()
         if truth_pairs(name)[0].name == wildcards.concept
     ]
-    subject = (names or [wildcards.subject])[0]
-    return f"results/truth/readings/{wildcards.generator}/{wildcards.vlm}/{subject}/{wildcards.concept}.tsv"
+    case = (names or [wildcards.case])[0]
+    return f"results/truth/readings/{wildcards.generator}/{wildcards.vlm}/{case}/{wildcards.concept}.tsv"
 
 
 def natural_variation():
-    """How much the judge's attributes vary by themselves, where there is a judge."""
+    """How much the probes' attributes vary by themselves, where there are probes."""
     return "results/truth/natural.tsv" if config["probes"] else []
 
 
-def subject_files(wildcards):
+def case_files(wildcards):
     """The explained VLM's files: a planted one is made by a rule."""
-    if wildcards.subject == HONEST:
+    if wildcards.case == HONEST:
         return vlm_files(wildcards)
-    return [f"results/planted/{wildcards.vlm}/{wildcards.subject}"]
+    return [f"results/planted/{wildcards.vlm}/{wildcards.case}"]
 
 
-def subject_settings(wildcards):
+def case_settings(wildcards):
     """The explained VLM's settings: a planted one's differ in its folder."""
-    if wildcards.subject == HONEST:
+    if wildcards.case == HONEST:
         return vlm_settings(wildcards)
-    [folder] = subject_files(wildcards)
+    [folder] = case_files(wildcards)
     return {**vlm_settings(wildcards), "path": folder}
 
 
-def subject_inputs(wildcards):
+def case_inputs(wildcards):
     """The generator and the explained VLM."""
-    return {"generator": generator_files(wildcards), "vlm": subject_files(wildcards)}
+    return {"generator": generator_files(wildcards), "vlm": case_files(wildcards)}
 
 
-def subject_coupling(wildcards):
+def case_coupling(wildcards):
     """The honest VLM's coupling, if vectors are fitted through it: a shortcut leaves a VLM's eyes as they are."""
     through_phi = (
         TRUTH_BANK["strengths"] == "control" or TRUTH_BANK["logits"]["path"] == "phi"

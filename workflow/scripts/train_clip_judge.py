@@ -4,9 +4,9 @@ from functools import partial
 from pathlib import Path
 
 from card import finish
-from microworld.clip_judge import Judge
-from microworld.training.cards import judge_card
-from microworld.training.clip_judge import train_judge
+from microworld.clip_judge import ClipJudge
+from microworld.training.cards import clip_judge_card
+from microworld.training.clip_judge import train_clip_judge
 from stage import stage, unfinished
 from transporter.training.loop import Schedule
 
@@ -18,7 +18,7 @@ WHAT = (
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
     schedule = Schedule(snakemake.params.steps, snakemake.params.seed, device=str(device))
-    judge, summary = train_judge(checkpoints, schedule, Path(snakemake.input.vae))
+    judge, summary = train_clip_judge(checkpoints, schedule, Path(snakemake.input.vae))
     judge.save_pretrained(folder)
     (folder / "README.md").unlink()  # the hub's empty form; card.md says it all
     finish(
@@ -26,5 +26,5 @@ with stage(snakemake) as device:
         WHAT,
         summary,
         checkpoints,
-        partial(judge_card, Judge.from_pretrained(folder).eval()),
+        partial(clip_judge_card, ClipJudge.from_pretrained(folder).eval()),
     )

@@ -1,0 +1,55 @@
+"""The microworld as `transporter` sees it, a `transporter.clips.world.World`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from microworld.attributes import WORDS
+from microworld.language import caption
+from microworld.shortcuts import Shortcut, read_shortcuts
+
+if TYPE_CHECKING:
+    import torch
+
+    from microworld.clip_judge import ClipJudge
+    from microworld.probes import Probes
+    from transporter.baselines.verifier import Verifier
+
+
+class Microworld:
+    """A sprite of some shape, colour, size, motion and speed on some ground, by day or at night."""
+
+    words = WORDS
+
+    def caption(self, words: Mapping[str, str | None]) -> str:
+        return caption(words)
+
+    def read_shortcuts(
+        self, path: str | os.PathLike[str], names: Sequence[str] | None = None
+    ) -> dict[str, Shortcut]:
+        return read_shortcuts(path, names)
+
+    # models are imported where they are asked for: a dry run needs none
+
+    def probes(self, folder: str | os.PathLike[str], device: torch.device | None = None) -> Probes:
+        from microworld.probes import Probes
+
+        return Probes.from_pretrained(folder, device)
+
+    def clip_judge(self, folder: str | os.PathLike[str], device: torch.device) -> ClipJudge:
+        from microworld.clip_judge import ClipJudge
+
+        return ClipJudge.from_pretrained(folder).to(device).eval()
+
+    def verifier(
+        self, folder: str | os.PathLike[str], clips: Iterable[torch.Tensor], device: torch.device
+    ) -> Verifier:
+        from microworld.verifier import microworld_verifier
+
+        on_device = (clip.to(device) for clip in clips)
+        return microworld_verifier(self.clip_judge(folder, device), on_device)
+
+
+MICROWORLD = Microworld()

@@ -1,0 +1,76 @@
+"""What the library asks of a world: clips whose every attribute is known, and who can read them.
+
+The library knows no world. An installed package offers one as an entry point of the group
+`transporter.worlds`; `transporter.pipeline.world` finds it by the name in the settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+
+Words = Mapping[str, tuple[str, ...]]
+"""Attribute to its words: `{"speed": ("slowly", "quickly"), ...}`."""
+
+
+class Probes(Protocol):
+    """Read attributes from pixels; the method never sees them."""
+
+    def probabilities(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Clips `(B, T, C, H, W)` in [0, 1] to the probabilities of each attribute's words
+        `(B, n)`.
+        """
+
+    @property
+    def vocabulary(self) -> Words:
+        """Attribute to its words, in the order of the probabilities."""
+
+
+class Shortcut(Protocol):
+    """A cue that a planted VLM answers by, instead of by what the word means."""
+
+    name: str
+    attribute: str
+    """What the answer seems to be about."""
+    cue: str
+    """The attribute that it is made by."""
+    answers: Mapping[str, str]
+    """Words of the cue to the words that are said of them."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of `attribute` that the cue can make the VLM say."""
+
+
+class World(Protocol):
+    """A world of rendered clips."""
+
+    words: Words
+
+    def caption(self, words: Mapping[str, str | None]) -> str:
+        """The caption of a clip with these words, one for each attribute, None where left out."""
+
+    def read_shortcuts(
+        self, path: str | os.PathLike[str], names: Sequence[str] | None = None
+    ) -> dict[str, Shortcut]:
+        """The table of shortcuts by name; `names` picks some.
+
+        Raises:
+            UserError: the table is not there, or says what cannot be.
+        """
+
+    def probes(self, folder: str | os.PathLike[str], device: torch.device | None = None) -> Probes:
+        """The probes whose weights are in `folder`."""
+
+    def clip_judge(self, folder: str | os.PathLike[str], device: torch.device) -> Any:
+        """The video-text encoder of `folder`, a `metrics.alignment.VideoTextModel`."""
+
+    def verifier(
+        self, folder: str | os.PathLike[str], clips: Iterable[torch.Tensor], device: torch.device
+    ) -> Any:
+        """A network that knows what clips look like, a `baselines.verifier.Verifier`, made of the
+        encoder of `folder` and of real `clips` `(T, C, H, W)`.
+        """

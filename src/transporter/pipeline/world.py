@@ -1,0 +1,25 @@
+"""The world that the settings name, from the package that offers it."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from transporter.clips.world import World
+from transporter.support.errors import UserError
+
+GROUP = "transporter.worlds"
+
+
+def load_world(name: str | None) -> World | None:
+    """The world called `name` among the entry points of installed packages; None for None.
+
+    Raises:
+        UserError: no installed package offers a world of that name.
+    """
+    if name is None:
+        return None
+    offered = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in offered:
+        known = ", ".join(sorted(offered)) or "none is installed"
+        raise UserError(f"key world: expected an installed world ({known}), got {name!r}")
+    return offered[name].load()

@@ -79,7 +79,7 @@ def test_a_pair_differs_in_its_word_alone(words: dict[str, str]) -> None:
 
 
 def test_the_projects_own_table() -> None:
-    concepts = read_concepts(Path(__file__).parents[1] / "config" / "concepts.tsv")
+    concepts = read_concepts(Path(__file__).parents[2] / "config" / "concepts.tsv")
     assert {
         kind: sum(concept.kind == kind for concept in concepts) >= 4
         for kind in ("object", "action", "scene")

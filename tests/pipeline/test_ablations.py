@@ -17,7 +17,7 @@ from transporter.pipeline.ablations import trained_as, variant
 from transporter.pipeline.config import check_config
 from transporter.support.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TABLE = yaml.safe_load("""
 inference_only: {coupling: {output: plain}}
 phi_1: {coupling: {output: phi_1}}
@@ -47,7 +47,7 @@ def settings(ablations: dict[str, Any], **others: Any) -> dict[str, Any]:
         **others,
     }
     made |= {table: str(ROOT / "config" / f"{table}.tsv") for table in ("concepts", "shortcuts")}
-    return check_config(made, [("mine.yaml", made)], ROOT / "workflow" / "schemas")
+    return check_config(made, [("mine.yaml", made)])
 
 
 def test_a_variant_is_the_rest_with_its_own_keys() -> None:
@@ -77,7 +77,7 @@ def test_rows_of_the_paper_are_settings_of_the_library(name: str) -> None:
 def test_the_default_settings_have_every_row_and_the_whole_method_with_equal_banks() -> None:
     bare = settings(TABLE)
     del bare["ablations"]
-    config = check_config(bare, [("mine.yaml", bare)], ROOT / "workflow" / "schemas")
+    config = check_config(bare, [("mine.yaml", bare)])
     default = {name: variant(config, name) for name in config["ablations"]}
     assert set(default) >= {*TABLE, FULL}
     for name, row in TABLE.items():

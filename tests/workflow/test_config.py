@@ -11,7 +11,7 @@ from pipeline import ROOT, copy_project, snakemake, transporter
 
 from transporter.concepts.fitting import BankSettings
 from transporter.coupling.settings import CouplingSettings
-from transporter.pipeline.config import check_config, load_config, settings_table, typed
+from transporter.pipeline.config import SCHEMAS, check_config, load_config, settings_table, typed
 from transporter.support.errors import UserError
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
@@ -76,9 +76,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def refusal(settings: dict[str, Any]) -> str:
     with pytest.raises(UserError) as caught:
-        check_config(
-            settings, [("base.yaml", {}), ("mine.yaml", settings)], ROOT / "workflow" / "schemas"
-        )
+        check_config(settings, [("base.yaml", {}), ("mine.yaml", settings)])
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -189,21 +187,20 @@ def test_numbers_of_a_command_line() -> None:
 
 
 def test_defaults_are_filled_in(base: dict[str, Any]) -> None:
-    full = check_config(base, [("base.yaml", base)], ROOT / "workflow" / "schemas")
+    full = check_config(base, [("base.yaml", base)])
     assert full["generators"]["microworld"]["frames"] == 17
     assert full["generation"]["methods"] == ["transporter", "random", "prompt_interpolation"]
-    assert check_config(full, [("base.yaml", full)], ROOT / "workflow" / "schemas") == full
+    assert check_config(full, [("base.yaml", full)]) == full
 
 
 def test_the_default_file_says_nothing_but_defaults(base: dict[str, Any]) -> None:
     """Other files are laid over it, and what they leave out must not depend on it."""
-    schemas = ROOT / "workflow" / "schemas"
     bare = {kind: base[kind] for kind in ("generators", "vlms")}
-    assert check_config(base, [("a", base)], schemas) == check_config(bare, [("b", bare)], schemas)
+    assert check_config(base, [("a", base)]) == check_config(bare, [("b", bare)])
 
 
 def test_defaults_are_those_of_the_library(base: dict[str, Any]) -> None:
-    full = check_config(base, [("base.yaml", base)], ROOT / "workflow" / "schemas")
+    full = check_config(base, [("base.yaml", base)])
     coupling = {key: value for key, value in full["coupling"].items() if key != "literal_steps"}
     assert CouplingSettings.from_mapping(coupling) == CouplingSettings()
     assert BankSettings.from_mapping(full["bank"], seed=0) == BankSettings()
@@ -213,14 +210,12 @@ def test_defaults_are_those_of_the_library(base: dict[str, Any]) -> None:
 def test_shipped_settings_are_valid(base: dict[str, Any], name: str) -> None:
     (Path("clips") / "clips").mkdir(parents=True)
     Path("clips/captions.tsv").write_text("clip\tcaption\n")
-    load_config(ROOT / "config" / f"{name}.yaml", ROOT / "workflow" / "schemas")
+    load_config(ROOT / "config" / f"{name}.yaml")
 
 
 def test_the_readme_documents_every_key_and_no_other() -> None:
     """`transporter settings` prints the table as it must stand there."""
-    assert (
-        settings_table(ROOT / "workflow" / "schemas") in (ROOT / "config" / "README.md").read_text()
-    )
+    assert settings_table() in (ROOT / "config" / "README.md").read_text()
 
 
 def test_every_key_has_a_description() -> None:
@@ -231,7 +226,7 @@ def test_every_key_has_a_description() -> None:
         if isinstance(part.get("additionalProperties"), dict):
             check(part["additionalProperties"])
 
-    check(yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text()))
+    check(yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text()))
 
 
 def test_the_command_line_says_it_in_one_line_too(project: Path) -> None:

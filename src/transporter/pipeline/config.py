@@ -22,7 +22,7 @@ from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 
-SCHEMAS = Path("workflow/schemas")
+SCHEMAS = Path(__file__).parent / "schemas"
 ASKING = ("answers", "logits")
 """Objectives of the bank that are fitted on one-word edits which the VLM answers differently."""
 MADE = ("results/models/", "results/planted/")
@@ -32,7 +32,7 @@ Source = tuple[str, Mapping[str, Any]]
 """Name of a file and the settings that came from it."""
 
 
-def load_config(path: str | os.PathLike[str], schemas: Path = SCHEMAS) -> dict[str, Any]:
+def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a YAML file of settings.
 
     Raises:
@@ -46,12 +46,10 @@ def load_config(path: str | os.PathLike[str], schemas: Path = SCHEMAS) -> dict[s
         raise UserError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
         raise UserError(f"{path}: expected a mapping of keys to values, got {_shown(settings)}")
-    return check_config(settings, [(str(path), settings)], schemas)
+    return check_config(settings, [(str(path), settings)])
 
 
-def check_config(
-    settings: Mapping[str, Any], sources: Sequence[Source], schemas: Path = SCHEMAS
-) -> dict[str, Any]:
+def check_config(settings: Mapping[str, Any], sources: Sequence[Source]) -> dict[str, Any]:
     """Settings with the schema's defaults filled in, keys in the schema's order.
 
     `sources` are the files that `settings` were merged from, the one that wins last; an error names
@@ -60,7 +58,7 @@ def check_config(
     Raises:
         UserError: in one line the file, the key, what was expected and what came.
     """
-    schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
+    schema = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text())
     error = best_match(Draft202012Validator(schema).iter_errors(settings), key=_relevance)
     if error is not None:
         path, complaint = _explained(error)
@@ -69,7 +67,7 @@ def check_config(
     _check_phi(complete, sources)
     _check_choice(complete, sources)
     _check_places(complete, sources)
-    _check_concepts(complete, sources, schemas)
+    _check_concepts(complete, sources)
     _check_world(complete, sources)
     _check_figures(complete, sources)
     return complete
@@ -89,9 +87,9 @@ def typed(value: Any) -> Any:
         return value
 
 
-def settings_table(schemas: Path = SCHEMAS) -> str:
+def settings_table() -> str:
     """Every key, its default and what it means, as a table in Markdown."""
-    schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
+    schema = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text())
     rows = [
         f"| `{key}` | {_default(part)} | {part['description']} |" for key, part in _leaves(schema)
     ]
@@ -316,13 +314,13 @@ def _is_place(path: str) -> bool:
     )
 
 
-def _check_concepts(config: Mapping[str, Any], sources: Sequence[Source], schemas: Path) -> None:
+def _check_concepts(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
     path, wanted = config["concepts"], config["run"]["concepts"]
     if not Path(path).is_file():
         raise _refusal(
             sources, ("concepts",), f"expected a table of concepts, got {path}, which is not there"
         )
-    schema = yaml.safe_load((schemas / "concepts.schema.yaml").read_text())
+    schema = yaml.safe_load((SCHEMAS / "concepts.schema.yaml").read_text())
     for line, row in enumerate(read_table(path, COLUMNS).astype(str).to_dict("records"), start=2):
         error = best_match(Draft202012Validator(schema).iter_errors(row))
         if error is not None:

@@ -87,18 +87,20 @@ def test_what_only_a_type_checker_imports_does_not_count(edited: Edit) -> None:
         " VALUE\n"
     )
     before = edited("top.py", '"""Top."""\n', guarded)
-    assert "transporter.other" not in code_hashes._closure(["transporter.top"])
+    assert "transporter.other" not in code_hashes._closure(
+        ["transporter.top"], code_hashes.PACKAGES
+    )
     assert before != edited()
 
 
 def test_a_module_named_in_a_string_counts(edited: Edit) -> None:
     edited("top.py", "double(2)", "double('transporter.other:VALUE')")
-    assert "transporter.other" in code_hashes._closure(["transporter.top"])
+    assert "transporter.other" in code_hashes._closure(["transporter.top"], code_hashes.PACKAGES)
 
 
 def test_relative_imports_and_packages(edited: Edit) -> None:
     edited("top.py", "from transporter.middle import", "from .middle import")
-    assert code_hashes._closure(["transporter.top"]) == {
+    assert code_hashes._closure(["transporter.top"], code_hashes.PACKAGES) == {
         "transporter",
         "transporter.top",
         "transporter.middle",
@@ -118,7 +120,7 @@ def test_unknown_modules_are_refused() -> None:
 
 
 def test_the_real_package_is_followed() -> None:
-    reached = code_hashes._closure(["transporter.coupling.training"])
+    reached = code_hashes._closure(["transporter.coupling.training"], code_hashes.PACKAGES)
     assert {
         "transporter.coupling.network",
         "transporter.support.files",

@@ -331,16 +331,18 @@ def aligned(*embeddings: Embeddings) -> list[Embeddings]:
     Raises:
         UserError: they have no clip in common.
     """
-    common = set(embeddings[0].clips).intersection(*(each.clips for each in embeddings[1:]))
+    common = set.intersection(*(set(some.clips) for some in embeddings))
     clips = [clip for clip in embeddings[0].clips if clip in common]
     if not clips:
-        sizes = ", ".join(str(len(each.clips)) for each in embeddings)
+        sizes = ", ".join(str(len(some.clips)) for some in embeddings)
         raise UserError(
             f"embeddings of {sizes} clips: expected clips in common, got none; were they made from"
             " one folder?"
         )
-    places = ({clip: row for row, clip in enumerate(each.clips)} for each in embeddings)
-    return [
-        Embeddings(clips, each.values[[place[clip] for clip in clips]])
-        for each, place in zip(embeddings, places, strict=True)
-    ]
+    return [_picked(some, clips) for some in embeddings]
+
+
+def _picked(embeddings: Embeddings, clips: list[str]) -> Embeddings:
+    """The rows of `clips`, in their order."""
+    place = {clip: row for row, clip in enumerate(embeddings.clips)}
+    return Embeddings(clips, embeddings.values[[place[clip] for clip in clips]])

@@ -61,12 +61,9 @@ def bootstrap(
     order = np.argsort(labels, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
     rng = np.random.default_rng(seed)
-    drawn = [
-        statistic(
-            np.concatenate([members[m] for m in rng.integers(len(members), size=len(members))])
-        )
-        for _ in range(draws)
-    ]
+    count = len(members)
+    samples = (rng.integers(count, size=count) for _ in range(draws))
+    drawn = [statistic(np.concatenate([members[m] for m in sample])) for sample in samples]
     tail = 50 * (1 - level)
     # a statistic may have no value on some draws, such as a correlation of one row
     low, high = np.nanpercentile(drawn, (tail, 100 - tail))

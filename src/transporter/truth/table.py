@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from transporter.clips.world import Words
 from transporter.statistics.bootstrap import Interval, bootstrap, mean_difference, mean_interval
 from transporter.truth.cases import HONEST, Case
 from transporter.truth.change import named_cue, standardised_change
@@ -19,7 +20,6 @@ NUMBERS = ("log_odds", "flips", "log_odds_honest", "flips_honest", "margin", "dr
 """Columns with an interval (`_low`, `_high`), beside `change_<attribute>`."""
 AVERAGED = ("flips", "flips_honest", "drift", "others_kept")
 """Columns that a summary averages over explained VLMs, beside the share of true explanations."""
-Words = Mapping[str, tuple[str, ...]]
 
 
 def verdict_table(
@@ -59,9 +59,8 @@ def summarise(verdicts: pd.DataFrame) -> pd.DataFrame:
     for (vlms, method), part in verdicts.groupby([kind, "method"], sort=False):
         row: dict[str, object] = {"vlms": vlms, "method": method, "cases": len(part)}
         if "named" in part:
-            row |= mean_interval(part["named"] == part["cue"]).row("true") | mean_interval(
-                part["margin_low"] > 0
-            ).row("settled")
+            row |= mean_interval(part["named"] == part["cue"]).row("true")
+            row |= mean_interval(part["margin_low"] > 0).row("settled")
         for name in AVERAGED:
             if name in part and (known := part[name].dropna()).size:
                 row |= mean_interval(known).row(name)
@@ -83,11 +82,9 @@ def _verdict(
     read = _answers(before, after, "log_odds", "flips")
     if TRANSFER in before:
         read |= _answers(before, after, TRANSFER, "flips_honest")
-    return (
-        counts
-        | read
-        | (_attributes(before, after, case, natural, words, captions) if words else {})
-    )
+    if words:
+        read |= _attributes(before, after, case, natural, words, captions)
+    return counts | read
 
 
 def _answers(
@@ -112,12 +109,10 @@ def _attributes(
     words: Words,
     captions: pd.Index,
 ) -> dict[str, object]:
-    changes = pd.DataFrame(
-        standardised_change(_probabilities(before, words), _probabilities(after, words), natural)
-    )
-    kept = pd.DataFrame(
-        {name: _best(before, known) == _best(after, known) for name, known in words.items()}
-    )
+    probabilities = (_probabilities(table, words) for table in (before, after))
+    changes = pd.DataFrame(standardised_change(*probabilities, natural))
+    same = {name: _best(before, known) == _best(after, known) for name, known in words.items()}
+    kept = pd.DataFrame(same)
     others = [name for name in words if name not in (case.cue, case.attribute)]
     row: dict[str, object] = {
         "attribute": case.attribute,
@@ -140,10 +135,8 @@ def _margin(changes: pd.DataFrame, cue: str, captions: pd.Index) -> Interval:
 
 
 def _probabilities(table: pd.DataFrame, words: Words) -> dict[str, torch.Tensor]:
-    return {
-        name: torch.tensor(table[list(known)].to_numpy(dtype=float))
-        for name, known in words.items()
-    }
+    values = {name: table[list(known)].to_numpy(dtype=float) for name, known in words.items()}
+    return {name: torch.tensor(value) for name, value in values.items()}
 
 
 def _best(table: pd.DataFrame, known: tuple[str, ...]) -> np.ndarray:

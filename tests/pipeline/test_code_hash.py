@@ -140,3 +140,17 @@ def test_files_hash_sees_names_and_bytes(tmp_path: Path) -> None:
     assert before == files_hash([tmp_path / "folder"])
     (tmp_path / "folder" / "a").write_text("2")
     assert files_hash([tmp_path / "folder"]) != before
+
+
+@pytest.mark.parametrize(
+    ("modules", "rooms"),
+    [
+        (["transporter.concepts.edits", "transporter.concepts.fitting"], {"generation", "figures"}),
+        (["transporter.coupling.training"], {"concepts", "generation", "vlms", "generators"}),
+        (["transporter.generation.sweeps"], {"metrics", "figures", "truth", "vlms"}),
+    ],
+)
+def test_a_result_does_not_hang_on_rooms_above_it(modules: list[str], rooms: set[str]) -> None:
+    """How clips are named, or drawn, refits no bank and trains no coupling anew."""
+    reached = code_hashes._closure(modules, code_hashes.PACKAGES)
+    assert not {name.split(".")[1] for name in reached if "." in name} & rooms

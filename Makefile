@@ -37,5 +37,6 @@ endif
 
 # Choose versions anew; those in the files stay where they still fit (delete a file to take the newest).
 lock: $(READY)
-	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header envs/requirements.in -o envs/requirements.txt
+	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra dev --extra docs pyproject.toml -o envs/requirements.txt
 	echo uv | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -o envs/uv.txt

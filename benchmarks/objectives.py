@@ -23,7 +23,8 @@ import torch.nn.functional as F
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.clips.embeddings import load_embeddings
 from transporter.concepts.contexts import Contexts, draw, gather_contexts
-from transporter.concepts.objectives import PATHS, Batch, LogitsSettings, logits
+from transporter.concepts.objectives import Batch, logits
+from transporter.concepts.settings import LogitsSettings
 from transporter.concepts.vectors import principal_directions
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
@@ -32,6 +33,7 @@ from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.support.files import read_table
 
 GENERATOR, VLM = "microworld", "qwen2_vl"
+PATHS = ("reencoded", "phi")
 FAR = 100.0
 """A margin that no clip reaches, so that every clip's gradient is that of its log-odds."""
 

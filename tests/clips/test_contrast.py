@@ -107,11 +107,11 @@ def test_names_pick_and_order(tmp_path: Path) -> None:
         ((ROW, ROW), "line 3, column concept: 'red_blue' stands there twice; rename one"),
         (
             ("a/b\tobject\tx\ty\t?",),
-            "line 2, column concept: expected a name of letters, digits, _ and -, got 'a/b'",
+            "line 2, column concept: expected a name of letters, digits, '_', '.' and '-'",
         ),
         (
             ("\tobject\tx\ty\t?",),
-            "line 2, column concept: expected a name of letters, digits, _ and -, got ''",
+            "line 2, column concept: expected a name of letters, digits, '_', '.' and '-'",
         ),
         (
             ("a\tthing\tx\ty\t?",),

@@ -79,7 +79,7 @@ def _fit(reader: Reader, concepts: list[Concept], **settings: object) -> tuple:
         concepts,
         contexts,
         reader,
-        BankSettings(**{"steps": 200, "batch": 8, "learning_rate": 0.1, **settings}),
+        BankSettings(**{"steps": 200, "batch": 8, "lr": 0.1, **settings}),
     )
 
 
@@ -107,7 +107,7 @@ def paper_vectors(
         random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         chosen = torch.randperm(len(parts), generator=random)
         optimiser.param_groups[0]["lr"] = (
-            settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+            settings.lr * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         )
         rows = [
             (part, torch.randint(len(part), (share,), generator=random))
@@ -140,7 +140,7 @@ def paper_vectors(
 
 def test_the_objective_velocity_is_the_papers_to_the_last_bit(reader: Reader) -> None:
     contexts, bank, table = _fit(reader, [RED, DAY], steps=20)
-    settings = BankSettings(steps=20, batch=8, learning_rate=0.1)
+    settings = BankSettings(steps=20, batch=8, lr=0.1)
     expected = paper_vectors(contexts, table["answer_gap"].tolist(), reader, settings)
     assert torch.equal(torch.stack([bank["red_blue"], bank["day_night"]]), expected)
 

@@ -255,7 +255,7 @@ def fitted(objective: str, reader: Reader) -> tuple[torch.Tensor, dict[str, floa
         start="mean" if objective == "velocity" else "zero",
         steps=300 if objective == "velocity" else 1,
         batch=16,
-        learning_rate=0.05,
+        lr=0.05,
         strengths="unit",
         logits=LogitsSettings(steps=300, trust=0.3),
     )
@@ -296,7 +296,7 @@ def test_logits_go_on_from_a_fit_to_answers(
     """
     free = LogitsSettings(steps=1, directions=0)
     settings = BankSettings(
-        objective="answers", steps=30, batch=8, learning_rate=0.05, strengths="unit", logits=free
+        objective="answers", steps=30, batch=8, lr=0.05, strengths="unit", logits=free
     )
     contexts = {SLOW.name: planted_contexts()}
     torch.set_default_dtype(torch.float64)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from pipeline import ROOT, copy_project, snakemake, transporter
 
-from transporter.concepts.fitting import BankSettings
+from transporter.clips.contrast import read_concepts
+from transporter.concepts.objectives import OBJECTIVES
+from transporter.concepts.settings import BankSettings, ObjectiveName
 from transporter.coupling.settings import CouplingSettings
-from transporter.pipeline.config import SCHEMAS, check_config, load_config, settings_table, typed
+from transporter.pipeline.config import check_config, load_config, settings_table, typed
+from transporter.pipeline.loading import GENERATORS, VLMS
+from transporter.pipeline.settings import GeneratorSettings, Settings, VLMSettings
+from transporter.statistics.divergences import DIVERGENCES
 from transporter.support.errors import UserError
+from transporter.support.refusals import any_key
+from transporter.support.settings import schema
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": (
@@ -168,7 +175,18 @@ def test_a_missing_key_without_default(base: dict[str, Any]) -> None:
 def test_concepts_are_checked_by_line(base: dict[str, Any]) -> None:
     with Path("config/concepts.tsv").open("a") as file:
         file.write("a/b\tobject\tred\tblue\twhat ?\n")
-    assert "config/concepts.tsv: line 14, concept: expected letters, digits" in refusal(base)
+    expected = (
+        "config/concepts.tsv, line 14, column concept: expected a name of letters, digits, '_', '.'"
+    )
+    assert refusal(base).startswith(expected)
+
+
+def test_one_rule_for_names_of_concepts_and_models(base: dict[str, Any]) -> None:
+    with Path("config/concepts.tsv").open("a") as file:
+        file.write("red.blue\tobject\tred\tblue\twhat ?\n")
+    base["run"]["concepts"] = ["red.blue"]
+    base["generators"]["my.model"] = base["generators"]["microworld"]
+    assert check_config(base, [("base.yaml", base)])["run"]["concepts"] == ["red.blue"]
 
 
 def test_numbers_of_a_command_line() -> None:
@@ -199,18 +217,40 @@ def test_the_default_file_says_nothing_but_defaults(base: dict[str, Any]) -> Non
     assert check_config(base, [("a", base)]) == check_config(bare, [("b", bare)])
 
 
-def test_defaults_are_those_of_the_library(base: dict[str, Any]) -> None:
+def test_the_library_takes_what_the_settings_are_completed_to(base: dict[str, Any]) -> None:
     full = check_config(base, [("base.yaml", base)])
     coupling = {key: value for key, value in full["coupling"].items() if key != "literal_steps"}
     assert CouplingSettings.from_mapping(coupling) == CouplingSettings()
     assert BankSettings.from_mapping(full["bank"], seed=0) == BankSettings()
 
 
+def test_choices_are_those_that_the_library_has() -> None:
+    """Registries of code that takes long to import, so the settings repeat their names."""
+
+    def choices(part: dict[str, Any]) -> set[str]:
+        return set(part["enum"] if "enum" in part else [part["const"]])
+
+    assert choices(schema(GeneratorSettings)["properties"]["adapter"]) == set(GENERATORS)
+    assert choices(schema(VLMSettings)["properties"]["adapter"]) == set(VLMS)
+    assert set(get_args(ObjectiveName)) == set(OBJECTIVES)
+    assert choices(schema(BankSettings)["properties"]["divergence"]) == set(DIVERGENCES)
+
+
 @pytest.mark.parametrize("name", ["config", "miniature", "paper"])
 def test_shipped_settings_are_valid(base: dict[str, Any], name: str) -> None:
-    (Path("clips") / "clips").mkdir(parents=True)
-    Path("clips/captions.tsv").write_text("clip\tcaption\n")
+    clips = Path("clips") / "clips"
+    clips.mkdir(parents=True)
+    rows = [f"{number}.mp4\t{caption}" for number, caption in enumerate(_captions(1600))]
+    Path("clips/captions.tsv").write_text("\n".join(["clip\tcaption", *rows]) + "\n")
+    for number in range(len(rows)):
+        (clips / f"{number}.mp4").touch()
     load_config(ROOT / "config" / f"{name}.yaml")
+
+
+def _captions(count: int) -> list[str]:
+    """Different captions, each with a word of every concept."""
+    words = [concept.source for concept in read_concepts("config/concepts.tsv")]
+    return [f"clip {number} : {' , '.join(dict.fromkeys(words))}" for number in range(count)]
 
 
 def test_the_readme_documents_every_key_and_no_other() -> None:
@@ -220,13 +260,12 @@ def test_the_readme_documents_every_key_and_no_other() -> None:
 
 def test_every_key_has_a_description() -> None:
     def check(part: dict[str, Any]) -> None:
-        for inner in part.get("properties", {}).values():
-            assert inner["description"].endswith(".")
-            check(inner)
-        if isinstance(part.get("additionalProperties"), dict):
-            check(part["additionalProperties"])
+        inner = [*part.get("properties", {}).values(), *filter(None, [any_key(part)])]
+        for some in inner:
+            assert some["description"].endswith(".")
+            check(some)
 
-    check(yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text()))
+    check(schema(Settings))
 
 
 def test_the_command_line_says_it_in_one_line_too(project: Path) -> None:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from transporter.support.settings import read_settings
+from transporter.support.settings import (
+    Cells,
+    Count,
+    Positive,
+    Share,
+    Weight,
+    Whole,
+    read_settings,
+    section,
+)
 
 
-@dataclass(frozen=True)
+@section
 class InversionSettings:
     """The loop (`steps` to `flip`), the weights of the terms (`l2` to `patch_prior`), and what the
     terms need.
@@ -19,40 +28,50 @@ class InversionSettings:
     **Ours:** the other weights, `noise` and `margin`.
     """
 
-    steps: int = 3000
-    lr: float = 0.6
-    """Adam's, for pixels in [-1, 1] or phases in radians."""
-    warm_up: int = 100
+    steps: Count = 3000
+    """Optimiser steps; published are 3000."""
+    lr: Positive = 0.6
+    """Learning rate of Adam, for pixels in [-1, 1] or phases in radians; published is 0.6."""
+    warm_up: Whole = 100
     """Steps of linear warm-up; a cosine decay follows."""
-    lr_floor: float = 5e-3
-    """The decay ends here."""
-    beta_1: float = 0.5
-    beta_2: float = 0.9
-    noise: float = 0.45
+    lr_floor: Weight = 5e-3
+    """Learning rate that the decay ends at."""
+    beta_1: Share = 0.5
+    """Of Adam."""
+    beta_2: Share = 0.9
+    """Of Adam."""
+    noise: Weight = 0.45
     """Standard deviation of the pixels in [-1, 1] to start from."""
-    jitter: int = 30
+    jitter: Whole = 30
     """Largest random shift in pixels, along both axes."""
-    flip: float = 0.5
-    """Probability of a mirrored clip; 0 for classes that a mirror changes, as left and right."""
-    l2: float = 0.005
-    priming: float = 1.0
-    coherence: float = 0.05
-    """LEAPS's r, for temporal coherence."""
-    statistics: float = 0.05
-    """LEAPS's r, for the distance to a verifier's statistics; GradViT's weight of the same."""
-    patch_prior: float = 1.0
-    first_layer: float = 10.0
+    flip: Share = 0.5
+    """Probability of a mirrored clip; always 0 for concepts of left and right."""
+    l2: Weight = 0.005
+    """Weight of the L2 penalty."""
+    priming: Weight = 1.0
+    """Weight of LEAPS's priming by a real clip."""
+    coherence: Weight = 0.05
+    """Weight of LEAPS's temporal coherence, its r."""
+    statistics: Weight = 0.05
+    """Weight of the distance to a second network's channel statistics: LEAPS's r, and GradViT's
+    weight of the same.
+    """
+    patch_prior: Weight = 1.0
+    """Weight of GradViT's patch prior."""
+    first_layer: Weight = 10.0
     """Multiplier of the first layer; layer l after it has 1 + first_layer / l."""
-    margin: float = 1.0
+    margin: Weight = 1.0
     """delta: mean absolute distance per channel that embeddings of frames that are not consecutive
     should have.
     """
-    patch: tuple[int, int, int] = (2, 16, 16)
-    """Frames, rows and columns of a patch of the attacked network."""
-    prior_from: float = 0.5
+    patch: Cells = (2, 16, 16)
+    """Frames, rows and columns of a patch of the VLM."""
+    prior_from: Share = 0.5
     """GradViT's schedule: share of the steps with the target alone, before the priors join."""
-    log_every: int = 50
-    save_every: int = 250
+    log_every: Count = 50
+    """Steps between two lines of the curve."""
+    save_every: Count = 250
+    """Steps between two checkpoints."""
 
     @classmethod
     def from_mapping(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
+from transporter.support.names import NAME, NAME_IN_WORDS
 
 KINDS = ("object", "action", "scene")
 COLUMNS = ("concept", "kind", "source", "target", "question")
@@ -54,10 +55,9 @@ class Concept:
 
 def _check(concept: Concept, where: str) -> None:
     """Raise a `UserError` for a row of the table, at `where`, that is no contrast pair."""
-    if not re.fullmatch(r"\w[\w-]*", concept.name):
+    if not re.fullmatch(NAME, concept.name):
         raise UserError(
-            f"{where}, column concept: expected a name of letters, digits, _ and -, got"
-            f" {concept.name!r}"
+            f"{where}, column concept: expected a name of {NAME_IN_WORDS}, got {concept.name!r}"
         )
     if concept.kind not in KINDS:
         raise UserError(

@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import pandas as pd
 import torch
@@ -18,72 +17,19 @@ from transporter.concepts.contexts import Contexts, draw
 from transporter.concepts.objectives import (
     OBJECTIVES,
     Batch,
-    LogitsSettings,
     Score,
     noisy,
     per_clip,
 )
+from transporter.concepts.settings import BankSettings
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 from transporter.coupling.reader import Reader
 from transporter.statistics.divergences import DIVERGENCES
-from transporter.support.errors import UserError
 
 EFFECTIVE = {"separation": 0.2, "effect": 0.01}
 """A concept below one of these (share of the wanted change of velocity, move of the answer) is
 reported as failed.
 """
-
-
-@dataclass(frozen=True)
-class BankSettings:
-    """How the bank is fitted; see config/README.md."""
-
-    objective: str = "velocity"
-    divergence: str = "hellinger"
-    support: str = "pair"
-    tokens: str = "each"
-    start: str = "mean"
-    strengths: str = "answer_gap"
-    steps: int = 150
-    batch: int = 24
-    learning_rate: float = 0.015
-    control_sigma: tuple[float, float] = (0.8, 0.99)
-    control_draws: int = 8
-    logits: LogitsSettings = field(default_factory=LogitsSettings)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise UserError(
-                f"key bank.objective: expected one of {', '.join(OBJECTIVES)}, got"
-                f" {self.objective!r}"
-            )
-
-    @property
-    def phases(self) -> list[tuple[str, int]]:
-        """Objectives and their steps, one after the other."""
-        if self.objective == "logits":
-            return [("answers", self.steps), ("logits", self.logits.steps)]
-        return [(self.objective, self.steps)]
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any], seed: int) -> BankSettings:
-        """The part `bank` of a checked configuration.
-
-        Raises:
-            UserError: no such objective, or settings of the objective that it cannot be fitted
-                with.
-        """
-        rest = {
-            key: value
-            for key, value in mapping.items()
-            if key not in ("lr", "control_sigma", "logits")
-        }
-        logits = LogitsSettings(**mapping["logits"] | {"sigma": tuple(mapping["logits"]["sigma"])})
-        sigma = tuple(mapping["control_sigma"])
-        return cls(
-            learning_rate=mapping["lr"], control_sigma=sigma, logits=logits, seed=seed, **rest
-        )
 
 
 @dataclass
@@ -213,10 +159,10 @@ class _Fit:
             Vectors(start, self._directions(objective)),
             Progress(),
         )
-        optimiser = torch.optim.Adam([vectors.weights], lr=settings.learning_rate)
+        optimiser = torch.optim.Adam([vectors.weights], lr=settings.lr)
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = (
-                settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+                settings.lr * 0.5 * (1 + math.cos(math.pi * step / steps))
             )
             which, batch, random = self._batch(step)
             score = OBJECTIVES[objective](

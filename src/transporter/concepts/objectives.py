@@ -18,35 +18,8 @@ import torch
 from torch.nn.functional import huber_loss
 
 from transporter.clips.contrast import Concept
+from transporter.concepts.settings import LogitsSettings
 from transporter.coupling.reader import Reader
-from transporter.support.errors import UserError
-
-PATHS = ("reencoded", "phi")
-
-
-@dataclass(frozen=True)
-class LogitsSettings:
-    """How the objectives `logits` and `mixed` follow the VLM; see config/README.md."""
-
-    path: str = "reencoded"
-    steps: int = 40
-    margin: float = 4.0
-    trust: float = 0.3
-    sigma: tuple[float, float] = (0.7, 0.99)
-    guidance: float = 4.0
-    directions: int = 64
-    share: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.path not in PATHS:
-            raise UserError(
-                f"key bank.logits.path: expected one of {', '.join(PATHS)}, got {self.path!r}"
-            )
-        if not 0 < self.sigma[0] <= self.sigma[1] <= 1:
-            raise UserError(
-                "key bank.logits.sigma: expected lowest and highest, both above 0 and at most 1,"
-                f" got {self.sigma}"
-            )
 
 
 @dataclass(frozen=True)

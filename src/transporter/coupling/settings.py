@@ -5,106 +5,125 @@ defaults.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any, Literal
 
-from transporter.support.settings import read_settings
+from transporter.support.settings import (
+    Cells,
+    Count,
+    Positive,
+    Share,
+    Weight,
+    Whole,
+    read_settings,
+    section,
+)
 
 Output = Literal["transport", "phi_1", "phi_2", "mean", "plain"]
 
 
-@dataclass(frozen=True)
+@section
 class Phi1Settings:
-    """The MLP-Mixer on latent patches (paper: depth 24)."""
+    """The MLP-Mixer on the generator's latents."""
 
-    depth: int = 3
-    width: int = 128
-    """Channels of a patch inside the Mixer."""
-    token_width: int = 128
-    """Hidden units of the MLP across patches."""
-    patch: tuple[int, int, int] = (1, 2, 2)
-    """Latent cells per patch: time, height, width; each must divide the latent's size."""
-    condition_tokens: int = 8
-    """Tokens that the condition pi is pooled into and that are mixed in beside the patches; 0
-    leaves pi out.
-    """
-    dropout: float = 0.1
+    depth: Count = 3
+    """Layers (paper: 24)."""
+    width: Count = 128
+    """Channels of a patch."""
+    token_width: Count = 128
+    """Hidden units of the map across patches."""
+    patch: Cells = (1, 2, 2)
+    """Latent cells per patch in time, height and width; each must divide the latent's size."""
+    condition_tokens: Whole = 8
+    """Tokens that the text condition is pooled into; 0 leaves the text out."""
+    dropout: Share = 0.1
+    """Share of activations dropped in training."""
 
 
-@dataclass(frozen=True)
+@section
 class Phi2Settings:
-    """The Transformer on re-encoded tokens (paper: 12 layers)."""
+    """The Transformer on tokens that were decoded and encoded again."""
 
-    layers: int = 2
-    width: int = 128
-    heads: int = 4
-    dropout: float = 0.0
+    layers: Count = 2
+    """Layers (paper: 12)."""
+    width: Count = 128
+    """Channels of a token."""
+    heads: Count = 4
+    """Attention heads."""
+    dropout: Share = 0.0
+    """Share of activations dropped in training."""
 
 
-@dataclass(frozen=True)
+@section
 class TransportSettings:
-    """rho-OT, which merges the outputs of both parts."""
+    """rho-OT, which merges the tokens of both parts."""
 
     aggregate: Literal["costs", "plans", "gromov"] = "costs"
-    """`costs`: the mean cost of all projections makes one plan; `plans`: the mean of one plan per
-    projection; `gromov`: the mean of one sliced Gromov-Wasserstein matching per projection.
+    """`costs`: one plan of the mean cost of all projections; `plans`: the mean of one plan per
+    projection, as in the paper; `gromov`: the mean of one sliced Gromov-Wasserstein matching per
+    projection, an ablation.
     """
     values: Literal["residual", "z1"] = "residual"
-    """`residual`: z2 plus a gated transport of z1 - z2; `z1`: the barycentre of z1, as in the
-    paper.
+    """`residual`: Phi_2's tokens and a gated transport of their difference from Phi_1's; `z1`:
+    transported tokens of Phi_1, as in the paper.
     """
-    scaling_steps: int = 1
-    """Row-and-column scalings after the softmax over columns; 0 leaves the softmax alone."""
-    epsilon: float = 0.1
+    scaling_steps: Whole = 1
+    """Scalings of rows and columns after the softmax over columns; 0 is the softmax alone."""
+    epsilon: Positive = 0.1
     """Entropic regularisation to start from, in units of one projection's squared distance between
-    standardised tokens.
+    standardised tokens; it is learnt.
     """
-    rate: float = 10.0
-    """Learning rate of eps, stay and the gate relative to `lr`: single numbers that have far to go.
+    rate: Positive = 10.0
+    """Learning rate of `epsilon`, `stay` and the gate relative to `lr`: single numbers that have
+    far to go.
     """
-    stay: float = 5.0
-    """With `values: residual`: log-weight to start from of a token's own place in the plan; 0
+    stay: Weight = 5.0
+    """With `values` `residual`: log-weight to start from of a token's own place in the plan; 0
     leaves the choice to the cost.
     """
-    at_once: int = 8
-    """Plans held in memory at once with `aggregate: plans` or `gromov`."""
+    at_once: Count = 8
+    """Plans held in memory at once with `aggregate` `plans` or `gromov`."""
 
 
-@dataclass(frozen=True)
+@section
 class CouplingSettings:
-    """The network (`output` to `phi_2`) and its training (the rest)."""
+    """The network Phi from the generator's latents to the VLM's tokens (`output` to `phi_2`), and
+    its training (the rest).
+    """
 
     output: Output = "transport"
-    """What the network gives out: rho-OT, or one of the ablations (either part, the mean of both,
-    or decode-and-encode alone).
+    """What the network gives out: rho-OT (`transport`), or an ablation: either part, their mean, or
+    decoding and encoding again (`plain`).
     """
-    projections: int = 100
-    """P, pairs of unit projection vectors of rho-OT."""
-    transport: TransportSettings = field(default_factory=TransportSettings)
-    phi_1: Phi1Settings = field(default_factory=Phi1Settings)
-    phi_2: Phi2Settings = field(default_factory=Phi2Settings)
-    steps: int = 400
+    projections: Count = 100
+    """Number P of learnable projections in rho-OT."""
+    transport: TransportSettings = TransportSettings()
+    phi_1: Phi1Settings = Phi1Settings()
+    phi_2: Phi2Settings = Phi2Settings()
+    steps: Count = 400
     """Optimiser steps (paper: 100,000)."""
-    batch: int = 32
+    batch: Count = 32
     """Clips per forward pass (paper: 8)."""
-    accumulate: int = 1
+    accumulate: Count = 1
     """Forward passes per optimiser step (paper: 8)."""
-    lr: float = 1e-3
-    warm_up: int = 50
+    lr: Positive = 0.001
+    """Learning rate of AdamW."""
+    warm_up: Whole = 50
     """Steps of linear warm-up; a cosine decay to zero follows."""
-    weight_decay: float = 0.05
-    max_norm: float = 1.0
-    """Gradients are clipped to this norm."""
-    latent_noise: float = 0.05
-    """Largest deviation of the noise added to a standardised latent (drawn per clip between 0 and
-    this).
+    weight_decay: Weight = 0.05
+    """Weight decay of linear maps."""
+    max_norm: Positive = 1.0
+    """Norm that gradients are clipped to."""
+    latent_noise: Weight = 0.05
+    """Largest deviation of the noise that is added to standardised latents."""
+    condition_shuffle: Share = 0.0
+    """Share of clips that are trained with another clip's text, so that Phi reads the video and not
+    the prompt.
     """
-    condition_shuffle: float = 0.0
-    """Share of clips that are trained with another clip's condition, so that Phi reads the video
-    and not the prompt.
-    """
-    log_every: int = 100
-    save_every: int = 500
+    log_every: Count = 100
+    """Steps between two lines of the curve."""
+    save_every: Count = 500
+    """Steps between two checkpoints."""
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], where: str = "coupling") -> CouplingSettings:

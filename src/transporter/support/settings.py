@@ -1,14 +1,110 @@
-"""From the nested values of a configuration to a frozen dataclass of settings."""
+"""Settings as frozen dataclasses: the types, bounds, defaults and descriptions of their fields are
+the one place that says what a key may hold.
+
+A description is the text under a field, or that of the class where the field holds a section. It is
+read from the source, so a change of words changes no code.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
+
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import with_config as with_pydantic
+from pydantic_core import PydanticCustomError
 
 from transporter.support.errors import UserError
+from transporter.support.names import NAME
+from transporter.support.refusals import dotted, explained, merged
 
 Made = TypeVar("Made")
+Items = TypeVar("Items", bound=Sequence[Any])
+
+RULES = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+@dataclass_transform(frozen_default=True)
+def section(cls: type[Made]) -> type[Made]:
+    """A frozen dataclass whose fields are keys of the settings; others are refused."""
+    for base in cls.__bases__:
+        if is_dataclass(base):
+            _describe(cls, base, {})
+    return with_pydantic(RULES)(dataclass(frozen=True)(cls))
+
+
+def _describe(cls: type[Any], base: type[Any], defaults: Mapping[str, Any]) -> None:
+    """Give `cls` the fields of `base` with their descriptions, which are read from the source of
+    one class alone.
+    """
+    hints, about = get_type_hints(base, include_extras=True), schema(base)["properties"]
+    own = inspect.get_annotations(cls)
+    inherited = {
+        name: Annotated[hints[name], Field(description=part.get("description"))]
+        for name, part in about.items()
+        if name not in own and (name in defaults or issubclass(cls, base))
+    }
+    cls.__annotations__ = {**own, **inherited}
+    for name, default in defaults.items():
+        setattr(cls, name, default)
+
+
+def _distinct(items: Items) -> Items:
+    if len({repr(item) for item in items}) < len(items):
+        raise PydanticCustomError("expected", "no entry twice")
+    return items
+
+
+def _rising(levels: tuple[float, float]) -> tuple[float, float]:
+    if levels[0] > levels[1]:
+        raise PydanticCustomError("expected", "lowest and highest, in this order")
+    return levels
+
+
+Whole = Annotated[int, Strict(), Ge(0)]
+"""0, 1, 2, ..."""
+Count = Annotated[int, Strict(), Ge(1)]
+Number = Annotated[float, Strict()]
+Positive = Annotated[float, Strict(), Gt(0)]
+Weight = Annotated[float, Strict(), Ge(0)]
+"""At least 0, which turns it off."""
+Share = Annotated[float, Strict(), Ge(0), Le(1)]
+Level = Annotated[float, Strict(), Gt(0), Le(1)]
+Levels = Annotated[tuple[Level, Level], AfterValidator(_rising)]
+"""Lowest and highest noise level."""
+Guidance = Annotated[float, Strict(), Ge(1)]
+"""Scale of classifier-free guidance."""
+Text = Annotated[str, MinLen(1)]
+Cells = tuple[Count, Count, Count]
+"""Along time, height and width."""
+Distinct = AfterValidator(_distinct)
+"""Of a list: no entry twice."""
+Names = Annotated[tuple[str, ...], MinLen(1), Distinct]
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+"""Of a generator, VLM or ablation."""
+
+
+@cache
+def adapter(cls: type[Any]) -> TypeAdapter[Any]:
+    """What reads the settings `cls`."""
+    return TypeAdapter(cls)
+
+
+@cache
+def schema(cls: type[Any]) -> dict[str, Any]:
+    """The JSON schema of the settings `cls`, with every reference resolved."""
+    made = adapter(cls).json_schema()
+    return merged(made, made.pop("$defs", {}))
+
+
+def plain(settings: Any) -> dict[str, Any]:
+    """Settings as values that JSON and YAML know."""
+    return json.loads(json.dumps(asdict(settings)))
 
 
 def read_settings(cls: type[Made], mapping: Mapping[str, Any], where: str) -> Made:
@@ -16,48 +112,44 @@ def read_settings(cls: type[Made], mapping: Mapping[str, Any], where: str) -> Ma
     begins the names in errors.
 
     Raises:
-        UserError: an unknown key, or a value of another type or outside its choices; the message
-            names the key.
+        UserError: an unknown key, or a value of another type or out of bounds; the message names
+            the key.
     """
-    known = get_type_hints(cls)
-    if not isinstance(mapping, Mapping):
-        raise UserError(f"{where}: expected keys out of {', '.join(known)}, got {mapping!r}")
-    unknown = [key for key in mapping if key not in known]
-    if unknown:
-        raise UserError(f"{where}.{unknown[0]}: unknown key; known are {', '.join(known)}")
-    given = {
-        f.name: _value(known[f.name], mapping[f.name], f"{where}.{f.name}")
-        for f in fields(cls)
-        if f.name in mapping
-    }
-    return cls(**given)
+    try:
+        return adapter(cls).validate_python(mapping)
+    except ValidationError as error:
+        path, complaint = explained(error, mapping, schema(cls))
+        raise UserError(f"{dotted([where, *path])}: {complaint}") from None
 
 
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if hasattr(kind, "__dataclass_fields__"):
-        return read_settings(kind, value, where)
-    if get_origin(kind) is Literal:
-        return _checked(
-            value in get_args(kind), value, where, f"one of {', '.join(get_args(kind))}"
-        )
-    if get_origin(kind) is tuple:
-        sizes = get_args(kind)
-        fits = (
-            isinstance(value, list | tuple)
-            and len(value) == len(sizes)
-            and all(type(item) is int and item > 0 for item in value)
-        )
-        return tuple(_checked(fits, value, where, f"{len(sizes)} whole numbers above 0"))
-    number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-    fits = number and (kind is float or isinstance(value, int))
-    return kind(
-        _checked(
-            fits, value, where, {int: "a whole number", float: "a number"}[kind] + ", not negative"
-        )
-    )
+@cache
+def _fields(cls: type[Any]) -> dict[str, TypeAdapter[Any]]:
+    hints = get_type_hints(cls, include_extras=True)
+    return {field.name: TypeAdapter(hints[field.name]) for field in fields(cls)}
 
 
-def _checked(fits: bool, value: Any, where: str, expected: str) -> Any:
-    if not fits:
-        raise UserError(f"{where}: expected {expected}, got {value!r}")
-    return value
+def check_fields(settings: Any, where: str) -> None:
+    """Check settings that were made by hand, as `read_settings` checks those of a file.
+
+    Raises:
+        UserError: a value of another type or out of bounds; the message names the key.
+    """
+    for name, field in _fields(type(settings)).items():
+        value = getattr(settings, name)
+        try:
+            field.validate_python(value)
+        except ValidationError as error:
+            path, complaint = explained(error, value, field.json_schema())
+            raise UserError(f"{dotted([where, name, *path])}: {complaint}") from None
+
+
+def sharing(other: type[Any], **defaults: Any) -> Callable[[type[Made]], type[Made]]:
+    """A section that has further keys: those fields of `other` that are given a default here, of
+    the same type, bounds and description.
+    """
+
+    def decorate(cls: type[Made]) -> type[Made]:
+        _describe(cls, other, defaults)
+        return section(cls)
+
+    return decorate

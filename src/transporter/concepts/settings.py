@@ -1,0 +1,120 @@
+"""Every choice about the fitting of a concept bank, with the microworld's values as defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from transporter.support.settings import (
+    Count,
+    Guidance,
+    Levels,
+    Positive,
+    Share,
+    Weight,
+    Whole,
+    check_fields,
+    read_settings,
+    section,
+)
+
+ObjectiveName = Literal["velocity", "answers", "logits", "mixed"]
+ASKING = ("answers", "logits")
+"""Objectives that are fitted on one-word edits which the VLM answers differently."""
+
+
+@section
+class LogitsSettings:
+    """The objectives `logits` and `mixed`."""
+
+    path: Literal["reencoded", "phi"] = "reencoded"
+    """How the VLM reads a clean estimate: decoded and encoded again (`reencoded`), or through
+    `phi`.
+    """
+    steps: Count = 40
+    """Steps of `logits` that follow the VLM's log-odds, after `bank.steps` by `answers`; `mixed`
+    takes `bank.steps`.
+    """
+    margin: Positive = 4.0
+    """Log-odds in nats that a vector of strength 1 shall lead to."""
+    trust: Weight = 0.3
+    """Weight of the change of velocity, relative to what the caption itself changes; small lets a
+    vector change more.
+    """
+    sigma: Levels = (0.7, 0.99)
+    """Lowest and highest noise level of the clean estimates."""
+    guidance: Guidance = 4.0
+    """Scale of classifier-free guidance of the clean estimates; 1 is none."""
+    directions: Whole = 64
+    """Principal directions of the captions' conditions that `logits` and `mixed` move a vector
+    along; 0 leaves it free.
+    """
+    share: Share = 0.5
+    """Weight of the VLM's answer in `mixed`; the rest is the generator's reading."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "key bank.logits")
+
+
+@section
+class Bank:
+    """The concept vectors."""
+
+    objective: ObjectiveName = "velocity"
+    """What a vector is fitted to: `velocity`, the generator's reading of both words, as in the
+    paper; `answers`, its reading of one-word edits that the VLM answers differently; `logits`, the
+    VLM's log-odds about these, by the least change of velocity; `mixed`, `velocity` and `logits`.
+    """
+    divergence: Literal["hellinger", "kl", "js"] = "hellinger"
+    """Distance between the VLM's answers that scales a vector."""
+    support: Literal["pair", "vocab"] = "pair"
+    """Answers that the distance compares: the `pair` of words or the whole `vocab`."""
+    tokens: Literal["each", "shared"] = "each"
+    """One vector for `each` token of the condition, or one `shared` by all."""
+    start: Literal["mean", "zero"] = "mean"
+    """Where vectors start: at the `mean` difference of the pairs of captions that they are fitted
+    on, or at `zero`.
+    """
+    strengths: Literal["answer_gap", "unit"] = "answer_gap"
+    """Strengths phi that a vector is fitted at: from 0 up to the VLM's own distance d_omega
+    (`answer_gap`, after the paper), or from 0 to 1 (`unit`); for log-odds always the latter.
+    """
+    steps: Count = 150
+    """Optimiser steps."""
+    batch: Count = 24
+    """Contexts per step, over all concepts."""
+    lr: Positive = 0.015
+    """Learning rate of Adam."""
+    control_sigma: Levels = (0.8, 0.99)
+    """Lowest and highest noise level at which the VLM's distance between both words is measured."""
+    control_draws: Count = 8
+    """Noise draws that this distance is averaged over."""
+    logits: LogitsSettings = LogitsSettings()
+
+
+@section
+class BankSettings(Bank):
+    """All that a bank is fitted by: its section of the settings, and the seed."""
+
+    seed: int = 0
+    """Of the noise and of the choice of contexts."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "key bank")
+
+    @property
+    def phases(self) -> list[tuple[str, int]]:
+        """Objectives and their steps, one after the other."""
+        if self.objective == "logits":
+            return [("answers", self.steps), ("logits", self.logits.steps)]
+        return [(self.objective, self.steps)]
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], seed: int) -> BankSettings:
+        """The section `bank` of the settings; keys left out keep their defaults.
+
+        Raises:
+            UserError: an unknown key, or a value of another type or out of bounds; the message
+                names the key.
+        """
+        return read_settings(cls, {**mapping, "seed": seed}, "bank")

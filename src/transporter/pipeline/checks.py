@@ -1,0 +1,178 @@
+"""Checks that compare keys of the settings with each other, and with the files that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from transporter.clips.contrast import Concept, read_concepts
+from transporter.pipeline.own_clips import check_clips
+from transporter.pipeline.refusals import Source, blamed, refusal
+from transporter.pipeline.world import load_world
+from transporter.support.errors import UserError
+from transporter.support.refusals import nearest
+
+MADE = ("results/models/", "results/planted/")
+"""Models below these folders are made by rules, so they need not be there yet."""
+EXAMPLE = "results/own_clips"
+"""A folder of own clips that a rule makes."""
+
+Config = Mapping[str, Any]
+Sources = Sequence[Source]
+
+
+def check_phi(config: Config, sources: Sources) -> None:
+    """Strengths rise, and both ends are among them."""
+    phi, path = config["generation"]["phi"], ("generation", "phi")
+    if any(after <= before for before, after in pairwise(phi)):
+        raise refusal(sources, path, f"expected numbers in rising order, got {phi}")
+    if not {0, 1} <= set(phi):
+        both = "a list that holds 0 (source) and 1 (target)"
+        raise refusal(sources, path, f"expected {both}, got {phi}")
+
+
+def check_choice(config: Config, sources: Sources) -> None:
+    """The run uses models that are there, and shows no more than it makes."""
+    chosen: dict[tuple[str, str], tuple[str, Iterable[str]]] = {
+        ("run", kind): (kind, config["run"][kind]) for kind in ("generators", "vlms")
+    }
+    if config["truth"]["vlms"] != "all":
+        chosen["truth", "vlms"] = ("vlms", config["truth"]["vlms"])
+    for path, (kind, names) in chosen.items():
+        _check_names(sources, path, names, list(config[kind]), kind)
+    seeds, made = config["gallery"]["seeds"], config["generation"]["seeds"]
+    if seeds > made:
+        complaint = f"expected at most generation.seeds ({made}), got {seeds}"
+        raise refusal(sources, ("gallery", "seeds"), complaint)
+
+
+def check_places(config: Config, sources: Sources) -> None:
+    """The models' folders are there."""
+    paths = {
+        (kind, name, "path"): config[kind][name]["path"]
+        for kind in ("generators", "vlms")
+        for name in config["run"][kind]
+    }
+    judges = {
+        ("probes",): config["probes"],
+        ("metrics", "clip_judge"): config["metrics"]["clip_judge"],
+    }
+    for key, path in (paths | judges).items():
+        if path is not None and _is_place(path) and not Path(path).is_dir():
+            complaint = f"expected a model's folder, got {path}, which is not there"
+            raise refusal(sources, key, complaint)
+
+
+def _is_place(path: str) -> bool:
+    """Whether a model's path means a folder that must exist, not a name on the hub or what a rule
+    makes.
+    """
+    if path.startswith(MADE):
+        return False
+    return (
+        path.startswith((".", "/", "~", "models/"))
+        or path.count("/") != 1
+        or Path(path).parts[0] == "results"
+    )
+
+
+def check_concepts(config: Config, sources: Sources) -> None:
+    """The table of concepts can be read and has those of the run."""
+    path, wanted = config["concepts"], config["run"]["concepts"]
+    if not Path(path).is_file():
+        complaint = f"expected a table of concepts, got {path}, which is not there"
+        raise refusal(sources, ("concepts",), complaint)
+    known = [concept.name for concept in read_concepts(path)]
+    if wanted != "all":
+        _check_names(sources, ("run", "concepts"), wanted, known, path)
+
+
+def check_world(config: Config, sources: Sources) -> None:
+    """The world is installed, and its table of shortcuts can be read."""
+    try:
+        world = load_world(config["world"])
+    except UserError as error:
+        raise UserError(f"{blamed(sources, ('world',))}: {error}") from None
+    if world is None:
+        if config["clips"]["source"] == "world":
+            complaint = "expected folder, since world is null, got 'world'"
+            raise refusal(sources, ("clips", "source"), complaint)
+        return
+    path = config["shortcuts"]
+    if not Path(path).is_file():
+        complaint = f"expected a table of shortcuts, got {path}, which is not there"
+        raise refusal(sources, ("shortcuts",), complaint)
+    world.read_shortcuts(path)
+
+
+def check_figures(config: Config, sources: Sources) -> None:
+    """Figures show concepts of the run, in no more parts than there are steps."""
+    figures = config["figures"]
+    run = [concept.name for concept in _run_concepts(config)]
+    named = {("several", number): names for number, names in enumerate(figures["several"] or ())}
+    for figure in ("injection", "partial_frames"):
+        named[figure, "concepts"] = figures[figure]["concepts"] or ()
+    for path, names in named.items():
+        if unknown := [name for name in names if name not in run]:
+            complaint = f"expected concepts of the run ({', '.join(run)}), got {unknown[0]!r}"
+            raise refusal(sources, ("figures", *path), complaint)
+    steps = config["generators"][config["run"]["generators"][0]]["steps"]
+    parts = figures["injection"]["parts"]
+    if parts > steps:
+        complaint = f"expected at most the generator's steps ({steps}), got {parts}"
+        raise refusal(sources, ("figures", "injection", "parts"), complaint)
+
+
+def check_splits(config: Config, sources: Sources) -> None:
+    """Shares are of own clips, and no more than there are; own clips are there and hold the run's
+    words.
+    """
+    clips, path = config["clips"], ("clips", "splits")
+    shares = {split: size for split, size in clips["splits"].items() if size < 1}
+    if clips["source"] == "world":
+        for split, share in shares.items():
+            complaint = f"expected a number of clips of the world, got the share {share}"
+            raise refusal(sources, (*path, split), complaint)
+        return
+    if sum(shares.values()) > 1 + 1e-9:
+        complaint = f"expected shares that add up to 1 at most, got {sum(shares.values()):g}"
+        raise refusal(sources, path, complaint)
+    folder = Path(clips["folder"])
+    if folder == Path(EXAMPLE) and not folder.exists():
+        return
+    for part in (folder, folder / "captions.tsv", folder / "clips"):
+        if not part.exists():
+            complaint = f"expected a folder with captions.tsv and clips/, got no {part}"
+            raise refusal(sources, ("clips", "folder"), complaint)
+    try:
+        check_clips(folder, clips["splits"], config["seed"], _run_concepts(config))
+    except UserError as error:
+        raise UserError(f"{blamed(sources, ('clips', 'folder'))}: clips.folder: {error}") from None
+
+
+def _run_concepts(config: Config) -> list[Concept]:
+    wanted = config["run"]["concepts"]
+    return read_concepts(config["concepts"], None if wanted == "all" else wanted)
+
+
+def _check_names(
+    sources: Sources, path: Sequence[str], names: Iterable[str], known: Sequence[str], where: str
+) -> None:
+    for name in names:
+        if name not in known:
+            choice = f"expected names from {where} ({', '.join(known)}), got {name!r}"
+            raise refusal(sources, path, f"{choice}{nearest(name, known)}")
+
+
+CHECKS: Sequence[Callable[[Config, Sources], None]] = (
+    check_phi,
+    check_choice,
+    check_places,
+    check_concepts,
+    check_world,
+    check_figures,
+    check_splits,
+)
+"""In the order that a user meets them."""

@@ -1,0 +1,478 @@
+"""Every key that a file of settings may hold: its type and bounds, its default, and what it means.
+
+The sections of the coupling, the bank and the inversions are those of the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, MinLen
+from pydantic import (
+    BeforeValidator,
+    Field,
+    Strict,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    with_config,
+)
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
+
+from transporter.baselines.settings import InversionSettings
+from transporter.concepts.settings import Bank, ObjectiveName
+from transporter.coupling.settings import CouplingSettings
+from transporter.support.settings import (
+    RULES,
+    Count,
+    Distinct,
+    Guidance,
+    Name,
+    Names,
+    Number,
+    Positive,
+    Text,
+    Whole,
+    section,
+    sharing,
+)
+
+Pixels = Annotated[int, Strict(), Ge(16)]
+Precision = Literal["float32", "bfloat16", "float16"]
+Aim = Literal["w", "w_dw"]
+Aims = Annotated[tuple[Aim, ...], Distinct]
+
+
+def _all_or_list(value: Any) -> Any:
+    if value != "all" and not isinstance(value, list | tuple):
+        raise PydanticCustomError("expected", "'all' or a list")
+    return value
+
+
+def _number_or_share(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not (0 < value < 1 or (value >= 1 and isinstance(value, int))):
+        raise PydanticCustomError("expected", "a number of clips, or a share between 0 and 1")
+    return value
+
+
+def _as_given(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Keys that are laid over a section: checked as its own, without its defaults."""
+    if isinstance(value, Mapping):
+        check(value)
+        return value
+    return check(value)
+
+
+def _some_keys(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    if value == {}:
+        raise PydanticCustomError("expected", "at least 1 entry")
+    return _as_given(value, check)
+
+
+AllOr = BeforeValidator(_all_or_list)
+Some = Annotated[Literal["all"] | Annotated[tuple[str, ...], Distinct], AllOr]
+"""All, or some by name."""
+SomeConcepts = Annotated[Literal["all"] | Names, AllOr]
+Clips = Annotated[int | float, BeforeValidator(_number_or_share)]
+"""Clips of a split: their number, or their share of all."""
+Partial = Field(json_schema_extra={"partial": True})
+"""Of keys that are laid over a section: what they leave out is as there."""
+
+
+@section
+class Splits:
+    """Clips in each split: their number, or a share of all clips of your own folder."""
+
+    train: Clips | None = None
+    """Clips that the coupling and the concept bank are trained on, fewer where no more are left;
+    null is 1200 of the world, and 0.7 of your own.
+    """
+    validation: Clips | None = None
+    """Clips by which training is watched; null is 128 of the world, and 0.1 of your own."""
+    held_out: Clips | None = None
+    """Clips that only reports see, in the microworld combinations of attributes that no training
+    clip has; null is 192 of the world, and 0.2 of your own.
+    """
+
+
+@section
+class ClipSettings:
+    """The clips that the coupling is trained on."""
+
+    source: Literal["world", "folder"] = "world"
+    """`world` renders the microworld into `folder`; `folder` takes your own clips from it."""
+    folder: Text = "data"
+    """Where the clips are. Your own folder holds `captions.tsv` (columns `clip` and `caption`) and
+    the files in `clips/`.
+    """
+    splits: Splits = Splits()
+
+
+@section
+class GeneratorSettings:
+    """A text-to-video model."""
+
+    adapter: Literal["wan"]
+    """Which adapter drives the model."""
+    path: Text
+    """A folder that `from_pretrained` loads, or the model's name on the Hugging Face hub."""
+    dtype: Precision = "float32"
+    """Precision of the weights."""
+    frames: Count = 17
+    """Frames per video."""
+    height: Pixels = 64
+    """Height of the videos in pixels."""
+    width: Pixels = 64
+    """Width of the videos in pixels."""
+    fps: Positive = 8
+    """Frames per second."""
+    max_tokens: Count = 16
+    """Length of the text condition in tokens."""
+    steps: Count = 12
+    """Sampling steps."""
+    guidance: Guidance = 4.0
+    """Scale of classifier-free guidance; 1 is none."""
+
+
+@section
+class VLMSettings:
+    """A video vision-language model."""
+
+    adapter: Literal["gemma3", "phi4_multimodal", "qwen_vl", "video_llama3"]
+    """Which adapter drives the model."""
+    path: Text
+    """A folder that `from_pretrained` loads, or the model's name on the Hugging Face hub."""
+    dtype: Precision = "float32"
+    """Precision of the weights."""
+    describe: Text = "Describe the video."
+    """The prompt that asks for a caption."""
+    revision: Text | None = None
+    """Branch, tag or commit of a model on the hub, or null for its main branch."""
+    frames: Count | None = None
+    """Frames per clip that an image model (`gemma3`, `phi4_multimodal`) is shown; null is the
+    adapter's default, 8.
+    """
+    fps: Positive | None = None
+    """Frames per second that `video_llama3` is told the clips have; null is the adapter's default,
+    1.
+    """
+    lora: Text | None = None
+    """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
+    package `peft`.
+    """
+
+
+@section
+class Run:
+    """Which of the models and concepts above this run uses."""
+
+    generators: Names = ("microworld",)
+    """Names of generators; every one is combined with every VLM."""
+    vlms: Names = ("qwen2_vl",)
+    """Names of VLMs."""
+    concepts: SomeConcepts = "all"
+    """`all`, or a list of names from the table of concepts."""
+
+
+@section
+class Coupling(CouplingSettings):
+    """The network Phi from the generator's latents to the VLM's tokens, and its training."""
+
+    literal_steps: Whole = 150
+    """Steps by which rho-OT as the paper has it is trained on the same parts, for its row in the
+    report; 0 leaves the row out.
+    """
+
+
+@section
+class EditSettings:
+    """Captions with one word changed, which the objectives `answers` and `logits` learn from."""
+
+    captions: Count = 64
+    """Training captions that are edited, each in every word that the table of concepts knows others
+    for.
+    """
+
+
+@with_config(RULES)
+class Variant(TypedDict, total=False):
+    """What an ablation has otherwise than the rest of the settings."""
+
+    coupling: Annotated[Coupling, WrapValidator(_some_keys), Partial]
+    """Keys of `coupling` that the variant has otherwise."""
+    bank: Annotated[Bank, WrapValidator(_some_keys), Partial]
+    """Keys of `bank` that the variant has otherwise."""
+
+
+def _variants() -> dict[str, Any]:
+    """The rows of the paper's table and a few more; banks take a fifth of the steps, also that of
+    `full`, with which all are compared.
+    """
+    short = {"steps": 60, "lr": 0.03}
+    literal = {"aggregate": "plans", "values": "z1"}
+    couplings = {
+        "full": {},
+        "inference_only": {"output": "plain"},
+        "phi_1": {"output": "phi_1"},
+        "phi_2": {"output": "phi_2"},
+        "mean": {"output": "mean"},
+        "sliced_gromov": {"transport": {"aggregate": "gromov", "values": "z1"}},
+        "literal": {"transport": literal},
+        "p_50": {"projections": 50},
+        "p_200": {"projections": 200},
+        "p_400": {"projections": 400},
+        "scaling_0": {"transport": {"scaling_steps": 0}},
+        "scaling_5": {"transport": {"scaling_steps": 5}},
+    }
+    banks = {"kl": {"divergence": "kl"}, "js": {"divergence": "js"}, "vocab": {"support": "vocab"}}
+    made = {
+        name: ({"coupling": keys} if keys else {}) | {"bank": dict(short)}
+        for name, keys in couplings.items()
+    }
+    return made | {name: {"bank": keys | short} for name, keys in banks.items()}
+
+
+@section
+class GenerationSettings:
+    """The phi sweeps."""
+
+    phi: Annotated[tuple[Number, ...], MinLen(2)] = (0, 0.25, 0.5, 0.75, 1)
+    """Concept strengths in rising order; 0 (source) and 1 (target) must be among them."""
+    seeds: Count = 8
+    """Videos (seed and caption) per concept."""
+    methods: Annotated[
+        tuple[Literal["transporter", "random", "prompt_interpolation"], ...], MinLen(1), Distinct
+    ] = ("transporter", "random", "prompt_interpolation")
+    """The method and the controls it is compared with."""
+
+
+@section
+class BaselineMethods:
+    """Methods and what they maximise: `w`, the target word's log-probability (w+); `w_dw`, that and
+    its difference to the source word's (w+ + dw).
+    """
+
+    activation_maximisation: Aims = ("w",)
+    """What activation maximisation maximises, `w` and `w_dw`; an empty list leaves it out."""
+    gradvit: Aims = ("w",)
+    """What GradViT maximises, `w` and `w_dw`; an empty list leaves it out."""
+    maco: Aims = ("w", "w_dw")
+    """What MACO maximises, `w` and `w_dw`; an empty list leaves it out."""
+    leaps: Aims = ("w", "w_dw")
+    """What LEAPS maximises, `w` and `w_dw`; an empty list leaves it out."""
+
+
+@sharing(
+    InversionSettings,
+    steps=150,
+    lr=0.1,
+    warm_up=10,
+    jitter=4,
+    flip=0.0,
+    l2=0.005,
+    priming=1.0,
+    coherence=0.05,
+    statistics=0.05,
+    patch_prior=1.0,
+    patch=(3, 8, 8),
+    log_every=30,
+    save_every=75,
+)
+class BaselineSettings:
+    """The methods that invert the VLM into clips, which TRANSPORTER is compared with. Weights left
+    at 0 turn a term off.
+    """
+
+    methods: BaselineMethods = BaselineMethods()
+    seeds: Count = 2
+    """Clips per concept, method and target; as many of TRANSPORTER's are compared with them."""
+    real_clips: Count = 64
+    """Training clips that MACO's spectrum and the judge's statistics are measured on."""
+
+
+@section
+class MetricSettings:
+    """What scores the clips of the main table."""
+
+    clip_judge: Text | None = "models/clip_judge"
+    """Folder of the microworld's video-text encoder for CLIP^v and Delta, and for the baselines'
+    channel statistics (I3D gives those without it), or null.
+    """
+    clip: Text | None = None
+    """A CLIP that scores in its place, a folder or a name on the hub, or null."""
+    clip_revision: Text = "main"
+    """Branch, tag or commit of a CLIP on the hub."""
+    head: Text | None = None
+    """File of LAION's linear head for that CLIP, for the aesthetic score, or null."""
+
+
+@section
+class Injection:
+    """Step injection, where a concept acts in some of the sampling steps."""
+
+    concepts: Names | None = None
+    """Concepts of the run that act in some of the sampling steps; null takes the first of each
+    kind.
+    """
+    parts: Annotated[int, Strict(), Ge(2)] = 3
+    """Equal parts of the sampling steps; a concept acts in all of them, and in each alone."""
+
+
+@section
+class PartialFrames:
+    """Partial frames, where a concept acts in some of the latent frames."""
+
+    concepts: Names | None = None
+    """Concepts of the run that act in some of the latent frames; null takes the first object and
+    scene.
+    """
+    parts: Annotated[int, Strict(), Ge(2)] = 2
+    """Equal parts of the latent frames; a concept acts in all of them, and in each alone."""
+
+
+@section
+class FigureSettings:
+    """The paper's figures of several concepts at once, of step injection and of partial frames."""
+
+    seeds: Count = 8
+    """Videos (seed and caption) per concept and setting of these figures."""
+    several: (
+        Annotated[tuple[Annotated[tuple[str, ...], MinLen(2), Distinct], ...], MinLen(1)] | None
+    ) = None
+    """Lists of concepts of the run that act together, their words in one caption; null pairs its
+    first objects and scenes.
+    """
+    injection: Injection = Injection()
+    partial_frames: PartialFrames = PartialFrames()
+
+
+@section
+class GallerySettings:
+    """The page of results."""
+
+    seeds: Count = 4
+    """Seeds per concept that the page shows."""
+
+
+@section
+class TruthSettings:
+    """The benchmark of explanations, `snakemake truth`."""
+
+    concepts: Text = "config/truth.tsv"
+    """Table of the contrast pairs that are explained; of a shortcut's answers the target should be
+    the rarer one.
+    """
+    shortcuts: Some = "all"
+    """`all`, or a list of names from the table of shortcuts: those planted in the run's first VLM
+    are explained.
+    """
+    vlms: Some = "all"
+    """`all`, or a list of names: VLMs that are explained as they are, the honest ones."""
+    pairs: Some = ("slowly_quickly", "small_large")
+    """`all`, or a list of names from `concepts` that the honest VLMs are explained by."""
+    objectives: Annotated[tuple[ObjectiveName, ...], MinLen(1), Distinct] = (
+        "velocity",
+        "answers",
+        "logits",
+    )
+    """Objectives of the bank that are compared."""
+    pool: Count = 48
+    """Captions whose clips at phi = 0 every VLM is shown; those that it answers by the source word
+    can flip.
+    """
+    captions: Annotated[int, Strict(), Ge(2)] = 16
+    """Captions per VLM and pair, the first of the pool that can flip."""
+    seeds: Count = 4
+    """Noises per caption."""
+    bank: Annotated[Bank, WrapValidator(_as_given), Partial] = field(
+        default_factory=lambda: {
+            "steps": 75,
+            "batch": 8,
+            "lr": 0.03,
+            "strengths": "unit",
+            "logits": {"steps": 20},
+        }
+    )
+    """Keys of `bank` that the benchmark has otherwise."""
+
+
+@section
+class VLMTraining:
+    """Steps of the VLMs, by family."""
+
+    qwen2_vl: Count = 3680
+    """Steps of the Qwen2-VL."""
+    video_llama3: Count = 5120
+    """Steps of the VideoLLaMA 3, whose tokens of single frames learn speed last."""
+    gemma3: Count = 3680
+    """Steps of the Gemma 3."""
+
+
+@section
+class TrainingSettings:
+    """Steps by which `train_models` trains the microworld's own models."""
+
+    vae: Count = 12000
+    """Steps of the video VAE."""
+    vlms: VLMTraining = VLMTraining()
+    generator: Count = 28000
+    """Steps of text encoder and transformer."""
+    probes: Count = 2100
+    """Steps of the attribute classifiers."""
+    clip_judge: Count = 1300
+    """Steps of the video-text dual encoder."""
+    planted: Count = 300
+    """Steps by which a shipped VLM is taught a shortcut."""
+    chunks: Count = 44
+    """Clips that the generator is trained on, in chunks of 500."""
+
+
+@section
+class Settings:
+    """Every key has a default or must be given; others are refused."""
+
+    _: KW_ONLY
+    seed: Whole = 0
+    """Seed of everything that is drawn; two runs with one seed make the same results on the same
+    machine.
+    """
+    clips: ClipSettings = ClipSettings()
+    generators: Annotated[dict[Name, GeneratorSettings], MinLen(1)]
+    """Text-to-video models by name."""
+    vlms: Annotated[dict[Name, VLMSettings], MinLen(1)]
+    """Video vision-language models by name."""
+    world: str | None = "microworld"
+    """The world of rendered clips whose attributes are known, offered by an installed package; null
+    where there is none.
+    """
+    probes: str | None = "models/probes"
+    """Folder of the microworld's attribute classifiers, or null where no probe can judge the
+    videos.
+    """
+    concepts: Text = "config/concepts.tsv"
+    """Table of contrast pairs."""
+    shortcuts: Text = "config/shortcuts.tsv"
+    """Table of shortcuts, wrong cues that VLMs of the microworld can be taught to answer by."""
+    run: Run = Run()
+    coupling: Coupling = Coupling()
+    edits: EditSettings = EditSettings()
+    bank: Bank = Bank()
+    ablations: dict[Name, Annotated[Variant, MinLen(1)]] = field(default_factory=_variants)
+    """Variants of the experiment by name; what they leave out is as in the rest of the settings."""
+    generation: GenerationSettings = GenerationSettings()
+    baselines: BaselineSettings = BaselineSettings()
+    metrics: MetricSettings = MetricSettings()
+    figures: FigureSettings = FigureSettings()
+    gallery: GallerySettings = GallerySettings()
+    truth: TruthSettings = TruthSettings()
+    training: TrainingSettings = TrainingSettings()
+
+
+SPLITS: Mapping[str, Splits] = {
+    "world": Splits(1200, 128, 192),
+    "folder": Splits(0.7, 0.1, 0.2),
+}
+"""What the splits are, by the source of the clips, where the settings do not say."""

@@ -49,3 +49,40 @@ def test_too_few_clips() -> None:
 def test_unknown_split() -> None:
     with pytest.raises(UserError, match="expected a split out of train, validation, got 'test'"):
         choose_split(clips(5), "test", {"train": 2, "validation": 1}, 0, "captions.tsv")
+
+
+@given(count=st.integers(3, 500), seed=st.integers(0, 5))
+def test_shares_use_every_clip_once(count: int, seed: int) -> None:
+    sizes = {"train": 0.7, "validation": 0.1, "held_out": 0.2}
+    chosen = [choose_split(clips(count), split, sizes, seed, "captions.tsv") for split in sizes]
+    names = [name for table in chosen for name in table["clip"]]
+    assert sorted(names) == sorted(clips(count)["clip"])
+    for table, share in zip(chosen, sizes.values(), strict=True):
+        assert abs(len(table) - share * count) < 2
+
+
+def test_shares_of_ten_clips() -> None:
+    sizes = {"train": 0.7, "validation": 0.1, "held_out": 0.2}
+    found = {split: len(choose_split(clips(10), split, sizes, 0, "")) for split in sizes}
+    assert found == {"train": 7, "validation": 1, "held_out": 2}
+
+
+def test_shares_choose_what_their_numbers_would() -> None:
+    numbers = {"train": 14, "validation": 2, "held_out": 4}
+    shares = {"train": 0.7, "validation": 0.1, "held_out": 0.2}
+    for split in numbers:
+        by_share, by_number = (
+            choose_split(clips(20), split, sizes, 3, "") for sizes in (shares, numbers)
+        )
+        assert by_share.equals(by_number)
+
+
+def test_splits_by_number_stay_what_they_were() -> None:
+    sizes = {"train": 5, "validation": 2, "held_out": 3}
+    expected = {
+        "train": ["0.mp4", "1.mp4", "2.mp4", "9.mp4", "10.mp4"],
+        "validation": ["8.mp4", "11.mp4"],
+        "held_out": ["4.mp4", "5.mp4", "7.mp4"],
+    }
+    for split, names in expected.items():
+        assert choose_split(clips(12), split, sizes, 1, "")["clip"].tolist() == names

@@ -1,5 +1,5 @@
 # The clips that the coupling is trained on: rendered, or a user's own, divided into splits.
-
+from transporter.pipeline.checks import EXAMPLE
 
 if config["clips"]["source"] == "world":
 
@@ -50,6 +50,32 @@ else:
         params:
             splits=config["clips"]["splits"],
             seed=config["seed"],
-            code=code_hash("transporter.pipeline.splitting"),
+            code=code_hash("transporter.pipeline.own_clips"),
         script:
             "../scripts/own_split.py"
+
+
+if config["clips"]["folder"] == EXAMPLE:
+
+    # a folder as a user would have it, for config/own_clips.yaml
+    rule own_clips:
+        output:
+            captions=f"{EXAMPLE}/captions.tsv",
+            clips=directory(f"{EXAMPLE}/clips"),
+        log:
+            "logs/own_clips.log",
+        benchmark:
+            "logs/own_clips.tsv"
+        conda:
+            "../../envs/transporter.yaml"
+        threads: 1
+        resources:
+            gpu=0,
+            mem_mb=1000,
+            runtime=10,
+        params:
+            clips=24,
+            seed=config["seed"],
+            code=code_hash("microworld.dataset"),
+        script:
+            "../scripts/own_clips.py"

@@ -140,7 +140,7 @@ def check_splits(config: Config, sources: Sources) -> None:
         complaint = f"expected shares that add up to 1 at most, got {sum(shares.values()):g}"
         raise refusal(sources, path, complaint)
     folder = Path(clips["folder"])
-    if folder == Path(EXAMPLE) and not folder.exists():
+    if folder == Path(EXAMPLE) and not (folder / "captions.tsv").exists():
         return
     for part in (folder, folder / "captions.tsv", folder / "clips"):
         if not part.exists():

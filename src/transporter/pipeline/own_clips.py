@@ -78,21 +78,23 @@ def _check_files(table: pd.DataFrame, folder: Path) -> None:
 def _check_words(
     concepts: Sequence[Concept], train: Sequence[str], held_out: Sequence[str], path: Path
 ) -> None:
-    """Every concept is fitted on training captions with its words, and tried on held-out ones that
-    give other pairs.
-    """
-    lacking, served = [], []
-    for concept in concepts:
-        fitted = concept.contexts(train)
-        fresh = set(concept.contexts(held_out)) - set(fitted)
-        if fitted and fresh:
-            served.append(concept.name)
-            continue
-        words = f"{concept.source!r} or {concept.target!r}"
-        lacking.append(f"{concept.name} ({words}: {len(fitted)} train, {len(fresh)} held_out)")
-    if lacking:
-        others = f", or run {', '.join(served)} alone (run.concepts)" if served else ""
+    """Every concept is fitted on training captions, and tried on held-out ones of other pairs."""
+    lacks = {concept.name: _lack(concept, train, held_out) for concept in concepts}
+    if lacking := [f"{name} ({lack})" for name, lack in lacks.items() if lack]:
+        served = ", ".join(name for name, lack in lacks.items() if not lack)
+        others = f", or run those that have them (run.concepts: {served})" if served else ""
         raise UserError(
-            f"expected captions in {path} with a word of each concept of the run, in train and,"
-            f" different ones, in held_out; too few for {', '.join(lacking)}; add clips{others}"
+            f"expected captions in {path} with the words of every concept of the run, got too few"
+            f" for {', '.join(lacking)}; add clips{others}"
         )
+
+
+def _lack(concept: Concept, train: Sequence[str], held_out: Sequence[str]) -> str | None:
+    """The splits in which a concept has no caption that could be used; None where it has some."""
+    known = set(train)
+    # a pair was fitted on if a training caption is one of its two
+    pairs = (pair for caption in held_out if (pair := concept.pair(caption)))
+    lacking = [] if any(map(concept.pair, train)) else ["train"]
+    lacking += [] if any(known.isdisjoint(pair) for pair in pairs) else ["held_out"]
+    words = f"no new caption with {concept.source!r} or {concept.target!r}"
+    return f"{words} in {' and '.join(lacking)}" if lacking else None

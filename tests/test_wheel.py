@@ -1,0 +1,115 @@
+"""What others install: a wheel with every file of both packages, whose commands work anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from transporter.cli import app
+from transporter.pipeline.config import settings_table
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("transporter", "microworld")
+COMMAND = typer.main.get_command(app)
+assert isinstance(COMMAND, TyperGroup)
+VERBS = {name: command.params for name, command in COMMAND.commands.items()}
+
+
+def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def pip(*arguments: str | Path, folder: Path, python: Path | str = sys.executable) -> None:
+    quiet = ("--quiet", "--no-index", "--no-deps", "--disable-pip-version-check")
+    whose = ("--python", str(python))
+    done = run(
+        sys.executable, "-m", "pip", *whose, arguments[0], *quiet, *arguments[1:], folder=folder
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built in a copy, since building leaves files behind."""
+    copy = tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / name, copy / name)
+    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(ROOT / "src", copy / "src", ignore=unwanted)
+    pip("wheel", "--no-build-isolation", "--wheel-dir", "made", ".", folder=copy)
+    [made] = (copy / "made").glob("transporter-*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of programs of an environment that has the wheel, and this environment's other
+    packages after it.
+    """
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    made = run(sys.executable, "-m", "venv", "--without-pip", folder, folder=folder.parent)
+    assert made.returncode == 0, made.stderr
+    python = folder / "bin" / "python"
+    pip("install", wheel, folder=folder, python=python)
+    [packages] = (folder / "lib").glob("python*/site-packages")
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin"
+
+
+def test_the_wheel_has_every_file(wheel: Path) -> None:
+    wanted = {
+        path.relative_to(ROOT / "src").as_posix()
+        for package in PACKAGES
+        for path in (ROOT / "src" / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    with ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name for name in names if ".dist-info/" not in name} == wanted
+    assert {"transporter/py.typed", "microworld/py.typed"} <= wanted
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_packages_are_those_of_the_wheel(installed: Path, tmp_path: Path) -> None:
+    code = (
+        "import json, microworld, transporter as library;"
+        " print(json.dumps([*library.__path__, *microworld.__path__]))"
+    )
+    done = run(installed / "python", "-c", code, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert all(Path(path).is_relative_to(installed.parent) for path in json.loads(done.stdout))
+
+
+def test_settings_are_documented_anywhere(installed: Path, tmp_path: Path) -> None:
+    done = run(installed / "transporter", "settings", folder=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, settings_table()), done.stderr
+
+
+def _needed(parameters: Sequence[typer.core.click.Parameter]) -> list[str]:
+    """Something for every argument and option that must be given."""
+    needed = [parameter for parameter in parameters if parameter.required]
+    named = [[*parameter.opts[:1], "x"] for parameter in needed if parameter.opts[0][0] == "-"]
+    plain = ["x" for parameter in needed if parameter.opts[0][0] != "-"]
+    return [*plain, *(word for words in named for word in words)]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_command_ends_in_a_traceback(installed: Path, tmp_path: Path, verb: str) -> None:
+    """In a folder without settings, models or results."""
+    done = run(installed / "transporter", verb, *_needed(VERBS[verb]), folder=tmp_path)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode in (0, 2), done.stderr
+    if done.returncode:
+        assert done.stderr.strip().splitlines()[-1].startswith("transporter: ")

@@ -19,6 +19,7 @@ from transporter.clips.embeddings import aligned, embed_rows, load_embeddings
 from transporter.concepts.contexts import Contexts
 from transporter.coupling.reader import Reader
 from transporter.generators.base import Generator, Sampling
+from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table
 
@@ -194,7 +195,7 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> Contexts:
         reader.generator.encode_text(captions[told[side]].tolist()) for side in ("source", "target")
     )
     z_xi = torch.cat([edits.z_xi[told[side].tolist()] for side in ("source", "target")]).to(device)
-    return Contexts(torch.cat([pi_minus, pi_minus]), torch.cat([pi_plus, pi_plus]), z_xi)
+    return Contexts(Condition.cat([pi_minus] * 2), Condition.cat([pi_plus] * 2), z_xi)
 
 
 def _telling(pairs: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from transporter.clips.contrast import COLUMNS, read_concepts
+from transporter.pipeline.adapters import adapter_place
 from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
@@ -226,7 +227,9 @@ def _alternative(option: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _completed(value: Any, schema: Mapping[str, Any]) -> Any:
-    if not isinstance(value, Mapping) or "$ref" in schema:  # laid over another part, so no defaults
+    # what is laid over another part, and an adapter's own options, have no defaults
+    free = "$ref" in schema or schema.get("additionalProperties") is True
+    if not isinstance(value, Mapping) or free:
         return copy.deepcopy(value)
     known, others = schema.get("properties", {}), schema.get("additionalProperties")
     result = {}
@@ -258,6 +261,13 @@ def _check_choice(config: Mapping[str, Any], sources: Sequence[Source]) -> None:
                     ("run", kind),
                     f"expected names from {kind} ({', '.join(config[kind])}), got {name!r}",
                 )
+    for kind in ("generators", "vlms"):
+        for name, model in config[kind].items():
+            try:
+                adapter_place(kind, model["adapter"])
+            except UserError as error:
+                complaint = str(error).removeprefix("key adapter: ")
+                raise _refusal(sources, (kind, name, "adapter"), complaint) from None
     for name in () if config["truth"]["vlms"] == "all" else config["truth"]["vlms"]:
         if name not in config["vlms"]:
             raise _refusal(

@@ -250,5 +250,10 @@ def generator(name: str, folder: Path) -> DiffusersGenerator:
 
 
 @pytest.fixture(scope="module")
+def captions() -> list[str]:
+    return CAPTIONS
+
+
+@pytest.fixture(scope="module")
 def pi(generator: DiffusersGenerator) -> Condition:
     return generator.encode_text(CAPTIONS)

@@ -34,9 +34,11 @@ def test_the_velocity_is_told_the_guidance_it_is_set_to(
         torch.testing.assert_close(z_t - velocity, sampled, atol=1e-4, rtol=1e-3)
 
 
-def test_the_condition_knows_its_padding(generator: HunyuanVideoGenerator, pi: Condition) -> None:
+def test_the_condition_knows_its_padding(
+    generator: HunyuanVideoGenerator, pi: Condition, captions: list[str]
+) -> None:
     """A token per word and the template's end; what is padded does not count."""
-    assert pi.mask.sum(1).tolist() == [len(caption.split()) + 1 for caption in CAPTIONS]
+    assert pi.mask.sum(1).tolist() == [len(caption.split()) + 1 for caption in captions]
     padded = pi.embeddings + 5 * (1 - pi.mask[..., None])
     z_t, sigma = generator.noise([0, 1]), torch.tensor([0.5, 0.9])
     with torch.no_grad():
@@ -58,9 +60,3 @@ def test_a_model_that_is_not_told_guidance_is_refused(
 ) -> None:
     with pytest.raises(UserError, match="expected a model that is told a scale of guidance"):
         HunyuanVideoGenerator(str(tiny(guidance_embeds=False)), **size)
-
-
-CAPTIONS = [
-    "a large red circle moves slowly left on grass",
-    "a square spins quickly on sand during the night",
-]

@@ -20,10 +20,10 @@ STRANGER = ROOT / "tests" / "stranger" / "tones.py"
 PAGE = (ROOT / "docs" / "models.md").read_text()
 
 
-def shown(language: str) -> str:
+def block(language: str) -> str:
     """The page's only block in a language."""
-    [block] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    return textwrap.dedent(f"   {block.lstrip()}")
+    [text] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return textwrap.dedent(f"   {text.lstrip()}")
 
 
 FEW = {
@@ -44,7 +44,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     installed.mkdir(parents=True)
     shutil.copy2(STRANGER, site)
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: tones\nVersion: 1.0\n")
-    groups = tomllib.loads(shown("toml"))["project"]["entry-points"]
+    groups = tomllib.loads(block("toml"))["project"]["entry-points"]
     lines = [
         f"[{group}]\n{name} = {place}\n"
         for group, offered in groups.items()
@@ -54,9 +54,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
     monkeypatch.setenv("PYTHONPATH", path)
     project = copy_project(tmp_path / "project")
-    settings = {**yaml.safe_load(shown("yaml")), **FEW}
+    settings = {**yaml.safe_load(block("yaml")), **FEW}
     settings["run"]["concepts"] = ["red_blue"]
-    settings["generators"]["theirs"]["steps"] = 2
+    settings["generators"]["theirs"]["steps"] = 3
     (project / "config" / "theirs.yaml").write_text(yaml.safe_dump(settings))
     return project
 

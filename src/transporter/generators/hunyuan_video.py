@@ -11,7 +11,8 @@ from diffusers import HunyuanVideoPipeline
 from torch import nn
 
 from transporter.generators.condition import Condition
-from transporter.generators.diffusers_generator import DiffusersGenerator, Run
+from transporter.generators.diffusers_generator import DiffusersGenerator
+from transporter.generators.run import Run
 from transporter.support.errors import UserError
 
 
@@ -53,7 +54,7 @@ class HunyuanVideoGenerator(DiffusersGenerator):
         )
         return Condition(embeddings, mask, pooled)
 
-    def _told(self, pi: Condition, guidance: float) -> dict[str, torch.Tensor]:
+    def _beside_embeddings(self, pi: Condition, guidance: float) -> dict[str, torch.Tensor]:
         """What the transformer takes in of a condition beside its embeddings."""
         dtype = self.pipeline.transformer.dtype
         scale = torch.full((len(pi),), guidance, dtype=dtype, device=self.device)
@@ -72,7 +73,7 @@ class HunyuanVideoGenerator(DiffusersGenerator):
             z_t,
             condition,
             timestep=sigma * steps,
-            **self._told(condition, self.velocity_guidance),
+            **self._beside_embeddings(condition, self.velocity_guidance),
         )
 
     def _inputs(self, latents: torch.Tensor, pi: Condition, guidance: float) -> dict[str, Any]:
@@ -85,8 +86,8 @@ class HunyuanVideoGenerator(DiffusersGenerator):
 
     def _steered(self, stack: ExitStack, run: Run, guidance: float) -> None:
         # the loop renews the embeddings alone, so the rest of the condition is put in here
-        def tell(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
-            return args, {**kwargs, **self._told(run.current, guidance)}
+        def complete(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
+            return args, {**kwargs, **self._beside_embeddings(run.current, guidance)}
 
-        hook = self.pipeline.transformer.register_forward_pre_hook(tell, with_kwargs=True)
+        hook = self.pipeline.transformer.register_forward_pre_hook(complete, with_kwargs=True)
         stack.callback(hook.remove)

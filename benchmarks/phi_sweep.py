@@ -31,8 +31,9 @@ def sweep(generator: WanGenerator, steps: int, guidance: float, first: float) ->
     """Six strengths in one batched call, text encoded once, shared steps run once:
     `(6, T, C, H, W)`.
     """
-    minus, plus = generator.encode_text(PAIR).unsqueeze(1)
-    delta = torch.tensor(PHIS).view(-1, 1, 1) * (plus - minus)
+    pi = generator.encode_text(PAIR)
+    minus, plus = pi[:1], pi[1:]
+    delta = torch.tensor(PHIS) * (plus - minus).repeat_interleave(len(PHIS))
     return generator.decode(
         generator.sample(minus, [SEED], steps, guidance, Modulation(delta, steps=(first, 1.0)))
     )
@@ -44,7 +45,7 @@ def plain_calls(generator: WanGenerator, steps: int, guidance: float, first: flo
     """
     frames = []
     for phi in PHIS:
-        minus, plus = generator.encode_text(PAIR[:1]), generator.encode_text(PAIR[1:])
+        minus, plus = (generator.encode_text([caption]).embeddings for caption in PAIR)
         changed = minus + phi * (plus - minus)
         result = generator.pipeline(
             prompt_embeds=minus if first else changed,

@@ -16,6 +16,7 @@ from transporter.concepts.edits import Edits, answered_pairs, plan_edits, sample
 from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.coupling.reader import Reader
 from transporter.generators.base import Sampling
+from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 
 SPEED = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast ?")
@@ -45,23 +46,23 @@ class _Words:
         self.noises: dict[int, list[int]] = {}
         self.table = torch.randn(len(WORDS), D, generator=torch.Generator().manual_seed(0))
 
-    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
-        return torch.stack(
-            [self.table[[WORDS.index(word) for word in caption.split()]] for caption in captions]
-        )
+    def encode_text(self, captions: Sequence[str]) -> Condition:
+        places = [[WORDS.index(word) for word in caption.split()] for caption in captions]
+        return Condition(self.table[torch.tensor(places)])
 
     def sample(
-        self, condition: torch.Tensor, seeds: Sequence[int], steps: int, guidance: float
+        self, condition: Condition, seeds: Sequence[int], steps: int, guidance: float
     ) -> torch.Tensor:
-        near = torch.cdist(condition.flatten(0, 1), self.table).view(len(condition), L, -1) < 1e-4
+        words = condition.embeddings.flatten(0, 1)
+        near = torch.cdist(words, self.table).view(len(condition), L, -1) < 1e-4
         for row, seed in enumerate(seeds):
             self.noises.setdefault(seed, []).append(row)
         return near.any(1).float().view(len(condition), -1, 1, 1, 1)
 
     def velocity(
-        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
     ) -> torch.Tensor:
-        return -condition.flatten(1).mean(1).view(-1, 1, 1, 1, 1).expand_as(z_t)
+        return -condition.embeddings.flatten(1).mean(1).view(-1, 1, 1, 1, 1).expand_as(z_t)
 
 
 class _Reader(Reader):
@@ -136,12 +137,11 @@ def test_answered_pairs_differ_in_the_cue_alone(
     generator = _Words()
     pairs = answered_pairs(SPEED, sampled(tmp_path, generator), _Reader(generator, cue, None))
     plus, minus = (
-        x.flatten(0, 1) @ torch.linalg.pinv(generator.table)
+        x.embeddings.flatten(0, 1) @ torch.linalg.pinv(generator.table)
         for x in (pairs.pi_plus, pairs.pi_minus)
     )
-    assert len(pairs) > 0 and torch.equal(
-        pairs.pi_minus[: len(pairs) // 2], pairs.pi_minus[len(pairs) // 2 :]
-    )
+    first, second = pairs.pi_minus.embeddings.chunk(2)
+    assert len(pairs) > 0 and torch.equal(first, second)
     # both captions' clips are contexts: those without the cue, then those with it
     shown = pairs.z_xi.flatten(1)[:, WORDS.index(cue)]
     assert shown.tolist() == [0.0] * (len(pairs) // 2) + [1.0] * (len(pairs) // 2)
@@ -158,7 +158,7 @@ def test_one_lucky_clip_makes_no_swap_telling(tmp_path: Path) -> None:
     edits.z_reencoded[lucky, 0, WORDS.index("quickly")] = 2.0
     kept = answered_pairs(SPEED, edits, _Reader(generator, "quickly", None))
     # the lucky clip's own speed is still a pair's target; its colour is none
-    assert ((kept.pi_plus - kept.pi_minus).abs().amax(-1) > 1e-3)[:, 1].sum() == 0
+    assert ((kept.pi_plus - kept.pi_minus).embeddings.abs().amax(-1) > 1e-3)[:, 1].sum() == 0
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.fitting import BankSettings, answer_gap, fit_bank
 from transporter.concepts.objectives import OBJECTIVES, velocity
 from transporter.coupling.reader import Reader
+from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 
 RED = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
@@ -34,25 +35,25 @@ class _LinearGenerator:
     device = torch.device("cpu")
     condition_shape = (L, D)
 
-    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
+    def encode_text(self, captions: Sequence[str]) -> Condition:
         result = torch.zeros(len(captions), L, D)
         for row, caption in enumerate(captions):
             for place, word in enumerate(caption.split()):
                 seed = WORDS.index("here" if word == "there" else word)
                 result[row, place] = torch.randn(D, generator=torch.Generator().manual_seed(seed))
-        return result
+        return Condition(result)
 
     def velocity(
-        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
     ) -> torch.Tensor:
-        return (condition.flatten(1) @ LINEAR).view_as(z_t) - z_t
+        return (condition.embeddings.flatten(1) @ LINEAR).view_as(z_t) - z_t
 
 
 class _Reader(Reader):
     """The answer depends on the clean estimate's mean alone."""
 
     def through_phi(
-        self, z_xi: torch.Tensor, condition: torch.Tensor, z_reencoded: torch.Tensor | None = None
+        self, z_xi: torch.Tensor, condition: Condition, z_reencoded: torch.Tensor | None = None
     ) -> torch.Tensor:
         return z_xi.flatten(1).mean(1)
 
@@ -87,7 +88,8 @@ def test_a_linear_generator_is_explained_completely(reader: Reader) -> None:
     contexts, bank, table = _fit(reader, [RED, DAY])
     assert table.set_index("concept")["status"].to_dict() == {"red_blue": "ok", "day_night": "ok"}
     assert (table["separation"] > 0.98).all()
-    change = (contexts["red_blue"].pi_plus - contexts["red_blue"].pi_minus)[0].flatten() @ LINEAR
+    whole = contexts["red_blue"].pi_plus - contexts["red_blue"].pi_minus
+    change = whole.embeddings[0].flatten() @ LINEAR
     torch.testing.assert_close(bank["red_blue"].flatten() @ LINEAR, change, atol=0.15, rtol=0.1)
 
 
@@ -96,7 +98,7 @@ def paper_vectors(
 ) -> torch.Tensor:
     """The paper's fit, as it stood before there were other objectives."""
     vectors = torch.stack(
-        [(part.pi_plus - part.pi_minus).mean(0) for part in contexts.values()]
+        [(part.pi_plus - part.pi_minus).embeddings.mean(0) for part in contexts.values()]
     ).requires_grad_()
     optimiser, parts, share = (
         torch.optim.Adam([vectors]),
@@ -113,25 +115,23 @@ def paper_vectors(
             (part, torch.randint(len(part), (share,), generator=random))
             for part in (parts[index] for index in chosen)
         ]
-        pi_minus, pi_plus, z_0 = (
-            torch.cat([getattr(part, name)[row] for part, row in rows])
-            for name in ("pi_minus", "pi_plus", "z_xi")
+        pi_minus, pi_plus = (
+            torch.cat([getattr(part, name).embeddings[row] for part, row in rows])
+            for name in ("pi_minus", "pi_plus")
         )
+        z_0 = torch.cat([part.z_xi[row] for part, row in rows])
         which = chosen.repeat_interleave(share)
         phi = (torch.rand(len(which), generator=random) * torch.tensor(d_omega)[which]).view(
             -1, 1, 1
         )
         sigma = torch.rand(len(z_0), generator=random).clamp(min=0.02)
         z_t = z_0.lerp(torch.randn(z_0.shape, generator=random), sigma.view(-1, 1, 1, 1, 1))
-        velocity = reader.generator.velocity
-        minus, plus = (velocity(z_t, sigma, pi) for pi in (pi_minus, pi_plus))
-        wanted = phi.view(-1, 1, 1, 1, 1) * (plus - minus)
-        error = (
-            (velocity(z_t, sigma, pi_minus + phi * vectors[which]) - minus - wanted)
-            .square()
-            .flatten(1)
-            .mean(1)
+        minus, plus, changed = (
+            reader.generator.velocity(z_t, sigma, Condition(pi))
+            for pi in (pi_minus, pi_plus, pi_minus + phi * vectors[which])
         )
+        wanted = phi.view(-1, 1, 1, 1, 1) * (plus - minus)
+        error = (changed - minus - wanted).square().flatten(1).mean(1)
         (error / wanted.square().flatten(1).mean(1).mean().clamp(min=1e-8)).mean().backward()
         optimiser.step()
         optimiser.zero_grad()
@@ -159,7 +159,7 @@ def test_the_control_is_the_divergence_of_the_two_answers(reader: Reader) -> Non
         RED, contexts, reader, BankSettings(), change=torch.zeros(L, D)
     ) == pytest.approx(0)
     assert 0 < answer_gap(RED, contexts, reader, BankSettings()) < 1
-    full = (contexts.pi_plus - contexts.pi_minus)[0]
+    full = (contexts.pi_plus - contexts.pi_minus).embeddings[0]
     same = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
     assert answer_gap(RED, same, reader, BankSettings(), change=full) == pytest.approx(
         answer_gap(RED, same, reader, BankSettings())
@@ -173,7 +173,7 @@ class _Blind(_Reader):
         return super().through_phi(z_xi, z_xi)
 
     def through_phi(
-        self, z_xi: torch.Tensor, condition: torch.Tensor, z_reencoded: torch.Tensor | None = None
+        self, z_xi: torch.Tensor, condition: Condition, z_reencoded: torch.Tensor | None = None
     ) -> torch.Tensor:
         raise AssertionError("there is no coupling")
 

@@ -24,6 +24,7 @@ from transporter.concepts.objectives import (
 )
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
+from transporter.generators.condition import Condition
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.support.errors import UserError
 
@@ -55,14 +56,14 @@ class _LinearGenerator:
 
     device, condition_shape = torch.device("cpu"), (L, D)
 
-    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
+    def encode_text(self, captions: Sequence[str]) -> Condition:
         assert set(captions) == {""}
-        return torch.full((len(captions), L, D), 0.1, dtype=torch.float64)
+        return Condition(torch.full((len(captions), L, D), 0.1, dtype=torch.float64))
 
     def velocity(
-        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
     ) -> torch.Tensor:
-        return (condition.flatten(1) @ LINEAR).view_as(z_t) + 0.1 * z_t
+        return (condition.embeddings.flatten(1) @ LINEAR).view_as(z_t) + 0.1 * z_t
 
 
 class _Reader(Reader):
@@ -72,9 +73,9 @@ class _Reader(Reader):
         return z_xi.flatten(1)
 
     def through_phi(
-        self, z_xi: torch.Tensor, condition: torch.Tensor, z_reencoded: torch.Tensor | None = None
+        self, z_xi: torch.Tensor, condition: Condition, z_reencoded: torch.Tensor | None = None
     ) -> torch.Tensor:
-        return z_xi.flatten(1) + condition.flatten(1).mean(1, keepdim=True)
+        return z_xi.flatten(1) + condition.embeddings.flatten(1).mean(1, keepdim=True)
 
     def log_odds(self, tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
         return 3 * tokens @ CUES[0 if concept is SLOW else 1]
@@ -98,8 +99,8 @@ def batch() -> Batch:
     )
     return Batch(
         [SLOW, SLOW, DAY, DAY],
-        draws(4, L, D),
-        draws(4, L, D, seed=1),
+        Condition(draws(4, L, D)),
+        Condition(draws(4, L, D, seed=1)),
         draws(4, *SHAPE, seed=2),
         phi,
         control,
@@ -154,7 +155,8 @@ def test_gradients_reach_a_vector_through_all_models(path: str, shipped: Reader)
     z_0 = draws(1, *shipped.generator.latent_shape).float()
     batch = Batch([colour], minus, plus, z_0, torch.ones(1), torch.ones(1))
     settings = LogitsSettings(path=path, sigma=(0.9, 0.9), margin=30.0, guidance=2.0)
-    loss, q = loss_of("logits", batch, shipped, settings), 0.2 * draws(*minus.shape, seed=1).float()
+    loss = loss_of("logits", batch, shipped, settings)
+    q = 0.2 * draws(*minus.embeddings.shape, seed=1).float()
     (gradient,) = torch.autograd.grad(loss(q.requires_grad_()), q)
     assert bool(gradient.flatten(2).norm(dim=-1).gt(0).all())
     step = 5e-3 * gradient / gradient.norm()
@@ -174,7 +176,7 @@ def test_logits_are_the_formula(batch: Batch, reader: Reader) -> None:
     costs, changes, units, missing = [], [], [], []
     for row, concept in enumerate(batch.concepts):
         minus, q_row = (
-            batch.pi_minus[row].flatten() @ LINEAR,
+            batch.pi_minus.embeddings[row].flatten() @ LINEAR,
             batch.phi[row] * q[row].flatten() @ LINEAR,
         )
         empty = torch.full((L * D,), 0.1).double() @ LINEAR
@@ -210,7 +212,7 @@ def test_through_phi_a_vector_cannot_move_the_answer_by_the_caption(
     object.__setattr__(spy, "through_phi", lambda z, pi: asked.append(pi) or z.flatten(1))
     loss_of("logits", batch, spy, LogitsSettings(path="phi"))(draws(4, L, D, seed=3))
     assert len(asked) == 2
-    assert all(torch.equal(pi, batch.pi_minus) for pi in asked)
+    assert all(pi is batch.pi_minus for pi in asked)
 
 
 def test_log_odds_are_each_clips_own(batch: Batch, reader: Reader) -> None:
@@ -240,13 +242,13 @@ def test_mixed_is_the_weighted_sum(share: float, batch: Batch, reader: Reader) -
 
 def planted_contexts() -> Contexts:
     """Captions whose two words differ in a change of velocity that the VLM does not look at."""
-    pi_minus = draws(32, L, D, seed=4) * 0.3
+    pi_minus = Condition(draws(32, L, D, seed=4) * 0.3)
     word = torch.linalg.lstsq(LINEAR.T, CUES[2])[0].view(L, D)
     # what of the word's change the cue sees is taken out
     cue = torch.linalg.lstsq(LINEAR.T, CUES[0])[0].view(L, D)
     seen = ((word.flatten() @ LINEAR) @ CUES[0]) / ((cue.flatten() @ LINEAR) @ CUES[0])
     z_xi = draws(32, *SHAPE, seed=5) - CUES[0].view(SHAPE)
-    return Contexts(pi_minus, pi_minus + word - seen * cue, z_xi)
+    return Contexts(pi_minus, pi_minus + (word - seen * cue), z_xi)
 
 
 def fitted(objective: str, reader: Reader) -> tuple[torch.Tensor, dict[str, float]]:
@@ -282,7 +284,7 @@ def test_logits_find_the_cue_that_the_words_do_not_name(reader: Reader) -> None:
 def test_the_papers_vector_leaves_such_an_answer_alone(reader: Reader) -> None:
     change, row = fitted("velocity", reader)
     contexts = planted_contexts()
-    word = (contexts.pi_plus - contexts.pi_minus)[0].flatten() @ LINEAR
+    word = (contexts.pi_plus - contexts.pi_minus).embeddings[0].flatten() @ LINEAR
     torch.testing.assert_close(change, word, atol=0.02, rtol=0.02)
     assert abs(float(change @ CUES[0])) < 0.02 < row["separation"]
     assert row["effect"] < 0.02

@@ -7,6 +7,7 @@ import torch
 
 from transporter.concepts.contexts import Contexts
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
+from transporter.generators.condition import Condition
 
 L, D = 3, 4
 
@@ -21,7 +22,7 @@ def contexts(count: int, seed: int) -> Contexts:
         )
         for _ in range(2)
     )
-    return Contexts(minus, plus, torch.zeros(count, 1, 1, 1, 1))
+    return Contexts(Condition(minus), Condition(plus), torch.zeros(count, 1, 1, 1, 1))
 
 
 def test_directions_are_those_in_which_captions_vary() -> None:
@@ -29,7 +30,8 @@ def test_directions_are_those_in_which_captions_vary() -> None:
     directions = principal_directions(parts, "each", 8)
     assert directions.shape == (2, L * D)
     torch.testing.assert_close(directions @ directions.T, torch.eye(2), atol=1e-5, rtol=0)
-    pi = torch.cat([side for part in parts for side in (part.pi_minus, part.pi_plus)]).flatten(1)
+    sides = [side for part in parts for side in (part.pi_minus, part.pi_plus)]
+    pi = Condition.cat(sides).embeddings.flatten(1)
     deviations = ((pi - pi.mean(0)) @ directions.T).std(0)
     assert float(deviations[0]) == pytest.approx(5, rel=0.2)
     assert float(deviations[1]) == pytest.approx(1, rel=0.2)

@@ -15,6 +15,7 @@ from transporter.concepts.bank import ConceptBank
 from transporter.generation.demonstrations import INDEX, write_demonstrations
 from transporter.generation.trials import INJECTION, PARTIAL_FRAMES, in_parts, together
 from transporter.generators.base import Sampling
+from transporter.generators.condition import Condition
 from transporter.generators.modulation import WHOLE, Modulation
 
 COLOUR = Concept("red_blue", "object", "red", "blue", "what colour ?")
@@ -36,12 +37,12 @@ class _Generator:
     fps = 8
     latent_shape = (1, 5, 1, 1)
 
-    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
-        return torch.zeros(len(captions), 2, 2)
+    def encode_text(self, captions: Sequence[str]) -> Condition:
+        return Condition(torch.zeros(len(captions), 2, 2))
 
     def sample(
         self,
-        condition: torch.Tensor,
+        condition: Condition,
         seeds: Sequence[int],
         steps: int,
         guidance: float,
@@ -49,7 +50,7 @@ class _Generator:
     ) -> torch.Tensor:
         assert modulation.steps == WHOLE or modulation.frames == WHOLE
         changed = (
-            modulation.delta.mean((1, 2))
+            modulation.delta.embeddings.mean((1, 2))
             * sum(modulation.active(step, steps) for step in range(steps))
             / steps
         )

@@ -20,6 +20,7 @@ from transporter.generation.sweeps import (
     write_concept,
 )
 from transporter.generators.base import Sampling
+from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation
 from transporter.support.errors import UserError
 
@@ -40,24 +41,25 @@ class _Generator:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
-        return torch.stack([torch.full((L, D), float(len(caption))) for caption in captions])
+    def encode_text(self, captions: Sequence[str]) -> Condition:
+        letters = torch.tensor([float(len(caption)) for caption in captions])
+        return Condition(letters.view(-1, 1, 1).expand(-1, L, D))
 
     def sample(
         self,
-        condition: torch.Tensor,
+        condition: Condition,
         seeds: Sequence[int],
         steps: int,
         guidance: float,
         modulation: Modulation | None = None,
     ) -> torch.Tensor:
         copies = 1 if modulation is None else len(modulation.delta) // len(condition)
-        changed = condition.repeat_interleave(copies, dim=0) + (
-            0 if modulation is None else modulation.delta
-        )
+        changed = condition.repeat_interleave(copies)
+        if modulation is not None:
+            changed = changed + modulation.delta
         self.batches.append(len(changed))
         seeds = torch.tensor(seeds, dtype=torch.float32).repeat_interleave(copies)
-        return (seeds + changed.mean((1, 2))).view(-1, 1, 1, 1, 1).expand(-1, 1, 1, 2, 2)
+        return (seeds + changed.embeddings.mean((1, 2))).view(-1, 1, 1, 1, 1).expand(-1, 1, 1, 2, 2)
 
     def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
         return torch.zeros(len(z_xi), 5, 3, 16, 16)
@@ -66,9 +68,8 @@ class _Generator:
 def test_a_sweep_keeps_rows_and_strengths_apart_in_small_batches() -> None:
     generator = _Generator()
     condition = generator.encode_text(["a", "ab", "abc"])
-    z = sweep(
-        generator, condition, torch.ones_like(condition), [0.0, 0.5, 1.0], [100, 200, 300], SAMPLING
-    )
+    change = condition.along(torch.ones(L, D))
+    z = sweep(generator, condition, change, [0.0, 0.5, 1.0], [100, 200, 300], SAMPLING)
     assert z[..., 0, 0, 0, 0].tolist() == [[101, 101.5, 102], [202, 202.5, 203], [303, 303.5, 304]]
     assert generator.batches == [3, 3, 3]
 
@@ -76,14 +77,14 @@ def test_a_sweep_keeps_rows_and_strengths_apart_in_small_batches() -> None:
 def test_methods_change_the_condition_as_they_say() -> None:
     pairs = [("a red dot", "a blue dot")]
     minus, change = full_change("transporter", CONCEPT, pairs, _Generator(), BANK, seed=0)
-    assert torch.equal(change[0], BANK["red_blue"])
+    assert torch.equal(change.embeddings[0], BANK["red_blue"])
     assert torch.equal(
-        full_change("prompt_interpolation", CONCEPT, pairs, _Generator(), BANK, 0)[1],
+        full_change("prompt_interpolation", CONCEPT, pairs, _Generator(), BANK, 0)[1].embeddings,
         torch.ones(1, L, D),
     )
-    random = full_change("random", CONCEPT, pairs, _Generator(), BANK, 0)[1][0]
+    random = full_change("random", CONCEPT, pairs, _Generator(), BANK, 0)[1].embeddings[0]
     torch.testing.assert_close(random.norm(dim=-1), BANK["red_blue"].norm(dim=-1))
-    assert torch.equal(minus, torch.full((1, L, D), 9.0))
+    assert torch.equal(minus.embeddings, torch.full((1, L, D), 9.0))
     with pytest.raises(UserError, match="expected some of transporter"):
         full_change("magic", CONCEPT, pairs, _Generator(), BANK, 0)
 

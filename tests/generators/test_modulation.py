@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation, compose, frame_mixing
 
 SHARES = st.tuples(st.floats(0, 1), st.floats(0, 1)).filter(lambda r: r[0] < r[1])
@@ -17,25 +18,20 @@ SHARES = st.tuples(st.floats(0, 1), st.floats(0, 1)).filter(lambda r: r[0] < r[1
 def test_two_ranges_that_meet_cover_every_step_once(share: tuple[float, float], steps: int) -> None:
     first, last = share
     parts = [(a, b) for a, b in ((0.0, first), (first, last), (last, 1.0)) if a < b]
-    delta = torch.zeros(1, 2, 3)
+    delta = Condition(torch.zeros(1, 2, 3))
     for step in range(steps):
         assert sum(Modulation(delta, steps=part).active(step, steps) for part in parts) == 1
 
 
 def test_frame_mask_is_half_open() -> None:
-    assert Modulation(torch.zeros(1, 1, 1), frames=(0.4, 1.0)).frame_mask(5).tolist() == [
-        0,
-        0,
-        1,
-        1,
-        1,
-    ]
+    later = Modulation(Condition(torch.zeros(1, 1, 1)), frames=(0.4, 1.0))
+    assert later.frame_mask(5).tolist() == [0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize("share", [(0.5, 0.5), (-0.1, 1.0), (0.2, 1.1), (1.0, 0.0)])
 def test_a_range_outside_its_bounds_is_refused(share: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="0 <= first < last <= 1"):
-        Modulation(torch.zeros(1, 1, 1), steps=share)
+        Modulation(Condition(torch.zeros(1, 1, 1)), steps=share)
 
 
 def test_composition_adds_and_broadcasts() -> None:
@@ -61,17 +57,19 @@ class _Echo(nn.Module):
         return (hidden_states * encoder_hidden_states.mean((1, 2)).view(-1, 1, 1, 1, 1),)
 
 
-def test_frames_come_from_the_half_that_the_mask_names() -> None:
+@pytest.mark.parametrize("axis", [1, 2])
+def test_frames_come_from_the_half_that_the_mask_names(axis: int) -> None:
     model, mask = _Echo(), torch.tensor([0.0, 1.0, 1.0])
-    z, t = torch.randn(2, 4, 3, 2, 2), torch.ones(2)
+    z, t = torch.randn(2, 4, 3, 2, 2).movedim(2, axis), torch.ones(2)
     one, two = torch.full((2, 5, 7), 1.0), torch.full((2, 5, 7), 2.0)
-    with frame_mixing(model, tokens=5, mask=mask):
+    with frame_mixing(model, tokens=5, mask=mask, axis=axis):
         mixed = model(
             hidden_states=z, timestep=t, encoder_hidden_states=torch.cat([one, two], dim=1)
         )[0]
         plain = model(hidden_states=z, timestep=t, encoder_hidden_states=two)[0]
-    torch.testing.assert_close(mixed[:, :, :1], z[:, :, :1])
-    torch.testing.assert_close(mixed[:, :, 1:], 2 * z[:, :, 1:])
+    first, others = (part.movedim(axis, 0) for part in (z, mixed))
+    torch.testing.assert_close(others[:1], first[:1])
+    torch.testing.assert_close(others[1:], 2 * first[1:])
     torch.testing.assert_close(plain, 2 * z)
     assert not model._forward_hooks
     assert not model._forward_pre_hooks

@@ -14,6 +14,7 @@ from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
 from transporter.generation.sweeps import METHODS, Generated
+from transporter.generators.condition import Condition
 from transporter.metrics.faithfulness import SUMMARY, kept, label, read_concept, summarise
 
 CONCEPT = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast does it move ?")
@@ -88,8 +89,9 @@ class _Generator:
     device: str = "cpu"
     decoded: list[float] = field(default_factory=list)
 
-    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
-        return torch.tensor([float(len(caption)) for caption in captions]).view(-1, 1, 1)
+    def encode_text(self, captions: Sequence[str]) -> Condition:
+        letters = torch.tensor([float(len(caption)) for caption in captions])
+        return Condition(letters.view(-1, 1, 1))
 
     def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
         self.decoded += z_xi.flatten().tolist()

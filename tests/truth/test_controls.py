@@ -16,6 +16,7 @@ from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
 from transporter.generators.base import Sampling
+from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation
 from transporter.support.errors import UserError
 from transporter.truth.cases import Case
@@ -42,22 +43,22 @@ class _Generator:
     def __init__(self) -> None:
         self.noises: list[int] = []
 
-    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
+    def encode_text(self, captions: Sequence[str]) -> Condition:
         said = torch.tensor(
             [[float("red" in text), float("quickly" in text), 0.5] for text in captions]
         )
-        return said[:, None].expand(-1, L, -1).clone()
+        return Condition(said[:, None].expand(-1, L, -1).clone())
 
     def sample(
         self,
-        condition: torch.Tensor,
+        condition: Condition,
         seeds: Sequence[int],
         steps: int,
         guidance: float,
         modulation: Modulation,
     ) -> torch.Tensor:
         self.noises += seeds
-        return (condition + modulation.delta).mean(1).view(-1, D, 1, 1, 1)
+        return (condition + modulation.delta).embeddings.mean(1).view(-1, D, 1, 1, 1)
 
     def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
         return z_xi.transpose(1, 2)

@@ -100,7 +100,12 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("generators.microworld.adapter", "wann", "expected one of wan, got 'wann' (string)"),
+        (
+            "generators.microworld.adapter",
+            "wann",
+            "expected module:Class or one of the installed generators (cogvideox, hunyuan_video,"
+            " wan), got 'wann'; did you mean wan?",
+        ),
         (
             "generators.my model",
             {"adapter": "wan", "path": "a/b"},

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from snakemake.utils import update_config
 
+from transporter.pipeline.adapters import adapter_module
 from transporter.pipeline.ablations import trained_as, variant
 from transporter.pipeline.config import ASKING, MADE, check_config, typed
 from transporter.clips.contrast import read_concepts
@@ -264,7 +265,7 @@ def adapters(wildcards, *kinds):
         wildcard, used = run[kind]
         names = [wildcards[wildcard]] if wildcard in wildcards.keys() else used
         modules |= {
-            f"transporter.{kind}.{config[kind][name]['adapter']}" for name in names
+            adapter_module(kind, config[kind][name]["adapter"]) for name in names
         }
     return sorted(modules)
 

@@ -23,4 +23,4 @@ def read_pairs(inputs: Any, split: str, generator: Generator) -> Pairs:
         "clip"
     )
     pi = generator.encode_text(table.loc[z_xi.clips, "caption"].tolist())
-    return Pairs(z_xi.values, pi.cpu(), z_omega.values, z_reencoded.values)
+    return Pairs(z_xi.values, pi.embeddings.cpu(), z_omega.values, z_reencoded.values)

@@ -22,11 +22,11 @@ with stage(snakemake) as device:
     generator = load_generator(model, device)
     reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device))
     minus = generator.encode_text([caption])
-    vector = ConceptBank.load(snakemake.input.bank, device)[concept.name].to(minus).expand_as(minus)
+    change = minus.along(ConceptBank.load(snakemake.input.bank, device)[concept.name])
     [latents] = sweep(
         generator,
         minus,
-        vector,
+        change,
         params.phi,
         [params.seed],
         Sampling(model["steps"], model["guidance"]),

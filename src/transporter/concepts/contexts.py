@@ -11,17 +11,18 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.coupling.reader import Reader
+from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 
 
 @dataclass(frozen=True)
 class Contexts:
-    """What one concept is fitted on: condition pairs `(n, L, d)` and latents of the clips that gave
-    them `(n, c, t, h, w)`.
+    """What one concept is fitted on: n pairs of conditions, and latents of the clips that gave them
+    `(n, c, t, h, w)`.
     """
 
-    pi_minus: torch.Tensor
-    pi_plus: torch.Tensor
+    pi_minus: Condition
+    pi_plus: Condition
     z_xi: torch.Tensor
 
     def __len__(self) -> int:
@@ -52,7 +53,7 @@ def gather_contexts(
 
 def draw(
     contexts: Contexts, count: int, random: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> tuple[Condition, Condition, torch.Tensor]:
     """pi-, pi+ and z_0 of `count` contexts."""
     rows = torch.randint(len(contexts), (count,), generator=random)
     return contexts.pi_minus[rows], contexts.pi_plus[rows], contexts.z_xi[rows]

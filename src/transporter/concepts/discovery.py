@@ -78,7 +78,7 @@ class Estimates:
         return self.sigma.view(-1, 1, 1, 1, 1)
 
     def _velocity(self, caption: str) -> torch.Tensor:
-        condition = self.generator.encode_text([caption]).expand(len(self.sigma), -1, -1)
+        condition = self.generator.encode_text([caption]).expand(len(self.sigma))
         return self.generator.velocity(self.z_t, self.sigma, condition)
 
     def video(self, caption: str) -> torch.Tensor:

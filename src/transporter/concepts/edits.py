@@ -19,6 +19,7 @@ from transporter.clips.embeddings import aligned, embed_rows, load_embeddings
 from transporter.concepts.contexts import Contexts
 from transporter.coupling.reader import Reader
 from transporter.generators.base import Generator, Sampling
+from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table
 
@@ -179,22 +180,22 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> Contexts:
             f" {concept.source!r}, got none of {len(odds)}; turn the pair round, raise"
             " edits.captions, or set bank.objective to velocity"
         )
-    told = _telling(pairs)
-    if told.empty:
+    kept = _telling(pairs)
+    if kept.empty:
         raise UserError(
             f"concept {concept.name}: expected a swap of words that moves the VLM's answer towards"
             f" {concept.target!r}, got none of {len(pairs.groupby(SWAP))}; add concepts whose words"
             " may, or set bank.objective to velocity"
         )
-    for swap, part in told.groupby(SWAP, sort=False):
+    for swap, part in kept.groupby(SWAP, sort=False):
         moved = f"{swap[1]} to {swap[2]} moves {len(part)} answers, by {part['moves'].mean():.1f}"
         print(f"concept {concept.name}: {moved}", flush=True)
     captions = edits.table["caption"]
     pi_minus, pi_plus = (
-        reader.generator.encode_text(captions[told[side]].tolist()) for side in ("source", "target")
+        reader.generator.encode_text(captions[kept[side]].tolist()) for side in ("source", "target")
     )
-    z_xi = torch.cat([edits.z_xi[told[side].tolist()] for side in ("source", "target")]).to(device)
-    return Contexts(torch.cat([pi_minus, pi_minus]), torch.cat([pi_plus, pi_plus]), z_xi)
+    z_xi = torch.cat([edits.z_xi[kept[side].tolist()] for side in ("source", "target")]).to(device)
+    return Contexts(Condition.cat([pi_minus] * 2), Condition.cat([pi_plus] * 2), z_xi)
 
 
 def _telling(pairs: pd.DataFrame) -> pd.DataFrame:

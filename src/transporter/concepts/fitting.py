@@ -24,6 +24,7 @@ from transporter.concepts.objectives import (
 from transporter.concepts.settings import BankSettings
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 from transporter.coupling.reader import Reader
+from transporter.generators.condition import Condition
 from transporter.statistics.divergences import DIVERGENCES
 
 EFFECTIVE = {"separation": 0.2, "effect": 0.01}
@@ -140,7 +141,8 @@ class _Fit:
         ]
         which = chosen.repeat_interleave(share)
         parts = [draw(self.contexts[self.concepts[index].name], share, random) for index in chosen]
-        pi_minus, pi_plus, z_0 = map(torch.cat, zip(*parts, strict=True))
+        minus, plus, latents = zip(*parts, strict=True)
+        pi_minus, pi_plus, z_0 = Condition.cat(minus), Condition.cat(plus), torch.cat(latents)
         phi = torch.rand(len(z_0), generator=random).to(z_0)
         scale = (
             self.d_omega

@@ -20,6 +20,7 @@ from torch.nn.functional import huber_loss
 from transporter.clips.contrast import Concept
 from transporter.concepts.settings import LogitsSettings
 from transporter.coupling.reader import Reader
+from transporter.generators.condition import Condition
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,8 @@ class Batch:
     """
 
     concepts: Sequence[Concept]
-    pi_minus: torch.Tensor
-    """`(B, L, d)`"""
-    pi_plus: torch.Tensor
-    """`(B, L, d)`"""
+    pi_minus: Condition
+    pi_plus: Condition
     z_0: torch.Tensor
     """Latents of clips that have one of both captions, `(B, c, t, h, w)`."""
     phi: torch.Tensor
@@ -40,8 +39,8 @@ class Batch:
     d_omega: torch.Tensor
     """What the velocity's strengths are scaled by, `(B,)`: d_omega of the concept, or 1."""
 
-    def changed(self, q: torch.Tensor, phi: torch.Tensor) -> torch.Tensor:
-        """`pi- + phi q`, `(B, L, d)`."""
+    def changed(self, q: torch.Tensor, phi: torch.Tensor) -> Condition:
+        """`pi- + phi q` of vectors `(B, L, d)` and strengths `(B,)`."""
         return self.pi_minus + phi.view(-1, 1, 1) * q
 
 
@@ -89,7 +88,7 @@ def velocity(
         reader.generator.velocity,
     )
     with torch.no_grad():
-        both = torch.cat([batch.pi_minus, batch.pi_plus])
+        both = Condition.cat([batch.pi_minus, batch.pi_plus])
         minus, plus = field(torch.cat([z_t, z_t]), torch.cat([sigma, sigma]), both).chunk(2)
         wanted = per_clip(phi) * (plus - minus)
     reached = field(z_t, sigma, batch.changed(q, phi)) - minus
@@ -120,11 +119,10 @@ class Point:
         low, high = sigma
         levels = (low + (high - low) * torch.rand(len(batch.z_0), generator=random)).to(batch.z_0)
         z_t = noisy(batch.z_0, levels, random)
-        captions = torch.cat(
-            [batch.pi_minus, reader.generator.encode_text([""]).expand_as(batch.pi_minus)]
-        )
+        nothing = reader.generator.encode_text([""]).expand(len(z_t))
+        both = Condition.cat([batch.pi_minus, nothing])
         minus, empty = reader.generator.velocity(
-            torch.cat([z_t, z_t]), torch.cat([levels, levels]), captions
+            torch.cat([z_t, z_t]), torch.cat([levels, levels]), both
         ).chunk(2)
         return cls(z_t, levels, minus, empty)
 

@@ -15,7 +15,7 @@ def mean_difference(contexts: Contexts, tokens: str) -> torch.Tensor:
     """Where a vector may start: the mean of `pi+ - pi-` over contexts, `(L, d)` for `each` token or
     `(1, d)` `shared` by all.
     """
-    mean = (contexts.pi_plus - contexts.pi_minus).mean(0)
+    mean = (contexts.pi_plus - contexts.pi_minus).embeddings.mean(0)
     return mean if tokens == "each" else mean.mean(0, keepdim=True)
 
 
@@ -29,8 +29,9 @@ def principal_directions(
     captions have no more.
     """
     parts = list(contexts)
-    each = max(1, limit // len(parts))
-    pi = torch.cat([side[:each] for part in parts for side in (part.pi_minus, part.pi_plus)])
+    share = max(1, limit // len(parts))
+    sides = [side for part in parts for side in (part.pi_minus, part.pi_plus)]
+    pi = torch.cat([side.embeddings[:share] for side in sides])
     pi = pi.flatten(1) if tokens == "each" else pi.mean(1)
     _, deviations, directions = torch.linalg.svd(pi - pi.mean(0), full_matrices=False)
     return directions[:count][deviations[:count] > 1e-5 * deviations[0]]

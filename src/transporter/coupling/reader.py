@@ -9,6 +9,7 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.coupling.network import Coupling
 from transporter.generators.base import Generator
+from transporter.generators.condition import Condition
 from transporter.vlms.base import VLM
 
 
@@ -25,15 +26,14 @@ class Reader:
         return self.vlm.encode(self.generator.decode(z_xi).clamp(0, 1))
 
     def through_phi(
-        self, z_xi: torch.Tensor, condition: torch.Tensor, z_reencoded: torch.Tensor | None = None
+        self, z_xi: torch.Tensor, condition: Condition, z_reencoded: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Phi: latents and conditions `(B, L, d)` to tokens `z~` `(B, N, D)`; `z_reencoded` saves
-        decoding where it is known.
+        """Phi: latents and the embeddings of B conditions to tokens `z~` `(B, N, D)`;
+        `z_reencoded` saves decoding where it is known.
         """
         assert self.coupling is not None
-        return self.coupling(
-            z_xi, condition, self.reencoded(z_xi) if z_reencoded is None else z_reencoded
-        )
+        z_reencoded = self.reencoded(z_xi) if z_reencoded is None else z_reencoded
+        return self.coupling(z_xi, condition.embeddings, z_reencoded)
 
     def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:
         """The VLM's log-distribution at the concept's question.

@@ -16,6 +16,7 @@ from transporter.concepts.bank import ConceptBank
 from transporter.generation.sweeps import sweep
 from transporter.generation.trials import PARTIAL_FRAMES, Demonstration, Trial
 from transporter.generators.base import Generator, Sampling
+from transporter.generators.condition import Condition
 from transporter.generators.modulation import WHOLE, compose, covered
 from transporter.support.files import write_table, written_whole
 from transporter.vlms.base import VLM
@@ -93,15 +94,15 @@ def write_demonstrations(
 def _videos(
     figure: str,
     trial: Trial,
-    condition: torch.Tensor,
+    condition: Condition,
     generator: Generator,
     bank: ConceptBank,
     sampling: Sampling,
     seed: int,
 ) -> torch.Tensor:
-    """The trial's clips `(B, T, C, H, W)` from conditions `(B, L, d)`."""
-    vectors = {name: bank[name].to(condition) for name in trial.strengths}
-    change = compose(vectors, trial.strengths).expand_as(condition)
+    """The trial's clips `(B, T, C, H, W)` from B conditions."""
+    vectors = {name: bank[name].to(condition.embeddings) for name in trial.strengths}
+    change = condition.along(compose(vectors, trial.strengths))
     frames = trial.share if figure == PARTIAL_FRAMES else WHOLE
     steps = WHOLE if figure == PARTIAL_FRAMES else trial.share
     z = sweep(

@@ -17,6 +17,7 @@ from transporter.clips.contrast import Concept
 from transporter.clips.video import write_video
 from transporter.concepts.bank import ConceptBank, random_like
 from transporter.generators.base import Generator, Sampling
+from transporter.generators.condition import Condition
 from transporter.generators.modulation import WHOLE, Modulation, compose
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
@@ -69,17 +70,17 @@ def full_change(
     generator: Generator,
     bank: ConceptBank,
     seed: int,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`pi-` and what `method` adds to it at phi = 1: `(B, L, d)` each.
+) -> tuple[Condition, Condition]:
+    """`pi-` and what `method` adds to it at phi = 1, B rows each.
 
     `transporter`: the concept's vector; `random`: a direction of equal norm;
     `prompt_interpolation`: `pi+ - pi-`.
     """
     minus, plus = (generator.encode_text([pair[side] for pair in pairs]) for side in (0, 1))
-    vector = bank[concept.name].to(minus)
+    vector = bank[concept.name].to(minus.embeddings)
     changes = {
-        "transporter": lambda: vector.expand_as(minus),
-        "random": lambda: random_like(vector, seed).expand_as(minus),
+        "transporter": lambda: minus.along(vector),
+        "random": lambda: minus.along(random_like(vector, seed)),
         "prompt_interpolation": lambda: plus - minus,
     }
     if method not in changes:
@@ -91,26 +92,28 @@ def full_change(
 
 def sweep(
     generator: Generator,
-    condition: torch.Tensor,
-    change: torch.Tensor,
+    condition: Condition,
+    change: Condition,
     phis: Sequence[float],
     seeds: Sequence[int],
     sampling: Sampling,
     steps: tuple[float, float] = WHOLE,
     frames: tuple[float, float] = WHOLE,
 ) -> torch.Tensor:
-    """Latents at every phi, each row of `condition` from its own noise: `(B, L, d)` to
+    """Latents at every phi, each of B rows of `condition` from its own noise:
     `(B, len(phis), c, t, h, w)`.
 
     `steps` and `frames` are the ranges of `Modulation` (step injection, partial frames).
     """
-    # (B, P, L, d)
-    delta = torch.tensor(phis).to(condition).view(1, -1, 1, 1) * change[:, None]
+    strengths = torch.tensor(phis).to(change.embeddings)
     rows = max(1, sampling.batch // len(phis))
     z = []
     for start in range(0, len(condition), rows):
         part = slice(start, start + rows)
-        modulation = Modulation(delta[part].flatten(0, 1), steps, frames)
+        # (B P,), the strengths of a row side by side
+        phi = strengths.repeat(len(change[part]))
+        delta = phi * change[part].repeat_interleave(len(phis))
+        modulation = Modulation(delta, steps, frames)
         z.append(
             generator.sample(
                 condition[part], seeds[part], sampling.steps, sampling.guidance, modulation
@@ -136,10 +139,10 @@ def generate(
         UserError: the bank lacks one of the concepts.
     """
     condition = generator.encode_text([caption])
-    vectors = {name: bank[name].to(condition) for name in strengths}
+    vectors = {name: bank[name].to(condition.embeddings) for name in strengths}
     modulation = None
     if strengths:
-        modulation = Modulation(compose(vectors, strengths).expand_as(condition), steps, frames)
+        modulation = Modulation(condition.along(compose(vectors, strengths)), steps, frames)
     z_xi = generator.sample(condition, [seed], sampling.steps, sampling.guidance, modulation)
     return generator.decode(z_xi)[0].clamp(0, 1)
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
+from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation
+from transporter.networks.hooks import Layer
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,14 @@ class Sampling:
 
 
 class Generator(ABC):
-    """A frozen flow-matching text-to-video model.
+    """A frozen text-to-video model, seen as a velocity field of flow matching.
 
     Shapes: video `(B, T, C, H, W)` RGB in [0, 1]; latent `z_xi` `(B, c, t, h, w)`, whitened as the
-    velocity field sees it; condition `pi` `(B, L, d)`, text-encoder states with padding zeroed. All
-    methods but `sample` and `encode_text` let gradients through; no weight of the model requires
-    one. `sigma` is the noise level of flow matching: `z_t = (1 - sigma) z_0 + sigma noise`, with
-    the velocity `noise - z_0`.
+    velocity field sees it; condition `pi`, whose embeddings are `(B, L, d)`. All methods but
+    `sample` and `encode_text` let gradients through; no weight of the model requires one. `sigma`
+    is the noise level of flow matching: `z_t = (1 - sigma) z_0 + sigma noise`, with the velocity
+    `noise - z_0`. A model of another kind of diffusion is brought to this form exactly (see
+    `cogvideox`).
     """
 
     video_shape: tuple[int, int, int, int]
@@ -35,13 +38,13 @@ class Generator(ABC):
     latent_shape: tuple[int, int, int, int]
     """(c, t, h, w)"""
     condition_shape: tuple[int, int]
-    """(L, d)"""
+    """(L, d) of the embeddings."""
     fps: float
     device: torch.device
 
     @abstractmethod
-    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
-        """Captions to conditions `pi` `(B, L, d)`; the empty caption is the unconditional one."""
+    def encode_text(self, captions: Sequence[str]) -> Condition:
+        """Captions to conditions `pi`, B rows; the empty caption is the unconditional one."""
 
     @abstractmethod
     def encode(self, video: torch.Tensor) -> torch.Tensor:
@@ -53,16 +56,16 @@ class Generator(ABC):
 
     @abstractmethod
     def velocity(
-        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
     ) -> torch.Tensor:
-        """G(z_t, pi, t): `z_t` `(B, c, t, h, w)`, `sigma` `(B,)` in (0, 1], `condition` `(B, L, d)`
-        to `(B, c, t, h, w)`.
+        """G(z_t, pi, t): `z_t` `(B, c, t, h, w)`, `sigma` `(B,)` in (0, 1] and B conditions to
+        `(B, c, t, h, w)`, without guidance.
         """
 
     @abstractmethod
     def sample(
         self,
-        condition: torch.Tensor,
+        condition: Condition,
         seeds: Sequence[int],
         steps: int,
         guidance: float,
@@ -76,3 +79,18 @@ class Generator(ABC):
         the result is then `(B R, c, t, h, w)`, and steps before the modulation begins run once for
         all R.
         """
+
+    def blocks(self) -> tuple[Layer, ...]:
+        """The transformer's blocks in order, to be read by `networks.hooks.recorded` while
+        `velocity` runs; empty where a model has none.
+
+        Each gives the tokens of the latent `(B, t' h' w', width)`, see `block_grid`.
+        """
+        return ()
+
+    @property
+    def block_grid(self) -> tuple[int, int, int]:
+        """(t', h', w'): how many tokens a block gives along the latent's frames, rows and columns,
+        in this order; by default one per place of the latent.
+        """
+        return self.latent_shape[1:]

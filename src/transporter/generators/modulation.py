@@ -1,8 +1,8 @@
 """The four modulations of the paper: interpolation, composition, step injection, partial frames.
 
-All are one thing: a change `delta` of the condition `(B, L, d)`, active in a range of sampling
-steps and of latent frames. Interpolation is `phi q`, composition `sum_k phi_k q_k`; the two ranges
-give the other two.
+All are one thing: a change `delta` of the condition, active in a range of sampling steps and of
+latent frames. Interpolation is `phi q`, composition `sum_k phi_k q_k`; the two ranges give the
+other two.
 """
 
 from __future__ import annotations
@@ -14,16 +14,23 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from transporter.generators.condition import Condition
+
 WHOLE = (0.0, 1.0)
+_CONDITION = ("encoder_hidden_states", "encoder_attention_mask", "pooled_projections")
+_PER_CLIP = ("hidden_states", "timestep", "guidance")
 
 
 @dataclass(frozen=True)
 class Modulation:
-    """`delta` `(B, L, d)` is added to the condition; ranges are half-open shares in [0, 1] of
-    sampling steps and latent frames.
+    """`delta`, B rows or R for each of B conditions, is added to the condition; ranges are
+    half-open shares in [0, 1] of sampling steps and latent frames.
+
+    Raises:
+        ValueError: a range that is empty or leaves [0, 1].
     """
 
-    delta: torch.Tensor
+    delta: Condition
     steps: tuple[float, float] = WHOLE
     frames: tuple[float, float] = WHOLE
 
@@ -62,30 +69,41 @@ def compose(vectors: Mapping[str, torch.Tensor], strengths: Mapping[str, float])
 
 
 @contextmanager
-def frame_mixing(transformer: nn.Module, tokens: int, mask: torch.Tensor) -> Iterator[None]:
-    """Let `transformer` take two conditions at once and mix their velocities by latent frame.
+def frame_mixing(
+    transformer: nn.Module, tokens: int, mask: torch.Tensor, axis: int = 2
+) -> Iterator[None]:
+    """Let a transformer of `diffusers` take two conditions at once and mix their velocities by
+    latent frame.
 
-    While active, a call whose `encoder_hidden_states` hold `2 * tokens` text tokens is run for
-    either half, and frame f of the result is taken from the second half where `mask[f]` is 1. Calls
-    with `tokens` text tokens pass unchanged.
+    While active, a call whose `encoder_hidden_states` hold `2 * tokens` text tokens, two conditions
+    `beside` each other, is run for either half, and frame f of the result is taken from the second
+    half where `mask[f]` is 1. Calls with `tokens` text tokens pass unchanged. `axis` is that of the
+    frames in the transformer's output.
     """
     doubled = []
 
     def split(module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-        condition = kwargs["encoder_hidden_states"]
-        doubled.append(condition.shape[1] == 2 * tokens)
-        if doubled[-1]:
-            kwargs = dict(kwargs)
-            kwargs["encoder_hidden_states"] = torch.cat(condition.split(tokens, dim=1))
-            for name in ("hidden_states", "timestep"):
-                kwargs[name] = torch.cat([kwargs[name]] * 2)
-        return args, kwargs
+        doubled.append(kwargs["encoder_hidden_states"].shape[1] == 2 * tokens)
+        if not doubled[-1]:
+            return args, kwargs
+        halves = {
+            name: torch.cat(value.chunk(2, dim=1))
+            for name in _CONDITION
+            if (value := kwargs.get(name)) is not None
+        }
+        twice = {
+            name: torch.cat([value] * 2)
+            for name in _PER_CLIP
+            if (value := kwargs.get(name)) is not None
+        }
+        return args, {**kwargs, **halves, **twice}
 
     def mix(module: nn.Module, args: tuple, output: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
         if not doubled.pop():
             return output
         base, modulated = output[0].chunk(2)
-        return (base.lerp(modulated, mask.to(base).view(1, 1, -1, 1, 1)),)
+        sides = [-1 if dimension == axis else 1 for dimension in range(base.ndim)]
+        return (base.lerp(modulated, mask.to(base).view(sides)),)
 
     handles = [
         transformer.register_forward_pre_hook(split, with_kwargs=True),

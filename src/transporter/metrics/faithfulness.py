@@ -16,6 +16,7 @@ from transporter.clips.world import Probes
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
 from transporter.generation.sweeps import Generated, full_change
+from transporter.generators.condition import Condition
 
 SUMMARY = (
     "concept",
@@ -68,7 +69,7 @@ def read_concept(
         for start in range(0, len(rows), batch):
             part = rows.iloc[start : start + batch]
             z_xi = generated.z_xi[part["row"].tolist()].to(reader.generator.device)
-            phi = torch.tensor(part["phi"].to_numpy(), dtype=minus.dtype).view(-1, 1, 1).to(minus)
+            phi = torch.tensor(part["phi"].to_numpy()).to(minus.embeddings)
             condition = minus[start : start + batch] + phi * change[start : start + batch]
             parts.append(
                 _read(z_xi, condition, concept, reader, probes).assign(row=part["row"].to_numpy())
@@ -82,12 +83,12 @@ def read_concept(
 
 def _read(
     z_xi: torch.Tensor,
-    condition: torch.Tensor,
+    condition: Condition,
     concept: Concept,
     reader: Reader,
     probes: Probes | None,
 ) -> pd.DataFrame:
-    """What is read of latents `(B, c, t, h, w)` made under conditions `(B, L, d)`, a row each."""
+    """What is read of latents `(B, c, t, h, w)` made under B conditions, a row each."""
     video = reader.generator.decode(z_xi).clamp(0, 1)
     z_reencoded = reader.vlm.encode(video)
     z_tilde = reader.through_phi(z_xi, condition, z_reencoded)
@@ -104,7 +105,7 @@ def _read(
 
 def _conditions(
     method: str, rows: pd.DataFrame, concept: Concept, reader: Reader, bank: ConceptBank, seed: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[Condition, Condition]:
     pairs = [(caption, concept.swap(caption) or caption) for caption in rows["caption"]]
     return full_change(method, concept, pairs, reader.generator, bank, seed)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from transporter.clips.contrast import Concept, read_concepts
+from transporter.pipeline.adapters import adapter_place
 from transporter.pipeline.own_clips import check_clips
 from transporter.pipeline.refusals import Source, blamed, refusal
 from transporter.pipeline.world import load_world
@@ -46,6 +47,17 @@ def check_choice(config: Config, sources: Sources) -> None:
     if seeds > made:
         complaint = f"expected at most generation.seeds ({made}), got {seeds}"
         raise refusal(sources, ("gallery", "seeds"), complaint)
+
+
+def check_adapters(config: Config, sources: Sources) -> None:
+    """Every model has an adapter that is there."""
+    for kind in ("generators", "vlms"):
+        for name, model in config[kind].items():
+            try:
+                adapter_place(kind, model["adapter"])
+            except UserError as error:
+                complaint = str(error).removeprefix("key adapter: ")
+                raise refusal(sources, (kind, name, "adapter"), complaint) from None
 
 
 def check_places(config: Config, sources: Sources) -> None:
@@ -169,6 +181,7 @@ def _check_names(
 CHECKS: Sequence[Callable[[Config, Sources], None]] = (
     check_phi,
     check_choice,
+    check_adapters,
     check_places,
     check_concepts,
     check_world,

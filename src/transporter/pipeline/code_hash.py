@@ -31,7 +31,7 @@ def code_hash(*modules: str, files: Sequence[str] = ()) -> str:
     packages = (*PACKAGES, *sorted({module.partition(".")[0] for module in modules}))
     for module in modules:
         if _source(module) is None:
-            raise ValueError(f"expected a module of an installed package, got {module!r}")
+            raise ValueError(f"expected a module with a source file, got {module!r}")
     parts = [f"{module} {_tree_hash(module)}" for module in sorted(_closure(modules, packages))]
     parts += [
         f"{name} {hashlib.sha256((_folder(PACKAGES[0]) / name).read_bytes()).hexdigest()}"
@@ -49,12 +49,22 @@ def _folder(package: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
+@cache
+def _lone_file(module: str) -> Path | None:
+    """The file of a module that lies in no package."""
+    spec = importlib.util.find_spec(module)
+    path = Path(spec.origin) if spec is not None and spec.has_location else None
+    return path if path is not None and path.suffix == ".py" else None
+
+
 def _source(module: str) -> Path | None:
     """The file of a module, found without importing it."""
     package, *rest = module.split(".")
-    folder = _folder(package) if all(map(str.isidentifier, (package, *rest))) else None
-    if folder is None:
+    if not all(map(str.isidentifier, (package, *rest))):
         return None
+    folder = _folder(package)
+    if folder is None:
+        return None if rest else _lone_file(package)
     base = folder.joinpath(*rest)
     for path in (base / "__init__.py", base.with_suffix(".py")):
         if path.is_file():

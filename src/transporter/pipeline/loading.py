@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -9,55 +10,25 @@ from typing import Any
 import torch
 
 from transporter.generators.base import Generator
-from transporter.generators.wan import WanGenerator
+from transporter.pipeline.adapters import import_adapter
 from transporter.pipeline.devices import pick_device
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
-from transporter.vlms.gemma3 import Gemma3
-from transporter.vlms.phi4_multimodal import Phi4Multimodal
-from transporter.vlms.qwen_vl import QwenVL
-from transporter.vlms.video_llama3 import VideoLlama3
 
-GENERATORS: Mapping[str, type[Generator]] = {"wan": WanGenerator}
-VLMS: Mapping[str, type[VLM]] = {
-    "gemma3": Gemma3,
-    "phi4_multimodal": Phi4Multimodal,
-    "qwen_vl": QwenVL,
-    "video_llama3": VideoLlama3,
-}
-_ADAPTER_ONLY = ("adapter", "steps", "guidance")
+_ADAPTER_ONLY = ("adapter", "options", "steps", "guidance")
 """Settings of the configuration that choose an adapter or belong to sampling, not to loading."""
-
-
-def _arguments(
-    settings: Mapping[str, Any], known: Mapping[str, type]
-) -> tuple[type, dict[str, Any]]:
-    adapter = settings.get("adapter")
-    if adapter not in known:
-        raise UserError(f"key adapter: expected one of {', '.join(known)}, got {adapter!r}")
-    arguments = {
-        key: value
-        for key, value in settings.items()
-        if key not in _ADAPTER_ONLY and value is not None
-    }
-    taken = {
-        name
-        for part in known[adapter].__mro__
-        for name in inspect.signature(part.__init__).parameters
-    }
-    if unknown := sorted(arguments.keys() - taken):
-        raise UserError(f"key {unknown[0]}: the adapter {adapter} has no such setting")
-    if "dtype" in arguments:
-        arguments["dtype"] = getattr(torch, arguments["dtype"])
-    return known[adapter], arguments
+_GIVEN = ("device", "video_shape")
+"""Arguments that come from the run, not from the settings."""
 
 
 def load_generator(settings: Mapping[str, Any], device: torch.device | None = None) -> Generator:
     """Load the generator that `settings` (one entry of `generators` in the configuration)
     describe.
+
+    Raises:
+        UserError: there is no such adapter, or a setting does not suit it.
     """
-    adapter, arguments = _arguments(settings, GENERATORS)
-    return adapter(**arguments, device=device or pick_device())
+    return _loaded("generators", Generator, settings, device=device or pick_device())
 
 
 def load_vlm(
@@ -67,6 +38,69 @@ def load_vlm(
 ) -> VLM:
     """Load the VLM that `settings` (one entry of `vlms`) describe, for videos of `video_shape`
     (T, C, H, W).
+
+    Raises:
+        UserError: there is no such adapter, or a setting does not suit it.
     """
-    adapter, arguments = _arguments(settings, VLMS)
-    return adapter(**arguments, video_shape=tuple(video_shape), device=device or pick_device())
+    return _loaded(
+        "vlms", VLM, settings, video_shape=tuple(video_shape), device=device or pick_device()
+    )
+
+
+def _loaded(kind: str, base: type, settings: Mapping[str, Any], **given: Any) -> Any:
+    name = str(settings.get("adapter"))
+    adapter = import_adapter(kind, name)
+    if not issubclass(adapter, base):
+        raise UserError(
+            f"key adapter: expected a class that implements {base.__module__}.{base.__name__}, got"
+            f" {name!r}, which does not"
+        )
+    arguments = {**_arguments(name, adapter, settings), **given}
+    try:
+        inspect.signature(adapter).bind(**arguments)
+    except TypeError as error:
+        raise UserError(f"key options: the adapter {name} got {error}") from None
+    return adapter(**arguments)
+
+
+def _arguments(name: str, adapter: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as the adapter's constructor takes them; those that are null keep its own
+    defaults.
+    """
+    options = settings.get("options") or {}
+    arguments = {
+        key: value
+        for key, value in settings.items()
+        if key not in _ADAPTER_ONLY and value is not None
+    }
+    if taken := sorted(options.keys() & {*settings, *_GIVEN}):
+        raise UserError(
+            f"key options.{taken[0]}: expected an argument of the adapter {name} that has no key of"
+            f" its own beside options, got {taken[0]}"
+        )
+    known, others = _parameters(adapter)
+    for prefix, keys in (("", arguments), ("options.", options)):
+        if unknown := sorted(key for key in keys if key not in known and not others):
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UserError(
+                f"key {prefix}{unknown[0]}: the adapter {name} has no such setting{hint}"
+            )
+    if "dtype" in arguments:
+        arguments["dtype"] = getattr(torch, arguments["dtype"])
+    return {**arguments, **options}
+
+
+def _parameters(adapter: type) -> tuple[set[str], bool]:
+    """Names that a constructor takes, also those that it hands on to its bases, and whether it
+    takes any other.
+    """
+    names: set[str] = set()
+    for part in adapter.__mro__[:-1]:
+        if "__init__" in vars(part):
+            parameters = inspect.signature(part.__init__).parameters.values()
+            kinds = {parameter.name: parameter.kind for parameter in parameters}
+            names |= kinds.keys()
+            if inspect.Parameter.VAR_KEYWORD not in kinds.values():
+                return names, False
+    return names, True

@@ -78,6 +78,8 @@ Some = Annotated[Literal["all"] | Annotated[tuple[str, ...], Distinct], AllOr]
 SomeConcepts = Annotated[Literal["all"] | Names, AllOr]
 Clips = Annotated[int | float, BeforeValidator(_number_or_share)]
 """Clips of a split: their number, or their share of all."""
+Options = dict[str, Any]
+"""What an adapter of your own takes beside the keys here; the adapter checks it."""
 Partial = Field(json_schema_extra={"partial": True})
 """Of keys that are laid over a section: what they leave out is as there."""
 
@@ -115,8 +117,8 @@ class ClipSettings:
 class GeneratorSettings:
     """A text-to-video model."""
 
-    adapter: Literal["wan"]
-    """Which adapter drives the model."""
+    adapter: Text
+    """Which adapter drives the model, an installed one or `module:Class` (docs/models.md)."""
     path: Text
     """A folder that `from_pretrained` loads, or the model's name on the Hugging Face hub."""
     dtype: Precision = "float32"
@@ -135,14 +137,16 @@ class GeneratorSettings:
     """Sampling steps."""
     guidance: Guidance = 4.0
     """Scale of classifier-free guidance; 1 is none."""
+    options: Options | None = None
+    """Further arguments of the adapter's constructor, or null."""
 
 
 @section
 class VLMSettings:
     """A video vision-language model."""
 
-    adapter: Literal["gemma3", "phi4_multimodal", "qwen_vl", "video_llama3"]
-    """Which adapter drives the model."""
+    adapter: Text
+    """Which adapter drives the model, an installed one or `module:Class` (docs/models.md)."""
     path: Text
     """A folder that `from_pretrained` loads, or the model's name on the Hugging Face hub."""
     dtype: Precision = "float32"
@@ -163,6 +167,8 @@ class VLMSettings:
     """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
     package `peft`.
     """
+    options: Options | None = None
+    """Further arguments of the adapter's constructor, or null."""
 
 
 @section

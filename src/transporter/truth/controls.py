@@ -18,6 +18,7 @@ from transporter.concepts.bank import ConceptBank, random_like
 from transporter.coupling.reader import Reader
 from transporter.generation.sweeps import fresh_pairs, sweep
 from transporter.generators.base import Generator, Sampling
+from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
 from transporter.truth.cases import Case
@@ -72,14 +73,14 @@ def noise_seeds(pairs: int, seeds: int, seed: int) -> list[int]:
 
 def _sampled(
     generator: Generator,
-    minus: torch.Tensor,
-    change: torch.Tensor,
+    minus: Condition,
+    change: Condition,
     noises: Sequence[int],
     sampling: Sampling,
     seeds: int,
 ) -> torch.Tensor:
-    """Clips of conditions `(P, L, d)`, changed, from `seeds` noises each: `(P, S, c, t, h, w)`."""
-    minus, change = (x.repeat_interleave(seeds, dim=0) for x in (minus, change.expand_as(minus)))
+    """Clips of P conditions, changed, from `seeds` noises each: `(P, S, c, t, h, w)`."""
+    minus, change = (condition.repeat_interleave(seeds) for condition in (minus, change))
     return sweep(generator, minus, change, [1.0], noises, sampling).unflatten(0, (-1, seeds))[
         :, :, 0
     ]
@@ -105,11 +106,11 @@ def make_controls(
     """
     pairs = fresh_pairs(concept, captions, seen)[:count]
     minus, plus = (generator.encode_text([pair[side] for pair in pairs]) for side in (0, 1))
-    direction = random_like((plus - minus).mean(0), seed)
+    direction = random_like((plus - minus).embeddings.mean(0), seed)
     noises = noise_seeds(len(pairs), seeds, seed)
     changes = {
-        ORIGIN: torch.zeros_like(minus),
-        RANDOM: direction.expand_as(minus),
+        ORIGIN: minus.along(torch.zeros_like(direction)),
+        RANDOM: minus.along(direction),
         PROMPTS: plus - minus,
     }
     clips = {}
@@ -165,9 +166,7 @@ def explain(
     noises = noise_seeds(len(controls.pairs), seeds, seed)
     noises = [noises[row * seeds + number] for row in rows for number in range(seeds)]
     minus = generator.encode_text([pair[0] for pair in chosen.pairs])
-    changes = {
-        name: bank[case.concept.name].to(minus).expand_as(minus) for name, bank in banks.items()
-    }
+    changes = {name: minus.along(bank[case.concept.name]) for name, bank in banks.items()}
     if case.shortcut:
         changes[ORACLE] = (
             generator.encode_text([case.oracle(pair[0]) for pair in chosen.pairs]) - minus

@@ -173,7 +173,7 @@ class TransformersVLM(VLM):
         self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32
     ) -> list[str]:
         ids = self._ids(tokens, self.prompt_ids(self.describe if prompt is None else prompt))
-        said, ends, cache = [ids[:, :0]], self._ends(), DynamicCache(config=self.model.config)
+        answers, ends, cache = [ids[:, :0]], self._ends(), DynamicCache(config=self.model.config)
         running = torch.ones(len(tokens), dtype=torch.bool, device=self.device)
         for _ in range(max_tokens):
             logits = self.token_logits(tokens, ids, 1, cache)[:, 0]
@@ -181,13 +181,13 @@ class TransformersVLM(VLM):
             # would be an error
             logits[:, self._visual_token] = -torch.inf
             ids = torch.where(running, logits.argmax(-1), ends[0])[:, None]
-            said.append(ids)
+            answers.append(ids)
             running &= ~torch.isin(ids[:, 0], ends)
             if not running.any():
                 break
         return [
             text.strip()
             for text in self.processor.tokenizer.batch_decode(
-                torch.cat(said, 1), skip_special_tokens=True
+                torch.cat(answers, 1), skip_special_tokens=True
             )
         ]

@@ -1,0 +1,249 @@
+"""What the generators of `diffusers` share: the pipeline's own loop and scheduler, its condition
+changed while it runs.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from diffusers import DiffusionPipeline
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from transporter.generators.base import Generator
+from transporter.generators.condition import Condition
+from transporter.generators.modulation import Modulation, frame_mixing
+from transporter.generators.run import Run
+from transporter.networks.frozen import frozen, kernels_to
+from transporter.networks.hooks import Layer
+from transporter.support.errors import UserError
+
+_NETWORKS = ("text_encoder", "text_encoder_2", "vae", "transformer", "transformer_2")
+_TRANSFORMERS = ("transformer", "transformer_2")
+
+
+class DiffusersGenerator(Generator):
+    """A frozen pipeline; a family adds `pipeline_class`, `block_lists`, `encode_text`, `velocity`,
+    `_statistics` and `_inputs`.
+
+    Args:
+        path: folder or hub name that `from_pretrained` loads.
+        frames, height, width, fps: the videos to make, at sizes that the model's VAE and patches
+            divide.
+        max_tokens: prompt length L.
+        dtype: precision of the weights.
+        revision: branch, tag or commit of a model on the hub.
+        tiling: encode and decode in tiles, which large videos need room for.
+
+    Raises:
+        UserError: a size that the model cannot make, or a model of another kind.
+    """
+
+    pipeline_class: ClassVar[type[DiffusionPipeline]]
+    block_lists: ClassVar[tuple[str, ...]]
+    """Names of the transformer's lists of blocks, in order."""
+    frame_axis: ClassVar[int] = 2
+    """Of the latents as the pipeline has them: `(B, c, t, h, w)`, or 1 for `(B, t, c, h, w)`."""
+
+    def __init__(
+        self,
+        path: str,
+        frames: int,
+        height: int,
+        width: int,
+        fps: float,
+        max_tokens: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        revision: str | None = None,
+        tiling: bool = False,
+    ) -> None:
+        self.device, self.fps = torch.device(device), fps
+        self.pipeline = pipeline = self.pipeline_class.from_pretrained(
+            path, dtype=dtype, revision=revision
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        self.video_shape = (frames, 3, height, width)
+        self._check_size(path)
+        self._check(path, max_tokens)
+        for _, network in self._networks(_NETWORKS):
+            frozen(network, self.device)
+        if self.device.type == "cpu":
+            kernels_to(pipeline.vae, torch.channels_last_3d)
+        else:
+            # one clip of full size is work enough, and a batch of them may not fit in memory
+            pipeline.vae.enable_slicing()
+        if tiling:
+            pipeline.vae.enable_tiling()
+        temporal, spatial = self._scales
+        self.latent_shape = (
+            pipeline.transformer.config.in_channels,
+            (frames - 1) // temporal + 1,
+            height // spatial,
+            width // spatial,
+        )
+        self.condition_shape = (max_tokens, pipeline.text_encoder.config.hidden_size)
+        self._mean, self._std = (
+            torch.tensor(values, device=self.device).view(1, -1, 1, 1, 1)
+            for values in self._statistics()
+        )
+
+    def _networks(self, names: Sequence[str]) -> Iterator[tuple[str, nn.Module]]:
+        for name in names:
+            if (network := getattr(self.pipeline, name, None)) is not None:
+                yield name, network
+
+    @property
+    def _scales(self) -> tuple[int, int]:
+        """How many frames and pixels of a side a place of the latent stands for."""
+        return self.pipeline.vae_scale_factor_temporal, self.pipeline.vae_scale_factor_spatial
+
+    @property
+    def _patch(self) -> tuple[int, int, int]:
+        """Frames, rows and columns of the latent that one of the transformer's tokens holds."""
+        config = self.pipeline.transformer.config
+        if isinstance(config.patch_size, int):
+            return (config.patch_size_t or 1, config.patch_size, config.patch_size)
+        return tuple(config.patch_size)
+
+    def _check_size(self, path: str) -> None:
+        temporal, spatial = self._scales
+        frames, _, height, width = self.video_shape
+        if frames % temporal != 1:
+            raise UserError(
+                f"{path}: expected frames = {temporal} k + 1, got {frames};"
+                f" {frames // temporal * temporal + 1} works"
+            )
+        for name, size, step in (
+            ("height", height, spatial * self._patch[1]),
+            ("width", width, spatial * self._patch[2]),
+        ):
+            if size % step:
+                raise UserError(
+                    f"{path}: expected {name} divisible by {step}, got {size};"
+                    f" {size // step * step} works"
+                )
+
+    def _check(self, path: str, max_tokens: int) -> None:
+        """Refuse what else the family's adapter cannot drive."""
+
+    @abstractmethod
+    def _statistics(self) -> tuple[Sequence[float], Sequence[float]]:
+        """Mean and deviation of the VAE's latents, one of each or one per channel."""
+
+    @abstractmethod
+    def _inputs(self, latents: torch.Tensor, pi: Condition, guidance: float) -> dict[str, Any]:
+        """What the pipeline's call takes in, and its loop after every step."""
+
+    def _renewed(self, latents: torch.Tensor, pi: Condition, guidance: float) -> dict[str, Any]:
+        """What the loop takes in after a step, where it is not what the call does."""
+        return self._inputs(latents, pi, guidance)
+
+    def _steered(self, stack: ExitStack, run: Run, guidance: float) -> None:
+        """Hooks on the transformer while the pipeline runs, for what the loop takes only once."""
+
+    @cached_property
+    def _empty(self) -> Condition:
+        return self.encode_text([""])
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        # (B, T, C, H, W) in [0, 1] -> (B, C, T, H, W) in [-1, 1]
+        pixels = (video * 2 - 1).transpose(1, 2).to(self.pipeline.vae.dtype)
+        z = self.pipeline.vae.encode(pixels).latent_dist.mode()
+        return (z.float() - self._mean) / self._std
+
+    def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
+        z = (z_xi * self._std + self._mean).to(self.pipeline.vae.dtype)
+        # (B, C, T, H, W) in [-1, 1] -> (B, T, C, H, W) in [0, 1]
+        return self.pipeline.vae.decode(z).sample.float().transpose(1, 2) / 2 + 0.5
+
+    def _predicted(
+        self, transformer: nn.Module, latents: torch.Tensor, pi: Condition, **others: Any
+    ) -> torch.Tensor:
+        """What a transformer gives for latents as the pipeline has them."""
+        with self._kernels():
+            return transformer(
+                hidden_states=latents.to(transformer.dtype),
+                encoder_hidden_states=pi.embeddings.to(transformer.dtype),
+                return_dict=False,
+                **others,
+            )[0].float()
+
+    def _kernels(self) -> AbstractContextManager[None]:
+        # on a CPU the fused attention's backward pass is the slower one
+        plain = self.device.type == "cpu" and torch.is_grad_enabled()
+        return sdpa_kernel(SDPBackend.MATH) if plain else nullcontext()
+
+    def blocks(self) -> tuple[Layer, ...]:
+        lists = {
+            f"{name}.{part}": getattr(transformer, part)
+            for name, transformer in self._networks(_TRANSFORMERS)
+            for part in self.block_lists
+        }
+        return tuple(
+            Layer(f"{name}.{index}", block)
+            for name, members in lists.items()
+            for index, block in enumerate(members)
+        )
+
+    @property
+    def block_grid(self) -> tuple[int, int, int]:
+        sides = zip(self.latent_shape[1:], self._patch, strict=True)
+        return tuple(side // patch for side, patch in sides)
+
+    def noise(self, seeds: Sequence[int]) -> torch.Tensor:
+        """Starting noise `(B, c, t, h, w)`, each clip's from its own seed."""
+        draws = [
+            torch.randn(self.latent_shape, generator=torch.Generator().manual_seed(seed))
+            for seed in seeds
+        ]
+        return torch.stack(draws).to(self.device)
+
+    def _layout(self, latents: torch.Tensor) -> torch.Tensor:
+        """Latents as we have them to the pipeline's, and back."""
+        return latents if self.frame_axis == 2 else latents.transpose(1, 2)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        condition: Condition,
+        seeds: Sequence[int],
+        steps: int,
+        guidance: float,
+        modulation: Modulation | None = None,
+    ) -> torch.Tensor:
+        if len(seeds) != len(condition):
+            raise ValueError(
+                f"Expected one seed per condition, got {len(seeds)} seeds for {len(condition)}"
+                " conditions"
+            )
+        run = Run(condition, modulation, steps, self.pipeline.scheduler)
+        begun = self._inputs(*run.at(0, self._layout(self.noise(seeds))), guidance)
+
+        def renew(_: Any, step: int, timestep: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
+            return self._renewed(*run.at(step + 1, tensors["latents"]), guidance)
+
+        with ExitStack() as stack:
+            self._steered(stack, run, guidance)
+            if run.doubled:
+                mask = modulation.frame_mask(self.latent_shape[1])
+                for _, model in self._networks(_TRANSFORMERS):
+                    tokens = self.condition_shape[0]
+                    stack.enter_context(frame_mixing(model, tokens, mask, self.frame_axis))
+            latents = self.pipeline(
+                **begun,
+                height=self.video_shape[2],
+                width=self.video_shape[3],
+                num_frames=self.video_shape[0],
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                callback_on_step_end=renew,
+                callback_on_step_end_tensor_inputs=["latents"],
+                output_type="latent",
+            ).frames.float()
+        return self._layout(latents)

@@ -1,0 +1,69 @@
+"""Adapters of generators and VLMs by name, found without importing any: those that installed
+packages offer, or a class of any module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+from importlib.metadata import entry_points
+
+from transporter.support.errors import UserError
+
+GROUPS = {"generators": "transporter.generators", "vlms": "transporter.vlms"}
+"""Kinds of models, as the settings call them, and the groups of entry points that offer them."""
+
+
+def adapter_place(kind: str, name: str) -> str:
+    """Where an adapter is, as `module:Class`; `name` says so itself or is an installed one's.
+
+    Raises:
+        UserError: no installed package offers an adapter of that name, or there is no such module.
+    """
+    if ":" in name:
+        package = name.partition(":")[0].partition(".")[0]
+        if not package.isidentifier() or importlib.util.find_spec(package) is None:
+            raise UserError(
+                f"key adapter: expected a class as module:Class, got {name!r}, and no module"
+                f" {package!r} can be found; install it or put its folder on PYTHONPATH"
+            )
+        return name
+    offered = {point.name: point.value for point in entry_points(group=GROUPS[kind])}
+    if name not in offered:
+        near = difflib.get_close_matches(name, offered, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        known = ", ".join(sorted(offered)) or "none"
+        raise UserError(
+            f"key adapter: expected module:Class or one of the installed {kind} ({known}), got"
+            f" {name!r}{hint}"
+        )
+    return offered[name]
+
+
+def adapter_module(kind: str, name: str) -> str:
+    """The module that an adapter is in, which is what a job's code hash must follow.
+
+    Raises:
+        UserError: there is no such adapter.
+    """
+    return adapter_place(kind, name).partition(":")[0]
+
+
+def import_adapter(kind: str, name: str) -> type:
+    """The class of an adapter; nothing else of its kind is imported.
+
+    Raises:
+        UserError: there is no such adapter, or its module cannot be imported or lacks the class.
+    """
+    place = adapter_place(kind, name)
+    module, _, attribute = place.partition(":")
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(
+            f"key adapter: expected {name!r} to be imported from {module}, got: {error}"
+        ) from error
+    if not isinstance(adapter := getattr(found, attribute, None), type):
+        raise UserError(f"key adapter: expected a class {attribute!r} in {module}, found none")
+    return adapter

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.figures.exhibit import PAGE
 from transporter.figures.several import Composition, joint_seed, several_figure
+from transporter.figures.theme import PAGE
 from transporter.support.errors import UserError
 
 CONCEPTS = [

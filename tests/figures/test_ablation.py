@@ -141,9 +141,9 @@ def test_an_order_holds_only_as_a_whole() -> None:
         (FULL, "js", HOLDS),
         ("js", "kl", OPEN),
     ]
-    said = orders_in_words(found, "probes", "hit")
+    words = orders_in_words(found, "probes", "hit")
     assert (
-        said
+        words
         == "holds: ρ-OT > sliced Gromov-Wasserstein; fails: none; not settled: Hellinger ≥ JS ≥ KL"
     )
     assert "fails: ρ-OT > sliced" in orders_in_words(

@@ -53,7 +53,7 @@ def test_a_run_without_a_kind_of_concept_lacks_its_figure() -> None:
     made = rows(run={"concepts": ["red_blue", "green_yellow"]})
     assert "objects" in made and not {"actions", "scenes", "several"} & set(made)
     assert made["objects"].settings["names"] == ["red_blue", "green_yellow"]
-    assert "comparison" not in rows(baselines={"methods": dict.fromkeys(METHODS, [])})
+    assert "comparison" not in rows(baselines={"methods": {key: [] for key in METHODS}})
     assert "projections" not in rows(ablations={"kl": {"bank": {"divergence": "kl"}}})
 
 

@@ -45,3 +45,15 @@ def reported(path, caption, category, **labels):
     labels = {**{name: f"{{{name}}}" for name in models}, **labels}
     caption = f"../report/{caption}.rst"
     return report(path, caption=caption, category=category, labels=labels or None)
+
+
+def outputs_of(row):
+    """An exhibit's files; the picture, and the tables to compute with, stand in the report."""
+    return {
+        form: (
+            path
+            if path.endswith((".pdf", ".tex"))
+            else reported(path, row.caption, "Paper", exhibit=row.name, form=form)
+        )
+        for form, path in row.outputs().items()
+    }

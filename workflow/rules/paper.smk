@@ -9,18 +9,6 @@ rule paper:
         [path for row in EXHIBITS for path in row.files()],
 
 
-def outputs_of(row):
-    """Its files; the picture, and the tables to compute with, stand in the report."""
-    return {
-        form: (
-            path
-            if path.endswith((".pdf", ".tex"))
-            else reported(path, row.caption, "Paper", exhibit=row.name, form=form)
-        )
-        for form, path in row.outputs().items()
-    }
-
-
 for row in EXHIBITS:
 
     rule:

@@ -1,4 +1,5 @@
 # What all rules share: the checked settings, what a run makes by them (plan, cases), and where results are (paths).
+import re
 import sys
 
 from snakemake.utils import update_config

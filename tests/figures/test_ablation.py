@@ -25,8 +25,8 @@ from transporter.figures.ablation import (
     difference,
     explain,
     orders,
+    orders_in_words,
     score_readings,
-    told,
     verdict,
 )
 from transporter.metrics import caption_scores
@@ -141,12 +141,12 @@ def test_an_order_holds_only_as_a_whole() -> None:
         (FULL, "js", HOLDS),
         ("js", "kl", OPEN),
     ]
-    said = told(found, "probes", "hit")
+    words = orders_in_words(found, "probes", "hit")
     assert (
-        said
+        words
         == "holds: ρ-OT > sliced Gromov-Wasserstein; fails: none; not settled: Hellinger ≥ JS ≥ KL"
     )
-    assert "fails: ρ-OT > sliced" in told(
+    assert "fails: ρ-OT > sliced" in orders_in_words(
         orders(scored(full=readings([]), sliced_gromov=readings(range(8)))), "phi", "cos"
     )
 
@@ -178,7 +178,7 @@ def test_rows_stand_in_the_papers_order_and_a_baseline_may_lack_scores() -> None
 
 def test_the_caption_says_what_is_not_there() -> None:
     both = scored(full=readings(range(8)), mean=readings([]))
-    text = explain(compare(both), [told(orders(both), "phi", "cos")])
+    text = explain(compare(both), [orders_in_words(orders(both), "phi", "cos")])
     assert "clips per row: 8." in text and "holds: full ≥ mean" in text
     assert "Not there: METEOR (no Java), SPICE (its parser is not installed), the baseline." in text
 

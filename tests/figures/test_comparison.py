@@ -7,7 +7,7 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.figures.comparison import Row, comparison_figure
-from transporter.figures.exhibit import PAGE
+from transporter.figures.theme import PAGE
 from transporter.support.errors import UserError
 
 CONCEPT = Concept("red_blue", "object", "red", "blue", "what colour ?")

@@ -5,14 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from transporter.figures.comparison_tables import (
-    MAIN,
-    comparison_sentence,
-    labelled,
-    main_caption,
-    present,
-    similarity_caption,
-)
+from transporter.figures.comparison_tables import comparison_sentence, labelled, present
+from transporter.figures.main_table import MAIN, main_caption
+from transporter.figures.similarity_table import similarity_caption
 
 
 @pytest.fixture
@@ -44,16 +39,16 @@ def test_columns_without_numbers_are_not_shown(compared: dict[str, pd.DataFrame]
 
 def test_captions_tell_what_is_won_left_out_and_inflated(compared: dict[str, pd.DataFrame]) -> None:
     frame = labelled(compared)
-    said = comparison_sentence(compared, present(MAIN, frame))
+    sentence = comparison_sentence(compared, present(MAIN, frame))
     assert (
         "TRANSPORTER on b is better than every baseline, the interval of the difference above 0, in"
-        " FVD; " in said
+        " FVD; " in sentence
     )
-    assert "not shown to beat all in Δ (1 of 2 not)." in said
-    caption = main_caption(frame, said, ["no CLIP is configured"], ["FVD is inflated."])
+    assert "not shown to beat all in Δ (1 of 2 not)." in sentence
+    caption = main_caption(frame, sentence, ["no CLIP is configured"], ["FVD is inflated."])
     assert (
         "12 clips a row" in caption
         and "Left out: no CLIP is configured." in caption
         and "FVD is inflated." in caption
     )
-    assert said in similarity_caption(frame, said)
+    assert sentence in similarity_caption(frame, sentence)

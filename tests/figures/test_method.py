@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from transporter.figures.exhibit import PAGE
 from transporter.figures.method import BOXES, HEIGHT, LINKS, TALL, method_figure
+from transporter.figures.theme import PAGE
 
 
 def test_links_join_boxes_from_left_to_right() -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.figures.exhibit import PAGE
 from transporter.figures.several import Composition, joint_seed, several_figure
+from transporter.figures.theme import PAGE
 from transporter.support.errors import UserError
 
 CONCEPTS = [
@@ -36,8 +36,8 @@ COMPOSITION = Composition(CONCEPTS, "a red dot by day", VIDEOS, READINGS)
 
 def test_each_alone_and_then_both() -> None:
     page, *plots = several_figure([COMPOSITION, COMPOSITION]).axes
-    shown = [float(picture.get_array().mean()) * 3 for picture in page.get_images()]
-    assert shown == pytest.approx([0, 0.5, 1, 0, 1, 2, 0, 1.5, 3] * 2)
+    means = [float(picture.get_array().mean()) * 3 for picture in page.get_images()]
+    assert means == pytest.approx([0, 0.5, 1, 0, 1, 2, 0, 1.5, 3] * 2)
     assert max(picture.get_extent()[1] for picture in page.get_images()) < PAGE and len(plots) == 6
     words = [text.get_text() for text in page.texts]
     assert words.count("+ night") == 2 and "φ = 0.5" in words and "a red dot by day" in words

@@ -4,17 +4,19 @@ their own span.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.figures.exhibit import PAGE
-from transporter.figures.spans import Injected, Span, leading, spans_figure
+from transporter.figures.spans import Injected, Span, Style, leading, spans_figure
+from transporter.figures.theme import PAGE
 from transporter.support.errors import UserError
 
 NONE, ALL, EARLY, LATE = Span(0, 0, 5), Span(1, 5, 5), Span(1, 3, 5), Span(4, 5, 5)
-FRAMES = {"object": 1, "scene": 1, "action": 3}
+STEPS = Style("steps", "", {"object": 1, "scene": 1, "action": 3}, across=3)
 
 
 def injected(kind: str, spans: tuple[Span, ...] = (NONE, ALL, EARLY, LATE)) -> Injected:
@@ -38,7 +40,7 @@ def test_frames_belong_to_latent_frames_in_fours_after_the_first() -> None:
 
 
 def test_stills_and_log_odds_of_a_span_stand_side_by_side() -> None:
-    figure = spans_figure([injected("object"), injected("action")], "steps", FRAMES)
+    figure = spans_figure([injected("object"), injected("action")], STEPS)
     page, *plots = figure.axes
     assert len(page.get_images()) == 4 * (1 + 3) and len(plots) == 2
     assert max(image.get_extent()[1] for image in page.get_images()) < PAGE
@@ -55,14 +57,11 @@ def test_stills_and_log_odds_of_a_span_stand_side_by_side() -> None:
 
 
 def test_bars_mark_the_stills_that_a_concept_acts_in() -> None:
-    plain, marked = (
-        len(
-            spans_figure([injected("scene")], "latent frames", {"scene": 5}, marked=marks)
-            .axes[0]
-            .patches
-        )
-        for marks in (False, True)
-    )
+    bars = []
+    for marks in (False, True):
+        style = Style("latent frames", "", {"scene": 5}, across=2, marked=marks)
+        bars.append(len(spans_figure([injected("scene")], style).axes[0].patches))
+    plain, marked = bars
     # 5 + 3 + 2 of the stills at latent frames 1 to 5
     assert marked - plain == 10
 
@@ -75,13 +74,15 @@ def test_the_caption_names_the_part_that_moves_the_answer_furthest() -> None:
 
 
 def test_concepts_that_do_not_fit_go_to_the_next_line() -> None:
-    one, two = (spans_figure([injected("scene")] * 3, "steps", FRAMES, across) for across in (3, 2))
+    one, two = (
+        spans_figure([injected("scene")] * 3, replace(STEPS, across=across)) for across in (3, 2)
+    )
     assert two.get_size_inches()[1] == pytest.approx(2 * one.get_size_inches()[1])
     assert len({round(plot.get_position().y0, 3) for plot in two.axes[1:]}) == 2
 
 
 def test_concepts_have_the_same_spans() -> None:
     with pytest.raises(UserError, match="same spans, got 2 concepts"):
-        spans_figure([injected("object"), injected("object", (NONE, ALL))], "steps", FRAMES)
+        spans_figure([injected("object"), injected("object", (NONE, ALL))], STEPS)
     with pytest.raises(UserError, match="got 0 concepts"):
-        spans_figure([], "steps", FRAMES)
+        spans_figure([], STEPS)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from transporter.figures.exhibit import Exhibit
-from transporter.figures.table import Column, write_paper_table
+from transporter.figures.table import Column, PaperTable
 
 FRAME = pd.DataFrame(
     {
@@ -30,13 +30,19 @@ EXHIBIT = Exhibit(
     "Methods at φ = 1 & more.",
     "config 1 · data 2 · code 3 · snakemake --cores all main.tsv",
 )
+TABLE = PaperTable(
+    FRAME,
+    ("vlm", "method"),
+    COLUMNS,
+    "Methods at φ = 1 & more.",
+    group="vlm",
+    extra={"protocol": pd.DataFrame({"metric": ["fvd"]})},
+)
 
 
 @pytest.fixture
 def stem(tmp_path: Path) -> Path:
-    write_paper_table(
-        FRAME, ("vlm", "method"), COLUMNS, EXHIBIT, tmp_path / "tables" / "main", group="vlm"
-    )
+    TABLE.write(EXHIBIT, tmp_path / "tables" / "main")
     return tmp_path / "tables" / "main"
 
 
@@ -55,8 +61,37 @@ def test_latex_marks_the_best_of_each_group_and_escapes_names(stem: Path) -> Non
     assert text.count(r"\midrule") == 2 and EXHIBIT.provenance in text
 
 
+def test_latex_says_what_the_names_are(tmp_path: Path) -> None:
+    """Every character that LaTeX would read as a command is written out."""
+    names = ["50% of $x_1$", "a{b}~c", r"\input", "#1 & 2^3"]
+    table = PaperTable(pd.DataFrame({"name": names}), ("name",), [], "")
+    table.write(EXHIBIT, tmp_path / "names")
+    lines = (tmp_path / "names.tex").read_text().splitlines()
+    start = lines.index(r"\midrule") + 1
+    assert lines[start : start + len(names)] == [
+        r"50\% of \$x\_1\$ \\",
+        r"a\{b\}\~{}c \\",
+        r"\textbackslash{}input \\",
+        r"\#1 \& 2\^{}3 \\",
+    ]
+
+
+def test_latex_is_a_table_of_rows_in_groups(stem: Path) -> None:
+    lines = stem.with_suffix(".tex").read_text().splitlines()
+    assert lines[0] == f"% {EXHIBIT.provenance}"
+    assert (lines[1], lines[-1]) == (r"\begin{table}", r"\end{table}")
+    rows = [line for line in lines if line.endswith(r"\\")]
+    assert {row.count("&") for row in rows} == {3}
+    # the second rule parts the two VLMs
+    assert [row.startswith(r"\midrule c") for row in rows] == [False, False, False, True]
+
+
+def test_further_tables_stand_beside(stem: Path) -> None:
+    assert stem.with_name("main_protocol.tsv").read_text() == "metric\nfvd\n"
+
+
 def test_pictures_are_byte_stable(stem: Path, tmp_path: Path) -> None:
-    write_paper_table(FRAME, ("vlm", "method"), COLUMNS, EXHIBIT, tmp_path / "again", group="vlm")
+    TABLE.write(EXHIBIT, tmp_path / "again")
     for suffix, magic in ((".png", b"\x89PNG"), (".pdf", b"%PDF")):
         made = stem.with_suffix(suffix).read_bytes()
         assert (

@@ -189,9 +189,17 @@ def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
 
 
 def test_report(finished: Path, tmp_path: Path) -> None:
-    done = snakemake(finished, "--report", str(tmp_path / "report.html"), *MINIATURE)
+    """All of the paper's exhibits stand in it, with the tables behind them."""
+    done = snakemake(
+        finished, "--report", str(tmp_path / "report.html"), *MINIATURE, "all", "paper"
+    )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert (tmp_path / "report.html").stat().st_size > 100_000
+    page = (tmp_path / "report.html").read_text()
+    assert "From the logits of a video vision-language model" in page
+    pictures = [f"figures/{name}.png" for name in FIGURES]
+    tables = ["main", "main_protocol", "similarity", "ablation", "ablation_orders"]
+    files = [*pictures, *(f"tables/{name}.tsv" for name in tables)]
+    assert [file for file in files if f"results/paper/{file}" not in page] == []
 
 
 FIGURES = [
@@ -229,6 +237,28 @@ def test_clips_of_modulations(finished: Path) -> None:
         figure: seeds * count for figure, count in readings.items()
     }
     assert all((folder / clip).is_file() for clip in index["clip"])
+
+
+def test_tables_for_latex_and_for_a_reader(finished: Path) -> None:
+    for name in ("main", "similarity", "ablation"):
+        stem = finished / "results" / "paper" / "tables" / name
+        text = stem.with_suffix(".tex").read_text()
+        assert text.startswith("% config ") and text.rstrip().endswith(r"\end{table}")
+        assert text.count(r"\\") >= len(table(stem.with_suffix(".tsv"))) + 1
+        assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_rules_of_the_microworld_are_there_where_it_is_the_world(finished: Path) -> None:
+    of_world = {"plant", "reliance", "temporal_honesty", "train_models", "train_vae"}
+    clips = "clips={source: folder, folder: data/train}"
+    own = ("--config", "world=null", "probes=null", "metrics={clip_judge: null}", clips)
+
+    def rules(*options: str) -> set[str]:
+        return set(snakemake(finished, "--list-rules", *MINIATURE, *options).stdout.split())
+
+    assert of_world < rules()
+    elsewhere = rules(*own)
+    assert not of_world & elsewhere and {"coupling", "own_split", "truth"} < elsewhere
 
 
 def test_versions(finished: Path) -> None:

@@ -1,124 +1,110 @@
-# What TRANSPORTER is compared with: the VLM inverted into clips by activation maximisation, and the tables of the comparison.
+# What TRANSPORTER is compared with: the VLM inverted into clips by activation maximisation, and the scores of all methods.
 
 
 rule published_weights:
     output:
-        directory("results/weights/{weights}"),
+        directory(paths.WEIGHTS),
     log:
-        "logs/published_weights/{weights}.log",
+        paths.log("published_weights", "{weights}"),
     benchmark:
-        "logs/published_weights/{weights}.tsv"
+        paths.benchmark("published_weights", "{weights}")
     wildcard_constraints:
         weights="i3d|lpips|minilm",
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
-        gpu=0,
         mem_mb=1000,
         runtime=30,
     params:
-        code=code_hash("transporter.networks.published"),
+        code=code("transporter.networks.published"),
     script:
         "../scripts/published_weights.py"
 
 
 rule inversion:
     input:
-        model=vlm_files,
-        clip_judge=clip_judge_files,
-        verifier=inversion_verifier(),
-        clips=clip_folder("train"),
-        seen=captions("train"),
-        captions=captions("held_out"),
+        model=files("vlms", "{vlm}"),
+        clip_judge=files("metrics", "clip_judge"),
+        verifier=plan.inversion_verifier(),
+        clips=plan.clip_folder("train"),
+        seen=plan.captions("train"),
+        captions=plan.captions("held_out"),
         concepts=config["concepts"],
     output:
-        directory("results/baselines/{vlm}/{method}/{target}/{concept}"),
+        directory(paths.INVERTED),
     log:
-        "logs/inversion/{vlm}/{method}/{target}/{concept}.log",
+        paths.log("inversion", "{vlm}/{method}/{target}/{concept}"),
     benchmark:
-        "logs/inversion/{vlm}/{method}/{target}/{concept}.tsv"
+        paths.benchmark("inversion", "{vlm}/{method}/{target}/{concept}")
     wildcard_constraints:
         method="|".join(config["baselines"]["methods"]),
         target="w|w_dw",
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=3000,
         runtime=720,
     params:
-        vlm=vlm_settings,
-        video=first_video(),
+        vlm=of("vlms", "{vlm}"),
+        video=plan.video(),
         world=config["world"],
         clip_judge=config["metrics"]["clip_judge"],
-        settings={
-            key: value
-            for key, value in config["baselines"].items()
-            if key != "methods"
-        },
+        settings=of("baselines", without=["methods"]),
         seed=config["seed"],
-        code=lambda w: code_hash(
-            "transporter.baselines.inverted_clips",
-            "microworld.verifier",
-            *adapters(w, "vlms"),
-        ),
+        code=code("transporter.baselines.inverted_clips", adapters=["vlms"], world=True),
     script:
         "../scripts/inversion.py"
 
 
 rule baseline_captions:
     input:
-        model=vlm_files,
-        inverted=inverted_folders(),
+        model=files("vlms", "{vlm}"),
+        inverted=plan.inverted(CONCEPTS),
         concepts=config["concepts"],
     output:
-        "results/baselines/{vlm}/captions.tsv",
+        paths.INVERTED_CAPTIONS,
     log:
-        "logs/baseline_captions/{vlm}.log",
+        paths.log("baseline_captions", "{vlm}"),
     benchmark:
-        "logs/baseline_captions/{vlm}.tsv"
+        paths.benchmark("baseline_captions", "{vlm}")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=3000,
         runtime=60,
     params:
-        vlm=vlm_settings,
-        video=first_video(),
-        code=lambda w: code_hash("transporter.metrics.systems", *adapters(w, "vlms")),
+        vlm=of("vlms", "{vlm}"),
+        video=plan.video(),
+        code=code("transporter.metrics.systems", adapters=["vlms"]),
     script:
         "../scripts/baseline_captions.py"
 
 
 rule scores:
     input:
-        model=vlm_files,
-        inverted=inverted_folders(),
-        generated=expand(
-            "results/generation/{generator}/{{vlm}}/{concept}",
-            generator=GENERATORS,
-            concept=CONCEPTS,
+        model=files("vlms", "{vlm}"),
+        inverted=plan.inverted(CONCEPTS),
+        generated=paths.every(
+            paths.GENERATED, generator=plan.generators, concept=CONCEPTS
         ),
-        captions_held_out=captions("held_out"),
-        captions_validation=captions("validation"),
-        clips=[clip_folder("held_out"), clip_folder("validation")],
+        captions_held_out=plan.captions("held_out"),
+        captions_validation=plan.captions("validation"),
+        clips=[plan.clip_folder("held_out"), plan.clip_folder("validation")],
         concepts=config["concepts"],
-        probes=probe_files,
-        clip_judge=clip_judge_files,
-        i3d="results/weights/i3d",
-        lpips="results/weights/lpips",
+        probes=files("probes"),
+        clip_judge=files("metrics", "clip_judge"),
+        i3d=paths.filled(paths.WEIGHTS, weights="i3d"),
+        lpips=paths.filled(paths.WEIGHTS, weights="lpips"),
     output:
-        clips="results/scores/{vlm}/clips.tsv",
-        vectors="results/scores/{vlm}/vectors.safetensors",
-        protocol="results/scores/{vlm}/protocol.tsv",
+        clips=paths.SCORES,
+        vectors=paths.SCORED_VECTORS,
+        protocol=paths.PROTOCOL,
     log:
-        "logs/scores/{vlm}.log",
+        paths.log("scores", "{vlm}"),
     benchmark:
-        "logs/scores/{vlm}.tsv"
+        paths.benchmark("scores", "{vlm}")
     conda:
         "../../envs/transporter.yaml"
     threads: 4
@@ -127,82 +113,17 @@ rule scores:
         mem_mb=4000,
         runtime=240,
     params:
-        vlm=vlm_settings,
-        video=first_video(),
-        folders={split: clip_folder(split) for split in ("held_out", "validation")},
+        vlm=of("vlms", "{vlm}"),
+        video=plan.video(),
+        folders={split: plan.clip_folder(split) for split in ("held_out", "validation")},
         probes=config["probes"],
         world=config["world"],
         settings=config["metrics"],
-        code=lambda w: code_hash(
+        code=code(
             "transporter.metrics.scoring",
             "transporter.metrics.systems",
-            "microworld.clip_judge",
-            "microworld.probes",
-            *adapters(w, "vlms"),
+            adapters=["vlms"],
+            world=True,
         ),
     script:
         "../scripts/scores.py"
-
-
-rule main_table:
-    input:
-        clips=expand("results/scores/{vlm}/clips.tsv", vlm=VLMS),
-        vectors=expand("results/scores/{vlm}/vectors.safetensors", vlm=VLMS),
-        protocol=expand("results/scores/{vlm}/protocol.tsv", vlm=VLMS),
-    output:
-        tsv="results/paper/tables/main.tsv",
-        tex="results/paper/tables/main.tex",
-        pdf="results/paper/tables/main.pdf",
-        png="results/paper/tables/main.png",
-        protocol="results/paper/tables/main_protocol.tsv",
-    log:
-        "logs/main_table.log",
-    benchmark:
-        "logs/main_table.tsv"
-    conda:
-        "../../envs/transporter.yaml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=1000,
-        runtime=30,
-    params:
-        vlms=VLMS,
-        ours=f"transporter/{GENERATORS[0]}",
-        seed=config["seed"],
-        code=code_hash(
-            "transporter.figures.comparison_tables", "transporter.metrics.comparison"
-        ),
-    script:
-        "../scripts/comparison_table.py"
-
-
-rule similarity_table:
-    input:
-        clips=expand("results/scores/{vlm}/clips.tsv", vlm=VLMS),
-        vectors=expand("results/scores/{vlm}/vectors.safetensors", vlm=VLMS),
-    output:
-        tsv="results/paper/tables/similarity.tsv",
-        tex="results/paper/tables/similarity.tex",
-        pdf="results/paper/tables/similarity.pdf",
-        png="results/paper/tables/similarity.png",
-    log:
-        "logs/similarity_table.log",
-    benchmark:
-        "logs/similarity_table.tsv"
-    conda:
-        "../../envs/transporter.yaml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=1000,
-        runtime=30,
-    params:
-        vlms=VLMS,
-        ours=f"transporter/{GENERATORS[0]}",
-        seed=config["seed"],
-        code=code_hash(
-            "transporter.figures.comparison_tables", "transporter.metrics.comparison"
-        ),
-    script:
-        "../scripts/comparison_table.py"

@@ -13,7 +13,7 @@ if config["clips"]["source"] == "world":
             "logs/world_split/{split}.log",
         benchmark:
             "logs/world_split/{split}.tsv"
-        priority: split_priority
+        priority: plan.priority
         conda:
             "../../envs/transporter.yaml"
         threads: 1
@@ -24,7 +24,7 @@ if config["clips"]["source"] == "world":
         params:
             clips=lambda w: config["clips"]["splits"][w.split],
             seed=config["seed"],
-            code=code_hash("microworld.dataset"),
+            code=code("microworld.dataset"),
         script:
             "../scripts/world_split.py"
 
@@ -39,7 +39,7 @@ else:
             "logs/own_split/{split}.log",
         benchmark:
             "logs/own_split/{split}.tsv"
-        priority: split_priority
+        priority: plan.priority
         conda:
             "../../envs/transporter.yaml"
         threads: 1
@@ -50,7 +50,7 @@ else:
         params:
             splits=config["clips"]["splits"],
             seed=config["seed"],
-            code=code_hash("transporter.pipeline.own_clips"),
+            code=code("transporter.pipeline.own_clips"),
         script:
             "../scripts/own_split.py"
 
@@ -76,6 +76,6 @@ if config["clips"]["folder"] == EXAMPLE:
         params:
             clips=24,
             seed=config["seed"],
-            code=code_hash("microworld.dataset"),
+            code=code("microworld.dataset"),
         script:
             "../scripts/own_clips.py"

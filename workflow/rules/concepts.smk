@@ -3,52 +3,44 @@
 
 rule edits:
     input:
-        model=generator_files,
-        captions=captions("train"),
+        model=files("generators", "{generator}"),
+        captions=plan.captions("train"),
         concepts=config["concepts"],
     output:
-        directory("results/embeddings/edits/generators/{generator}"),
+        directory(paths.EDITS),
     log:
-        "logs/edits/{generator}.log",
+        paths.log("edits", "{generator}"),
     benchmark:
-        "logs/edits/{generator}.tsv"
+        paths.benchmark("edits", "{generator}")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=3000,
         runtime=720,
     params:
-        generator=generator_settings,
+        generator=of("generators", "{generator}"),
         groups=config["edits"]["captions"],
         seed=config["seed"],
-        code=lambda w: code_hash(
-            "transporter.concepts.edits", *adapters(w, "generators")
-        ),
+        code=code("transporter.concepts.edits", adapters=["generators"]),
     script:
         "../scripts/edits.py"
 
 
 rule concept_bank:
     input:
-        unpack(reader_inputs),
-        unpack(bank_edits),
-        captions=captions("train"),
-        z_xi="results/embeddings/train/generators/{generator}",
+        unpack(plan.reader),
+        unpack(plan.edits),
+        captions=plan.captions("train"),
+        z_xi=paths.filled(paths.Z_XI, split="train"),
         concepts=config["concepts"],
     output:
-        bank="results/concepts/{generator}/{vlm}/bank.safetensors",
-        table=report(
-            "results/concepts/{generator}/{vlm}/separation.tsv",
-            caption="../report/separation.rst",
-            category="Concepts",
-            labels={"generator": "{generator}", "vlm": "{vlm}"},
-        ),
+        bank=paths.BANK,
+        table=reported(paths.SEPARATION, "separation", "Concepts"),
     log:
-        "logs/concept_bank/{generator}/{vlm}.log",
+        paths.log("concept_bank", PAIR),
     benchmark:
-        "logs/concept_bank/{generator}/{vlm}.tsv"
+        paths.benchmark("concept_bank", PAIR)
     conda:
         "../../envs/transporter.yaml"
     threads: 4
@@ -57,17 +49,17 @@ rule concept_bank:
         mem_mb=6000,
         runtime=1440,
     params:
-        generator=encoder_settings,
-        vlm=vlm_settings,
+        generator=of("generators", "{generator}", without=SAMPLING),
+        vlm=of("vlms", "{vlm}"),
         names=CONCEPTS,
-        output=lambda w: experiment(w)["coupling"]["output"],
-        settings=lambda w: experiment(w)["bank"],
-        objectives=lambda w: [experiment(w)["bank"]["objective"]],
+        output=of("coupling", "output"),
+        settings=of("bank"),
+        objectives=plan.objectives,
         seed=config["seed"],
-        code=lambda w: code_hash(
+        code=code(
             "transporter.concepts.edits",
             "transporter.concepts.fitting",
-            *adapters(w, "generators", "vlms"),
+            adapters=["generators", "vlms"],
         ),
     script:
         "../scripts/concept_bank.py"

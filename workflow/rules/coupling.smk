@@ -3,21 +3,16 @@
 
 rule coupling:
     input:
-        unpack(training_pairs),
-        generator=generator_files,
+        unpack(plan.pairs("train", "validation")),
+        generator=files("generators", "{generator}"),
     output:
-        coupling="results/coupling/{generator}/{vlm}/coupling.safetensors",
-        literal=literal_coupling(),
-        curve=report(
-            "results/coupling/{generator}/{vlm}/curve.tsv",
-            caption="../report/curve.rst",
-            category="Coupling",
-            labels={"generator": "{generator}", "vlm": "{vlm}", "table": "training"},
-        ),
+        coupling=paths.COUPLING,
+        literal=plan.literal(),
+        curve=reported(paths.CURVE, "curve", "Coupling", table="training"),
     log:
-        "logs/coupling/{generator}/{vlm}.log",
+        paths.log("coupling", PAIR),
     benchmark:
-        "logs/coupling/{generator}/{vlm}.tsv"
+        paths.benchmark("coupling", PAIR)
     conda:
         "../../envs/transporter.yaml"
     threads: 4
@@ -26,13 +21,13 @@ rule coupling:
         mem_mb=6000,
         runtime=1440,
     params:
-        generator=encoder_settings,
-        settings=lambda w: experiment(w)["coupling"],
+        generator=of("generators", "{generator}", without=SAMPLING),
+        settings=of("coupling"),
         seed=config["seed"],
-        code=lambda w: code_hash(
+        code=code(
             "transporter.coupling.training",
             "transporter.clips.embeddings",
-            *adapters(w, "generators"),
+            adapters=["generators"],
         ),
     script:
         "../scripts/coupling.py"
@@ -40,36 +35,30 @@ rule coupling:
 
 rule coupling_report:
     input:
-        unpack(held_out_pairs),
-        unpack(reader_inputs),
-        literal=literal_coupling(),
+        unpack(plan.pairs("held_out")),
+        unpack(plan.reader),
+        literal=plan.literal(),
         concepts=config["concepts"],
     output:
-        report(
-            "results/coupling/{generator}/{vlm}/report.tsv",
-            caption="../report/coupling.rst",
-            category="Coupling",
-            labels={"generator": "{generator}", "vlm": "{vlm}", "table": "held out"},
-        ),
+        reported(paths.COUPLING_REPORT, "coupling", "Coupling", table="held out"),
     log:
-        "logs/coupling_report/{generator}/{vlm}.log",
+        paths.log("coupling_report", PAIR),
     benchmark:
-        "logs/coupling_report/{generator}/{vlm}.tsv"
+        paths.benchmark("coupling_report", PAIR)
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
         runtime=120,
     params:
-        generator=encoder_settings,
-        vlm=vlm_settings,
+        generator=of("generators", "{generator}", without=SAMPLING),
+        vlm=of("vlms", "{vlm}"),
         names=CONCEPTS,
-        code=lambda w: code_hash(
+        code=code(
             "transporter.coupling.report",
             "transporter.clips.embeddings",
-            *adapters(w, "generators", "vlms"),
+            adapters=["generators", "vlms"],
         ),
     script:
         "../scripts/coupling_report.py"

@@ -3,84 +3,77 @@
 
 rule embed_generator:
     input:
-        captions=lambda w: captions(w.split),
-        clips=lambda w: clip_folder(w.split),
-        model=generator_files,
+        captions=plan.captions(),
+        clips=plan.clip_folder(),
+        model=files("generators", "{generator}"),
     output:
-        directory("results/embeddings/{split}/generators/{generator}"),
+        directory(paths.Z_XI),
     log:
-        "logs/embed_generator/{split}/{generator}.log",
+        paths.log("embed_generator", "{split}/{generator}"),
     benchmark:
-        "logs/embed_generator/{split}/{generator}.tsv"
-    priority: split_priority
+        paths.benchmark("embed_generator", "{split}/{generator}")
+    priority: plan.priority
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=3000,
         runtime=120,
     params:
-        generator=encoder_settings,
-        code=lambda w: code_hash(
-            "transporter.clips.embeddings", *adapters(w, "generators")
-        ),
+        generator=of("generators", "{generator}", without=SAMPLING),
+        code=code("transporter.clips.embeddings", adapters=["generators"]),
     script:
         "../scripts/embed_generator.py"
 
 
 rule embed_vlm:
     input:
-        captions=lambda w: captions(w.split),
-        clips=lambda w: clip_folder(w.split),
-        model=vlm_files,
+        captions=plan.captions(),
+        clips=plan.clip_folder(),
+        model=files("vlms", "{vlm}"),
     output:
-        directory("results/embeddings/{split}/vlms/{vlm}/{shape}"),
+        directory(paths.Z_OMEGA),
     log:
-        "logs/embed_vlm/{split}/{vlm}/{shape}.log",
+        paths.log("embed_vlm", "{split}/{vlm}/{shape}"),
     benchmark:
-        "logs/embed_vlm/{split}/{vlm}/{shape}.tsv"
-    priority: split_priority
+        paths.benchmark("embed_vlm", "{split}/{vlm}/{shape}")
+    priority: plan.priority
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=3000,
         runtime=120,
     params:
-        vlm=vlm_settings,
-        code=lambda w: code_hash("transporter.clips.embeddings", *adapters(w, "vlms")),
+        vlm=of("vlms", "{vlm}"),
+        code=code("transporter.clips.embeddings", adapters=["vlms"]),
     script:
         "../scripts/embed_vlm.py"
 
 
 rule embed_reencoded:
     input:
-        z_xi="results/embeddings/{split}/generators/{generator}",
-        generator=generator_files,
-        vlm=vlm_files,
+        z_xi=paths.Z_XI,
+        generator=files("generators", "{generator}"),
+        vlm=files("vlms", "{vlm}"),
     output:
-        directory("results/embeddings/{split}/reencoded/{generator}/{vlm}"),
+        directory(paths.REENCODED),
     log:
-        "logs/embed_reencoded/{split}/{generator}/{vlm}.log",
+        paths.log("embed_reencoded", f"{{split}}/{PAIR}"),
     benchmark:
-        "logs/embed_reencoded/{split}/{generator}/{vlm}.tsv"
+        paths.benchmark("embed_reencoded", f"{{split}}/{PAIR}")
     wildcard_constraints:
-        split="|".join([*SPLITS, "edits"]),
-    priority: split_priority
+        split="|".join([*plan.splits, "edits"]),
+    priority: plan.priority
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
         runtime=120,
     params:
-        generator=encoder_settings,
-        vlm=vlm_settings,
-        code=lambda w: code_hash(
-            "transporter.clips.embeddings", *adapters(w, "generators", "vlms")
-        ),
+        generator=of("generators", "{generator}", without=SAMPLING),
+        vlm=of("vlms", "{vlm}"),
+        code=code("transporter.clips.embeddings", adapters=["generators", "vlms"]),
     script:
         "../scripts/embed_reencoded.py"

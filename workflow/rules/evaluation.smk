@@ -3,19 +3,17 @@
 
 rule readings:
     input:
-        unpack(reader_inputs),
-        bank="results/concepts/{generator}/{vlm}/bank.safetensors",
-        generated=expand(
-            "results/generation/{{generator}}/{{vlm}}/{concept}", concept=CONCEPTS
-        ),
+        unpack(plan.reader),
+        bank=paths.BANK,
+        generated=paths.every(paths.GENERATED, concept=CONCEPTS),
         concepts=config["concepts"],
-        probes=probe_files,
+        probes=files("probes"),
     output:
-        "results/evaluation/{generator}/{vlm}/readings.tsv",
+        paths.READINGS,
     log:
-        "logs/readings/{generator}/{vlm}.log",
+        paths.log("readings", PAIR),
     benchmark:
-        "logs/readings/{generator}/{vlm}.tsv"
+        paths.benchmark("readings", PAIR)
     priority: 1  # the page waits for it
     conda:
         "../../envs/transporter.yaml"
@@ -25,17 +23,17 @@ rule readings:
         mem_mb=4000,
         runtime=240,
     params:
-        generator=encoder_settings,
-        vlm=vlm_settings,
-        output=lambda w: experiment(w)["coupling"]["output"],
+        generator=of("generators", "{generator}", without=SAMPLING),
+        vlm=of("vlms", "{vlm}"),
+        output=of("coupling", "output"),
         probes=config["probes"],
         world=config["world"],
         names=CONCEPTS,
         seed=config["seed"],
-        code=lambda w: code_hash(
+        code=code(
             "transporter.metrics.faithfulness",
-            "microworld.probes",
-            *adapters(w, "generators", "vlms"),
+            adapters=["generators", "vlms"],
+            world=True,
         ),
     script:
         "../scripts/readings.py"
@@ -43,30 +41,20 @@ rule readings:
 
 rule evaluation:
     input:
-        expand(
-            "results/evaluation/{generator}/{vlm}/readings.tsv",
-            generator=GENERATORS,
-            vlm=VLMS,
-        ),
+        plan.of_run(paths.READINGS),
     output:
-        readings="results/evaluation/readings.tsv",
-        concepts=report(
-            "results/evaluation/concepts.tsv",
-            caption="../report/concepts.rst",
-            category="Evaluation",
-        ),
+        readings=paths.ALL_READINGS,
+        concepts=reported(paths.FAITHFULNESS, "concepts", "Evaluation"),
     log:
-        "logs/evaluation.log",
+        paths.log("evaluation"),
     benchmark:
-        "logs/evaluation.tsv"
+        paths.benchmark("evaluation")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
-        gpu=0,
         mem_mb=1000,
         runtime=10,
     params:
-        code=code_hash("transporter.metrics.faithfulness"),
+        code=code("transporter.metrics.faithfulness"),
     script:
         "../scripts/evaluation.py"

@@ -34,8 +34,8 @@ rule filmstrips:
         runtime=30,
     params:
         names=CONCEPTS,
-        video=video_settings,
-        code=code_hash("transporter.figures.filmstrip", "transporter.generation.sweeps"),
+        video=of("generators", "{generator}", only=VIDEO),
+        code=code("transporter.figures.filmstrip", "transporter.generation.sweeps"),
     script:
         "../scripts/filmstrips.py"
 
@@ -44,9 +44,9 @@ rule gallery:
     input:
         readings="results/evaluation/readings.tsv",
         summary="results/evaluation/concepts.tsv",
-        generated=generated_folders(),
+        generated=plan.generated(),
         concepts=config["concepts"],
-        temporal=temporal_table(),
+        temporal=plan.temporal_table(),
     output:
         directory("results/gallery"),
     log:
@@ -63,7 +63,7 @@ rule gallery:
     params:
         seeds=config["gallery"]["seeds"],
         names=CONCEPTS,
-        code=code_hash(
+        code=code(
             "transporter.figures.gallery", files=["figures/gallery_template.html"]
         ),
     script:

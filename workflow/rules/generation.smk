@@ -3,66 +3,62 @@
 
 rule generation:
     input:
-        bank="results/concepts/{generator}/{vlm}/bank.safetensors",
-        model=generator_files,
-        seen=captions("train"),
-        captions=captions("held_out"),
+        bank=paths.BANK,
+        model=files("generators", "{generator}"),
+        seen=plan.captions("train"),
+        captions=plan.captions("held_out"),
         concepts=config["concepts"],
     output:
-        directory("results/generation/{generator}/{vlm}/{concept}"),
+        directory(paths.GENERATED),
     log:
-        "logs/generation/{generator}/{vlm}/{concept}.log",
+        paths.log("generation", f"{PAIR}/{{concept}}"),
     benchmark:
-        "logs/generation/{generator}/{vlm}/{concept}.tsv"
+        paths.benchmark("generation", f"{PAIR}/{{concept}}")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=3000,
         runtime=240,
     params:
-        generator=generator_settings,
-        names=lambda w: [w.concept],
+        generator=of("generators", "{generator}"),
+        names=["{concept}"],
         settings=config["generation"],
         seed=config["seed"],
-        code=lambda w: code_hash(
-            "transporter.generation.sweeps", *adapters(w, "generators")
-        ),
+        code=code("transporter.generation.sweeps", adapters=["generators"]),
     script:
         "../scripts/generation.py"
 
 
 rule modulations:
     input:
-        bank="results/concepts/{generator}/{vlm}/bank.safetensors",
-        model=generator_files,
-        vlm=vlm_files,
-        seen=captions("train"),
-        captions=captions("held_out"),
+        bank=paths.BANK,
+        model=files("generators", "{generator}"),
+        vlm=files("vlms", "{vlm}"),
+        seen=plan.captions("train"),
+        captions=plan.captions("held_out"),
         concepts=config["concepts"],
     output:
-        directory("results/modulations/{generator}/{vlm}"),
+        directory(paths.MODULATED),
     log:
-        "logs/modulations/{generator}/{vlm}.log",
+        paths.log("modulations", PAIR),
     benchmark:
-        "logs/modulations/{generator}/{vlm}.tsv"
+        paths.benchmark("modulations", PAIR)
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
         runtime=240,
     params:
-        generator=generator_settings,
-        vlm=vlm_settings,
+        generator=of("generators", "{generator}"),
+        vlm=of("vlms", "{vlm}"),
         names=CONCEPTS,
         settings=config["figures"],
         phi=config["generation"]["phi"],
         seed=config["seed"],
-        code=lambda w: code_hash(
-            "transporter.generation.demonstrations", *adapters(w, "generators", "vlms")
+        code=code(
+            "transporter.generation.demonstrations", adapters=["generators", "vlms"]
         ),
     script:
         "../scripts/modulations.py"

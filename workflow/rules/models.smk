@@ -10,8 +10,8 @@ wildcard_constraints:
 
 rule train_models:
     input:
-        expand(
-            "results/models/{model}",
+        paths.every(
+            paths.MODEL,
             model=[
                 "vae",
                 *(f"vlms/{family}" for family in FAMILIES),
@@ -24,15 +24,14 @@ rule train_models:
 
 rule train_vae:
     output:
-        directory("results/models/vae"),
+        directory(paths.filled(paths.MODEL, model="vae")),
     log:
-        "logs/train_vae.log",
+        paths.log("train_vae"),
     benchmark:
-        "logs/train_vae.tsv"
+        paths.benchmark("train_vae")
     priority: 2  # all but the VLMs' vision waits for it
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
@@ -40,7 +39,7 @@ rule train_vae:
     params:
         steps=config["training"]["vae"],
         seed=config["seed"],
-        code=code_hash(
+        code=code(
             "microworld.training.vae",
             "microworld.training.cards",
         ),
@@ -51,22 +50,21 @@ rule train_vae:
 # needs no VAE, so it can go on while that is trained
 rule train_vision:
     output:
-        directory("results/models/vision/{family}"),
+        directory(paths.filled(paths.MODEL, model="vision/{family}")),
     log:
-        "logs/train_vision/{family}.log",
+        paths.log("train_vision", "{family}"),
     benchmark:
-        "logs/train_vision/{family}.tsv"
+        paths.benchmark("train_vision", "{family}")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
         runtime=240,
     params:
-        steps=lambda wildcards: config["training"]["vlms"][wildcards.family],
+        steps=of("training", "vlms", "{family}"),
         seed=config["seed"],
-        code=code_hash("microworld.training.vlm"),
+        code=code("microworld.training.vlm"),
     script:
         "../scripts/train_vision.py"
 
@@ -74,26 +72,25 @@ rule train_vision:
 # first, for they are the longest of those that take one thread: two cores then end together
 rule train_vlm:
     input:
-        vae="results/models/vae",
-        vision="results/models/vision/{family}",
+        vae=paths.filled(paths.MODEL, model="vae"),
+        vision=paths.filled(paths.MODEL, model="vision/{family}"),
     output:
-        directory("results/models/vlms/{family}"),
+        directory(paths.filled(paths.MODEL, model="vlms/{family}")),
     log:
-        "logs/train_vlm/{family}.log",
+        paths.log("train_vlm", "{family}"),
     benchmark:
-        "logs/train_vlm/{family}.tsv"
+        paths.benchmark("train_vlm", "{family}")
     priority: 1
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
         runtime=240,
     params:
-        steps=lambda wildcards: config["training"]["vlms"][wildcards.family],
+        steps=of("training", "vlms", "{family}"),
         seed=config["seed"],
-        code=code_hash(
+        code=code(
             "microworld.training.vlm",
             "microworld.training.cards",
         ),
@@ -103,14 +100,14 @@ rule train_vlm:
 
 rule train_generator:
     input:
-        vae="results/models/vae",
-        probes="results/models/probes",
+        vae=paths.filled(paths.MODEL, model="vae"),
+        probes=paths.filled(paths.MODEL, model="probes"),
     output:
-        directory("results/models/generator"),
+        directory(paths.filled(paths.MODEL, model="generator")),
     log:
-        "logs/train_generator.log",
+        paths.log("train_generator"),
     benchmark:
-        "logs/train_generator.tsv"
+        paths.benchmark("train_generator")
     conda:
         "../../envs/transporter.yaml"
     threads: 4
@@ -122,7 +119,7 @@ rule train_generator:
         steps=config["training"]["generator"],
         seed=config["seed"],
         chunks=config["training"]["chunks"],
-        code=code_hash(
+        code=code(
             "microworld.training.generator",
             "microworld.training.cards",
         ),
@@ -132,16 +129,15 @@ rule train_generator:
 
 rule train_probes:
     input:
-        vae="results/models/vae",
+        vae=paths.filled(paths.MODEL, model="vae"),
     output:
-        directory("results/models/probes"),
+        directory(paths.filled(paths.MODEL, model="probes")),
     log:
-        "logs/train_probes.log",
+        paths.log("train_probes"),
     benchmark:
-        "logs/train_probes.tsv"
+        paths.benchmark("train_probes")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
@@ -149,7 +145,7 @@ rule train_probes:
     params:
         steps=config["training"]["probes"],
         seed=config["seed"],
-        code=code_hash(
+        code=code(
             "microworld.training.probes",
             "microworld.training.cards",
         ),
@@ -159,16 +155,15 @@ rule train_probes:
 
 rule train_clip_judge:
     input:
-        vae="results/models/vae",
+        vae=paths.filled(paths.MODEL, model="vae"),
     output:
-        directory("results/models/clip_judge"),
+        directory(paths.filled(paths.MODEL, model="clip_judge")),
     log:
-        "logs/train_clip_judge.log",
+        paths.log("train_clip_judge"),
     benchmark:
-        "logs/train_clip_judge.tsv"
+        paths.benchmark("train_clip_judge")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
@@ -176,7 +171,7 @@ rule train_clip_judge:
     params:
         steps=config["training"]["clip_judge"],
         seed=config["seed"],
-        code=code_hash(
+        code=code(
             "microworld.training.clip_judge",
             "microworld.training.cards",
         ),

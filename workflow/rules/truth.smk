@@ -3,98 +3,59 @@
 
 rule truth:
     input:
-        "results/truth/truth.tsv",
-        "results/truth/matrix.png" if config["probes"] else [],
-        "results/truth/reliance.tsv" if config["truth"]["shortcuts"] else [],
-        truth_filmstrips,
-
-
-rule reliance:
-    input:
-        planted=planted_models,
-        shortcuts=config["shortcuts"],
-    output:
-        cells=report(
-            "results/truth/reliance.tsv",
-            caption="../report/reliance.rst",
-            category="Truth",
-        ),
-        effects="results/truth/reliance_effects.tsv",
-        right="results/truth/planted_answers.tsv",
-    log:
-        "logs/reliance.log",
-    benchmark:
-        "logs/reliance.tsv"
-    conda:
-        "../../envs/transporter.yaml"
-    threads: 1
-    resources:
-        gpu=1,
-        mem_mb=3000,
-        runtime=60,
-    params:
-        vlm=VLMS[0],
-        settings=config["vlms"][VLMS[0]],
-        code=lambda w: code_hash("microworld.reliance", *adapters(w, "vlms")),
-    script:
-        "../scripts/reliance.py"
+        cases.final_outputs(),
 
 
 rule natural_variation:
     input:
-        captions=captions("held_out"),
-        clips=clip_folder("held_out"),
-        probes=probe_files,
+        captions=plan.captions("held_out"),
+        clips=plan.clip_folder("held_out"),
+        probes=files("probes"),
     output:
-        "results/truth/natural.tsv",
+        paths.NATURAL,
     log:
-        "logs/natural_variation.log",
+        paths.log("natural_variation"),
     benchmark:
-        "logs/natural_variation.tsv"
+        paths.benchmark("natural_variation")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
-        gpu=0,
         mem_mb=2000,
         runtime=10,
     params:
         probes=config["probes"],
         world=config["world"],
-        video=first_video(),
-        code=code_hash("transporter.truth.change", "microworld.probes"),
+        video=plan.video(),
+        code=code("transporter.truth.change", world=True),
     script:
         "../scripts/natural_variation.py"
 
 
 rule truth_controls:
     input:
-        model=generator_files,
-        seen=captions("train"),
-        captions=captions("held_out"),
-        more=captions("validation"),
+        model=files("generators", "{generator}"),
+        seen=plan.captions("train"),
+        captions=plan.captions("held_out"),
+        more=plan.captions("validation"),
         concepts=config["truth"]["concepts"],
     output:
-        directory("results/truth/controls/{generator}/{concept}"),
+        directory(paths.CONTROLS),
     log:
-        "logs/truth_controls/{generator}/{concept}.log",
+        paths.log("truth_controls", "{generator}/{concept}"),
     benchmark:
-        "logs/truth_controls/{generator}/{concept}.tsv"
+        paths.benchmark("truth_controls", "{generator}/{concept}")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=3000,
         runtime=240,
     params:
-        generator=generator_settings,
+        generator=of("generators", "{generator}"),
         pool=config["truth"]["pool"],
         seeds=config["truth"]["seeds"],
         seed=config["seed"],
-        code=lambda w: code_hash(
-            "transporter.truth.controls", *adapters(w, "generators")
-        ),
+        code=code("transporter.truth.controls", adapters=["generators"]),
     script:
         "../scripts/truth_controls.py"
 
@@ -102,44 +63,39 @@ rule truth_controls:
 # One job for all objectives: `logits` goes on from `answers`, and loading the models takes as long as a short fit.
 rule truth_bank:
     input:
-        unpack(case_inputs),
-        unpack(lambda w: edits_of(config["truth"]["objectives"], w)),
-        coupling=case_coupling,
-        captions=captions("train"),
-        z_xi="results/embeddings/train/generators/{generator}",
+        unpack(cases.models),
+        unpack(plan.edits),
+        coupling=cases.coupling,
+        captions=plan.captions("train"),
+        z_xi=paths.filled(paths.Z_XI, split="train"),
         concepts=config["truth"]["concepts"],
     output:
-        banks=expand(
-            "results/truth/banks/{{generator}}/{{vlm}}/{{case}}/{objective}.safetensors",
-            objective=config["truth"]["objectives"],
-        ),
-        tables=expand(
-            "results/truth/banks/{{generator}}/{{vlm}}/{{case}}/{objective}.tsv",
-            objective=config["truth"]["objectives"],
+        banks=paths.every(paths.TRUTH_BANK, objective=config["truth"]["objectives"]),
+        tables=paths.every(
+            paths.TRUTH_SEPARATION, objective=config["truth"]["objectives"]
         ),
     log:
-        "logs/truth_bank/{generator}/{vlm}/{case}.log",
+        paths.log("truth_bank", f"{PAIR}/{{case}}"),
     benchmark:
-        "logs/truth_bank/{generator}/{vlm}/{case}.tsv"
+        paths.benchmark("truth_bank", f"{PAIR}/{{case}}")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=6000,
         runtime=1440,
     params:
-        generator=encoder_settings,
-        vlm=case_settings,
-        names=lambda w: [pair.name for pair in truth_pairs(w.case)],
+        generator=of("generators", "{generator}", without=SAMPLING),
+        vlm=cases.vlm,
+        names=cases.names,
         output=config["coupling"]["output"],
-        settings=TRUTH_BANK,
+        settings=cases.bank,
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
-        code=lambda w: code_hash(
+        code=code(
             "transporter.concepts.edits",
             "transporter.concepts.fitting",
-            *adapters(w, "generators", "vlms"),
+            adapters=["generators", "vlms"],
         ),
     script:
         "../scripts/concept_bank.py"
@@ -147,42 +103,36 @@ rule truth_bank:
 
 rule truth_readings:
     input:
-        unpack(case_inputs),
-        honest=vlm_files,
-        controls="results/truth/controls/{generator}/{concept}",
-        banks=expand(
-            "results/truth/banks/{{generator}}/{{vlm}}/{{case}}/{objective}.safetensors",
-            objective=config["truth"]["objectives"],
-        ),
+        unpack(cases.models),
+        honest=files("vlms", "{vlm}"),
+        controls=paths.CONTROLS,
+        banks=paths.every(paths.TRUTH_BANK, objective=config["truth"]["objectives"]),
         concepts=config["truth"]["concepts"],
         shortcuts=config["shortcuts"],
-        probes=probe_files,
+        probes=files("probes"),
     output:
-        "results/truth/readings/{generator}/{vlm}/{case}/{concept}.tsv",
+        paths.TRUTH_READINGS,
     log:
-        "logs/truth_readings/{generator}/{vlm}/{case}/{concept}.log",
+        paths.log("truth_readings", f"{PAIR}/{{case}}/{{concept}}"),
     benchmark:
-        "logs/truth_readings/{generator}/{vlm}/{case}/{concept}.tsv"
+        paths.benchmark("truth_readings", f"{PAIR}/{{case}}/{{concept}}")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=4000,
         runtime=240,
     params:
-        generator=generator_settings,
-        vlm=case_settings,
-        honest=vlm_settings,
+        generator=of("generators", "{generator}"),
+        vlm=cases.vlm,
+        honest=of("vlms", "{vlm}"),
         probes=config["probes"],
         world=config["world"],
         captions=config["truth"]["captions"],
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
-        code=lambda w: code_hash(
-            "transporter.truth.readings",
-            "microworld.probes",
-            *adapters(w, "generators", "vlms"),
+        code=code(
+            "transporter.truth.readings", adapters=["generators", "vlms"], world=True
         ),
     script:
         "../scripts/truth_readings.py"
@@ -190,94 +140,86 @@ rule truth_readings:
 
 rule truth_table:
     input:
-        readings=truth_readings,
-        natural=natural_variation(),
+        readings=cases.readings(),
+        natural=cases.natural(),
         concepts=config["truth"]["concepts"],
         shortcuts=config["shortcuts"],
     output:
-        table=report(
-            "results/truth/truth.tsv",
-            caption="../report/truth.rst",
-            category="Truth",
-        ),
-        summary="results/truth/summary.tsv",
+        table=reported(paths.TRUTH, "truth", "Truth", table="verdicts"),
+        summary=reported(paths.TRUTH_SUMMARY, "truth_summary", "Truth", table="summary"),
     log:
-        "logs/truth_table.log",
+        paths.log("truth_table"),
     benchmark:
-        "logs/truth_table.tsv"
+        paths.benchmark("truth_table")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
-        gpu=0,
         mem_mb=1000,
         runtime=30,
     params:
         world=config["world"],
-        code=code_hash("transporter.truth.table"),
+        code=code("transporter.truth.table", world=True),
     script:
         "../scripts/truth_table.py"
 
 
 rule truth_matrix:
     input:
-        "results/truth/truth.tsv",
+        paths.TRUTH,
     output:
-        pdf="results/truth/matrix.pdf",
-        png=report(
-            "results/truth/matrix.png",
-            caption="../report/truth_matrix.rst",
-            category="Truth",
+        pdf=paths.filled(paths.MATRIX, form="pdf"),
+        png=reported(
+            paths.filled(paths.MATRIX, form="png"),
+            "truth_matrix",
+            "Truth",
+            figure="matrix",
         ),
     log:
-        "logs/truth_matrix.log",
+        paths.log("truth_matrix"),
     benchmark:
-        "logs/truth_matrix.tsv"
+        paths.benchmark("truth_matrix")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
-        gpu=0,
         mem_mb=1000,
         runtime=10,
     params:
-        code=code_hash("transporter.figures.truth"),
+        code=code("transporter.figures.truth"),
     script:
         "../scripts/truth_matrix.py"
 
 
 rule truth_filmstrip:
     input:
-        unpack(case_inputs),
-        readings=shown_readings,
-        bank="results/truth/banks/{generator}/{vlm}/{case}/{objective}.safetensors",
+        unpack(cases.models),
+        readings=cases.captioned,
+        bank=paths.TRUTH_BANK,
         concepts=config["truth"]["concepts"],
     output:
         report(
-            "results/truth/filmstrips/{generator}/{vlm}/{case}/{concept}_{objective}.png",
+            paths.TRUTH_FILMSTRIP,
             caption="../report/truth_filmstrip.rst",
             category="Truth",
         ),
     log:
-        "logs/truth_filmstrip/{generator}/{vlm}/{case}/{concept}_{objective}.log",
+        paths.log("truth_filmstrip", f"{PAIR}/{{case}}/{{concept}}_{{objective}}"),
     benchmark:
-        "logs/truth_filmstrip/{generator}/{vlm}/{case}/{concept}_{objective}.tsv"
+        paths.benchmark("truth_filmstrip", f"{PAIR}/{{case}}/{{concept}}_{{objective}}")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
         gpu=1,
         mem_mb=3000,
         runtime=30,
     params:
-        generator=generator_settings,
-        vlm=case_settings,
+        generator=of("generators", "{generator}"),
+        vlm=cases.vlm,
         phi=config["generation"]["phi"],
         seed=config["seed"],
-        code=lambda w: code_hash(
+        code=code(
             "transporter.figures.filmstrip",
             "transporter.generation.sweeps",
-            *adapters(w, "generators", "vlms"),
+            adapters=["generators", "vlms"],
         ),
     script:
         "../scripts/truth_filmstrip.py"

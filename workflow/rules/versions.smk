@@ -3,22 +3,16 @@
 
 rule versions:
     input:
-        "results/evaluation/concepts.tsv",
+        paths.FAITHFULNESS,
     output:
-        report(
-            "results/versions.tsv",
-            caption="../report/versions.rst",
-            category="Provenance",
-        ),
+        reported(paths.VERSIONS, "versions", "Provenance"),
     log:
-        "logs/versions.log",
+        paths.log("versions"),
     benchmark:
-        "logs/versions.tsv"
+        paths.benchmark("versions")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
-        gpu=0,
         mem_mb=500,
         runtime=5,
     script:

@@ -35,7 +35,7 @@ with stage(snakemake) as device:
             tokens = vlm.encode(torch.stack([read_video(clip, *size) for clip in rows["clip"]]))
             words = (concepts[name].source, concepts[name].target)
             source, target_word = vlm.log_probs(tokens, concepts[name].question, words).unbind(-1)
-        said = {"caption_read": vlm.caption(tokens), "log_odds": (target_word - source).tolist()}
-        tables.append(rows.assign(method=method, target=target, **said)[COLUMNS])
+        answers = {"caption_read": vlm.caption(tokens), "log_odds": (target_word - source).tolist()}
+        tables.append(rows.assign(method=method, target=target, **answers)[COLUMNS])
         print(f"{folder}: {len(rows)} clips read", flush=True)
     write_table(pd.concat(tables, ignore_index=True), snakemake.output[0])

@@ -18,15 +18,15 @@ with stage(snakemake) as device:
         for path in (snakemake.input.captions, snakemake.input.seen)
     )
     generator, bank = load_generator(model, device), ConceptBank.load(snakemake.input.bank, device)
-    shown = demonstrations(
-        settings,
-        snakemake.params.phi,
-        read_concepts(snakemake.input.concepts, snakemake.params.names),
-    )
+    concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
+    wanted = demonstrations(settings, snakemake.params.phi, concepts)
+    captions = {
+        made.name: pick_captions(made.concepts, fresh, seen, settings["seeds"]) for made in wanted
+    }
     write_demonstrations(
         snakemake.output[0],
-        shown,
-        {each.name: pick_captions(each.concepts, fresh, seen, settings["seeds"]) for each in shown},
+        wanted,
+        captions,
         generator,
         load_vlm(snakemake.params.vlm, generator.video_shape, device),
         bank,

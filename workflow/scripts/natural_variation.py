@@ -17,7 +17,8 @@ with stage(snakemake):
     size = [snakemake.params.video[key] for key in ("frames", "height", "width")]
     videos = (read_video(Path(snakemake.input.clips, clip), *size)[None] for clip in clips)
     read = [probes.probabilities(video) for video in videos]
-    varies = natural_variation({name: torch.cat([each[name] for each in read]) for name in read[0]})
+    together = {name: torch.cat([clip[name] for clip in read]) for name in read[0]}
+    varies = natural_variation(together)
     write_table(
         pd.DataFrame(varies.items(), columns=["attribute", "variation"]), snakemake.output[0]
     )

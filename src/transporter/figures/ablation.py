@@ -7,15 +7,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
-from transporter.clips.contrast import Concept
-from transporter.figures.table import Column
-from transporter.metrics.caption_scores import ClipScores, caption_scores
+from transporter.clips.contrast import Concept, read_concepts
+from transporter.figures.table import Column, PaperTable
+from transporter.metrics.caption_scores import ClipScores, caption_scores, has_java
+from transporter.metrics.captions import SentenceCosine
+from transporter.networks.published import fetched
 from transporter.statistics.bootstrap import Interval, bootstrap
-from transporter.support.errors import UserError
+from transporter.support.errors import Unavailable, UserError
+from transporter.support.files import read_table
 
 BASE, FULL, BASELINE = "base", "full", "baseline"
 """The plain run, the variant that is the whole method with the variants' own bank settings, and
@@ -54,6 +59,19 @@ CHAINS: Mapping[str, tuple[tuple[str, ...], bool]] = {
     "full > baseline": ((FULL, BASELINE), True),
 }
 """Orders of the paper's table, better first, and whether they are strict."""
+TITLES = {
+    "cos": "cos",
+    "bleu_1": "B@1",
+    "bleu_4": "B@4",
+    "rouge_l": "R",
+    "cider": "C",
+    "meteor": "M",
+    "spice": "S",
+}
+"""Scores of a caption, and their headings."""
+SUFFIXES = {"phi": "", "reencoded": " decoded"}
+READERS = {"phi": "through Φ", "reencoded": "decoded"}
+"""Who reads a caption, in headings and in sentences."""
 ORDER_COLUMNS = [
     "order",
     "better",
@@ -77,6 +95,9 @@ CAPTION = (
     " {orders}."
 )
 KEYS = ["concept", "caption", "seed"]
+CLIP = ("concept", "generator", "vlm", "caption", "seed")
+TEXT = ("caption", "caption_phi", "caption_reencoded", "caption_read")
+"""Columns of a table of readings that name a clip, and those that are text whatever they hold."""
 Cosines = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 """Captions and as many targets to a cosine of each pair `(n,)`."""
 
@@ -121,9 +142,9 @@ def score_readings(
     scores = {}
     for reading, column in READINGS.items():
         if column in clips:
-            said = clips[column].astype(str).tolist()
-            agreement = caption_scores(said, targets)
-            cosine = {"cos": cosines(said, targets)} if cosines else {}
+            captions = clips[column].astype(str).tolist()
+            agreement = caption_scores(captions, targets)
+            cosine = {"cos": cosines(captions, targets)} if cosines else {}
             scores[reading] = ClipScores({**cosine, **agreement.each}, agreement.counts)
     if "p_target" in clips:
         target, source = (
@@ -221,46 +242,37 @@ def orders(scored: Mapping[str, Scored]) -> pd.DataFrame:
 
 
 def order_score(names: Iterable[str]) -> str:
-    """The score that the orders are told by: the sentence cosine, or ROUGE-L where its model is not
-    there.
+    """The score that the orders are judged by: the sentence cosine, or ROUGE-L where its model is
+    not there.
     """
     return "cos" if "cos" in names else "rouge_l"
 
 
-def told(found: pd.DataFrame, reading: str, score: str) -> str:
-    """The orders by one score in words: an order holds if each of its steps does, fails if one
-    does, and is else not settled.
+def orders_in_words(found: pd.DataFrame, reading: str, score: str) -> str:
+    """The orders by one score in words: an order holds if all of its steps do, fails if one does,
+    and is else not settled.
     """
     chosen = found[(found["reading"] == reading) & (found["score"] == score)]
-    said: dict[str, list[str]] = {HOLDS: [], FAILS: [], OPEN: []}
+    verdicts: dict[str, list[str]] = {HOLDS: [], FAILS: [], OPEN: []}
     for order, steps in chosen.groupby("order", sort=False)["verdict"]:
-        said[FAILS if FAILS in set(steps) else OPEN if OPEN in set(steps) else HOLDS].append(order)
-    return "; ".join(f"{word}: {', '.join(some) or 'none'}" for word, some in said.items())
+        worst = next((word for word in (FAILS, OPEN) if word in set(steps)), HOLDS)
+        verdicts[worst].append(order)
+    return "; ".join(f"{word}: {', '.join(some) or 'none'}" for word, some in verdicts.items())
 
 
 def columns(frame: pd.DataFrame) -> list[Column]:
-    """What of the frame is shown: intervals for the cosines alone, since the others would fill two
-    pages.
+    """What of the frame stands in the table: intervals for the cosines alone, since the others
+    would fill two pages.
     """
-    titles = {
-        "cos": "cos",
-        "bleu_1": "B@1",
-        "bleu_4": "B@4",
-        "rouge_l": "R",
-        "cider": "C",
-        "meteor": "M",
-        "spice": "S",
-    }
-    shown = [Column(f"phi_{key}", title, True, 2, key == "cos") for key, title in titles.items()]
-    shown += [
-        Column(f"reencoded_{key}", f"{title} decoded", True, 2, key == "cos")
-        for key, title in titles.items()
-    ]
-    shown.append(Column("probes_hit", "hits", True, 2))
-    return [column for column in shown if column.key in frame]
+    chosen = []
+    for reading, suffix in SUFFIXES.items():
+        for key, title in TITLES.items():
+            chosen.append(Column(f"{reading}_{key}", title + suffix, True, 2, key == "cos"))
+    chosen.append(Column("probes_hit", "hits", True, 2))
+    return [column for column in chosen if column.key in frame]
 
 
-def explain(frame: pd.DataFrame, said: Sequence[str]) -> str:
+def explain(frame: pd.DataFrame, sentences: Sequence[str]) -> str:
     """The table's caption: what the numbers are, what of the paper's table is not there, and what
     became of the paper's orders.
     """
@@ -276,5 +288,89 @@ def explain(frame: pd.DataFrame, said: Sequence[str]) -> str:
         clips="/".join(map(str, sorted(set(frame["clips"])))),
         missing=missing,
         score=score,
-        orders=". ".join(said),
+        orders=". ".join(sentences),
     )
+
+
+def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> PaperTable:
+    """The table from the readings `base` and `variants`, a file of every generator and VLM, the
+    captions `baseline`, a file of every VLM, the table `concepts`, and the folder `sentences` of
+    the sentence encoder.
+
+    Settings: `variants`, the ablation of each file, `generators`, `vlms`, and `names` of the
+    concepts.
+
+    Raises:
+        UserError: as `score_readings` does.
+    """
+    if not has_java():
+        print("no java: no METEOR, and captions are cut at spaces and punctuation", flush=True)
+    concepts = {
+        concept.name: concept for concept in read_concepts(inputs["concepts"], settings["names"])
+    }
+    cosines = _cosines(inputs["sentences"])
+    rows, found, sentences = [], [], []
+    gathered = gather(inputs, settings)
+    for (generator, vlm), readings in gathered.groupby(["generator", "vlm"], sort=False):
+        scored = {
+            name: score_readings(part.dropna(axis=1, how="all"), concepts, cosines)
+            for name, part in readings.groupby("variant", sort=False)
+        }
+        labels = {"generator": generator, "vlm": vlm}
+        rows.append(compare(scored).assign(**labels))
+        found.append(orders(scored).assign(**labels))
+        sentences.append(_sentence(found[-1], vlm))
+        print(sentences[-1], flush=True)
+    frame, kept = pd.concat(rows, ignore_index=True), pd.concat(found, ignore_index=True)
+    return PaperTable(
+        frame,
+        ("vlm", "label"),
+        columns(frame),
+        explain(frame, sentences),
+        group="vlm",
+        extra={"orders": kept},
+    )
+
+
+def _cosines(folder: str) -> Cosines | None:
+    try:
+        return SentenceCosine(fetched("minilm", folder), torch.device("cpu")).cosines
+    except Unavailable as reason:
+        print(f"no sentence cosine: {reason}", flush=True)
+        return None
+
+
+def _sentence(found: pd.DataFrame, vlm: str) -> str:
+    """What became of the paper's orders with one VLM, by either reading."""
+    score = order_score(found["score"].unique())
+    words = [
+        f"{vlm} {where}: {orders_in_words(found, reading, score)}"
+        for reading, where in READERS.items()
+    ]
+    return ". ".join(words)
+
+
+def gather(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Every variant's readings at phi = 1 in one table; a baseline's are taken as they are."""
+    names = [*([BASE] * len(inputs["base"])), *settings["variants"]]
+    paths = [*inputs["base"], *inputs["variants"]]
+    tables = []
+    for path, name in zip(paths, names, strict=True):
+        table = read_table(path, (*CLIP, "method", "phi"), TEXT).assign(variant=name)
+        tables.append(table[(table["phi"] == 1) & (table["method"] == "transporter")])
+    for path, vlm in zip(inputs["baseline"], settings["vlms"], strict=True):
+        tables += _inverted(path, vlm, settings["generators"])
+    return pd.concat(tables, ignore_index=True)
+
+
+def _inverted(path: str, vlm: str, generators: Sequence[str]) -> list[pd.DataFrame]:
+    """What a VLM says of the clips that LEAPS made of it, which have pixels and no latents, so that
+    no Phi reads them: alike beside every generator.
+    """
+    names = ("method", "target", "concept", "caption", "seed", "caption_read")
+    table = read_table(path, names, TEXT)
+    chosen = table[(table["method"] == "leaps") & (table["target"] == "w")]
+    chosen = chosen.rename(columns={"caption_read": "caption_reencoded"})
+    return [
+        chosen.assign(variant=BASELINE, generator=generator, vlm=vlm) for generator in generators
+    ]

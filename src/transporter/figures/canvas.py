@@ -11,11 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from transporter.figures.exhibit import STYLE
-from transporter.figures.filmstrip import INK, QUIET, SOURCE, TARGET
-
-MARGIN, GAP = 0.138, 0.05
-"""Inches at the page's edges, and between two stills."""
+from transporter.figures.theme import INK, PAPER, QUIET, SOURCE, TARGET
 
 
 class Canvas:
@@ -25,7 +21,7 @@ class Canvas:
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width, height))
         FigureCanvasAgg(self.figure)
-        with rc_context(STYLE):
+        with rc_context(PAPER):
             self.axes = self.figure.add_axes(
                 (0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False
             )
@@ -42,7 +38,7 @@ class Canvas:
 
     def text(self, x: float, y: float, text: str, **options: object) -> None:
         """Words whose baseline begins at `(x, y)`."""
-        with rc_context(STYLE):
+        with rc_context(PAPER):
             self.axes.text(
                 x,
                 y,
@@ -75,7 +71,7 @@ class Canvas:
         """Axes whose frame has its top left at `(x, y)`; tick labels and names of axes stand
         outside.
         """
-        with rc_context(STYLE):
+        with rc_context(PAPER):
             axes = self.figure.add_axes(
                 (
                     x / self.width,

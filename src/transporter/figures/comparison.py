@@ -6,15 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
 
-from transporter.clips.contrast import Concept
-from transporter.figures.canvas import GAP, MARGIN, Canvas
-from transporter.figures.exhibit import PAGE
-from transporter.figures.filmstrip import QUIET, TARGET
+from transporter.clips.contrast import Concept, read_concepts
+from transporter.clips.video import read_video
+from transporter.figures.canvas import Canvas
+from transporter.figures.exhibit import Drawing
+from transporter.figures.theme import GAP, MARGIN, PAGE, QUIET, TARGET
 from transporter.support.errors import UserError
+from transporter.support.files import read_table
 
 HEAD, LABEL = 0.34, 0.62
 NAMES = {
@@ -42,6 +46,33 @@ class Row:
 
     concept: Concept
     videos: Mapping[Key, torch.Tensor]
+
+
+def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
+    """The figure from the folders `inverted` and `generated`, and the table `concepts`.
+
+    Settings: `names` of the concepts, `vlm`, and `video`, the clips' frames, height and width.
+
+    Raises:
+        UserError: as `comparison_figure` does.
+    """
+    folders = [Path(folder) for folder in (*inputs["inverted"], *inputs["generated"])]
+    rows = []
+    for concept in read_concepts(inputs["concepts"], settings["names"]):
+        own = [folder for folder in folders if folder.name == concept.name]
+        *inverted, generated = own
+        videos = {folder.parts[-3:-1]: _video(folder, settings["video"]) for folder in inverted}
+        ours = {("transporter", "phi"): _video(generated, settings["video"])}
+        rows.append(Row(concept, {**videos, **ours}))
+    return Drawing(comparison_figure(rows), CAPTION.format(vlm=settings["vlm"]))
+
+
+def _video(folder: Path, shape: Mapping[str, int]) -> torch.Tensor:
+    """The clip `(T, C, H, W)` of the folder's first seed, of TRANSPORTER's at phi = 1."""
+    index = read_table(folder / "index.tsv", ("seed", "clip"))
+    if "phi" in index:
+        index = index[(index["method"] == "transporter") & (index["phi"] == 1)]
+    return read_video(folder / index.sort_values("seed")["clip"].iloc[0], **shape)
 
 
 def comparison_figure(rows: Sequence[Row]) -> Figure:

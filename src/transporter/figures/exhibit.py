@@ -10,39 +10,9 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from transporter.figures.filmstrip import INK, QUIET
+from transporter.figures.theme import DPI, INK, LINE, PAPER, QUIET, SILENT
 from transporter.support.files import written_whole
 from transporter.support.hashes import digest, files_hash
-
-COLUMN, PAGE = 3.35, 6.9
-"""Widths in inches of one column of a paper and of a page."""
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 7,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": QUIET,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 6,
-    "ytick.labelsize": 6,
-    "legend.fontsize": 6,
-    "legend.frameon": False,
-    "lines.linewidth": 1.2,
-    "svg.hashsalt": "transporter",
-    "pdf.fonttype": 42,
-}
-"""To be readable at `COLUMN`; use as `with rc_context(STYLE):`."""
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4f6375")
-"""Okabe and Ito's colours, which colour-blind people tell apart; no series is told by its colour
-alone.
-"""
-DPI = 200
-LINE = 0.13
-"""Height of a line of the caption in inches."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +38,8 @@ class Exhibit:
         input gives equal bytes.
         """
         self._subscribe(figure)
-        for suffix, metadata in (
-            (".pdf", {"CreationDate": None, "Producer": None}),
-            (".png", {"Software": None}),
-        ):
-            with rc_context(STYLE), written_whole(stem.with_suffix(suffix)) as partial:
+        for suffix, metadata in SILENT.items():
+            with rc_context(PAPER), written_whole(stem.with_suffix(suffix)) as partial:
                 figure.savefig(partial, format=suffix[1:], dpi=DPI, metadata=metadata)
 
     def _subscribe(self, figure: Figure) -> None:
@@ -88,8 +55,20 @@ class Exhibit:
             )
         figure.set_size_inches(width, height + added)
         top = added / (height + added)
-        with rc_context(STYLE):
+        with rc_context(PAPER):
             text = {"va": "top", "ha": "left", "parse_math": False, "linespacing": 1.15}
             figure.text(0.02, top, "\n".join(lines), size=6.5, color=INK, **text)
             below = top - LINE * (len(lines) + 0.3) / (height + added)
             figure.text(0.02, below, "\n".join(source), size=4.5, color=QUIET, **text)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure without its caption, and the caption."""
+
+    figure: Figure
+    caption: str
+
+    def write(self, exhibit: Exhibit, stem: Path) -> None:
+        """Write `stem`.pdf and `stem`.png."""
+        exhibit.write(self.figure, stem)

@@ -14,21 +14,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from transporter.figures.theme import DPI, FAILED, INK, QUIET, SCREEN, SILENT, SOURCE, TARGET
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 
-SOURCE, TARGET = "#4f6375", "#a82a72"
-"""Slate and reddish purple, the two words' colours in the gallery too: no hue that a colour word
-names.
-"""
-FAILED, INK, QUIET = "#d55e00", "#1c1f24", "#6b7178"
-DPI = 200
 CELL = 256
 """Height of one frame in pixels: 64 pixels are drawn exactly four times as large."""
 GAP = 12
 SEAM = 2
 """Pixels of white between the stills of a contact sheet, before they are scaled."""
-STYLE = {"font.family": "DejaVu Sans", "font.size": 8, "text.color": INK}
 
 
 def filmstrip(
@@ -184,7 +178,7 @@ class _Sheet:
         self.canvas = np.ones((height, width, 3), np.float32)
         self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
         FigureCanvasAgg(self.figure)
-        with rc_context(STYLE):
+        with rc_context(SCREEN):
             self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         self.axes.set_axis_off()
 
@@ -211,7 +205,7 @@ class _Sheet:
             )
 
     def text(self, x: float, y: float, text: str, **options: object) -> None:
-        with rc_context(STYLE):
+        with rc_context(SCREEN):
             self.axes.text(x, y, text, parse_math=False, **{"va": "baseline", **options})
 
     def arrow(self, start: float, end: float, y: float) -> None:
@@ -227,4 +221,4 @@ class _Sheet:
         """Write the PNG; the same pictures give the same bytes."""
         self.figure.figimage(self.canvas[::-1], origin="lower", zorder=-1)
         with written_whole(path) as partial:
-            self.figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None})
+            self.figure.savefig(partial, format="png", dpi=DPI, metadata=SILENT[".png"])

@@ -4,14 +4,24 @@ generation at phi.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from transporter.figures.canvas import MARGIN, Canvas
-from transporter.figures.exhibit import PAGE
-from transporter.figures.filmstrip import INK, QUIET, SOURCE, TARGET
+from transporter.figures.canvas import Canvas
+from transporter.figures.exhibit import Drawing
+from transporter.figures.theme import (
+    INK,
+    MARGIN,
+    PAGE,
+    QUIET,
+    SOURCE,
+    SOURCE_GROUND,
+    TARGET,
+    TARGET_GROUND,
+)
 
 CAPTION = (
     "Overview. 1: Φ learns to land on the VLM's own tokens from a latent of the generator; ρ-OT"
@@ -22,7 +32,7 @@ CAPTION = (
 TALL = 0.27
 HEIGHT = 3.36
 XI, OMEGA, LEARNT, PLAIN = "generator space Ξ, frozen", "VLM space Ω, frozen", "learnt", ""
-FACES = {XI: "#e4e9ee", OMEGA: "#f6e3ee", LEARNT: "#ffffff", PLAIN: "#ffffff"}
+FACES = {XI: SOURCE_GROUND, OMEGA: TARGET_GROUND, LEARNT: "#ffffff", PLAIN: "#ffffff"}
 EDGES = {XI: SOURCE, OMEGA: TARGET, LEARNT: INK, PLAIN: "none"}
 
 
@@ -84,6 +94,11 @@ TITLES = (
     (MARGIN, 1.72, "2  Concept bank"),
     (4.2, 1.72, "3  Generation"),
 )
+
+
+def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
+    """The overview, which is made from nothing."""
+    return Drawing(method_figure(), CAPTION)
 
 
 def method_figure() -> Figure:

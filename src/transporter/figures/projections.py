@@ -5,15 +5,18 @@ the ablation table.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transporter.figures.canvas import MARGIN, Canvas
-from transporter.figures.exhibit import COLOURS, COLUMN
+from transporter.figures.canvas import Canvas
+from transporter.figures.exhibit import Drawing
+from transporter.figures.theme import COLOURS, COLUMN, MARGIN
 from transporter.support.errors import UserError
+from transporter.support.files import read_table
 
 SCORES = {"cos": "embedding cosine", "bleu_1": "BLEU@1"}
 READERS = {"phi": ("through Φ", "o", COLOURS[0]), "reencoded": ("decoded video", "s", COLOURS[1])}
@@ -22,6 +25,16 @@ CAPTION = (
     " φ\u00a0=\u00a01 with the target caption, as the VLM reads it through the variant's own Φ, or"
     " from the decoded video. Bars: 95 % bootstrap intervals over captions."
 )
+
+
+def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
+    """The figure from `table`, the ablation table, and `projections`, P by variant.
+
+    Raises:
+        UserError: as `projections_figure` does.
+    """
+    table = read_table(inputs["table"], ("variant",))
+    return Drawing(projections_figure(table, settings["projections"]), CAPTION)
 
 
 def projections_figure(table: pd.DataFrame, projections: Mapping[str, int]) -> Figure:
@@ -33,16 +46,16 @@ def projections_figure(table: pd.DataFrame, projections: Mapping[str, int]) -> F
     """
     rows = table[table["variant"].isin(list(projections))]
     rows = rows.assign(projections=rows["variant"].map(projections)).sort_values("projections")
-    shown = [score for score in SCORES if any(f"{reader}_{score}" in rows for reader in READERS)]
-    if len(rows) < 2 or not shown:
+    drawn = [score for score in SCORES if any(f"{reader}_{score}" in rows for reader in READERS)]
+    if len(rows) < 2 or not drawn:
         raise UserError(
             f"figure of projections: expected two of the variants {', '.join(projections)} and one"
             f" of the scores {', '.join(SCORES)} in the ablation table, got {len(rows)} and"
-            f" {len(shown)}"
+            f" {len(drawn)}"
         )
     canvas = Canvas(COLUMN, 1.75)
-    wide = (COLUMN - 2 * MARGIN) / len(shown)
-    for number, score in enumerate(shown):
+    wide = (COLUMN - 2 * MARGIN) / len(drawn)
+    for number, score in enumerate(drawn):
         _panel(canvas.plot(MARGIN + number * wide + 0.32, 0.28, wide - 0.42, 1.1), rows, score)
         canvas.text(MARGIN + number * wide + 0.32, 0.14, SCORES[score])
     return canvas.figure

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +15,17 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transporter.clips.contrast import Concept
-from transporter.figures.canvas import GAP, MARGIN, Canvas
-from transporter.figures.exhibit import COLOURS, PAGE
-from transporter.figures.filmstrip import QUIET, TARGET
+from transporter.clips.contrast import Concept, read_concepts
+from transporter.clips.video import read_video
+from transporter.figures.canvas import Canvas
+from transporter.figures.exhibit import Drawing
 from transporter.figures.sweeps import typical_seed
+from transporter.figures.theme import COLOURS, GAP, MARGIN, PAGE, QUIET, TARGET
+from transporter.generation.demonstrations import INDEX
+from transporter.generation.trials import SEVERAL
 from transporter.statistics.bootstrap import mean_interval
 from transporter.support.errors import UserError
+from transporter.support.files import read_table
 
 HEAD, LINE, BETWEEN, FOOT = 0.2, 0.18, 0.12, 0.26
 """Inches: the line of phi above all, a caption's line, the space between compositions, the axis
@@ -63,6 +69,31 @@ class Composition:
         ]
 
 
+def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
+    """The figure from the folder `generated` and the table `concepts`.
+
+    Settings: `vlm`, and `video`, the clips' frames, height and width.
+
+    Raises:
+        UserError: as `several_figure` does.
+    """
+    folder = Path(inputs["generated"])
+    index = read_table(folder / "index.tsv", INDEX)
+    index = index[index["figure"] == SEVERAL]
+    index = index.assign(strengths=index["clip"].map(index.groupby("clip")["phi"].agg(tuple)))
+    compositions = []
+    for names, readings in index.groupby("concepts", sort=False):
+        rows = readings[readings["seed"] == joint_seed(readings)].drop_duplicates("clip")
+        videos = {
+            row.strengths: read_video(folder / row.clip, **settings["video"])
+            for row in rows.itertuples(index=False)
+        }
+        concepts = read_concepts(inputs["concepts"], names.split("+"))
+        compositions.append(Composition(concepts, rows["caption"].iloc[0], videos, readings))
+    caption = CAPTION.format(seeds=index["seed"].nunique(), vlm=settings["vlm"])
+    return Drawing(several_figure(compositions), caption)
+
+
 def at(acting: Sequence[bool], phi: float) -> Strengths:
     """The strengths of a row at phi."""
     return tuple(phi if acts else 0.0 for acts in acting)
@@ -89,7 +120,7 @@ def several_figure(compositions: Sequence[Composition]) -> Figure:
     column = (PAGE - 2 * MARGIN - LABEL - AXIS - PLOT + GAP) / len(phis)
     shape = next(iter(compositions[0].videos.values())).shape
     tall = (column - GAP) * shape[-2] / shape[-1]
-    heights = [LINE + len(each.rows()) * (tall + GAP) - GAP for each in compositions]
+    heights = [LINE + len(block.rows()) * (tall + GAP) - GAP for block in compositions]
     canvas = Canvas(PAGE, HEAD + sum(heights) + BETWEEN * (len(heights) - 1) + FOOT)
     left, plot = MARGIN + LABEL, PAGE - MARGIN - PLOT
     for number, phi in enumerate(phis):
@@ -101,18 +132,18 @@ def several_figure(compositions: Sequence[Composition]) -> Figure:
             color=QUIET,
         )
     canvas.text(plot + PLOT / 2, 0.14, "log-odds of the targets", ha="center", color=QUIET)
-    for number, each in enumerate(compositions):
+    for number, block in enumerate(compositions):
         y = HEAD + sum(heights[:number]) + BETWEEN * number
-        canvas.text(left, y + LINE - 0.06, each.caption, color=QUIET, size=6, style="italic")
-        _legend(canvas, each, plot, y + LINE - 0.06)
-        for below, acting in enumerate(each.rows()):
+        canvas.text(left, y + LINE - 0.06, block.caption, color=QUIET, size=6, style="italic")
+        _legend(canvas, block, plot, y + LINE - 0.06)
+        for below, acting in enumerate(block.rows()):
             top = y + LINE + below * (tall + GAP)
-            _label(canvas, each, acting, top + tall / 2)
+            _label(canvas, block, acting, top + tall / 2)
             for place, phi in enumerate(phis):
-                video = each.videos[at(acting, phi)]
+                video = block.videos[at(acting, phi)]
                 canvas.picture(left + place * column, top, tall, video[len(video) // 2])
-            last = number == len(compositions) - 1 and below == len(each.rows()) - 1
-            _curves(canvas.plot(plot, top + 0.03, PLOT, tall - 0.06), each, acting, last)
+            last = number == len(compositions) - 1 and below == len(block.rows()) - 1
+            _curves(canvas.plot(plot, top + 0.03, PLOT, tall - 0.06), block, acting, last)
     return canvas.figure
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +16,18 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transporter.clips.contrast import Concept
-from transporter.figures.canvas import MARGIN, Canvas
-from transporter.figures.exhibit import COLOURS, PAGE
-from transporter.figures.filmstrip import QUIET, SOURCE, TARGET, still_indices
+from transporter.clips.contrast import Concept, read_concepts
+from transporter.clips.video import read_video
+from transporter.figures.canvas import Canvas
+from transporter.figures.exhibit import Drawing
+from transporter.figures.filmstrip import still_indices
+from transporter.figures.sweeps import typical_seed
+from transporter.figures.theme import COLOURS, MARGIN, PAGE, QUIET, RULE, SOURCE, TARGET
+from transporter.generation import trials
+from transporter.generation.demonstrations import INDEX
 from transporter.statistics.bootstrap import mean_interval
 from transporter.support.errors import UserError
+from transporter.support.files import read_table
 
 HEAD, FOOT, LABEL, APART = 0.34, 0.24, 0.72, 0.16
 """Inches: words above, the axis below, the spans' names on the left, the space between two
@@ -30,12 +38,12 @@ PLOT, SEAM, ROW = 0.8, 0.025, 0.07
 down.
 """
 TALLEST = 0.8
-INJECTION = (
+STEPS = (
     "Step injection: the concept acts at φ\u00a0=\u00a01 in some of the {of} sampling steps (left),"
     " each column from one noise. Middle frames, of actions first, middle and last frame, of the"
     " clip whose log-odds with all steps are the median of {seeds} seeds. "
 )
-PARTIAL_FRAMES = (
+FRAMES = (
     "Partial frames: the concept acts at φ\u00a0=\u00a01 in some of the {of} latent frames (left;"
     " bars below the stills mark those that it acts in), each block from one noise. Frames of the"
     " clip whose log-odds with all frames are the median of {seeds} seeds. "
@@ -81,61 +89,123 @@ class Injected:
     readings: pd.DataFrame
 
 
-def spans_figure(
-    shown: Sequence[Injected],
-    name: str,
-    frames: Mapping[str, int],
-    across: int = 3,
-    marked: bool = False,
-) -> Figure:
-    """Spans down in the order of the clips, concepts across, at most `across` in a line; each has
-    `frames` stills by its kind.
+@dataclass(frozen=True)
+class Style:
+    """How a figure of spans is drawn.
 
-    `marked` draws a bar below stills that the concept acts in (spans of latent frames); `name` says
-    what spans are made of.
+    Attributes:
+        name: what spans are made of.
+        caption: with the places `of` and `seeds`.
+        frames: stills of a concept, by its kind.
+        across: concepts side by side at most.
+        marked: whether a bar stands below the stills that the concept acts in.
+    """
+
+    name: str
+    caption: str
+    frames: Mapping[str, int]
+    across: int
+    marked: bool = False
+
+
+STYLES = {
+    trials.INJECTION: Style("steps", STEPS, {"object": 1, "scene": 1, "action": 3}, across=3),
+    trials.PARTIAL_FRAMES: Style(
+        "latent frames",
+        FRAMES,
+        {"object": 5, "scene": 5, "action": 5},
+        across=2,
+        marked=True,
+    ),
+}
+
+
+def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
+    """The figure from the folder `generated` and the table `concepts`.
+
+    Settings: `figure`, one of `STYLES`, `vlm`, and `video`, the clips' frames, height and width.
+
+    Raises:
+        UserError: as `spans_figure` does.
+    """
+    style, folder = STYLES[settings["figure"]], Path(inputs["generated"])
+    index = read_table(folder / "index.tsv", INDEX)
+    index = index[index["figure"] == settings["figure"]]
+    index = index.assign(span=index.apply(_span, axis=1))
+    rows = []
+    for concept in read_concepts(inputs["concepts"], index["concept"].unique().tolist()):
+        readings = index[index["concept"] == concept.name]
+        rows.append(_injected(concept, readings, folder, settings["video"]))
+    caption = (style.caption + PLOTTED).format(
+        of=index["of"].iloc[0], seeds=index["seed"].nunique(), vlm=settings["vlm"]
+    )
+    if settings["figure"] == trials.INJECTION:
+        caption += leading(rows)
+    return Drawing(spans_figure(rows, style), caption)
+
+
+def _span(row: pd.Series) -> Span:
+    ends = (row["first"], row["last"]) if row["phi"] else (0, 0)
+    return Span(*ends, row["of"])
+
+
+def _injected(
+    concept: Concept, readings: pd.DataFrame, folder: Path, shape: Mapping[str, int]
+) -> Injected:
+    """The clips of the seed that is typical where the concept acts everywhere."""
+    of = readings["of"].iloc[0]
+    everywhere = readings["span"] == Span(1, of, of)
+    rows = readings[readings["seed"] == typical_seed(readings[everywhere])]
+    videos = {
+        row.span: read_video(folder / row.clip, **shape) for row in rows.itertuples(index=False)
+    }
+    return Injected(concept, rows["caption"].iloc[0], videos, readings)
+
+
+def spans_figure(concepts: Sequence[Injected], style: Style) -> Figure:
+    """Spans down in the order of the clips, concepts across.
 
     Raises:
         UserError: no concept, or concepts with different spans.
     """
-    if not shown or any(list(each.videos) != list(shown[0].videos) for each in shown):
+    orders = {tuple(injected.videos) for injected in concepts}
+    if len(orders) != 1:
         raise UserError(
-            f"figure of {name}: expected concepts with the same spans, got {len(shown)} concepts"
+            f"figure of {style.name}: expected concepts with the same spans, got"
+            f" {len(concepts)} concepts"
         )
-    spans = list(shown[0].videos)
-    lines = [shown[start : start + across] for start in range(0, len(shown), across)]
-    size = _size(lines, frames)
+    [spans] = orders
+    starts = range(0, len(concepts), style.across)
+    lines = [concepts[start : start + style.across] for start in starts]
+    size = _size(lines, style.frames)
     canvas = Canvas(PAGE, len(lines) * _high(spans, size))
     for number, line in enumerate(lines):
         top, x = number * _high(spans, size) + HEAD, MARGIN + LABEL
-        _spans(canvas, spans, name, top, size[0])
-        for each in line:
-            x = _concept(canvas, each, (x, top), size, frames[each.concept.kind], marked) + APART
+        _spans(canvas, spans, style.name, top, size[0])
+        for injected in line:
+            x = _concept(canvas, injected, (x, top), size, style) + APART
     return canvas.figure
 
 
-def leading(shown: Sequence[Injected]) -> str:
-    """In which part alone each concept moves the VLM's answer furthest: one sentence for a
-    caption.
-    """
-    said = []
-    for each in shown:
-        parts = [
-            span for span in each.videos if span.last and (span.first, span.last) != (1, span.of)
-        ]
-        odds = {
-            span: mean_interval(each.readings.loc[each.readings["span"] == span, "log_odds"])
-            for span in parts
-        }
+def leading(concepts: Sequence[Injected]) -> str:
+    """In which part alone a concept moves the VLM's answer furthest: one sentence for a caption."""
+    found = []
+    for injected in concepts:
+        odds = {}
+        for span in injected.videos:
+            if span.last and (span.first, span.last) != (1, span.of):
+                own = injected.readings["span"] == span
+                odds[span] = mean_interval(injected.readings.loc[own, "log_odds"])
         if odds:
             best = max(odds, key=lambda span: odds[span].value)
-            said.append(f"{each.concept.target} {best} ({odds[best]})")
-    return f" Highest mean of one part: {'; '.join(said)}." if said else ""
+            found.append(f"{injected.concept.target} {best} ({odds[best]})")
+    return f" Highest mean of one part: {'; '.join(found)}." if found else ""
 
 
 def _size(lines: Sequence[Sequence[Injected]], frames: Mapping[str, int]) -> tuple[float, float]:
     """Height and width of a still, so that the widest line fits on a page."""
     rows, columns = next(iter(lines[0][0].videos.values())).shape[-2:]
-    counts = [[frames[each.concept.kind] for each in line] for line in lines]
+    counts = [[frames[injected.concept.kind] for injected in line] for line in lines]
     taken = [len(line) * (PLOT + APART - SEAM) - APART + SEAM * sum(line) for line in counts]
     wide = min(
         (PAGE - 2 * MARGIN - LABEL - used) / sum(line)
@@ -151,27 +221,27 @@ def _high(spans: Sequence[Span], size: tuple[float, float]) -> float:
 
 def _concept(
     canvas: Canvas,
-    shown: Injected,
+    injected: Injected,
     corner: tuple[float, float],
     size: tuple[float, float],
-    count: int,
-    marked: bool,
+    style: Style,
 ) -> float:
     """Stills and plot of one concept with the top left at `corner`; returns the right end."""
-    (x, top), (tall, wide), spans = corner, size, list(shown.videos)
+    (x, top), (tall, wide), spans = corner, size, list(injected.videos)
+    count = style.frames[injected.concept.kind]
     plot, high = x + count * (wide + SEAM) - SEAM + 0.1, len(spans) * (tall + ROW) - ROW
     right = plot + PLOT - 0.1
-    _words(canvas, shown, x, plot - 0.1, top)
+    _words(canvas, injected, x, plot - 0.1, top)
     for row, span in enumerate(spans):
         _stills(
             canvas,
-            shown.videos[span],
-            span if marked else None,
+            injected.videos[span],
+            span if style.marked else None,
             (x, top + row * (tall + ROW)),
             size,
             count,
         )
-    _odds(canvas.plot(plot, top, PLOT - 0.1, high), shown.readings, spans, tall)
+    _odds(canvas.plot(plot, top, PLOT - 0.1, high), injected.readings, spans, tall)
     canvas.text((plot + right) / 2, top - 0.08, "log-odds", ha="center", color=QUIET, size=6.5)
     return right
 
@@ -183,7 +253,7 @@ def _spans(canvas: Canvas, spans: Sequence[Span], name: str, top: float, tall: f
     for row, span in enumerate(spans):
         y = top + row * (tall + ROW) + tall / 2
         canvas.text(MARGIN, y - 0.02, str(span))
-        canvas.bar(MARGIN, y + 0.05, long, 0.035, "#d8dbde")
+        canvas.bar(MARGIN, y + 0.05, long, 0.035, RULE)
         if span.last:
             canvas.bar(
                 MARGIN + long * (span.first - 1) / span.of,
@@ -194,13 +264,12 @@ def _spans(canvas: Canvas, spans: Sequence[Span], name: str, top: float, tall: f
             )
 
 
-def _words(canvas: Canvas, shown: Injected, left: float, right: float, top: float) -> None:
+def _words(canvas: Canvas, injected: Injected, left: float, right: float, top: float) -> None:
     """Source and target word above the stills: one below the other where these are narrow."""
-    narrow = right - left < 0.09 * (len(shown.concept.source) + len(shown.concept.target)) + 0.2
-    canvas.text(
-        left, top - (0.19 if narrow else 0.08), shown.concept.source, weight="bold", color=SOURCE
-    )
-    word = f"→ {shown.concept.target}" if narrow else shown.concept.target
+    source, target = injected.concept.source, injected.concept.target
+    narrow = right - left < 0.09 * (len(source) + len(target)) + 0.2
+    canvas.text(left, top - (0.19 if narrow else 0.08), source, weight="bold", color=SOURCE)
+    word = f"→ {target}" if narrow else target
     canvas.text(
         left if narrow else right,
         top - 0.08,
@@ -211,8 +280,8 @@ def _words(canvas: Canvas, shown: Injected, left: float, right: float, top: floa
     )
     if not narrow:
         start, end = (
-            left + 0.075 * len(shown.concept.source) + 0.06,
-            right - 0.075 * len(shown.concept.target) - 0.06,
+            left + 0.075 * len(source) + 0.06,
+            right - 0.075 * len(target) - 0.06,
         )
         canvas.arrow((start, top - 0.11), (end, top - 0.11))
 

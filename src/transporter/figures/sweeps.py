@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +13,15 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transporter.clips.contrast import Concept
-from transporter.figures.canvas import GAP, MARGIN, Canvas
-from transporter.figures.exhibit import COLOURS, PAGE
-from transporter.figures.filmstrip import QUIET, stills
+from transporter.clips.contrast import Concept, read_concepts
+from transporter.clips.video import read_video
+from transporter.figures.canvas import Canvas
+from transporter.figures.exhibit import Drawing
+from transporter.figures.filmstrip import stills
+from transporter.figures.theme import COLOURS, GAP, MARGIN, PAGE, QUIET
 from transporter.statistics.bootstrap import mean_interval
 from transporter.support.errors import UserError
+from transporter.support.files import read_table
 
 LINE, BETWEEN, HEAD, FOOT = 0.17, 0.1, 0.2, 0.28
 """Inches: a row's words, the space between rows, the line of phi above all, the axis below."""
@@ -42,6 +47,9 @@ CAPTION = (
 )
 
 
+COLUMNS = ("concept", "method", "caption", "seed", "phi", "clip", "log_odds")
+
+
 @dataclass(frozen=True)
 class Sweep:
     """One concept's row: the clips `(T, C, H, W)` of one seed by phi, and the readings of all seeds
@@ -52,6 +60,32 @@ class Sweep:
     caption: str
     videos: Mapping[float, torch.Tensor]
     readings: pd.DataFrame
+
+
+def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
+    """The figure from the table `readings`, the folders `generated`, one of each concept, and the
+    table `concepts`.
+
+    Settings: `names` of the concepts, `vlm`, and `video`, the clips' frames, height and width.
+
+    Raises:
+        UserError: as `sweeps_figure` does.
+    """
+    readings = read_table(inputs["readings"], COLUMNS)
+    readings = readings[readings["method"] == "transporter"]
+    concepts = read_concepts(inputs["concepts"], settings["names"])
+    sweeps = []
+    for concept, folder in zip(concepts, map(Path, inputs["generated"]), strict=True):
+        rows = readings[readings["concept"] == concept.name]
+        drawn = rows[rows["seed"] == typical_seed(rows)]
+        videos = {
+            row.phi: read_video(folder / row.clip, **settings["video"])
+            for row in drawn.itertuples(index=False)
+        }
+        sweeps.append(Sweep(concept, drawn["caption"].iloc[0], videos, rows))
+    kind, seeds = sweeps[0].concept.kind, readings["seed"].nunique()
+    caption = CAPTION.format(what=WHAT[kind], seeds=seeds, vlm=settings["vlm"])
+    return Drawing(sweeps_figure(sweeps), caption)
 
 
 def typical_seed(readings: pd.DataFrame) -> int:
@@ -126,8 +160,8 @@ def _stills(canvas: Canvas, sweep: Sweep, phis: Sequence[float], y: float, colum
     for number, phi in enumerate(phis):
         video = sweep.videos[phi]
         height = (column - GAP) * video.shape[-2] / video.shape[-1]
-        shown = stills(video, count) if count > 1 else video[None, len(video) // 2]
-        for below, image in enumerate(shown):
+        drawn = stills(video, count) if count > 1 else video[None, len(video) // 2]
+        for below, image in enumerate(drawn):
             canvas.picture(MARGIN + number * column, y + below * (height + SEAM), height, image)
 
 

@@ -4,8 +4,8 @@ look at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +13,8 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from transporter.figures.exhibit import STYLE, Exhibit
-from transporter.figures.filmstrip import INK, QUIET
+from transporter.figures.exhibit import Exhibit
+from transporter.figures.theme import INK, PAPER, QUIET
 from transporter.support.files import write_table, written_whole
 
 ROW = 0.16
@@ -30,8 +30,14 @@ SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     ">": "$>$",
     "Δ": r"$\Delta$",
     "^": r"\^{}",
+    "~": r"\~{}",
+    "\\": r"\textbackslash{}",
+    "<": "$<$",
     "–": "--",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
 }
+"""LaTeX of characters that it would read otherwise, or has no letter for."""
 ARROWS = {True: "↑", False: "↓", None: ""}
 
 
@@ -82,75 +88,77 @@ class Column:
         return (values == top).tolist()
 
 
-def write_paper_table(
-    frame: pd.DataFrame,
-    labels: Sequence[str],
-    columns: Sequence[Column],
-    exhibit: Exhibit,
-    stem: Path,
-    group: str | None = None,
-) -> None:
-    """Write `stem`.tsv, .tex, .pdf and .png.
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of the paper, before it is written.
 
-    Args:
-        frame: one row per row of the table: columns that name it, and each number with its `_low`
+    Attributes:
+        frame: one row per row of the table: columns that name it, and every number with its `_low`
             and `_high`.
         labels: which columns name a row, in order.
-        columns: which numbers are shown; the TSV has all of `frame`.
+        columns: which numbers stand in the table; the TSV has all of `frame`.
+        caption: what stands below it.
         group: the label by which rows belong together: the best number of each group is bold, and a
             rule parts them.
+        extra: further tables by name, in files of their own.
     """
-    cells = {name: frame[name].astype(str).tolist() for name in labels}
-    cells |= {column.heading: column.cells(frame) for column in columns}
-    bold = {column.heading: column.best(frame, group) for column in columns}
-    breaks = (
-        []
-        if group is None
-        else [i for i in range(1, len(frame)) if frame[group].iloc[i] != frame[group].iloc[i - 1]]
-    )
-    write_table(frame, stem.with_suffix(".tsv"))
-    with written_whole(stem.with_suffix(".tex")) as partial:
-        partial.write_text(_latex(cells, bold, breaks, exhibit))
-    exhibit.write(_picture(cells, bold, breaks), stem)
+
+    frame: pd.DataFrame
+    labels: Sequence[str]
+    columns: Sequence[Column]
+    caption: str
+    group: str | None = None
+    extra: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def write(self, exhibit: Exhibit, stem: Path) -> None:
+        """Write `stem`.tsv, .tex, .pdf and .png, and `stem`_<name>.tsv of further tables."""
+        write_table(self.frame, stem.with_suffix(".tsv"))
+        with written_whole(stem.with_suffix(".tex")) as partial:
+            partial.write_text(self._latex(exhibit))
+        exhibit.write(_picture(self._cells(), self._bold(), self._breaks()), stem)
+        for name, table in self.extra.items():
+            write_table(table, stem.with_name(f"{stem.name}_{name}.tsv"))
+
+    def _cells(self) -> dict[str, list[str]]:
+        """What stands in the table, by heading."""
+        cells = {name: self.frame[name].astype(str).tolist() for name in self.labels}
+        return cells | {column.heading: column.cells(self.frame) for column in self.columns}
+
+    def _bold(self) -> dict[str, list[bool]]:
+        """Which numbers are the best, by heading."""
+        return {column.heading: column.best(self.frame, self.group) for column in self.columns}
+
+    def _breaks(self) -> list[int]:
+        """Rows above which a rule parts groups."""
+        if self.group is None:
+            return []
+        names = self.frame[self.group].tolist()
+        return [row for row in range(1, len(names)) if names[row] != names[row - 1]]
+
+    def _latex(self, exhibit: Exhibit) -> str:
+        """A `table` that needs the package booktabs."""
+        cells, bold = pd.DataFrame(self._cells()), self._bold()
+        styles = pd.DataFrame("", cells.index, cells.columns)
+        for heading, best in bold.items():
+            styles.loc[best, heading] = "textbf: --rwrap;"
+        styles.iloc[self._breaks(), 0] = "midrule: --nowrap;"
+        styler = cells.style.hide(axis="index").apply(lambda _: styles, axis=None)
+        table = (
+            styler.format(_tex)
+            .format_index(_tex, axis=1)
+            .to_latex(
+                hrules=True,
+                column_format="".join("r" if name in bold else "l" for name in cells),
+                position_float="centering",
+                caption=_tex(exhibit.caption),
+                label=f"tab:{exhibit.name}",
+            )
+        )
+        return f"% {exhibit.provenance}\n{table}"
 
 
 def _tex(text: str) -> str:
-    text = "".join(SPECIAL.get(letter, letter) for letter in text)
-    return text.replace("↑", r"$\uparrow$").replace("↓", r"$\downarrow$")
-
-
-def _latex(
-    cells: dict[str, list[str]],
-    bold: dict[str, list[bool]],
-    breaks: Sequence[int],
-    exhibit: Exhibit,
-) -> str:
-    """A `table` that needs the package booktabs."""
-    aligned = "".join("r" if name in bold else "l" for name in cells)
-    lines = [
-        f"% {exhibit.provenance}",
-        r"\begin{table}",
-        r"  \centering",
-        rf"  \caption{{{_tex(exhibit.caption)}}}",
-    ]
-    lines += [
-        rf"  \label{{tab:{exhibit.name}}}",
-        rf"  \begin{{tabular}}{{{aligned}}}",
-        r"    \toprule",
-    ]
-    lines += ["    " + " & ".join(map(_tex, cells)) + r" \\", r"    \midrule"]
-    for index in range(len(next(iter(cells.values())))):
-        lines += [r"    \midrule"] * (index in breaks)
-        row = [
-            (_tex(column[index]), bold.get(name, [False] * (index + 1))[index])
-            for name, column in cells.items()
-        ]
-        lines.append(
-            "    "
-            + " & ".join(rf"\textbf{{{text}}}" if best else text for text, best in row)
-            + r" \\"
-        )
-    return "\n".join([*lines, r"    \bottomrule", r"  \end{tabular}", r"\end{table}", ""])
+    return "".join(SPECIAL.get(letter, letter) for letter in text)
 
 
 def _picture(
@@ -162,7 +170,7 @@ def _picture(
     width, height = sum(widths) + 0.1, ROW * (rows + 2)
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    with rc_context(STYLE):
+    with rc_context(PAPER):
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
         for y, weight in ((0.3 * ROW, 0.8), (1.35 * ROW, 0.5), (height - 0.3 * ROW, 0.8)):

@@ -17,17 +17,15 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from transporter.figures.filmstrip import DPI, QUIET, STYLE
+from transporter.figures.theme import DPI, FAILED, INK, MAP, PAPER, QUIET, SCREEN
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 
 CHANGE = "change_"
 CASE = ("generator", "vlm", "planted", "concept")
-COLOURS, MOST = "cividis", 2.0
-"""A map that reads the same to colour-blind eyes and in grey; a two-word attribute that is replaced
-everywhere changes by 2.
-"""
-TRUE_EDGE, NAMED = "#d55e00", "o"
+MOST = 2.0
+"""What a two-word attribute changes by that is replaced everywhere."""
+NAMED = "o"
 CELL = 0.32
 """Inches."""
 ORDER = ("velocity", "answers", "logits", "mixed", "oracle", "prompt_interpolation", "random")
@@ -58,7 +56,7 @@ def truth_matrix(table: pd.DataFrame, paths: Sequence[Path]) -> None:
         table["method"].unique(), key=lambda name: ORDER.index(name) if name in ORDER else -1
     )
     cases = table[list(CASE)].drop_duplicates().reset_index(drop=True)
-    with rc_context(STYLE | {"pdf.fonttype": 42}):
+    with rc_context(SCREEN | {"pdf.fonttype": PAPER["pdf.fonttype"]}):
         figure = _draw(table, methods, cases, attributes)
         for path in paths:
             with written_whole(path) as partial:
@@ -82,7 +80,7 @@ def _draw(
         _panel(axes, rows, attributes)
         axes.set_title(method.replace("_", " "), size=9)
     panels[0].set_yticks(range(len(cases)), [_named(row) for row in cases.itertuples(index=False)])
-    scale = ScalarMappable(Normalize(0, MOST), COLOURS)
+    scale = ScalarMappable(Normalize(0, MOST), MAP)
     bar = figure.colorbar(
         scale, ax=list(panels), shrink=min(1.0, 4 / len(cases) + 0.4), aspect=18, pad=0.01
     )
@@ -102,11 +100,11 @@ def _named(row: tuple) -> str:
 
 def _panel(axes: Axes, rows: pd.DataFrame, attributes: Sequence[str]) -> None:
     values = rows[[CHANGE + name for name in attributes]].to_numpy(dtype=float)
-    axes.imshow(np.ma.masked_invalid(values), cmap=COLOURS, vmin=0, vmax=MOST, aspect="equal")
+    axes.imshow(np.ma.masked_invalid(values), cmap=MAP, vmin=0, vmax=MOST, aspect="equal")
     axes.set_xticks(
         range(len(attributes)), attributes, rotation=60, ha="right", rotation_mode="anchor"
     )
-    axes.tick_params(length=0, labelsize=7, colors="#1c1f24")
+    axes.tick_params(length=0, labelsize=7, colors=INK)
     for spine in axes.spines.values():
         spine.set_color(QUIET)
         spine.set_linewidth(0.5)
@@ -114,7 +112,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, attributes: Sequence[str]) -> None:
         if row.cue in attributes:
             place = (attributes.index(row.cue) - 0.46, line - 0.46)
             axes.add_patch(
-                Rectangle(place, 0.92, 0.92, fill=False, edgecolor=TRUE_EDGE, linewidth=1.8)
+                Rectangle(place, 0.92, 0.92, fill=False, edgecolor=FAILED, linewidth=1.8)
             )
         if row.named in attributes:
             column = attributes.index(row.named)

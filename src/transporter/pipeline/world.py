@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from transporter.clips.world import World
 from transporter.support.errors import UserError
@@ -16,10 +16,21 @@ def load_world(name: str | None) -> World | None:
     Raises:
         UserError: no installed package offers a world of that name.
     """
-    if name is None:
-        return None
+    return None if name is None else _offered(name).load()
+
+
+def world_module(name: str) -> str:
+    """The module that offers the world called `name`: what it imports is the world's code.
+
+    Raises:
+        UserError: no installed package offers a world of that name.
+    """
+    return _offered(name).module
+
+
+def _offered(name: str) -> EntryPoint:
     offered = {point.name: point for point in entry_points(group=GROUP)}
     if name not in offered:
         known = ", ".join(sorted(offered)) or "none is installed"
         raise UserError(f"key world: expected an installed world ({known}), got {name!r}")
-    return offered[name].load()
+    return offered[name]

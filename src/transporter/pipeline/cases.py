@@ -1,0 +1,168 @@
+"""What the benchmark of explanations makes: whose choices are explained, by which pairs of words,
+and from which files.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from transporter.clips.contrast import Concept, read_concepts
+from transporter.clips.world import Shortcut
+from transporter.pipeline import paths
+from transporter.pipeline.ablations import laid_over
+from transporter.pipeline.plan import Plan, Wildcards
+from transporter.truth.cases import HONEST, pair_of
+
+
+class Subject(NamedTuple):
+    """A VLM whose choice is explained, its shortcut or that it is honest, and the pair of words."""
+
+    vlm: str
+    case: str
+    concept: str
+
+
+class Cases:
+    """The benchmark of a run: the settings `truth`, and shortcuts planted in its first VLM."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.config = plan, plan.config
+        self.settings = plan.config["truth"]
+        self.bank = laid_over(plan.config["bank"], self.settings["bank"])
+        self.planted_vlm = plan.vlms[0]
+
+    @cached_property
+    def shortcuts(self) -> dict[str, Shortcut]:
+        """The shortcuts whose planted VLMs are explained, by name."""
+        world, names = self.plan.world, self.settings["shortcuts"]
+        if world is None:
+            return {}
+        return world.read_shortcuts(self.config["shortcuts"], None if names == "all" else names)
+
+    @cached_property
+    def _contrasts(self) -> list[Concept]:
+        return read_concepts(self.settings["concepts"])
+
+    @cached_property
+    def _honest_pairs(self) -> list[Concept]:
+        names = self.settings["pairs"]
+        return read_concepts(self.settings["concepts"], None if names == "all" else names)
+
+    def pairs(self, case: str) -> list[str]:
+        """Pairs of words of a case: the shortcut's own, or those that honest VLMs are explained by.
+
+        Raises:
+            UserError: no pair of the table is one that the shortcut decides.
+        """
+        if case == HONEST:
+            return [pair.name for pair in self._honest_pairs]
+        return [pair_of(self.shortcuts[case], self._contrasts).name]
+
+    @cached_property
+    def subjects(self) -> list[Subject]:
+        """All that is explained: planted VLMs first, then honest ones."""
+        vlms = self.settings["vlms"]
+        honest = list(self.config["vlms"]) if vlms == "all" else vlms
+        chosen = [(self.planted_vlm, name) for name in self.shortcuts]
+        chosen += [(vlm, HONEST) for vlm in honest]
+        return [Subject(vlm, case, pair) for vlm, case in chosen for pair in self.pairs(case)]
+
+    # what is made
+
+    def final_outputs(self) -> list[str]:
+        """What the benchmark makes."""
+        return [
+            paths.TRUTH,
+            *([paths.filled(paths.MATRIX, form="png")] if self.config["probes"] else []),
+            *([paths.RELIANCE] if self.shortcuts else []),
+            *self.filmstrips(),
+        ]
+
+    def planted(self) -> list[str]:
+        """The planted VLMs that are explained."""
+        return paths.every(paths.PLANTED, vlm=[self.planted_vlm], shortcut=self.shortcuts)
+
+    def readings(self) -> list[str]:
+        """What was read of every case."""
+        found = []
+        for generator in self.plan.generators:
+            for subject in self.subjects:
+                names = {"generator": generator, **subject._asdict()}
+                found.append(paths.filled(paths.TRUTH_READINGS, **names))
+        return found
+
+    def filmstrips(self) -> list[str]:
+        """One planted VLM explained by the first and the last objective, and the honest one by the
+        last, all by the same pair.
+        """
+        vlm, objectives = self.planted_vlm, self.settings["objectives"]
+        strips = []
+        for name in list(self.shortcuts)[:1]:
+            [pair] = self.pairs(name)
+            ends = dict.fromkeys([objectives[0], objectives[-1]])
+            strips += [(name, pair, objective) for objective in ends]
+            if Subject(vlm, HONEST, pair) in self.subjects:
+                strips.append((HONEST, pair, objectives[-1]))
+        return [
+            paths.filled(
+                paths.TRUTH_FILMSTRIP,
+                generator=generator,
+                vlm=vlm,
+                case=case,
+                concept=pair,
+                objective=objective,
+            )
+            for generator in self.plan.generators
+            for case, pair, objective in strips
+        ]
+
+    def natural(self) -> str | list[str]:
+        """How much the probes' attributes vary by themselves, where there are probes."""
+        return paths.NATURAL if self.config["probes"] else []
+
+    # inputs of jobs
+
+    def names(self, wildcards: Wildcards) -> list[str]:
+        """Pairs of words that a job's vectors are fitted for."""
+        return self.pairs(_case(wildcards))
+
+    def models(self, wildcards: Wildcards) -> dict[str, list[str]]:
+        """The generator and the explained VLM; a planted one is made by a rule."""
+        kind = "generators"
+        generator = self.plan.files(kind, "{generator}")(wildcards)
+        return {"generator": generator, "vlm": self._vlm_files(wildcards)}
+
+    def _vlm_files(self, wildcards: Wildcards) -> list[str]:
+        if _case(wildcards) == HONEST:
+            return self.plan.files("vlms", "{vlm}")(wildcards)
+        names = {"vlm": dict(wildcards.items())["vlm"], "shortcut": _case(wildcards)}
+        return [paths.filled(paths.PLANTED, **names)]
+
+    def vlm(self, wildcards: Wildcards) -> dict[str, Any]:
+        """The explained VLM's settings: a planted one's differ in its folder."""
+        settings = self.plan.of("vlms", "{vlm}")(wildcards)
+        if _case(wildcards) == HONEST:
+            return settings
+        [folder] = self._vlm_files(wildcards)
+        return {**settings, "path": folder}
+
+    def coupling(self, wildcards: Wildcards) -> str | list[str]:
+        """The honest VLM's coupling, if vectors are fitted through it: a shortcut leaves a VLM's
+        eyes as they are.
+        """
+        by_phi = self.bank["strengths"] == "control" or self.bank["logits"]["path"] == "phi"
+        return self.plan.trained_coupling(wildcards) if by_phi else []
+
+    def captioned(self, wildcards: Wildcards) -> str:
+        """The readings that a filmstrip's caption is from: all strips of a pair show the same, one
+        that the first planted VLM can flip in.
+        """
+        names = dict(wildcards.items())
+        planted = [name for name in self.shortcuts if self.pairs(name) == [names["concept"]]]
+        case = planted[0] if planted else names["case"]
+        return paths.filled(paths.TRUTH_READINGS, **{**names, "case": case})
+
+
+def _case(wildcards: Wildcards) -> str:
+    return dict(wildcards.items())["case"]

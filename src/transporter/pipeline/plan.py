@@ -1,0 +1,307 @@
+"""What a run makes, and what each job is made from, read from the checked settings.
+
+Many methods take the wildcards of a job, a mapping of names, as Snakemake's input functions do;
+`of`, `files`, `code` and `pairs` return such functions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from transporter.clips.contrast import read_concepts
+from transporter.pipeline import paths
+from transporter.pipeline.ablations import trained_as, variant
+from transporter.pipeline.adapters import adapter_module
+from transporter.pipeline.code_hash import code_hash
+from transporter.pipeline.config import ASKING, MADE, Source, typed
+from transporter.pipeline.world import load_world, world_module
+
+Wildcards = Mapping[str, str]
+"""Names of a job by wildcard; Snakemake's own are read by `items` alone."""
+Getter = Callable[[Wildcards], Any]
+
+SAMPLING = ("steps", "guidance")
+"""What of a generator's settings does not matter while nothing is sampled."""
+VIDEO = ("frames", "height", "width", "fps")
+"""How a generator's videos are read back."""
+ADAPTED = {"generators": "generator", "vlms": "vlm"}
+"""Kinds of models, and the wildcard that names one."""
+MICROWORLD = "microworld"
+"""The world whose models are trained, and whose shortcuts are planted, by rules of their own."""
+PRIORITIES = {"train": 3, "validation": 2}
+"""The coupling waits longest for the training split, and only its report for the held-out one."""
+NO_WEIGHTS = (".md", ".png", ".tsv")
+"""Suffixes of files in a model's folder that tell of it: a job does not depend on them."""
+
+
+class Plan:
+    """A run, by its checked settings (`pipeline.config.check_config`).
+
+    Attributes:
+        generators, vlms: names of the run's models.
+        concepts: names of the run's concepts, in the order of the table.
+        world: the world of the settings; None for a user's own clips without one.
+        shortcuts: names of all shortcuts that can be planted.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.splits = list(config["clips"]["splits"])
+        self.generators: list[str] = config["run"]["generators"]
+        self.vlms: list[str] = config["run"]["vlms"]
+        self.contrasts = read_concepts(config["concepts"], _chosen(config["run"]["concepts"]))
+        self.concepts = [concept.name for concept in self.contrasts]
+        self.world = load_world(config["world"])
+        known = self.world.read_shortcuts(config["shortcuts"]) if self.world else {}
+        self.shortcuts = list(known)
+        self._variants = {name: variant(config, name) for name in config["ablations"]}
+
+    def final_outputs(self) -> list[str]:
+        """What a plain run makes."""
+        models = {"generator": self.generators, "vlm": self.vlms}
+        return [
+            paths.GALLERY,
+            paths.FAITHFULNESS,
+            paths.VERSIONS,
+            *paths.every(paths.COUPLING_REPORT, **models),
+            *paths.every(paths.FILMSTRIP, **models, concept=self.concepts),
+        ]
+
+    def of_run(self, pattern: str) -> list[str]:
+        """A result of every generator and VLM of the run, whichever of both the path names."""
+        return paths.every(pattern, generator=self.generators, vlm=self.vlms)
+
+    def captions(self, split: str = "{split}") -> str:
+        """The table of a split's clips; of any split, a pattern."""
+        return paths.captions(self.config["clips"], split)
+
+    def clip_folder(self, split: str = "{split}") -> str:
+        """The folder of a split's clips; of any split, a pattern."""
+        return paths.clip_folder(self.config["clips"], split)
+
+    def generated(self) -> list[str]:
+        """The folders of every concept's videos, of every generator and VLM."""
+        models = {"generator": self.generators, "vlm": self.vlms}
+        return paths.every(paths.GENERATED, **models, concept=self.concepts)
+
+    # settings
+
+    def experiment(self, wildcards: Wildcards) -> Mapping[str, Any]:
+        """All settings of a job: those of its ablation, or the base's where it is of none."""
+        name = _names(wildcards).get("variant")
+        return self._variants[name] if name else self.config
+
+    def of(self, *keys: str, only: Sequence[str] = (), without: Sequence[str] = ()) -> Getter:
+        """The settings at some keys, which may name wildcards: `of("vlms", "{vlm}")`.
+
+        A job of an ablation has its settings. `only` and `without` pick among the keys of a
+        mapping.
+        """
+
+        def settings(wildcards: Wildcards) -> Any:
+            value = self.experiment(wildcards)
+            for key in keys:
+                value = value[paths.filled(key, **_names(wildcards))]
+            if only:
+                return {key: value[key] for key in only}
+            if without:
+                return {key: inner for key, inner in value.items() if key not in without}
+            return value
+
+        return settings
+
+    def video(self) -> dict[str, Any]:
+        """How clips are read back that no generator made: as those of the first one."""
+        return self.of("generators", self.generators[0], only=VIDEO)({})
+
+    def shape(self, generator: str) -> str:
+        """Frames, height and width of a generator's videos, as a folder's name."""
+        return "{frames}x{height}x{width}".format(**self.config["generators"][generator])
+
+    # models and code
+
+    def files(self, *keys: str) -> Getter:
+        """The files of the model at some keys, which may name wildcards; see `model_files`."""
+        settings = self.of(*keys)
+
+        def found(wildcards: Wildcards) -> list[str]:
+            model = settings(wildcards)
+            return model_files(model["path"] if isinstance(model, Mapping) else model)
+
+        return found
+
+    def all_vlm_files(self) -> list[str]:
+        """The files of all VLMs of the run."""
+        return [file for vlm in self.vlms for file in self.files("vlms", vlm)({})]
+
+    def code(
+        self,
+        *modules: str,
+        adapters: Sequence[str] = (),
+        world: bool = False,
+        files: Sequence[str] = (),
+    ) -> Getter:
+        """Hash of the code behind a job.
+
+        It is that of `modules`, of the adapters of the models that the job uses (`adapters`: kinds,
+        as in `ADAPTED`), of the world if it reads clips as that does, and of further `files` of
+        the package.
+        """
+
+        def hashed(wildcards: Wildcards) -> str:
+            name = self.config["world"] if world else None
+            worlds = [world_module(name)] if name else []
+            named = (*modules, *self.adapters(wildcards, *adapters), *worlds)
+            return _hash(named, tuple(files))
+
+        return hashed
+
+    def adapters(self, wildcards: Wildcards, *kinds: str) -> list[str]:
+        """Modules of the adapters that a job uses: those of the models that its wildcards name, or
+        else all of the run's.
+
+        A change of another adapter, or another model in the run, reruns nothing.
+        """
+        names, modules = _names(wildcards), set()
+        for kind in kinds:
+            wildcard = ADAPTED[kind]
+            used = [names[wildcard]] if wildcard in names else self.config["run"][kind]
+            chosen = {self.config[kind][name]["adapter"] for name in used}
+            modules |= {adapter_module(kind, adapter) for adapter in chosen}
+        return sorted(modules)
+
+    # inputs of jobs
+
+    def priority(self, wildcards: Wildcards) -> int:
+        """How soon a split's job starts, among those that could."""
+        return PRIORITIES.get(_names(wildcards)["split"], 0)
+
+    def pairs(self, *splits: str) -> Getter:
+        """Aligned embeddings and captions of some splits: `z_xi_train`, `captions_train`, ..."""
+        kinds = {"z_xi": paths.Z_XI, "z_omega": paths.Z_OMEGA, "z_reencoded": paths.REENCODED}
+
+        def inputs(wildcards: Wildcards) -> dict[str, str]:
+            names = _names(wildcards)
+            names["shape"] = self.shape(names["generator"])
+            found = {}
+            for kind, pattern in kinds.items():
+                for split in splits:
+                    place = paths.filled(pattern, **{**names, "split": split})
+                    found[f"{kind}_{split}"] = place
+            return found | {f"captions_{split}": self.captions(split) for split in splits}
+
+        return inputs
+
+    def trained_coupling(self, wildcards: Wildcards) -> str:
+        """The weights of Phi; ablations that differ in nothing that is trained share one."""
+        names = _names(wildcards)
+        owner = trained_as(self.config, names["variant"]) if "variant" in names else None
+        pattern = paths.of_variant(paths.COUPLING) if owner else paths.COUPLING
+        return paths.filled(pattern, **{**names, "variant": owner or ""})
+
+    def coupling_of_variant(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Settings of an ablation's coupling: rho-OT as the paper has it is trained for the base
+        alone.
+        """
+        return {**self.experiment(wildcards)["coupling"], "literal_steps": 0}
+
+    def reader(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Both models and the coupling between them."""
+        return {
+            "coupling": self.trained_coupling(wildcards),
+            "generator": self.files("generators", "{generator}")(wildcards),
+            "vlm": self.files("vlms", "{vlm}")(wildcards),
+        }
+
+    def literal(self) -> str | list[str]:
+        """rho-OT as the paper has it, trained on Phi's parts for the report, unless the settings
+        leave it out.
+        """
+        return paths.LITERAL if self.config["coupling"]["literal_steps"] else []
+
+    def objectives(self, wildcards: Wildcards) -> list[str]:
+        """What a job's concept vectors are fitted to: all that the benchmark compares, or one."""
+        if "case" in _names(wildcards):
+            return self.config["truth"]["objectives"]
+        return [self.experiment(wildcards)["bank"]["objective"]]
+
+    def edits(self, wildcards: Wildcards) -> dict[str, str]:
+        """The one-word edits and the VLM's tokens of them, if the pairs of an objective are edits
+        that the VLM answers differently.
+        """
+        if not set(ASKING) & set(self.objectives(wildcards)):
+            return {}
+        places = {"edits": paths.EDITS, "edits_reencoded": paths.EDITS_REENCODED}
+        names = _names(wildcards)
+        return {kind: paths.filled(place, **names) for kind, place in places.items()}
+
+    def temporal_table(self) -> str | list[str]:
+        """Whether answers need time, which is known of VLMs that speak the microworld's words."""
+        of_world = self.config["clips"]["source"] == "world"
+        return paths.TEMPORAL if of_world and self.config["world"] == MICROWORLD else []
+
+    def inverted(self, concepts: Sequence[str]) -> list[str]:
+        """Some concepts' inverted clips of one VLM, in the order of the paper's rows."""
+        methods = self.config["baselines"]["methods"].items()
+        found = []
+        for target in ("w", "w_dw"):
+            chosen = [method for method, targets in methods if target in targets]
+            names = {"method": chosen, "target": [target], "concept": concepts}
+            found += paths.every(paths.INVERTED, **names)
+        return found
+
+    def inversion_verifier(self) -> list[str]:
+        """The weights of the network whose statistics are a prior, where no judge of the world
+        serves.
+        """
+        judge = self.config["metrics"]["clip_judge"]
+        return [] if judge else [paths.filled(paths.WEIGHTS, weights="i3d")]
+
+
+def read_sources(files: Sequence[str | os.PathLike[str]], given: Mapping[str, Any]) -> list[Source]:
+    """The files and options that settings came from, the one that wins last: YAML files, named as
+    seen from here, then what was `given` on the command line.
+    """
+    names = [os.path.relpath(file) for file in files]
+    sources = [(name, yaml.safe_load(Path(name).read_text())) for name in names]
+    return [*sources, *([("--config", typed(given))] if given else [])]
+
+
+def model_files(path: str | None) -> list[str]:
+    """A model as a rule's input: what its folder holds, or the folder if a rule makes it; nothing
+    for a name on the hub.
+    """
+    if path is None:
+        return []
+    return [path] if path.startswith(MADE) else list(_weights(path))
+
+
+@cache
+def _weights(folder: str) -> tuple[str, ...]:
+    files = sorted(str(file) for file in Path(folder).rglob("*") if file.is_file())
+    return tuple(file for file in files if _is_weight(Path(file)))
+
+
+def _is_weight(file: Path) -> bool:
+    about = file.suffix in NO_WEIGHTS or file.name == "card.json"
+    return not about and not file.name.startswith(".")
+
+
+@cache
+def _hash(modules: tuple[str, ...], files: tuple[str, ...]) -> str:
+    return code_hash(*modules, files=files)
+
+
+def _names(wildcards: Wildcards) -> dict[str, str]:
+    return dict(wildcards.items())
+
+
+def _chosen(names: str | Sequence[str]) -> Sequence[str] | None:
+    """Names that a table is cut to; None for all."""
+    return None if names == "all" else names

@@ -1,0 +1,91 @@
+"""What the benchmark explains, and from which files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from transporter.pipeline.cases import HONEST, Cases, Subject
+from transporter.pipeline.config import check_config
+from transporter.pipeline.plan import Plan
+
+ROOT = Path(__file__).resolve().parents[2]
+TRUTH = {
+    "shortcuts": ["speed_by_colour"],
+    "vlms": ["qwen2_vl", "gemma3"],
+    "pairs": ["slowly_quickly", "blue_red"],
+    "objectives": ["velocity", "answers", "logits"],
+}
+PLANTED = {"generator": "microworld", "vlm": "qwen2_vl", "case": "speed_by_colour"}
+HONEST_ONE = {**PLANTED, "case": HONEST}
+
+
+def cases(**changes: Any) -> Cases:
+    base = yaml.safe_load(Path("config/config.yaml").read_text())
+    merged = {**base, "truth": {**base.get("truth", {}), **TRUTH, **changes}}
+    return Cases(Plan(check_config(merged, [("test", merged)])))
+
+
+@pytest.fixture(autouse=True)
+def in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_planted_vlms_come_first_and_have_a_pair_of_their_own() -> None:
+    made = cases()
+    assert made.subjects == [
+        Subject("qwen2_vl", "speed_by_colour", "slowly_quickly"),
+        *(Subject(vlm, HONEST, pair) for vlm in ("qwen2_vl", "gemma3") for pair in TRUTH["pairs"]),
+    ]
+    assert made.readings()[0] == (
+        "results/truth/readings/microworld/qwen2_vl/speed_by_colour/slowly_quickly.tsv"
+    )
+    assert len(made.readings()) == 5
+
+
+def test_strips_show_the_first_and_the_last_objective_and_the_honest_vlm() -> None:
+    folder = "results/truth/filmstrips/microworld/qwen2_vl"
+    strips = [
+        f"{folder}/speed_by_colour/slowly_quickly_velocity.png",
+        f"{folder}/speed_by_colour/slowly_quickly_logits.png",
+        f"{folder}/honest/slowly_quickly_logits.png",
+    ]
+    assert cases().filmstrips() == strips
+    assert cases(pairs=["blue_red"]).filmstrips() == strips[:2]
+    assert cases(objectives=["logits"]).filmstrips() == strips[1:]
+    assert cases(shortcuts=[]).filmstrips() == []
+
+
+def test_nothing_is_measured_of_shortcuts_that_nobody_planted() -> None:
+    reliance = "results/truth/reliance.tsv"
+    assert reliance in cases().final_outputs()
+    assert reliance not in cases(shortcuts=[]).final_outputs()
+    assert cases().planted() == ["results/planted/qwen2_vl/speed_by_colour"]
+
+
+def test_a_planted_vlm_differs_from_the_honest_one_in_its_folder_alone() -> None:
+    made = cases()
+    planted, honest = made.vlm(PLANTED), made.vlm(HONEST_ONE)
+    assert planted == {**honest, "path": "results/planted/qwen2_vl/speed_by_colour"}
+    assert made.models(PLANTED)["vlm"] == [planted["path"]]
+    files = made.models(HONEST_ONE)["vlm"]
+    assert files and all(file.startswith("models/vlms/qwen2_vl/") for file in files)
+
+
+def test_a_coupling_is_wanted_where_vectors_are_fitted_through_it() -> None:
+    phi = "results/coupling/microworld/qwen2_vl/coupling.safetensors"
+    for path, coupling in (("reencoded", []), ("phi", phi)):
+        bank = {"strengths": "unit", "logits": {"path": path}}
+        assert cases(bank=bank).coupling(PLANTED) == coupling
+
+
+def test_strips_of_a_pair_have_the_caption_of_the_planted_vlm() -> None:
+    made = cases()
+    wanted = "results/truth/readings/microworld/qwen2_vl/speed_by_colour/slowly_quickly.tsv"
+    assert made.captioned({**HONEST_ONE, "concept": "slowly_quickly"}) == wanted
+    assert made.captioned({**HONEST_ONE, "concept": "blue_red"}) == (
+        "results/truth/readings/microworld/qwen2_vl/honest/blue_red.tsv"
+    )

@@ -128,15 +128,17 @@ def test_invariants_with_the_judges_features(seen: Features, clips) -> None:
     assert value(fvd(seen, real, real)) == pytest.approx(0, abs=1e-4)
 
 
-def test_the_value_is_told_with_its_protocol_and_few_clips_warn(seen: Features, clips) -> None:
+def test_few_clips_warn_and_the_protocol_tells_frames_size_and_features(
+    seen: Features, clips
+) -> None:
     metric = fvd(seen, clips(3), clips(2, seed=1))
     with pytest.warns(
         UserWarning, match="FVD of 3 real and 2 generated clips: below 256 it is inflated"
     ):
-        (result,) = metric.results()
-    assert (result.name, result.better) == ("fvd_judge", "lower")
-    assert result.protocol == {
-        "clips": "3 real + 2 generated",
+        assert metric.compute().keys() == {"fvd_clip_judge"}
+    assert metric.numbers == {"fvd_clip_judge": "lower"}
+    assert metric.counts() == (3, 2)
+    assert metric.protocol() == {
         "frames": 17,
         "stride": 1,
         "size": "64x64",

@@ -134,6 +134,10 @@ rule scores:
         world=config["world"],
         settings=config["metrics"],
         code=lambda w: code_hash(
+            "transporter.metrics.alignment",
+            "transporter.metrics.embeddings",
+            "transporter.metrics.frechet",
+            "transporter.metrics.perceptual",
             "transporter.metrics.scoring",
             "transporter.metrics.systems",
             "microworld.clip_judge",

@@ -18,10 +18,10 @@ ORDERS_OF_BLEU = 4
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Scores of n clips, in hundredths as `CaptionAgreement` gives them.
+    """Scores of n clips, in hundredths as the paper prints them (CIDEr reaches 1000).
 
     BLEU of a selection is its corpus score, from summed counts; every other score is the mean over
-    its clips (METEOR, too, of which `CaptionAgreement` gives the corpus score).
+    its clips (METEOR, too, whose corpus score is another number).
     """
 
     each: Mapping[str, np.ndarray]

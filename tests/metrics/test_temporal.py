@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from transporter.metrics.temporal import (
+    TIMING,
     Readings,
     frame_disparity,
     multi_frame_gain,
     order_sensitivity,
     temporal_honesty,
     timeless,
+    timeless_words,
 )
 from transporter.support.errors import UserError
 
@@ -90,3 +93,17 @@ def test_without_a_right_answer_there_is_no_gain() -> None:
 def test_shapes_that_do_not_fit_are_refused(frames: int) -> None:
     with pytest.raises(UserError, match=r"expected readings .* got"):
         Readings(guesses(4), guesses(4 + frames), guesses(4, frames), TRUE[:4])
+
+
+def test_words_of_answers_that_should_need_time_and_do_not() -> None:
+    """Also of a world that is not the microworld."""
+    table = pd.DataFrame(
+        [
+            ("a", "pace", "yes", "no"),
+            ("a", "tint", "no", "no"),
+            ("b", "pace", "yes", "yes"),
+        ],
+        columns=list(TIMING),
+    )
+    words = {"pace": ("walks", "runs"), "tint": ("red",)}
+    assert timeless_words(table, words) == {("a", "walks"), ("a", "runs")}

@@ -53,6 +53,10 @@ class TransportSettings:
     """`residual`: z2 plus a gated transport of z1 - z2; `z1`: the barycentre of z1, as in the
     paper.
     """
+    solver: Literal["scaling", "exact", "entropic"] = "scaling"
+    """What makes a plan of costs: `scaling`: a few scalings of rows and columns; `entropic`: POT's
+    Sinkhorn to its end; `exact`: POT's optimal matching, without entropy.
+    """
     scaling_steps: int = 1
     """Row-and-column scalings after the softmax over columns; 0 leaves the softmax alone."""
     epsilon: float = 0.1

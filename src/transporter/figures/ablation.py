@@ -34,6 +34,8 @@ LABELS = {
     "p_400": "P = 400",
     "scaling_0": "0 scaling steps",
     "scaling_5": "5 scaling steps",
+    "entropic": "Sinkhorn to its end (POT)",
+    "exact": "optimal matchings (POT)",
     "kl": "KL for d_ω",
     "js": "JS for d_ω",
     "vocab": "support vocabulary",

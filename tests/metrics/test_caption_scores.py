@@ -109,4 +109,4 @@ def test_without_java_plain_captions_score_the_same_but_for_meteor(
     assert set(scores.names) - set(without.names) >= {"meteor"}
     np.testing.assert_array_equal(without.counts, scores.counts)
     for name in ("rouge_l", "cider"):
-        np.testing.assert_allclose(without.each[name], scores.each[name])
+        np.testing.assert_allclose(without.per_clip[name], scores.per_clip[name])

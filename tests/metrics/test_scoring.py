@@ -137,9 +137,9 @@ def test_protocols_say_what_is_left_out_and_what_is_inflated() -> None:
 
     makers = {name: lambda metric=metric: metric for name, metric in metrics().items()}
     made, left_out = make_all(makers | {"alignment": missing})
-    told = protocols(made, 192, 12, left_out).set_index("metric")
-    assert told.loc["fvd_mean", "protocol"].startswith("clips 192 real + 12 generated, frames")
-    assert told.loc["cos", "protocol"].startswith("clips 192 real + 12 generated, vlm tiny")
-    assert told.loc["fvd_mean", "warning"].endswith("below 256 it is inflated.")
-    assert told.loc["alignment", ["better", "protocol"]].tolist() == ["", "no judge"]
+    table = protocols(made, 192, 12, left_out).set_index("metric")
+    assert table.loc["fvd_mean", "protocol"].startswith("clips 192 real + 12 generated, frames")
+    assert table.loc["cos", "protocol"].startswith("clips 192 real + 12 generated, vlm tiny")
+    assert table.loc["fvd_mean", "warning"].endswith("below 256 it is inflated.")
+    assert table.loc["alignment", ["better", "protocol"]].tolist() == ["", "no judge"]
     assert protocols(made, 300, 256, {})["warning"].eq("").all()

@@ -20,8 +20,10 @@ from transporter.vlms.base import VLM
 
 ROWS = {"full": "transport", "phi_1": "phi_1", "phi_2": "phi_2", "mean": "mean", "plain": "plain"}
 """Row of the report -> `output` setting."""
-CLOUDS = ("sliced_omega", "sliced_full", "sliced_phi_1", "sliced_phi_2")
-"""Columns of sliced Wasserstein distances: from the VLM's own tokens, from z~, z1 and z2."""
+PARTS = {"sliced_full": "transport", "sliced_phi_1": "phi_1", "sliced_phi_2": "phi_2"}
+"""Column of the sliced Wasserstein distance from z~, z1 and z2 -> `output` setting."""
+CLOUDS = ("sliced_omega", *PARTS)
+"""Columns of sliced Wasserstein distances, first of that from the VLM's own tokens."""
 DIRECTIONS = 50
 """Of the sliced Wasserstein distances."""
 Network = tuple[Coupling, str]
@@ -83,21 +85,30 @@ def cloud_distances(
     """
     along = directions(pairs.z_omega.shape[-1], DIRECTIONS)
     sums = pd.DataFrame(0.0, index=list(networks), columns=list(CLOUDS))
-    for part in batches(pairs, batch):
-        part = part.to(coupling.omega_mean.device)
-        clouds = _clouds(coupling, part)
-        for name, (network, output) in networks.items():
-            tokens = coupling.standardise(tokens_of(network, part, output, batch))
+    parts = {name: (coupling, output) for name, output in PARTS.items()}
+    for some in batches(pairs, batch):
+        some = some.to(coupling.omega_mean.device)
+        clouds = {"sliced_omega": coupling.standardise(some.z_omega)}
+        clouds |= _standardised(parts, coupling, some)
+        for name, tokens in _standardised(networks, coupling, some).items():
             for column, cloud in clouds.items():
                 sums.loc[name, column] += float(sliced_wasserstein(tokens, cloud, along).sum())
     return sums / len(pairs)
 
 
-def _clouds(coupling: Coupling, pairs: Pairs) -> dict[str, torch.Tensor]:
-    """What tokens are compared with `(n, N, D)`, in standardised units, by column of `CLOUDS`."""
-    outputs = (tokens_of(coupling, pairs, output) for output in ("transport", "phi_1", "phi_2"))
-    clouds = (coupling.standardise(tokens) for tokens in (pairs.z_omega, *outputs))
-    return dict(zip(CLOUDS, clouds, strict=True))
+@torch.no_grad()
+def _standardised(
+    networks: Mapping[str, Network], coupling: Coupling, pairs: Pairs
+) -> dict[str, torch.Tensor]:
+    """What each network gives out `(n, N, D)`, in the units of `coupling`; one pass of each."""
+    stages = {
+        network: network.parts(pairs.z_xi, pairs.pi, pairs.z_reencoded)
+        for network in {network for network, _ in networks.values()}
+    }
+    return {
+        name: coupling.standardise(network.raw(stages[network].output(output)))
+        for name, (network, output) in networks.items()
+    }
 
 
 def answer_errors(
@@ -111,6 +122,18 @@ def answer_errors(
         "same_answer": float((answers.argmax(-1) == reference.argmax(-1)).float().mean()),
         "hellinger_other_condition": float(hellinger(swapped, reference).mean()),
     }
+
+
+def _answers_on_both(
+    vlm: VLM, tokens: torch.Tensor, swapped: torch.Tensor, questions: Sequence[str], batch: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`log_answers` on tokens and on those under other clips' conditions, asked once where both are
+    equal.
+    """
+    answers = log_answers(vlm, tokens, questions, batch)
+    if torch.equal(tokens, swapped):
+        return answers, answers
+    return answers, log_answers(vlm, swapped, questions, batch)
 
 
 def report(
@@ -145,9 +168,7 @@ def report(
     rows = []
     for name, (network, output) in networks.items():
         tokens, swapped = (tokens_of(network, pairs, output, batch) for pairs in (held_out, others))
-        answers = other = log_answers(vlm, tokens, questions, batch)
-        if not torch.equal(tokens, swapped):
-            other = log_answers(vlm, swapped, questions, batch)
-        errors = token_errors(coupling, tokens, true) | answer_errors(answers, other, reference)
+        answers = _answers_on_both(vlm, tokens, swapped, questions, batch)
+        errors = token_errors(coupling, tokens, true) | answer_errors(*answers, reference)
         rows.append({"variant": name, **errors})
     return pd.DataFrame(rows).join(cloud_distances(networks, coupling, held_out), on="variant")

@@ -24,7 +24,7 @@ TOLERANCE, MOST_SCALINGS = 1e-6, 1000
 this many scalings.
 """
 MOST_PIVOTS = 10_000_000
-"""Of POT's network simplex; matchings of a thousand tokens take a few hundred thousand."""
+"""Of POT's network simplex, which takes less than 100,000 for 1,024 tokens."""
 
 
 def scaled_plan(score: torch.Tensor, scaling_steps: int) -> torch.Tensor:

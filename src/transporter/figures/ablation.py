@@ -126,7 +126,7 @@ def score_readings(
             said = clips[column].astype(str).tolist()
             agreement = caption_scores(said, targets)
             cosine = {"cos": cosines(said, targets)} if cosines else {}
-            scores[reading] = ClipScores({**cosine, **agreement.each}, agreement.counts)
+            scores[reading] = ClipScores({**cosine, **agreement.per_clip}, agreement.counts)
     if "p_target" in clips:
         target, source = (
             pd.to_numeric(clips[column], errors="coerce") for column in ("p_target", "p_source")

@@ -13,8 +13,6 @@ from transporter.vlms.base import VLM
 
 OF_TIME = ("motion", "speed")
 """Attributes that no single frame shows."""
-TIMING = ("vlm", "attribute", "of_time", "depends")
-"""Columns of the table, before those of `temporal_honesty`."""
 STILLS = (0, 4, 8, 12, 16)
 """Frames that are shown alone."""
 
@@ -48,14 +46,6 @@ def timing(vlm: VLM, clips: HeldOut, seed: int = 0) -> pd.DataFrame:
         }
         rows.append(labels | row)
     return pd.DataFrame(rows)
-
-
-def timeless_words(table: pd.DataFrame) -> set[tuple[str, str]]:
-    """VLM and word of each answer that should need time and does not, from a table of `timing` with
-    a column `vlm`.
-    """
-    blind = table[(table["of_time"] == "yes") & (table["depends"] == "no")]
-    return {(row.vlm, word) for row in blind.itertuples() for word in WORDS[row.attribute]}
 
 
 def _yes(fact: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -15,9 +16,14 @@ from hypothesis.extra.numpy import arrays
 
 from transporter.coupling.gromov import facing, mean_of_matchings
 from transporter.coupling.settings import TransportSettings
+from transporter.coupling.solvers import Solve, scaled_plan
 from transporter.coupling.transport import RhoOT, mean_of_plans, sliced_gromov
 
 VALUES = ["z1", "residual"]
+
+
+def scaling(steps: int) -> Solve:
+    return partial(scaled_plan, scaling_steps=steps)
 
 
 def two_sets(most: int) -> st.SearchStrategy[tuple[np.ndarray, np.ndarray]]:
@@ -149,7 +155,9 @@ def test_barycentre(values: str) -> None:
 
 def test_plans_of_a_small_epsilon_are_the_matchings() -> None:
     a, b = facing(tokens(1, 5, 4), tokens(1, 5, 4, seed=1))
-    soft = mean_of_plans(a, b, torch.tensor(2e-3, dtype=torch.float64), a.new_zeros(()), 20_000)
+    soft = mean_of_plans(
+        a, b, torch.tensor(2e-3, dtype=torch.float64), a.new_zeros(()), scaling(20_000)
+    )
     torch.testing.assert_close(soft, mean_of_matchings(a, b), atol=1e-3, rtol=0)
 
 
@@ -158,7 +166,7 @@ def test_gradients_are_those_of_the_plans_and_values_those_of_the_matchings() ->
     weight, epsilon = tokens(2, 6, 6, seed=2), torch.tensor(0.5, dtype=torch.float64)
     made = sliced_gromov(a, b, epsilon, 1)
     assert torch.equal(made, mean_of_matchings(*facing(a, b)))
-    soft = mean_of_plans(*facing(a, b), epsilon, a.new_zeros(()), 1)
+    soft = mean_of_plans(*facing(a, b), epsilon, a.new_zeros(()), scaling(1))
     for ours, theirs in zip(
         *(torch.autograd.grad((part * weight).sum(), (a, b)) for part in (made, soft)), strict=True
     ):

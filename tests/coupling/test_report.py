@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import ot
 import pytest
 import torch
 
 from transporter.coupling.network import Coupling, Pairs
-from transporter.coupling.report import report
+from transporter.coupling.report import CLOUDS, DIRECTIONS, cloud_distances, report, tokens_of
 from transporter.coupling.settings import CouplingSettings
+from transporter.statistics.wasserstein import directions
 
 
 class LinearVLM:
@@ -73,3 +75,33 @@ def test_report_shows_tokens_that_tell_of_the_prompt(
         "mean": True,
         "plain": False,
     }
+
+
+def test_distances_of_clouds_are_pots_own_in_standardised_units(
+    make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings
+) -> None:
+    """A row per network, a column per cloud; whatever the batches, and nothing from itself."""
+    pairs = make_pairs(7, 0)
+    made = Coupling(
+        pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:], settings
+    ).eval()
+    made.measure(pairs)
+    for part in (made.phi_1, made.phi_2):
+        torch.nn.init.normal_(part.out.weight)
+    torch.nn.init.normal_(made.transport.gate)
+    rows = {"sliced_full": "transport", "sliced_phi_1": "phi_1", "sliced_phi_2": "phi_2"}
+    networks = {name: (made, output) for name, output in rows.items()}
+    found = cloud_distances(networks, made, pairs, batch=3)
+    clouds = {name: tokens_of(made, pairs, output) for name, output in rows.items()}
+    clouds["sliced_omega"] = pairs.z_omega
+    along = directions(pairs.z_omega.shape[-1], DIRECTIONS).float()
+    for name in rows:
+        for column in CLOUDS:
+            both = zip(*(made.standardise(clouds[key]) for key in (name, column)), strict=True)
+            expected = [
+                float(ot.sliced_wasserstein_distance(one, other, projections=along))
+                for one, other in both
+            ]
+            assert found.loc[name, column] == pytest.approx(sum(expected) / 7, rel=1e-5)
+        assert found.loc[name, name] == 0
+    assert (found.to_numpy() > 0.1).sum() == 3 * 4 - 3

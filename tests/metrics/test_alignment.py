@@ -160,7 +160,7 @@ def test_gradients_reach_the_video(clip: HubCLIP, clips) -> None:
 
 def test_counts_must_match(judge: ClipJudge, clips) -> None:
     with pytest.raises(
-        UserError, match="expected equally many, got 2 clips, 2 sources, 1 captions"
+        UserError, match="expected equally many, got 2 clips, 2 origins, 1 captions"
     ):
         Alignment(judge, "judge").update(clips(2), clips(2), ["one"])
 
@@ -197,9 +197,9 @@ def test_aesthetic_score_of_clips(clip: HubCLIP, clips, tmp_path: Path) -> None:
     metric.update(video[2:])
     with torch.no_grad():
         expected = (clip.embed_frames(video) @ torch.arange(8.0) + 0.5).mean()
-    (result,) = metric.results()
-    assert result.value == pytest.approx(float(expected), abs=1e-5)
-    assert str(result).endswith("(higher is better; clips 3, model tiny)")
+    assert metric.compute() == {"aesthetic": pytest.approx(float(expected), abs=1e-5)}
+    assert float(metric.per_clip()["aesthetic"].mean()) == pytest.approx(float(expected), abs=1e-5)
+    assert metric.protocol() == {"model": "tiny"}
 
 
 def test_no_clip_or_no_head(clip: HubCLIP, tmp_path: Path) -> None:

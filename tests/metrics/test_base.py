@@ -1,18 +1,27 @@
-"""Numbers come with direction and protocol, and what cannot run says so and is left out."""
+"""A metric says by its parameters what it needs; what it cannot have is refused by name."""
 
 from __future__ import annotations
 
-import doctest
 from collections.abc import Mapping
 from typing import ClassVar
 
 import pytest
 import torch
 
-from transporter.metrics import base
-from transporter.metrics.base import HIGHER, LOWER, Metric, check_video, make_metrics, results_table
-from transporter.metrics.registry import METRICS
-from transporter.support.errors import Unavailable, UserError
+from transporter.metrics.alignment import AestheticScore, Alignment
+from transporter.metrics.base import HIGHER, LOWER, Metric, check_video
+from transporter.metrics.embeddings import EmbeddingSimilarity
+from transporter.metrics.frechet import FrechetVideoDistance
+from transporter.metrics.perceptual import VideoLPIPS
+from transporter.support.errors import UserError
+
+INPUTS = {
+    FrechetVideoDistance: ("clip", "real"),
+    VideoLPIPS: ("clip", "reference"),
+    Alignment: ("clip", "origin", "captions"),
+    AestheticScore: ("clip",),
+    EmbeddingSimilarity: ("tokens", "real"),
+}
 
 
 class Brightness(Metric):
@@ -22,56 +31,46 @@ class Brightness(Metric):
         super().__init__()
         self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
 
-    def update(self, video: torch.Tensor) -> None:
-        self.total += video.mean()
+    def update(self, clip: torch.Tensor) -> None:
+        self.total += clip.mean()
 
     def compute(self) -> dict[str, float]:
         return {"bright": float(self.total)}
 
     def protocol(self) -> dict[str, str | int]:
-        return {"clips": 1, "size": "2x2"}
+        return {"size": "2x2"}
 
 
-def test_examples() -> None:
-    assert doctest.testmod(base).failed == 0
+@pytest.mark.parametrize("metric", INPUTS, ids=lambda metric: metric.__name__)
+def test_every_metric_says_what_it_needs(metric: type[Metric]) -> None:
+    assert metric.inputs() == INPUTS[metric]
 
 
-def test_a_number_is_told_with_direction_and_protocol() -> None:
-    metric = Brightness()
-    metric.update(torch.full((1, 1, 3, 2, 2), 0.25))
-    assert [str(result) for result in metric.results()] == [
-        "bright 0.25 (higher is better; clips 1, size 2x2)"
-    ]
-    assert results_table({"any": metric}).to_dict("records") == [
-        {"metric": "bright", "value": 0.25, "better": "higher", "protocol": "clips 1, size 2x2"}
-    ]
-
-
-def test_what_cannot_run_is_left_out_aloud() -> None:
-    def missing() -> Metric:
-        raise Unavailable("there is no java")
-
-    said: list[str] = []
-    made = make_metrics({"bright": Brightness, "captions": missing}, said.append)
-    assert list(made) == ["bright"]
-    assert said == ["captions is left out: there is no java"]
-
-
-def test_other_mistakes_are_not_passed_over() -> None:
-    def wrong() -> Metric:
-        raise UserError("a wrong setting")
-
-    with pytest.raises(UserError, match="a wrong setting"):
-        make_metrics({"wrong": wrong}, print)
-
-
-def test_every_metric_declares_what_is_better() -> None:
+def test_every_number_is_of_one_metric_and_has_a_direction() -> None:
     names: list[str] = []
-    for metric in METRICS.values():
+    for metric in INPUTS:
         numbers = getattr(metric, "numbers", {"fvd": LOWER})  # FVD is named after its features
         assert set(numbers.values()) <= {HIGHER, LOWER}
         names += numbers
     assert len(names) == len(set(names))
+
+
+def test_a_parameter_that_no_scorer_has_is_named() -> None:
+    class Sounds(Brightness):
+        def update(self, clip: torch.Tensor, sound: torch.Tensor) -> None: ...
+
+    with pytest.raises(
+        UserError, match=r"Sounds\.update: expected parameters among clip, .*, got sound"
+    ):
+        Sounds.inputs()
+
+
+def test_real_clips_have_no_captions() -> None:
+    class Told(Brightness):
+        def update(self, clip: torch.Tensor, captions: list[str], real: bool) -> None: ...
+
+    with pytest.raises(UserError, match="among clip, tokens, real, got captions"):
+        Told.inputs()
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 8), (1, 0, 3, 8, 8), (1, 2, 1, 8, 8)])

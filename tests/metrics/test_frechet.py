@@ -115,28 +115,32 @@ def test_fvd_of_zeros_and_ones(weights: Callable[[str], Path]) -> None:
 
 
 @pytest.fixture
-def seen(judge: ClipJudge) -> Features:
+def features_of_judge(judge: ClipJudge) -> Features:
     return Features("clip_judge", judge.features, "0123456789abcdef")
 
 
-def test_invariants_with_the_judges_features(seen: Features, clips) -> None:
+def test_invariants_with_the_judges_features(features_of_judge: Features, clips) -> None:
     real, generated = clips(6), clips(5, seed=1) * 0.5
-    first = value(fvd(seen, real, generated))
+    first = value(fvd(features_of_judge, real, generated))
     assert first > 1
-    assert value(fvd(seen, real, generated, batch=2)) == pytest.approx(first, rel=1e-4)
-    assert value(fvd(seen, real.flip(0), generated.roll(2, 0))) == pytest.approx(first, rel=1e-4)
-    assert value(fvd(seen, real, real)) == pytest.approx(0, abs=1e-4)
+    assert value(fvd(features_of_judge, real, generated, batch=2)) == pytest.approx(first, rel=1e-4)
+    assert value(fvd(features_of_judge, real.flip(0), generated.roll(2, 0))) == pytest.approx(
+        first, rel=1e-4
+    )
+    assert value(fvd(features_of_judge, real, real)) == pytest.approx(0, abs=1e-4)
 
 
-def test_the_value_is_told_with_its_protocol_and_few_clips_warn(seen: Features, clips) -> None:
-    metric = fvd(seen, clips(3), clips(2, seed=1))
+def test_few_clips_warn_and_the_protocol_tells_frames_size_and_features(
+    features_of_judge: Features, clips
+) -> None:
+    metric = fvd(features_of_judge, clips(3), clips(2, seed=1))
     with pytest.warns(
         UserWarning, match="FVD of 3 real and 2 generated clips: below 256 it is inflated"
     ):
-        (result,) = metric.results()
-    assert (result.name, result.better) == ("fvd_judge", "lower")
-    assert result.protocol == {
-        "clips": "3 real + 2 generated",
+        assert metric.compute().keys() == {"fvd_clip_judge"}
+    assert metric.numbers == {"fvd_clip_judge": "lower"}
+    assert metric.counts() == (3, 2)
+    assert metric.protocol() == {
         "frames": 17,
         "stride": 1,
         "size": "64x64",
@@ -154,11 +158,11 @@ def test_256_clips_do_not_warn() -> None:
 
 
 @pytest.mark.parametrize(("real", "generated"), [(0, 3), (3, 0), (1, 3), (3, 1)])
-def test_too_few_clips(seen: Features, clips, real: int, generated: int) -> None:
+def test_too_few_clips(features_of_judge: Features, clips, real: int, generated: int) -> None:
     metric = (
-        fvd(seen, clips(3)[:real], clips(3)[:generated])
+        fvd(features_of_judge, clips(3)[:real], clips(3)[:generated])
         if real and generated
-        else FrechetVideoDistance(seen, stride=1)
+        else FrechetVideoDistance(features_of_judge, stride=1)
     )
     with warnings.catch_warnings(), pytest.raises(UserError, match="FVD: expected"):
         warnings.simplefilter("ignore", UserWarning)

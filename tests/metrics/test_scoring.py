@@ -87,6 +87,23 @@ def test_scores_are_those_of_each_clip_alone(videos: dict[str, torch.Tensor], ba
     assert torch.allclose(scores.vectors["fvd/generated"][1], videos["1.mp4"].mean((0, 2, 3)))
 
 
+def test_only_what_is_needed_is_read(videos: dict[str, torch.Tensor]) -> None:
+    """Origins and tokens are not made where no metric asks for them."""
+    files, opened = list(videos), []
+    rows = [("s", "c", 0, "a red sun", files[0], "nowhere.mp4", "nowhere.mp4", 0.5)]
+
+    def read(path: str) -> torch.Tensor:
+        opened.append(path)
+        return videos[path]
+
+    def no_vlm(video: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("nobody asked for tokens")
+
+    fvd = {"fvd": metrics()["fvd"]}
+    score(pd.DataFrame(rows, columns=list(COLUMNS)), files[4:6], fvd, read, no_vlm)
+    assert opened == [*files[4:6], files[0]]
+
+
 def test_all_systems_have_the_same_concepts_and_seeds(tmp_path: Path) -> None:
     rows = [(0, "a red sun", "a blue sun", "o.mp4", "c.mp4", 0.5)]
     (tmp_path / "am").mkdir(), (tmp_path / "ours").mkdir()
@@ -120,8 +137,9 @@ def test_protocols_say_what_is_left_out_and_what_is_inflated() -> None:
 
     makers = {name: lambda metric=metric: metric for name, metric in metrics().items()}
     made, left_out = make_all(makers | {"alignment": missing})
-    told = protocols(made, 192, 12, left_out).set_index("metric")
-    assert told.loc["fvd_mean", "protocol"].startswith("clips 192 real + 12 generated, frames")
-    assert told.loc["fvd_mean", "warning"].endswith("below 256 it is inflated.")
-    assert told.loc["alignment", ["better", "protocol"]].tolist() == ["", "no judge"]
+    table = protocols(made, 192, 12, left_out).set_index("metric")
+    assert table.loc["fvd_mean", "protocol"].startswith("clips 192 real + 12 generated, frames")
+    assert table.loc["cos", "protocol"].startswith("clips 192 real + 12 generated, vlm tiny")
+    assert table.loc["fvd_mean", "warning"].endswith("below 256 it is inflated.")
+    assert table.loc["alignment", ["better", "protocol"]].tolist() == ["", "no judge"]
     assert protocols(made, 300, 256, {})["warning"].eq("").all()

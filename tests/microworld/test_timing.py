@@ -10,8 +10,9 @@ import torch
 
 from microworld.attributes import WORDS
 from microworld.language import QUESTIONS
-from microworld.timing import STILLS, TIMING, timeless_words, timing
+from microworld.timing import STILLS, timing
 from microworld.training.cards import HeldOut
+from transporter.metrics.temporal import TIMING, timeless_words
 from transporter.support.files import read_table, write_table
 
 COUNT = 40
@@ -67,7 +68,7 @@ def test_the_page_is_told_which_words_to_warn_of(clips: HeldOut, tmp_path: Path)
     table = timing(Watcher(clips), clips)
     table.insert(0, "vlm", "blind")
     write_table(table, tmp_path / "temporal.tsv")
-    assert timeless_words(read_table(tmp_path / "temporal.tsv", TIMING)) == {
+    assert timeless_words(read_table(tmp_path / "temporal.tsv", TIMING), WORDS) == {
         ("blind", "slowly"),
         ("blind", "quickly"),
     }

@@ -120,6 +120,10 @@ rule scores:
         world=config["world"],
         settings=config["metrics"],
         code=code(
+            "transporter.metrics.alignment",
+            "transporter.metrics.embeddings",
+            "transporter.metrics.frechet",
+            "transporter.metrics.perceptual",
             "transporter.metrics.scoring",
             "transporter.metrics.systems",
             adapters=["vlms"],

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from microworld.timing import TIMING, timeless_words
+from microworld.attributes import WORDS
 from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.figures.gallery import KEYS, READINGS, SUMMARY, write_gallery
+from transporter.metrics.temporal import TIMING, timeless_words
 from transporter.support.files import read_table
 
 with stage(snakemake):
@@ -28,7 +29,7 @@ with stage(snakemake):
         read_concepts(snakemake.input.concepts, snakemake.params.names),
         read_table(snakemake.input.summary, SUMMARY),
         snakemake.params.seeds,
-        timeless=timeless_words(read_table(snakemake.input.temporal, TIMING))
+        timeless=timeless_words(read_table(snakemake.input.temporal, TIMING), WORDS)
         if snakemake.input.temporal
         else (),
     )

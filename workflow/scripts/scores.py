@@ -1,13 +1,18 @@
 """Score the clips of all methods about one VLM, and real ones."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+import torch
 from safetensors.torch import save_file
 
 from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.clips.video import read_video
 from transporter.metrics.alignment import AestheticScore, Alignment, HubCLIP
+from transporter.metrics.base import Metric
 from transporter.metrics.embeddings import EmbeddingSimilarity
 from transporter.metrics.frechet import Features, FrechetVideoDistance, i3d_features
 from transporter.metrics.perceptual import VideoLPIPS
@@ -29,72 +34,88 @@ from transporter.support.hashes import LENGTH, files_hash
 
 FRAMES = "evenly spaced over the clip"
 
+
+def clips_of_all(source: Any, real: RealClips, others: RealClips) -> pd.DataFrame:
+    """The clips of all systems, a row each."""
+    concepts = {concept.name: concept for concept in read_concepts(source.concepts)}
+    parts = []
+    for folder in map(Path, source.inverted):
+        method, weights, name = folder.parts[-3:]
+        parts.append(inverted(str(folder), f"{method}/{weights}", concepts[name]))
+    for folder in map(Path, source.generated):
+        generator, _, name = folder.parts[-3:]
+        parts.append(generated(str(folder), f"transporter/{generator}", concepts[name]))
+    return all_systems(parts, real, others)
+
+
+def fvd(path: str, device: torch.device) -> FrechetVideoDistance:
+    """FVD with I3D, whose weights or whose absence are at `path`."""
+    return FrechetVideoDistance(i3d_features(fetched("i3d", path), device), FRAMES)
+
+
+def fvd_probe(params: Any, device: torch.device) -> FrechetVideoDistance:
+    """FVD in the features of the world's probes."""
+    if not params.probes:
+        raise Unavailable("probes: none are configured")
+    features = load_world(params.world).probes(params.probes, device).features
+    file_hash = files_hash([params.probes])[:LENGTH]
+    return FrechetVideoDistance(Features("probe", features, file_hash), FRAMES)
+
+
+def hub_clip(settings: dict[str, Any], device: torch.device) -> HubCLIP | None:
+    """The CLIP of the settings, if they name one."""
+    if not settings["clip"]:
+        return None
+    return HubCLIP(settings["clip"], settings["clip_revision"], device)
+
+
+def alignment(params: Any, device: torch.device) -> Alignment:
+    """CLIP^v by a CLIP of the hub, or else by the world's own judge."""
+    settings = params.settings
+    if model := hub_clip(settings, device):
+        return Alignment(model, f"{settings['clip']} {settings['clip_revision']}")
+    if judge := settings["clip_judge"]:
+        model = load_world(params.world).clip_judge(judge, device)
+        return Alignment(model, f"judge {files_hash([judge])[:LENGTH]}")
+    raise Unavailable("CLIP^v: neither metrics.clip nor metrics.clip_judge is configured")
+
+
+def aesthetic(settings: dict[str, Any], device: torch.device) -> AestheticScore:
+    """LAION's score, by the CLIP and the head of the settings."""
+    return AestheticScore(hub_clip(settings, device), settings["head"], str(settings["clip"]))
+
+
+def makers(
+    source: Any, params: Any, vlm: str, device: torch.device
+) -> dict[str, Callable[[], Metric]]:
+    """What makes each metric, in the order of the table's columns."""
+    return {
+        "fvd": lambda: fvd(source.i3d, device),
+        "fvd_probe": lambda: fvd_probe(params, device),
+        "lpips": lambda: VideoLPIPS(fetched("lpips", source.lpips)).to(device),
+        "alignment": lambda: alignment(params, device),
+        "aesthetic": lambda: aesthetic(params.settings, device),
+        "embeddings": lambda: EmbeddingSimilarity(vlm),
+    }
+
+
 with stage(snakemake) as device:
     source, params = snakemake.input, snakemake.params
     size = [params.video[key] for key in ("frames", "height", "width")]
     vlm = load_vlm(params.vlm, (size[0], 3, *size[1:]), device)
-    concepts = {concept.name: concept for concept in read_concepts(source.concepts)}
     real, others = (
         RealClips.read(source[f"captions_{split}"], params.folders[split])
         for split in ("held_out", "validation")
     )
-    parts = [
-        *(
-            inverted(folder, "/".join(Path(folder).parts[-3:-1]), concepts[Path(folder).name])
-            for folder in source.inverted
-        ),
-        *(
-            generated(folder, f"transporter/{Path(folder).parts[-3]}", concepts[Path(folder).name])
-            for folder in source.generated
-        ),
-    ]
-    clips = all_systems(parts, real, others)
-
-    def fvd_probe() -> FrechetVideoDistance:
-        if not params.probes:
-            raise Unavailable("probes: none are configured")
-        features = load_world(params.world).probes(params.probes, device).features
-        return FrechetVideoDistance(
-            Features("probe", features, files_hash([params.probes])[:LENGTH]), FRAMES
-        )
-
-    def hub_clip() -> HubCLIP | None:
-        return (
-            HubCLIP(params.settings["clip"], params.settings["clip_revision"], device)
-            if params.settings["clip"]
-            else None
-        )
-
-    def alignment() -> Alignment:
-        if model := hub_clip():
-            return Alignment(model, f"{params.settings['clip']} {params.settings['clip_revision']}")
-        if judge := params.settings["clip_judge"]:
-            return Alignment(
-                load_world(params.world).clip_judge(judge, device),
-                f"judge {files_hash([judge])[:LENGTH]}",
-            )
-        raise Unavailable("CLIP^v: neither metrics.clip nor metrics.clip_judge is configured")
-
-    metrics, left_out = make_all(
-        {
-            "fvd": lambda: FrechetVideoDistance(
-                i3d_features(fetched("i3d", source.i3d), device), FRAMES
-            ),
-            "fvd_probe": fvd_probe,
-            "lpips": lambda: VideoLPIPS(fetched("lpips", source.lpips)).to(device),
-            "alignment": alignment,
-            "aesthetic": lambda: AestheticScore(
-                hub_clip(), params.settings["head"], str(params.settings["clip"])
-            ),
-            "embeddings": lambda: EmbeddingSimilarity(snakemake.wildcards.vlm),
-        }
-    )
+    clips = clips_of_all(source, real, others)
+    metrics, left_out = make_all(makers(source, params, snakemake.wildcards.vlm, device))
     scores = score(
         clips, real.files, metrics, lambda path: read_video(path, *size).to(device), vlm.encode
     )
     write_table(scores.table, snakemake.output.clips)
+    vectors = {name: values.contiguous() for name, values in scores.vectors.items()}
     with written_whole(snakemake.output.vectors) as partial:
-        save_file({name: vectors.contiguous() for name, vectors in scores.vectors.items()}, partial)
+        save_file(vectors, partial)
     per_system = int(clips["system"].value_counts().iloc[0])
     write_table(
         protocols(metrics, len(real.files), per_system, left_out), snakemake.output.protocol

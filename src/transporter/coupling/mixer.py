@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -19,6 +21,14 @@ class PerceptronBlock(nn.Sequential):
         )
 
 
+def zero_linear(inputs: int, outputs: int) -> nn.Linear:
+    """A linear map that starts as zero for every input."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class MixerBlock(nn.Module):
     """One Mixer layer: an MLP across tokens, then one across channels, both residual;
     `(B, S, width)` to the same.
@@ -34,6 +44,12 @@ class MixerBlock(nn.Module):
         """`(B, S, width)` to the same."""
         x = x + self.across_tokens(self.before_tokens(x).transpose(1, 2)).transpose(1, 2)
         return x + self.across_channels(self.before_channels(x))
+
+
+def _mixer(tokens: int, settings: Phi1Settings) -> nn.Sequential:
+    """Mixer layers, `(B, tokens, width)` to the same."""
+    sizes = (tokens, settings.width, settings.token_width, settings.dropout)
+    return nn.Sequential(*(MixerBlock(*sizes) for _ in range(settings.depth)))
 
 
 class ConditionPool(nn.Module):
@@ -55,6 +71,19 @@ class ConditionPool(nn.Module):
         """`(B, L, d)` to `(B, K, width)`."""
         queries = self.queries.expand(len(pi), -1, -1)
         return F.scaled_dot_product_attention(queries, self.keys(pi), self.values(pi))
+
+
+def _patch(patch: tuple[int, int, int], grid: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Latent cells per patch in time, height and width.
+
+    Raises:
+        UserError: one that does not divide the latent's.
+    """
+    if any(size % part for size, part in zip(grid, patch, strict=True)):
+        raise UserError(
+            f"coupling.phi_1.patch: expected divisors of the latent's {grid}, got {tuple(patch)}"
+        )
+    return tuple(patch)
 
 
 class Phi1(nn.Module):
@@ -79,31 +108,19 @@ class Phi1(nn.Module):
     ) -> None:
         super().__init__()
         channels, *grid = latent_shape
-        self.patch = tuple(settings.patch)
-        if any(size % part for size, part in zip(grid, self.patch, strict=True)):
-            raise UserError(
-                f"coupling.phi_1.patch: expected divisors of the latent's {tuple(grid)}, got"
-                f" {self.patch}"
-            )
-        cells = self.patch[0] * self.patch[1] * self.patch[2]
-        patches = grid[0] * grid[1] * grid[2] // cells
-        tokens, width = patches + settings.condition_tokens, settings.width
+        self.patch = _patch(settings.patch, tuple(grid))
+        cells = prod(self.patch)
+        patches, width = prod(grid) // cells, settings.width
+        tokens = patches + settings.condition_tokens
+        # weights are drawn in this order
         self.embed = nn.Linear(channels * cells, width)
         self.positions = nn.Parameter(torch.randn(patches, width) * 0.02)
-        self.condition = (
-            ConditionPool(condition_shape[1], settings.condition_tokens, width)
-            if settings.condition_tokens
-            else None
-        )
-        blocks = (
-            MixerBlock(tokens, width, settings.token_width, settings.dropout)
-            for _ in range(settings.depth)
-        )
-        self.blocks = nn.Sequential(*blocks)
+        self.condition = None
+        if settings.condition_tokens:
+            self.condition = ConditionPool(condition_shape[1], settings.condition_tokens, width)
+        self.blocks = _mixer(tokens, settings)
         self.to_tokens = nn.Linear(tokens, tokens_shape[0])
-        self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, tokens_shape[1])
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.norm, self.out = nn.LayerNorm(width), zero_linear(width, tokens_shape[1])
 
     def patches(self, z_xi: torch.Tensor) -> torch.Tensor:
         """`(B, c, t, h, w)` to `(B, patches, c * cells)`, time slowest."""

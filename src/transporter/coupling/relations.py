@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from transporter.coupling.mixer import PerceptronBlock
+from transporter.coupling.mixer import PerceptronBlock, zero_linear
 from transporter.coupling.settings import Phi2Settings
 from transporter.support.errors import UserError
 
@@ -64,9 +64,7 @@ class Phi2(nn.Module):
             AttentionBlock(width, settings.heads, settings.dropout) for _ in range(settings.layers)
         )
         self.blocks = nn.Sequential(*blocks)
-        self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, tokens_shape[1])
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.norm, self.out = nn.LayerNorm(width), zero_linear(width, tokens_shape[1])
 
     def forward(self, z_reencoded: torch.Tensor) -> torch.Tensor:
         """`z_reencoded = E_Omega(D_Xi(z_xi))` `(B, N, D)` to `z2` `(B, N, D)`."""

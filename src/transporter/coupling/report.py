@@ -4,7 +4,7 @@ the language model reads it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -15,10 +15,19 @@ from transporter.coupling.network import Coupling, Pairs
 from transporter.coupling.relations import gram
 from transporter.coupling.training import batches
 from transporter.statistics.divergences import hellinger
+from transporter.statistics.wasserstein import directions, sliced_wasserstein
 from transporter.vlms.base import VLM
 
 ROWS = {"full": "transport", "phi_1": "phi_1", "phi_2": "phi_2", "mean": "mean", "plain": "plain"}
 """Row of the report -> `output` setting."""
+PARTS = {"sliced_full": "transport", "sliced_phi_1": "phi_1", "sliced_phi_2": "phi_2"}
+"""Column of the sliced Wasserstein distance from z~, z1 and z2 -> `output` setting."""
+CLOUDS = ("sliced_omega", *PARTS)
+"""Columns of sliced Wasserstein distances, first of that from the VLM's own tokens."""
+DIRECTIONS = 50
+"""Of the sliced Wasserstein distances."""
+Network = tuple[Coupling, str]
+"""A network and its `output`."""
 
 
 @torch.no_grad()
@@ -64,6 +73,69 @@ def token_errors(coupling: Coupling, tokens: torch.Tensor, true: torch.Tensor) -
     }
 
 
+def cloud_distances(
+    networks: Mapping[str, Network], coupling: Coupling, pairs: Pairs, batch: int = 64
+) -> pd.DataFrame:
+    """Sliced Wasserstein distances of each network's tokens of a clip, as a cloud without order,
+    from other clouds of that clip: means over clips, in standardised units.
+
+    Returns:
+        A row per network, indexed by its name, and the columns `CLOUDS`: the distance from the
+        VLM's own tokens, and from z~, z1 and z2 of `coupling`.
+    """
+    along = directions(pairs.z_omega.shape[-1], DIRECTIONS)
+    sums = pd.DataFrame(0.0, index=list(networks), columns=list(CLOUDS))
+    parts = {name: (coupling, output) for name, output in PARTS.items()}
+    for some in batches(pairs, batch):
+        some = some.to(coupling.omega_mean.device)
+        clouds = {"sliced_omega": coupling.standardise(some.z_omega)}
+        clouds |= _standardised(parts, coupling, some)
+        for name, tokens in _standardised(networks, coupling, some).items():
+            for column, cloud in clouds.items():
+                sums.loc[name, column] += float(sliced_wasserstein(tokens, cloud, along).sum())
+    return sums / len(pairs)
+
+
+@torch.no_grad()
+def _standardised(
+    networks: Mapping[str, Network], coupling: Coupling, pairs: Pairs
+) -> dict[str, torch.Tensor]:
+    """What each network gives out `(n, N, D)`, in the units of `coupling`; one pass of each."""
+    stages = {
+        network: network.parts(pairs.z_xi, pairs.pi, pairs.z_reencoded)
+        for network in {network for network, _ in networks.values()}
+    }
+    return {
+        name: coupling.standardise(network.raw(stages[network].output(output)))
+        for name, (network, output) in networks.items()
+    }
+
+
+def answer_errors(
+    answers: torch.Tensor, swapped: torch.Tensor, reference: torch.Tensor
+) -> dict[str, float]:
+    """Log-distributions `(n, questions, V)` of the VLM's answers on a network's tokens, and on its
+    tokens under other clips' conditions, against those on the true tokens.
+    """
+    return {
+        "hellinger": float(hellinger(answers, reference).mean()),
+        "same_answer": float((answers.argmax(-1) == reference.argmax(-1)).float().mean()),
+        "hellinger_other_condition": float(hellinger(swapped, reference).mean()),
+    }
+
+
+def _answers_on_both(
+    vlm: VLM, tokens: torch.Tensor, swapped: torch.Tensor, questions: Sequence[str], batch: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`log_answers` on tokens and on those under other clips' conditions, asked once where both are
+    equal.
+    """
+    answers = log_answers(vlm, tokens, questions, batch)
+    if torch.equal(tokens, swapped):
+        return answers, answers
+    return answers, log_answers(vlm, swapped, questions, batch)
+
+
 def report(
     coupling: Coupling,
     vlm: VLM,
@@ -80,29 +152,23 @@ def report(
 
     Returns:
         Columns `variant cosine relative_error gram_error hellinger same_answer
-            hellinger_other_condition`: the errors of
+            hellinger_other_condition` and `CLOUDS`: the errors of
         `token_errors`, the Hellinger distance between the VLM's answers on `z_tilde` and on
         `z_omega`, the share of equal most likely answers, both averaged over clips and questions,
-        and the Hellinger distance when every clip comes with another clip's condition: where that
-        one is larger, the tokens tell of the prompt and not only of the video.
+        the Hellinger distance when every clip comes with another clip's condition (where that
+        one is larger, the tokens tell of the prompt and not only of the video), and
+        `cloud_distances`.
     """
     true = held_out.z_omega.to(coupling.omega_mean.device)
     reference = log_answers(vlm, true, questions, batch)
     others = replace(held_out, pi=held_out.pi.roll(1, 0))
-    networks = {name: (coupling, output) for name, output in ROWS.items()}
+    networks: dict[str, Network] = {name: (coupling, output) for name, output in ROWS.items()}
     if literal is not None:
         networks["literal"] = (literal, "transport")
     rows = []
     for name, (network, output) in networks.items():
         tokens, swapped = (tokens_of(network, pairs, output, batch) for pairs in (held_out, others))
-        answers = log_answers(vlm, tokens, questions, batch)
-        other = (
-            answers if torch.equal(tokens, swapped) else log_answers(vlm, swapped, questions, batch)
-        )
-        read = {
-            "hellinger": float(hellinger(answers, reference).mean()),
-            "same_answer": float((answers.argmax(-1) == reference.argmax(-1)).float().mean()),
-            "hellinger_other_condition": float(hellinger(other, reference).mean()),
-        }
-        rows.append({"variant": name, **token_errors(coupling, tokens, true), **read})
-    return pd.DataFrame(rows)
+        answers = _answers_on_both(vlm, tokens, swapped, questions, batch)
+        errors = token_errors(coupling, tokens, true) | answer_errors(*answers, reference)
+        rows.append({"variant": name, **errors})
+    return pd.DataFrame(rows).join(cloud_distances(networks, coupling, held_out), on="variant")

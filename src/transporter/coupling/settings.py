@@ -67,6 +67,11 @@ class TransportSettings:
     """`residual`: Phi_2's tokens and a gated transport of their difference from Phi_1's; `z1`:
     transported tokens of Phi_1, as in the paper.
     """
+    solver: Literal["scaling", "exact", "entropic"] = "scaling"
+    """What makes a plan of costs: `scaling`: a few scalings of rows and columns; `entropic`: POT's
+    Sinkhorn to its end; `exact`: POT's optimal matching, without entropy. The last two are
+    ablations.
+    """
     scaling_steps: Whole = 1
     """Scalings of rows and columns after the softmax over columns; 0 is the softmax alone."""
     epsilon: Positive = 0.1

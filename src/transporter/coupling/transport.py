@@ -1,14 +1,16 @@
 """rho-OT: learnable entropic optimal transport between the outputs of Phi_1 and Phi_2.
 
 With unit vectors `p1_r`, `p2_r`, the projections `a_ir = <z1_i, p1_r>`, `b_jr = <z2_j, p2_r>` and
-the cost `M_ijr = (a_ir - b_jr)^2`, a plan is `exp(-M / eps)`, made doubly stochastic in part. Rows
-are Omega_1, columns Omega_2, and columns sum to 1, so that output token j is a barycentre under
-column j and the tokens keep Omega's order.
+the cost `M_ijr = (a_ir - b_jr)^2`, a plan is `exp(-M / eps)`, made doubly stochastic in part, or
+what another of `transporter.coupling.solvers` makes of `-M / eps`. Rows are Omega_1, columns
+Omega_2, and columns sum to 1, so that output token j is a barycentre under column j and the tokens
+keep Omega's order.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -17,16 +19,8 @@ from torch.utils.checkpoint import checkpoint
 
 from transporter.coupling.gromov import facing, mean_of_matchings
 from transporter.coupling.settings import TransportSettings
-
-
-def scaled_plan(score: torch.Tensor, scaling_steps: int) -> torch.Tensor:
-    """`exp(score)` `(..., N, N)` with columns scaled to sum 1, then rows and columns in turn
-    `scaling_steps` times (in logs).
-    """
-    log_plan = score.log_softmax(-2)
-    for _ in range(scaling_steps):
-        log_plan = log_plan.log_softmax(-1).log_softmax(-2)
-    return log_plan.exp()
+from transporter.coupling.solvers import Solve, scaled_plan, solver
+from transporter.support.errors import UserError
 
 
 def mean_cost(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -38,12 +32,12 @@ def mean_cost(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def _sum_of_plans(
-    a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, prior: torch.Tensor, scaling_steps: int
+    a: torch.Tensor, b: torch.Tensor, epsilon: torch.Tensor, prior: torch.Tensor, solve: Solve
 ) -> torch.Tensor:
     cost = (
         a.transpose(1, 2)[..., :, None] - b.transpose(1, 2)[..., None, :]
     ).square()  # (B, projections, N, N)
-    return scaled_plan(prior - cost / epsilon, scaling_steps).sum(1)
+    return solve(prior - cost / epsilon).sum(1)
 
 
 def mean_of_plans(
@@ -51,7 +45,7 @@ def mean_of_plans(
     b: torch.Tensor,
     epsilon: torch.Tensor,
     prior: torch.Tensor,
-    scaling_steps: int,
+    solve: Solve,
     at_once: int = 8,
 ) -> torch.Tensor:
     """Mean over r of one plan per projection: `(B, N, P)` twice and the log-prior `(N, N)` to
@@ -63,7 +57,7 @@ def mean_of_plans(
     total = a.new_zeros(a.shape[0], a.shape[1], b.shape[1])
     for first in range(0, a.shape[-1], at_once):
         some = slice(first, first + at_once)
-        arguments = (a[..., some], b[..., some], epsilon, prior, scaling_steps)
+        arguments = (a[..., some], b[..., some], epsilon, prior, solve)
         total = total + checkpoint(
             _sum_of_plans, *arguments, use_reentrant=False, preserve_rng_state=False
         )
@@ -84,7 +78,8 @@ def sliced_gromov(
     matched = mean_of_matchings(a, b)
     if not torch.is_grad_enabled():
         return matched
-    soft = mean_of_plans(a, b, epsilon.detach(), a.new_zeros(()), scaling_steps, at_once)
+    solve = partial(scaled_plan, scaling_steps=scaling_steps)
+    soft = mean_of_plans(a, b, epsilon.detach(), a.new_zeros(()), solve, at_once)
     return matched + (soft - soft.detach())
 
 
@@ -103,11 +98,19 @@ class RhoOT(nn.Module):
 
     With `aggregate: gromov` T is the mean of sliced Gromov-Wasserstein matchings, the paper's
     ablation; stay has no part in it, and eps, not learnt then, only in the projections' gradient.
+
+    Raises:
+        UserError: another solver than `scaling` with `aggregate: gromov`, which needs none.
     """
 
     def __init__(self, dim: int, projections: int, settings: TransportSettings) -> None:
         super().__init__()
-        self.settings = settings
+        if settings.aggregate == "gromov" and settings.solver != "scaling":
+            raise UserError(
+                "coupling.transport.solver: expected scaling with aggregate gromov, whose matchings"
+                f" are sorted, got {settings.solver}; leave one of both out"
+            )
+        self.settings, self.solve = settings, solver(settings)
         start = F.normalize(torch.randn(projections, dim), dim=-1)
         self.p1, self.p2 = nn.Parameter(start), nn.Parameter(start.clone())
         self.log_epsilon = nn.Parameter(torch.tensor(math.log(settings.epsilon)))
@@ -119,14 +122,14 @@ class RhoOT(nn.Module):
     def plan(self, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
         """T `(B, N, N)`, rows Omega_1, columns Omega_2; columns sum to 1."""
         a, b = z1 @ F.normalize(self.p1, dim=-1).T, z2 @ F.normalize(self.p2, dim=-1).T
-        epsilon, steps = self.log_epsilon.exp(), self.settings.scaling_steps
+        epsilon, at_once = self.log_epsilon.exp(), self.settings.at_once
         if self.settings.aggregate == "gromov":
-            return sliced_gromov(a, b, epsilon, steps, self.settings.at_once)
+            return sliced_gromov(a, b, epsilon, self.settings.scaling_steps, at_once)
         stay = self.stay if self.settings.values == "residual" else torch.zeros_like(self.stay)
         prior = stay * torch.eye(z1.shape[1], dtype=a.dtype, device=a.device)
         if self.settings.aggregate == "costs":
-            return scaled_plan(prior - mean_cost(a, b) / epsilon, steps)
-        return mean_of_plans(a, b, epsilon, prior, steps, self.settings.at_once)
+            return self.solve(prior - mean_cost(a, b) / epsilon)
+        return mean_of_plans(a, b, epsilon, prior, self.solve, at_once)
 
     def forward(self, z1: torch.Tensor, z2: torch.Tensor) -> torch.Tensor:
         """`z~` `(B, N, D)`."""

@@ -39,6 +39,8 @@ LABELS = {
     "p_400": "P = 400",
     "scaling_0": "0 scaling steps",
     "scaling_5": "5 scaling steps",
+    "entropic": "Sinkhorn to its end (POT)",
+    "exact": "optimal matchings (POT)",
     "kl": "KL for d_ω",
     "js": "JS for d_ω",
     "vocab": "support vocabulary",
@@ -145,7 +147,7 @@ def score_readings(
             captions = clips[column].astype(str).tolist()
             agreement = caption_scores(captions, targets)
             cosine = {"cos": cosines(captions, targets)} if cosines else {}
-            scores[reading] = ClipScores({**cosine, **agreement.each}, agreement.counts)
+            scores[reading] = ClipScores({**cosine, **agreement.per_clip}, agreement.counts)
     if "p_target" in clips:
         target, source = (
             pd.to_numeric(clips[column], errors="coerce") for column in ("p_target", "p_source")

@@ -62,8 +62,8 @@ class HubCLIP:
         pixels = self.processor.image_processor(frames, do_rescale=False, return_tensors="pt")[
             "pixel_values"
         ]
-        seen = self.model.get_image_features(pixels).pooler_output
-        return F.normalize(seen, dim=-1).unflatten(0, video.shape[:2])
+        embedded = self.model.get_image_features(pixels).pooler_output
+        return F.normalize(embedded, dim=-1).unflatten(0, video.shape[:2])
 
     def embed_video(self, video: torch.Tensor) -> torch.Tensor:
         """Clips `(B, T, 3, H, W)` in [0, 1] to vectors `(B, e)`, the means of their frames' unit
@@ -104,22 +104,22 @@ class Alignment(Metric):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     @torch.no_grad()
-    def update(self, video: torch.Tensor, source: torch.Tensor, captions: Sequence[str]) -> None:
-        """Take in clips and the sources that they came from, `(B, T, 3, H, W)` in [0, 1], and B
-        target captions.
+    def update(self, clip: torch.Tensor, origin: torch.Tensor, captions: Sequence[str]) -> None:
+        """Take in clips and what they began from, `(B, T, 3, H, W)` in [0, 1], and B target
+        captions.
 
         Raises:
-            UserError: not as many sources and captions as clips.
+            UserError: not as many origins and captions as clips.
         """
-        check_video("CLIP^v", video.shape)
-        if not len(video) == len(source) == len(captions):
+        check_video("CLIP^v", clip.shape)
+        if not len(clip) == len(origin) == len(captions):
             raise UserError(
-                f"CLIP^v: expected equally many, got {len(video)} clips, {len(source)} sources,"
+                f"CLIP^v: expected equally many, got {len(clip)} clips, {len(origin)} origins,"
                 f" {len(captions)} captions"
             )
-        said = self.model.embed_text(captions)
-        for name, clips in ((self.reached, video), (self.before, source)):
-            name.append(100 * (self.model.embed_video(clips) * said).sum(-1))
+        text = self.model.embed_text(captions)
+        for scores, video in ((self.reached, clip), (self.before, origin)):
+            scores.append(100 * (self.model.embed_video(video) * text).sum(-1))
 
     def compute(self) -> dict[str, float]:
         """`clip` and `delta`, means over clips."""
@@ -129,8 +129,13 @@ class Alignment(Metric):
         return {"clip": float(reached), "delta": float(reached - before)}
 
     def protocol(self) -> dict[str, str | int]:
-        """Clips and model."""
-        return {"clips": sum(map(len, self.reached)), "model": self.named}
+        """Model."""
+        return {"model": self.named}
+
+    def per_clip(self) -> dict[str, torch.Tensor]:
+        """`clip_score` and `delta`."""
+        reached, before = dim_zero_cat(self.reached), dim_zero_cat(self.before)
+        return {"clip_score": reached, "delta": reached - before}
 
 
 def load_head(path: str | os.PathLike[str]) -> nn.Linear:
@@ -175,7 +180,7 @@ class AestheticScore(Metric):
     """LAION's aesthetic score: the mean over frames, and over clips.
 
     Args:
-        clip: the CLIP that the head was trained on; the microworld's judge is none.
+        clip: the CLIP that the head was trained on; the microworld's clip judge is none.
         head: path of the head.
         named: name and version of CLIP and head, for the protocol.
 
@@ -206,15 +211,20 @@ class AestheticScore(Metric):
         self.add_state("scores", default=[], dist_reduce_fx="cat")
 
     @torch.no_grad()
-    def update(self, video: torch.Tensor) -> None:
+    def update(self, clip: torch.Tensor) -> None:
         """Take in clips `(B, T, 3, H, W)` in [0, 1]."""
-        check_video("aesthetic score", video.shape)
-        self.scores.append(aesthetic_scores(self.head, self.clip.embed_frames(video)).mean(1))
+        check_video("aesthetic score", clip.shape)
+        frames = self.clip.embed_frames(clip)  # (B, T, e)
+        self.scores.append(aesthetic_scores(self.head, frames).mean(1))
 
     def compute(self) -> dict[str, float]:
         """`aesthetic`."""
         return {"aesthetic": float(dim_zero_cat(self.scores).double().mean())}
 
     def protocol(self) -> dict[str, str | int]:
-        """Clips and model."""
-        return {"clips": sum(map(len, self.scores)), "model": self.named}
+        """Model."""
+        return {"model": self.named}
+
+    def per_clip(self) -> dict[str, torch.Tensor]:
+        """`aesthetic`."""
+        return {"aesthetic": dim_zero_cat(self.scores)}

@@ -1,63 +1,66 @@
-"""What every metric of generated videos offers, and how its numbers are told: never without their
-direction and protocol.
+"""What every metric of generated videos offers: what it needs, what it gives of each clip and of
+sets of clips, which direction is better, and what its numbers depend on.
 """
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-import pandas as pd
+import torch
 import torchmetrics
+from torchmetrics.utilities import dim_zero_cat
 
-from transporter.support.errors import Unavailable, UserError
+from transporter.support.errors import UserError
 
 HIGHER, LOWER = "higher", "lower"
-
-
-@dataclass(frozen=True)
-class Result:
-    """One number and all that it depends on.
-
-    >>> print(Result("fvd", 125.0, LOWER, {"clips": "512 + 512", "frames": 16}))
-    fvd 125 (lower is better; clips 512 + 512, frames 16)
-    """
-
-    name: str
-    value: float
-    better: str
-    """`higher` or `lower`."""
-    protocol: Mapping[str, str | int]
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.value:.6g} ({self.better} is better; {self._protocol()})"
-
-    def row(self) -> dict[str, str | float]:
-        """A row of a table: `metric`, `value`, `better`, `protocol`."""
-        return {
-            "metric": self.name,
-            "value": self.value,
-            "better": self.better,
-            "protocol": self._protocol(),
-        }
-
-    def _protocol(self) -> str:
-        return ", ".join(f"{key} {value}" for key, value in self.protocol.items())
+INPUTS: Mapping[str, str] = {
+    "clip": "clips `(B, T, 3, H, W)` in [0, 1]",
+    "origin": "what each clip began from, as `clip`",
+    "reference": "a real clip to compare each with, as `clip`",
+    "captions": "B target captions",
+    "tokens": "the VLM's tokens of the clips `(B, N, D)`",
+    "real": "whether they are real clips or generated ones",
+}
+"""What a metric can ask for: the parameters that `update` may have."""
+OF_REAL_CLIPS = ("clip", "tokens", "real")
+"""Those of them that there are of real clips too."""
 
 
 class Metric(torchmetrics.Metric, ABC):
     """Numbers over a set of clips: `update` takes in some of them, `compute` gives the numbers by
     name.
 
-    The order of clips and the size of batches do not matter. What the constructor needs and the
-    machine lacks raises `Unavailable`.
+    The names of `update`'s parameters, some of `INPUTS`, say what a metric needs, as in
+    torchmetrics' collections; one with `real` is given the real clips too. The order of clips and
+    the size of batches do not matter. What the constructor needs and the machine lacks raises
+    `Unavailable`.
     """
 
     numbers: ClassVar[Mapping[str, str]]
     """What it computes, each with the direction that is better, `HIGHER` or `LOWER`."""
+    unit: ClassVar[str] = "clips"
+    """What it counts."""
     full_state_update = False
+
+    @classmethod
+    def inputs(cls) -> tuple[str, ...]:
+        """What it needs, of `INPUTS`.
+
+        Raises:
+            UserError: `update` has a parameter of another name, or asks of real clips what there is
+                not of them.
+        """
+        names = tuple(inspect.signature(cls.update).parameters)[1:]
+        known = OF_REAL_CLIPS if "real" in names else tuple(INPUTS)
+        if unknown := [name for name in names if name not in known]:
+            raise UserError(
+                f"{cls.__name__}.update: expected parameters among {', '.join(known)}, got"
+                f" {', '.join(unknown)}"
+            )
+        return names
 
     @abstractmethod
     def compute(self) -> dict[str, float]:
@@ -65,34 +68,42 @@ class Metric(torchmetrics.Metric, ABC):
 
     @abstractmethod
     def protocol(self) -> dict[str, str | int]:
-        """What the numbers depend on, besides the clips' content."""
+        """What the numbers depend on, besides which clips they are of and how many."""
 
-    def results(self) -> list[Result]:
-        """What `compute` gives, told whole."""
-        protocol = self.protocol()
-        return [
-            Result(name, value, self.numbers[name], protocol)
-            for name, value in self.compute().items()
-        ]
+    def per_clip(self) -> dict[str, torch.Tensor]:
+        """The numbers that each clip has, `(n,)`, in the order in which the clips came."""
+        return {}
 
+    def vectors(self) -> dict[str, torch.Tensor]:
+        """What numbers of sets are made of: `real` `(n, d)` and `generated` `(m, d)`."""
+        return {}
 
-def make_metrics(
-    makers: Mapping[str, Callable[[], Metric]], say: Callable[[str], None] = print
-) -> dict[str, Metric]:
-    """The metrics that this machine can compute; of each other one, `say` is told why not."""
-    made = {}
-    for name, maker in makers.items():
-        try:
-            made[name] = maker()
-        except Unavailable as reason:
-            say(f"{name} is left out: {reason}")
-    return made
+    def warning(self, real: int, generated: int) -> str:
+        """What to know of numbers of so many clips; empty where there is nothing."""
+        return ""
 
 
-def results_table(metrics: Mapping[str, Metric]) -> pd.DataFrame:
-    """One row per number: `metric`, `value`, `better`, `protocol`."""
-    rows = [result.row() for metric in metrics.values() for result in metric.results()]
-    return pd.DataFrame(rows, columns=["metric", "value", "better", "protocol"])
+class SetMetric(Metric):
+    """Numbers of a set of generated clips against a set of real ones; it keeps a vector of each
+    clip.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name in ("real", "generated"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def keep(self, vectors: torch.Tensor, real: bool) -> None:
+        """Take in the vectors `(B, d)` of some clips."""
+        (self.real if real else self.generated).append(vectors)
+
+    def counts(self) -> tuple[int, int]:
+        """Real and generated clips so far."""
+        return sum(map(len, self.real)), sum(map(len, self.generated))
+
+    def vectors(self) -> dict[str, torch.Tensor]:
+        """`real` `(n, d)` and `generated` `(m, d)`."""
+        return {name: dim_zero_cat(getattr(self, name)) for name in ("real", "generated")}
 
 
 def check_video(who: str, shape: tuple[int, ...], size: tuple[int, ...] | None = None) -> None:

@@ -18,13 +18,13 @@ ORDERS_OF_BLEU = 4
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Scores of n clips, in hundredths as `CaptionAgreement` gives them.
+    """Scores of n clips, in hundredths as the paper prints them (CIDEr reaches 1000).
 
     BLEU of a selection is its corpus score, from summed counts; every other score is the mean over
-    its clips (METEOR, too, of which `CaptionAgreement` gives the corpus score).
+    its clips (METEOR, too, whose corpus score is another number).
     """
 
-    each: Mapping[str, np.ndarray]
+    per_clip: Mapping[str, np.ndarray]
     """Scores per clip `(n,)` by name."""
     counts: np.ndarray | None = field(default=None, repr=False)
     """What BLEU is made from `(n, 10)`: length, reference's length, n-grams of orders 1 to 4, those
@@ -38,12 +38,12 @@ class ClipScores:
             if self.counts is None
             else tuple(f"bleu_{order}" for order in range(1, ORDERS_OF_BLEU + 1))
         )
-        return (*bleu, *self.each)
+        return (*bleu, *self.per_clip)
 
     def score(self, name: str, clips: np.ndarray) -> float:
         """The score `name` of the clips with these indices `(k,)`, some of them doubled."""
-        if name in self.each:
-            return float(self.each[name][clips].mean())
+        if name in self.per_clip:
+            return float(self.per_clip[name][clips].mean())
         return _bleu(self.counts[clips].sum(0), int(name.removeprefix("bleu_")))
 
 
@@ -67,11 +67,13 @@ def caption_scores(candidates: Sequence[str], references: Sequence[str]) -> Clip
         dict(enumerate(cut([[text] for text in texts]))) for texts in (candidates, references)
     )
     scorers = {"rouge_l": Rouge, "cider": Cider} | ({"meteor": meteor} if has_java() else {})
-    each = {
+    scores = {
         name: 100 * np.asarray(scorer().compute_score(target, own)[1], dtype=float)
         for name, scorer in scorers.items()
     }
-    return ClipScores(each | (_spice(target, own) if spice else {}), _counts(target, own))
+    if spice:
+        scores |= _spice(target, own)
+    return ClipScores(scores, _counts(target, own))
 
 
 def has_java() -> bool:

@@ -145,13 +145,12 @@ def verdict(compared: pd.DataFrame, keys: Mapping[str, str], rivals: Sequence[st
         for key, flags in beaten.items()
         if not flags.all()
     ]
-    said = (
-        [
+    sentences = []
+    if ahead:
+        sentences.append(
             "better than every baseline, the interval of the difference above 0, in"
             f" {', '.join(ahead)}"
-        ]
-        if ahead
-        else []
-    )
-    said += [f"not shown to beat all in {', '.join(behind)}"] if behind else []
-    return "; ".join(said)
+        )
+    if behind:
+        sentences.append(f"not shown to beat all in {', '.join(behind)}")
+    return "; ".join(sentences)

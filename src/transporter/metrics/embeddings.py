@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torchmetrics.utilities import dim_zero_cat
 
-from transporter.metrics.base import HIGHER, LOWER, Metric
+from transporter.metrics.base import HIGHER, LOWER, SetMetric
 from transporter.support.errors import UserError
 
 
@@ -31,7 +30,7 @@ def compare(real: torch.Tensor, generated: torch.Tensor) -> dict[str, float]:
     }
 
 
-class EmbeddingSimilarity(Metric):
+class EmbeddingSimilarity(SetMetric):
     """The mean encoding of real clips against that of generated ones, each the mean of `z_omega`
     over tokens and clips.
 
@@ -47,22 +46,20 @@ class EmbeddingSimilarity(Metric):
     def __init__(self, vlm: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.vlm = vlm
-        for name in ("real", "generated"):
-            self.add_state(name, default=[], dist_reduce_fx="cat")
 
-    def update(self, z_omega: torch.Tensor, real: bool) -> None:
+    def update(self, tokens: torch.Tensor, real: bool) -> None:
         """Take in the tokens `(B, N, D)` of clips, real or generated.
 
         Raises:
             UserError: another shape, or another D than before.
         """
         known = [mean.shape[-1] for mean in (*self.real, *self.generated)][:1]
-        if z_omega.ndim != 3 or 0 in z_omega.shape or (known and z_omega.shape[-1] != known[0]):
+        if tokens.ndim != 3 or 0 in tokens.shape or (known and tokens.shape[-1] != known[0]):
             width = known[0] if known else "D"
             raise UserError(
-                f"embedding similarity: expected tokens (B, N, {width}), got {tuple(z_omega.shape)}"
+                f"embedding similarity: expected tokens (B, N, {width}), got {tuple(tokens.shape)}"
             )
-        (self.real if real else self.generated).append(z_omega.detach().double().mean(1))
+        self.keep(tokens.detach().double().mean(1), real)
 
     def compute(self) -> dict[str, float]:
         """`cos`, `l1`, `l2`, `kl`.
@@ -72,16 +69,11 @@ class EmbeddingSimilarity(Metric):
         """
         if not self.real or not self.generated:
             raise UserError(
-                "embedding similarity: expected real and generated clips, got"
-                f" {self.protocol()['clips']}"
+                "embedding similarity: expected real and generated clips, got {} real + {}"
+                " generated".format(*self.counts())
             )
-        return compare(*(dim_zero_cat(means).mean(0) for means in (self.real, self.generated)))
+        return compare(*(means.mean(0) for means in self.vectors().values()))
 
     def protocol(self) -> dict[str, str | int]:
-        """Clips and VLM."""
-        real, generated = (sum(map(len, means)) for means in (self.real, self.generated))
-        return {
-            "clips": f"{real} real + {generated} generated",
-            "vlm": self.vlm,
-            "encoding": "mean over tokens and clips",
-        }
+        """VLM and what is compared."""
+        return {"vlm": self.vlm, "encoding": "mean over tokens and clips"}

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torchmetrics.utilities import dim_zero_cat
 
-from transporter.metrics.base import LOWER, Metric, check_video
+from transporter.metrics.base import LOWER, SetMetric, check_video
 from transporter.networks.i3d import I3D
 from transporter.support.errors import UserError
 from transporter.support.hashes import LENGTH, file_hash
@@ -72,7 +71,7 @@ def i3d_features(path: str | os.PathLike[str], device: torch.device | str = "cpu
     return Features("i3d", I3D.load(path, device), file_hash(Path(path))[:LENGTH])
 
 
-class FrechetVideoDistance(Metric):
+class FrechetVideoDistance(SetMetric):
     """FVD of generated clips from real ones; `fvd` with I3D, `fvd_<name>` with other features.
 
     Args:
@@ -89,20 +88,18 @@ class FrechetVideoDistance(Metric):
         self.size: tuple[int, ...] | None = None
         self.number = "fvd" if features.name == "i3d" else f"fvd_{features.name}"
         self.numbers = {self.number: LOWER}
-        for name in ("real", "generated"):
-            self.add_state(name, default=[], dist_reduce_fx="cat")
 
     @torch.no_grad()
-    def update(self, video: torch.Tensor, real: bool) -> None:
+    def update(self, clip: torch.Tensor, real: bool) -> None:
         """Take in clips `(B, T, 3, H, W)` in [0, 1], real or generated.
 
         Raises:
             UserError: clips of another shape than those before, or that the features' network does
                 not take.
         """
-        check_video("FVD", video.shape, self.size)
-        self.size = tuple(video.shape[1:])
-        (self.real if real else self.generated).append(self.features.of(video))
+        check_video("FVD", clip.shape, self.size)
+        self.size = tuple(clip.shape[1:])
+        self.keep(self.features.of(clip), real)
 
     def compute(self) -> dict[str, float]:
         """The distance; warns below `ENOUGH_CLIPS` clips in either set.
@@ -110,28 +107,19 @@ class FrechetVideoDistance(Metric):
         Raises:
             UserError: fewer than two clips in a set.
         """
-        counts = self._counts()
+        counts = self.counts()
         if 0 in counts:
             raise UserError(
                 f"FVD: expected real and generated clips, got {counts[0]} and {counts[1]}"
             )
-        if min(counts) < ENOUGH_CLIPS:
-            warnings.warn(
-                f"FVD of {counts[0]} real and {counts[1]} generated clips: below {ENOUGH_CLIPS} it"
-                " is inflated",
-                stacklevel=2,
-            )
-        return {
-            self.number: float(
-                frechet_distance(dim_zero_cat(self.real), dim_zero_cat(self.generated))
-            )
-        }
+        if warning := self.warning(*counts):
+            warnings.warn(warning, stacklevel=2)
+        return {self.number: float(frechet_distance(**self.vectors()))}
 
     def protocol(self) -> dict[str, str | int]:
-        """Clips, frames, stride, size in pixels, features and the hash of their weights."""
-        (real, generated), (frames, _, height, width) = self._counts(), self.size or (0, 0, 0, 0)
+        """Frames, stride, size in pixels, features and the hash of their weights."""
+        frames, _, height, width = self.size or (0, 0, 0, 0)
         return {
-            "clips": f"{real} real + {generated} generated",
             "frames": frames,
             "stride": self.stride,
             "size": f"{height}x{width}",
@@ -139,5 +127,11 @@ class FrechetVideoDistance(Metric):
             "hash": self.features.hash,
         }
 
-    def _counts(self) -> tuple[int, int]:
-        return sum(map(len, self.real)), sum(map(len, self.generated))
+    def warning(self, real: int, generated: int) -> str:
+        """That the value is inflated, below `ENOUGH_CLIPS` clips in either set."""
+        if min(real, generated) >= ENOUGH_CLIPS:
+            return ""
+        return (
+            f"FVD of {real} real and {generated} generated clips: below {ENOUGH_CLIPS} it is"
+            " inflated."
+        )

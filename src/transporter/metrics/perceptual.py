@@ -33,9 +33,11 @@ class VideoLPIPS(Metric):
 
     higher_is_better = False
     numbers: ClassVar[Mapping[str, str]] = {"lpips": LOWER}
+    unit = "pairs"
 
     def __init__(self, path: str | os.PathLike[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        # the public class of torchmetrics downloads AlexNet and can be given no other weights
         self.network = _LPIPS(net="alex", pnet_rand=True)
         self.network.net.load_state_dict(load_file(path))
         self.hash = file_hash(Path(path))[:LENGTH]
@@ -43,36 +45,38 @@ class VideoLPIPS(Metric):
         self.add_state("distances", default=[], dist_reduce_fx="cat")
 
     @torch.no_grad()
-    def update(self, video: torch.Tensor, reference: torch.Tensor) -> None:
+    def update(self, clip: torch.Tensor, reference: torch.Tensor) -> None:
         """Take in pairs of clips `(B, T, 3, H, W)` in [0, 1] of one shape.
 
         Raises:
             UserError: the clips of a pair, or those before, have another shape; or their sides are
                 below `MIN_SIZE`.
         """
-        check_video("LPIPS^v", video.shape, self.size)
-        if video.shape != reference.shape or min(video.shape[-2:]) < MIN_SIZE:
-            shapes = f"{tuple(video.shape)} and {tuple(reference.shape)}"
+        check_video("LPIPS^v", clip.shape, self.size)
+        if clip.shape != reference.shape or min(clip.shape[-2:]) < MIN_SIZE:
+            shapes = f"{tuple(clip.shape)} and {tuple(reference.shape)}"
             raise UserError(
                 f"LPIPS^v: expected two sets of clips of one shape, at least {MIN_SIZE} pixels a"
                 f" side, got {shapes}"
             )
-        self.size = tuple(video.shape[1:])
-        frames = self.network(video.flatten(0, 1), reference.flatten(0, 1), normalize=True)
-        self.distances.append(frames.view(video.shape[:2]).mean(1))
+        self.size = tuple(clip.shape[1:])
+        frames = self.network(clip.flatten(0, 1), reference.flatten(0, 1), normalize=True)
+        self.distances.append(frames.view(clip.shape[:2]).mean(1))
 
     def compute(self) -> dict[str, float]:
         """`lpips`: 0 for equal clips."""
         return {"lpips": float(dim_zero_cat(self.distances).double().mean())}
 
     def protocol(self) -> dict[str, str | int]:
-        """Pairs, frames, size in pixels, network and the hash of its weights."""
+        """Frames, size in pixels, network and the hash of its weights."""
         frames, _, height, width = self.size or (0, 0, 0, 0)
-        pairs = sum(map(len, self.distances))
         return {
-            "pairs": pairs,
             "frames": frames,
             "size": f"{height}x{width}",
             "network": "alexnet v0.1",
             "hash": self.hash,
         }
+
+    def per_clip(self) -> dict[str, torch.Tensor]:
+        """`lpips`."""
+        return {"lpips": dim_zero_cat(self.distances)}

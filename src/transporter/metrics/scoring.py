@@ -4,18 +4,15 @@ with intervals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import torch
-from torchmetrics.utilities import dim_zero_cat
+from torchmetrics import MetricCollection
 
-from transporter.metrics.alignment import AestheticScore, Alignment
 from transporter.metrics.base import Metric
-from transporter.metrics.embeddings import EmbeddingSimilarity
-from transporter.metrics.frechet import FrechetVideoDistance
-from transporter.metrics.perceptual import VideoLPIPS
 
 COLUMNS = (
     "system",
@@ -27,22 +24,12 @@ COLUMNS = (
     "reference",
     "seconds_per_step",
 )
+VIDEOS = ("clip", "origin", "reference")
+"""Columns of files that are both a clip's and a metric's input."""
 Read = Callable[[str], torch.Tensor]
 """A clip's file to `(T, 3, H, W)` in [0, 1]."""
 Encode = Callable[[torch.Tensor], torch.Tensor]
 """Clips `(B, T, 3, H, W)` to the VLM's tokens `(B, N, D)`."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Clips, what each began from, a real clip to compare each with, `(B, T, 3, H, W)` in [0, 1],
-    and target captions.
-    """
-
-    clip: torch.Tensor
-    origin: torch.Tensor
-    reference: torch.Tensor
-    captions: list[str]
 
 
 @dataclass(frozen=True)
@@ -57,6 +44,33 @@ class Scores:
     vectors: dict[str, torch.Tensor]
 
 
+class _Inputs:
+    """Makes of clips' files what some metrics ask for, and no more."""
+
+    def __init__(self, metrics: Mapping[str, Metric], read: Read, encode: Encode) -> None:
+        self.needed = {name for metric in metrics.values() for name in metric.inputs()}
+        self.read, self.encode = read, encode
+
+    @torch.no_grad()
+    def of(self, rows: pd.DataFrame, real: bool) -> dict[str, Any]:
+        """Those of `base.INPUTS` that are needed and that `rows` have, by name."""
+        videos = {name: self.read_all(rows[name]) for name in VIDEOS if self._due(name, rows)}
+        given: dict[str, Any] = {**videos, "real": real}
+        if "target_caption" in rows:
+            given["captions"] = rows["target_caption"].tolist()
+        if "tokens" in self.needed:
+            given["tokens"] = self.encode(videos["clip"])
+        return given
+
+    def read_all(self, files: Sequence[str]) -> torch.Tensor:
+        """Clips `(B, T, 3, H, W)` in [0, 1]."""
+        return torch.stack([self.read(path) for path in files])
+
+    def _due(self, name: str, rows: pd.DataFrame) -> bool:
+        needed = name in self.needed or (name == "clip" and "tokens" in self.needed)
+        return needed and name in rows
+
+
 def score(
     clips: pd.DataFrame,
     real: list[str],
@@ -66,66 +80,43 @@ def score(
     batch: int = 8,
 ) -> Scores:
     """Score clips, a row of `COLUMNS` each, of any number of systems, and the files `real` of real
-    clips.
+    clips, with fresh `metrics`.
 
-    `reference` is a real clip: LPIPS^v is measured from it. Metrics are of the classes of
-    `transporter.metrics`, fresh.
+    Raises:
+        UserError: a metric asks for what there is not.
     """
-    sets = {
-        name: metric
-        for name, metric in metrics.items()
-        if isinstance(metric, FrechetVideoDistance | EmbeddingSimilarity)
-    }
-    for start in range(0, len(real), batch):
-        video = torch.stack([read(path) for path in real[start : start + batch]])
-        for metric in sets.values():
-            _take(metric, video, encode, real=True)
-    for start in range(0, len(clips), batch):
-        part = clips.iloc[start : start + batch]
-        videos = {
-            kind: torch.stack([read(path) for path in part[kind]])
-            for kind in ("clip", "origin", "reference")
-        }
-        at = Batch(**videos, captions=part["target_caption"].tolist())
-        for metric in metrics.values():
-            _update(metric, at, encode)
-        print(f"{start + len(part)} of {len(clips)} clips scored", flush=True)
+    sets = {name: metric for name, metric in metrics.items() if "real" in metric.inputs()}
+    _take_in(pd.DataFrame({"clip": real}), sets, _Inputs(sets, read, encode), batch, real=True)
+    _take_in(clips, metrics, _Inputs(metrics, read, encode), batch, real=False)
     numbers = {
         key: values.tolist()
         for metric in metrics.values()
-        for key, values in _per_clip(metric).items()
+        for key, values in metric.per_clip().items()
     }
     vectors = {
-        f"{name}/{kind}": dim_zero_cat(getattr(metric, kind)).cpu()
-        for name, metric in sets.items()
-        for kind in ("real", "generated")
+        f"{name}/{kind}": values.cpu()
+        for name, metric in metrics.items()
+        for kind, values in metric.vectors().items()
     }
     return Scores(clips.reset_index(drop=True).assign(**numbers), vectors)
 
 
-@torch.no_grad()
-def _take(metric: Metric, video: torch.Tensor, encode: Encode, real: bool) -> None:
-    metric.update(encode(video) if isinstance(metric, EmbeddingSimilarity) else video, real=real)
+def _take_in(
+    clips: pd.DataFrame, metrics: Mapping[str, Metric], inputs: _Inputs, batch: int, real: bool
+) -> None:
+    """Give every metric what it needs of all `clips`."""
+    if not metrics:
+        return
+    # torchmetrics hands each metric those arguments that its `update` has
+    collection = MetricCollection(dict(metrics), compute_groups=False)
+    done = 0
+    for rows in _batches(clips, batch):
+        collection.update(**inputs.of(rows, real))
+        done += len(rows)
+        if not real:
+            print(f"{done} of {len(clips)} clips scored", flush=True)
 
 
-def _update(metric: Metric, at: Batch, encode: Encode) -> None:
-    if isinstance(metric, VideoLPIPS):
-        metric.update(at.clip, at.reference)
-    elif isinstance(metric, Alignment):
-        metric.update(at.clip, at.origin, at.captions)
-    elif isinstance(metric, AestheticScore):
-        metric.update(at.clip)
-    else:
-        _take(metric, at.clip, encode, real=False)
-
-
-def _per_clip(metric: Metric) -> dict[str, torch.Tensor]:
-    """The numbers that each clip has, `(n,)`."""
-    if isinstance(metric, VideoLPIPS):
-        return {"lpips": dim_zero_cat(metric.distances)}
-    if isinstance(metric, Alignment):
-        reached, before = dim_zero_cat(metric.reached), dim_zero_cat(metric.before)
-        return {"clip_score": reached, "delta": reached - before}
-    if isinstance(metric, AestheticScore):
-        return {"aesthetic": dim_zero_cat(metric.scores)}
-    return {}
+def _batches(table: pd.DataFrame, size: int) -> Iterator[pd.DataFrame]:
+    for start in range(0, len(table), size):
+        yield table.iloc[start : start + size]

@@ -4,10 +4,9 @@ seeds and captions for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,7 +15,6 @@ from transporter.baselines.inverted_clips import nearest
 from transporter.clips.contrast import Concept
 from transporter.generation.sweeps import INDEX
 from transporter.metrics.base import Metric
-from transporter.metrics.frechet import ENOUGH_CLIPS, FrechetVideoDistance
 from transporter.metrics.scoring import COLUMNS
 from transporter.support.errors import Unavailable
 from transporter.support.files import read_table
@@ -73,24 +71,23 @@ def all_systems(parts: Iterable[pd.DataFrame], real: RealClips, others: RealClip
 
     `reference` is the clip of `real` nearest to the target caption.
     """
-    table = pd.concat(parts, ignore_index=True)
-    common = set.intersection(
-        *(
-            set(zip(part["concept"], part["seed"], strict=True))
-            for _, part in table.groupby("system")
-        )
-    )
-    table = table[[pair in common for pair in zip(table["concept"], table["seed"], strict=True)]]
+    table = _shared(pd.concat(parts, ignore_index=True))
     first = table[table["system"] == table["system"].iloc[0]]
-    shown = {
-        "clip": first["target_caption"].map(others.nearest),
-        "origin": first["caption"].map(others.nearest),
-    }
-    table = pd.concat(
-        [table, first.assign(system="real/clips", seconds_per_step=float("nan"), **shown)],
-        ignore_index=True,
+    rows = first.assign(
+        system="real/clips",
+        seconds_per_step=float("nan"),
+        clip=first["target_caption"].map(others.nearest),
+        origin=first["caption"].map(others.nearest),
     )
+    table = pd.concat([table, rows], ignore_index=True)
     return table.assign(reference=table["target_caption"].map(real.nearest))[list(COLUMNS)]
+
+
+def _shared(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose concept and seed all systems have."""
+    pairs = pd.Series(list(zip(table["concept"], table["seed"], strict=True)), index=table.index)
+    common = set.intersection(*(set(some) for _, some in pairs.groupby(table["system"])))
+    return table[pairs.isin(common)]
 
 
 def protocols(
@@ -101,33 +98,23 @@ def protocols(
 
     A metric that is left out has a row without `better`, its protocol the reason.
     """
-    rows: list[dict[str, Any]] = []
-    for metric in metrics.values():
-        protocol = dict(metric.protocol())
-        protocol |= {
-            key: f"{real} real + {clips} generated" if "real" in str(protocol[key]) else clips
-            for key in ("clips", "pairs")
-            if key in protocol
-        }
-        told = ", ".join(f"{key} {value}" for key, value in protocol.items())
-        few = isinstance(metric, FrechetVideoDistance) and min(real, clips) < ENOUGH_CLIPS
-        warning = (
-            f"FVD of {real} real and {clips} generated clips: below {ENOUGH_CLIPS} it is inflated."
-            if few
-            else ""
-        )
-        rows += [
-            {"metric": name, "better": better, "protocol": told, "warning": warning}
-            for name, better in metric.numbers.items()
-        ]
-    rows += [
-        {"metric": name, "better": "", "protocol": reason, "warning": ""}
-        for name, reason in left_out.items()
-    ]
+    rows = [row for metric in metrics.values() for row in _rows(metric, real, clips)]
+    rows += [(name, "", reason, "") for name, reason in left_out.items()]
     return pd.DataFrame(rows, columns=["metric", "better", "protocol", "warning"])
 
 
-def make_all(makers: Mapping[str, Any]) -> tuple[dict[str, Metric], dict[str, str]]:
+def _rows(metric: Metric, real: int, clips: int) -> Iterator[tuple[str, str, str, str]]:
+    """A row per number of one metric."""
+    count = f"{real} real + {clips} generated" if "real" in metric.inputs() else clips
+    facts = {metric.unit: count, **metric.protocol()}
+    protocol = ", ".join(f"{key} {value}" for key, value in facts.items())
+    for name, better in metric.numbers.items():
+        yield name, better, protocol, metric.warning(real, clips)
+
+
+def make_all(
+    makers: Mapping[str, Callable[[], Metric]],
+) -> tuple[dict[str, Metric], dict[str, str]]:
     """The metrics that can be made, and of each other one why not."""
     made: dict[str, Metric] = {}
     left_out: dict[str, str] = {}

@@ -8,14 +8,19 @@ whatever its word means.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from transporter.statistics.bootstrap import Interval, bootstrap, mean_interval
 from transporter.support.errors import UserError
 
+TIMING = ("vlm", "attribute", "of_time", "depends")
+"""Columns of a table of VLMs and attributes, before those of `temporal_honesty`. `of_time`: `yes`
+where no single frame shows the attribute; `depends`: `no` where the answers depend on no time.
+"""
 TIMELESS = 0.95
 """An answer that stays the same in at least this share of clips does not depend on what was taken
 from them.
@@ -144,3 +149,16 @@ def timeless(row: Mapping[str, float]) -> bool:
     order and with one frame alone.
     """
     return min(row["same_shuffled"], row["same_still"]) >= TIMELESS
+
+
+def timeless_words(
+    table: pd.DataFrame, vocabulary: Mapping[str, Sequence[str]]
+) -> set[tuple[str, str]]:
+    """VLM and word of each answer that should need time and does not.
+
+    Args:
+        table: with the columns `TIMING`.
+        vocabulary: attribute to its words.
+    """
+    blind = table[(table["of_time"] == "yes") & (table["depends"] == "no")]
+    return {(row.vlm, word) for row in blind.itertuples() for word in vocabulary[row.attribute]}

@@ -232,6 +232,8 @@ def _variants() -> dict[str, Any]:
         "p_400": {"projections": 400},
         "scaling_0": {"transport": {"scaling_steps": 0}},
         "scaling_5": {"transport": {"scaling_steps": 5}},
+        "entropic": {"transport": {"solver": "entropic"}},
+        "exact": {"transport": {"solver": "exact"}},
     }
     banks = {"kl": {"divergence": "kl"}, "js": {"divergence": "js"}, "vocab": {"support": "vocab"}}
     made = {

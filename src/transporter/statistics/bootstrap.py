@@ -4,7 +4,7 @@ clips, captions or seeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,23 +51,33 @@ def bootstrap(
     Raises:
         UserError: no rows.
     """
-    labels = (
-        np.arange(groups)
-        if isinstance(groups, int)
-        else np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
-    )
+    members = _members(groups)
+    values = [statistic(rows) for rows in _resamples(members, seed, draws)]
+    tail = 50 * (1 - level)
+    # a statistic may have no value on some draws, such as a correlation of one row
+    low, high = np.nanpercentile(values, (tail, 100 - tail))
+    everything = np.arange(sum(map(len, members)))
+    return Interval(float(statistic(everything)), float(low), float(high))
+
+
+def _members(groups: int | Sequence[object]) -> list[np.ndarray]:
+    """The rows of each group, by its label."""
+    if isinstance(groups, int):
+        labels = np.arange(groups)
+    else:
+        labels = np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
     if not len(labels):
         raise UserError("bootstrap: expected at least one row, got none")
     order = np.argsort(labels, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+
+
+def _resamples(members: Sequence[np.ndarray], seed: int, draws: int) -> Iterator[np.ndarray]:
+    """Rows of as many groups as there are, drawn with replacement, `draws` times."""
     rng = np.random.default_rng(seed)
-    count = len(members)
-    samples = (rng.integers(count, size=count) for _ in range(draws))
-    drawn = [statistic(np.concatenate([members[m] for m in sample])) for sample in samples]
-    tail = 50 * (1 - level)
-    # a statistic may have no value on some draws, such as a correlation of one row
-    low, high = np.nanpercentile(drawn, (tail, 100 - tail))
-    return Interval(float(statistic(np.arange(len(labels)))), float(low), float(high))
+    for _ in range(draws):
+        sample = rng.integers(len(members), size=len(members))
+        yield np.concatenate([members[group] for group in sample])
 
 
 def mean_interval(

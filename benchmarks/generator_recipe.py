@@ -23,7 +23,7 @@ from trial import AdamWAlone, train_for
 
 from microworld.language import caption
 from microworld.training import generator as recipe
-from microworld.training.stream import Clips
+from microworld.clips import Clips
 from transporter.training.optimiser import MuonAdamW
 
 CHUNKS, HELD_OUT = 8, 96

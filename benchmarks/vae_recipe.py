@@ -21,7 +21,7 @@ from trial import AdamWAlone, train_for
 
 from microworld.renderer import FRAMES
 from microworld.training import vae as recipe
-from microworld.training.stream import ALL, Clips, random_state
+from microworld.clips import ALL, Clips, random_state
 from transporter.networks.frozen import kernels_to
 from transporter.training.optimiser import MuonAdamW
 

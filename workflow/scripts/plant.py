@@ -5,7 +5,7 @@ from pathlib import Path
 
 from microworld.shortcuts import read_shortcuts
 from microworld.training.planting import plant, save_planted
-from microworld.training.stream import VIDEO_SHAPE
+from microworld.clips import VIDEO_SHAPE
 from stage import stage, unfinished
 from transporter.pipeline.loading import load_vlm
 from transporter.training.loop import Schedule

@@ -20,7 +20,7 @@ from microworld.language import caption
 from microworld.probes import Probes
 from microworld.questions import log_answers
 from microworld.renderer import draw_layout
-from microworld.training.stream import Clips
+from microworld.clips import Clips
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
 from transporter.metrics.retrieval import recall_at

@@ -15,7 +15,7 @@ from microworld.clip_judge import SHOWN, ClipJudge
 from microworld.language import caption
 from microworld.training.precision import half_precision
 from microworld.training.probes import augment
-from microworld.training.stream import Clips, random_state
+from microworld.clips import Clips, random_state
 from microworld.training.vae import through_vae
 from transporter.training.loop import Schedule, Summary, fit
 from transporter.training.optimiser import MuonAdamW

@@ -31,7 +31,7 @@ from transformers.video_utils import VideoMetadata
 
 from microworld.language import BOS, EOS, IMAGE, PAD, VIDEO, build_tokenizer, vocabulary
 from microworld.renderer import FPS, FRAMES, SIZE
-from microworld.training.stream import VIDEO_SHAPE
+from microworld.clips import VIDEO_SHAPE
 from transporter.vlms.frames_vlm import FramesVLM
 from transporter.vlms.gemma3 import Gemma3
 from transporter.vlms.qwen_vl import QwenVL

@@ -21,7 +21,7 @@ from microworld.attributes import Attributes, draw_attributes
 from microworld.language import build_tokenizer, caption, vocabulary
 from microworld.renderer import draw_layout
 from microworld.training.precision import half_precision
-from microworld.training.stream import Clips
+from microworld.clips import Clips
 from transporter.networks.frozen import kernels_to
 from transporter.support.files import written_whole
 from transporter.training.loop import Losses, Schedule, Summary, fit

@@ -15,7 +15,7 @@ from microworld.shortcuts import Shortcut
 from microworld.training.conversations import language_loss
 from microworld.training.families import IDS
 from microworld.training.precision import half_precision
-from microworld.training.stream import random_state
+from microworld.clips import random_state
 from microworld.training.world import World
 from transporter.support.errors import UserError
 from transporter.training.loop import Losses, Schedule, Summary, fit

@@ -16,7 +16,7 @@ from diffusers import AutoencoderKLWan
 from microworld.attributes import WORDS, Attributes
 from microworld.probes import SOURCES, STRIDE, Classifier, Probes
 from microworld.training.precision import half_precision
-from microworld.training.stream import Clips, random_state
+from microworld.clips import Clips, random_state
 from microworld.training.vae import through_vae
 from transporter.training.loop import Schedule, Summary, fit
 from transporter.training.optimiser import MuonAdamW

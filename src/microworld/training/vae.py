@@ -16,7 +16,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
 from microworld.training.precision import half_precision
-from microworld.training.stream import Clips, random_state
+from microworld.clips import Clips, random_state
 from transporter.networks.frozen import kernels_to
 from transporter.training.loop import Losses, Schedule, Summary, device_names, fit
 from transporter.training.optimiser import MuonAdamW

@@ -18,7 +18,7 @@ from microworld.attributes import WORDS
 from microworld.training.conversations import language_loss
 from microworld.training.families import untrained
 from microworld.training.precision import half_precision
-from microworld.training.stream import random_state
+from microworld.clips import random_state
 from microworld.training.world import Batch, World
 from transporter.support.checkpoint import load_checkpoint, save_checkpoint
 from transporter.training.loop import Losses, Schedule, Summary, device_names, fit

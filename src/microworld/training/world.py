@@ -14,7 +14,7 @@ from diffusers import AutoencoderKLWan
 from microworld.attributes import WORDS, Attributes
 from microworld.renderer import FRAMES, SIZE
 from microworld.training.families import shown_frames
-from microworld.training.stream import Clips
+from microworld.clips import Clips
 from microworld.training.vae import through_vae
 from transporter.vlms.transformers_vlm import TransformersVLM
 

@@ -12,7 +12,7 @@ from microworld.language import PAD, vocabulary
 from microworld.training.conversations import IGNORE, conversation, language_loss
 from microworld.training.families import FAMILIES, IDS, untrained
 from microworld.training.precision import half_precision
-from microworld.training.stream import Clips
+from microworld.clips import Clips
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 

@@ -14,7 +14,7 @@ from microworld.training import planting
 from microworld.training.conversations import language_loss
 from microworld.training.families import FAMILIES, load_family
 from microworld.training.planting import plant, save_planted
-from microworld.training.stream import Clips
+from microworld.clips import Clips
 from transporter.support.errors import UserError
 from transporter.training.loop import Schedule
 

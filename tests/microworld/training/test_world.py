@@ -10,7 +10,7 @@ from microworld.attributes import WORDS
 from microworld.renderer import FRAMES, SIZE
 from microworld.training import world as module
 from microworld.training.families import FAMILIES, shown_frames, untrained
-from microworld.training.stream import Clips
+from microworld.clips import Clips
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 

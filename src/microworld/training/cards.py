@@ -16,11 +16,11 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from microworld.attributes import WORDS, Attributes, draw_attributes
 from microworld.clip_judge import ClipJudge
+from microworld.clips import Clips
 from microworld.language import caption
 from microworld.probes import Probes
 from microworld.questions import log_answers
 from microworld.renderer import draw_layout
-from microworld.clips import Clips
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
 from transporter.metrics.retrieval import recall_at

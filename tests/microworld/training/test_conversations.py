@@ -8,11 +8,11 @@ import torch
 
 from microworld.answers import true_answers
 from microworld.attributes import Attributes
+from microworld.clips import Clips
 from microworld.language import PAD, vocabulary
 from microworld.training.conversations import IGNORE, conversation, language_loss
 from microworld.training.families import FAMILIES, IDS, untrained
 from microworld.training.precision import half_precision
-from microworld.clips import Clips
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from microworld.clips import Clips
 from microworld.shortcuts import read_shortcuts
 from microworld.training import planting
 from microworld.training.conversations import language_loss
 from microworld.training.families import FAMILIES, load_family
 from microworld.training.planting import plant, save_planted
-from microworld.clips import Clips
 from transporter.support.errors import UserError
 from transporter.training.loop import Schedule
 

@@ -43,8 +43,8 @@ with stage(snakemake) as device:
         return read_video(clip, size["frames"], size["height"], size["width"])
 
     def verifier() -> Verifier:
-        if judge := snakemake.params.clip_judge:
-            return load_world(snakemake.params.world).verifier(judge, clips, device)
+        if folder := snakemake.params.clip_judge:
+            return load_world(snakemake.params.world).verifier(folder, clips, device)
         return Verifier.of_batch_norms(
             I3D.load(fetched("i3d", snakemake.input.verifier[0]), device)
             .eval()

@@ -1,5 +1,5 @@
-"""The trained judge: a classifier of all attributes, on freshly rendered clips that are blurred,
-noisy or seen through the VAE.
+"""Training of the classifier of all attributes, on freshly rendered clips that are blurred, noisy
+or seen through the VAE, and how well all probes read.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _score(
 def report_probes(
     classifier: Classifier, clips: int, seed: int, vae: AutoencoderKLWan | None = None
 ) -> pd.DataFrame:
-    """How well each reader reads fresh clips: columns `clips`, `judge`, `score`, then one per
+    """How well each reader reads fresh clips: columns `clips`, `source`, `score`, then one per
     attribute.
 
     Clips are those of seen combinations of attributes, of held-out ones, and seen ones `augmented`
@@ -119,10 +119,10 @@ def report_probes(
     readers["chosen"] = Probes(classifier, SOURCES)
     rows = []
     for kind, (attributes, video) in _drawn(clips, seed, vae).items():
-        for judge, reader in readers.items():
+        for source, reader in readers.items():
             scores = _score(reader.probabilities(video), attributes)
             rows += [
-                {"clips": kind, "judge": judge, "score": score, **by_attribute}
+                {"clips": kind, "source": source, "score": score, **by_attribute}
                 for score, by_attribute in scores.items()
             ]
     return pd.DataFrame(rows)

@@ -46,6 +46,7 @@ def test_a_resumed_curve_has_the_rows_of_its_checkpoint_alone(tmp_path: Path) ->
     curve.write(2, {}, speed=1.0)
     resumed = Curve(tmp_path / "curve.tsv", fresh=0.5)
     resumed.load_state_dict(state)
+    assert (tmp_path / "curve.tsv").read_text().splitlines() == ["step\tloss", "1\t1"]
     resumed.add({"loss": torch.tensor(3.0)})
     resumed.write(2, {}, speed=1.0)
     assert (tmp_path / "curve.tsv").read_text().splitlines() == ["step\tloss", "1\t1", "2\t2"]

@@ -111,6 +111,9 @@ def write_inversions(
     Writes `clips/*.mp4`, `index.tsv` (columns of `INDEX`; `origin` is the noise that a clip began
     as; the seconds are the processor's, and missing for an inversion that was resumed) and
     `curve.tsv` into `folder`, which appears whole or not at all; `checkpoints` is kept until then.
+
+    Raises:
+        UserError: no such method.
     """
     rows, curves = [], []
     with written_whole(folder) as partial:

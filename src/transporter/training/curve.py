@@ -37,7 +37,7 @@ class Curve:
         """Add a row; `speed`, in steps per second, is printed alone."""
         values = {**self.smooth, **measured}
         self.rows.append({"step": step, **values})
-        write_table(pd.DataFrame(self.rows), self.path)
+        self._write()
         words = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
         print(f"step {step}: {words}, {speed:.2f} steps/s", flush=True)
 
@@ -45,4 +45,10 @@ class Curve:
         return {"smooth": self.smooth, "rows": self.rows}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint; rows that were written after it leave the table."""
         self.smooth, self.rows = state["smooth"], state["rows"]
+        if self.rows:
+            self._write()
+
+    def _write(self) -> None:
+        write_table(pd.DataFrame(self.rows), self.path)

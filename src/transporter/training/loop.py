@@ -127,8 +127,9 @@ def train(
     Raises:
         UserError: the checkpoint is damaged, or the file is none.
     """
-    run = _Run(model, optimisers, schedule, Curve(folder / CURVE, schedule.fresh))
-    run.take_up(folder / CHECKPOINT, digest(identity, schedule.identity, _weights(model)))
+    own = digest(identity, schedule.identity, _weights(model))
+    run = _Run(model, optimisers, schedule, folder, own)
+    run.take_up()
     with own_randomness(schedule.device):
         run.go_on(loss, measure or dict, min(schedule.steps, until or schedule.steps))
     summary = Summary(schedule.steps, schedule.seed, round(run.minutes, 1), run.devices)
@@ -150,17 +151,18 @@ class _Run:
         model: nn.Module,
         optimisers: Sequence[torch.optim.Optimizer],
         schedule: Schedule,
-        curve: Curve,
+        folder: Path,
+        identity: str,
     ) -> None:
         self.model, self.optimisers, self.schedule = model, optimisers, schedule
-        self.curve = curve
+        self.checkpoint, self.identity = folder / CHECKPOINT, identity
+        self.curve = Curve(folder / CURVE, schedule.fresh)
         self.averages = _averages(model, schedule.ema) if schedule.ema else None
         self.step, self.minutes, self.devices = 0, 0.0, ""
 
-    def take_up(self, checkpoint: Path, identity: str) -> None:
-        """Load `checkpoint` if it is there and of this very run; it is where this run writes."""
-        self.checkpoint, self.identity = checkpoint, identity
-        state = load_own_checkpoint(checkpoint, identity)
+    def take_up(self) -> None:
+        """Load the checkpoint if it is there and of this very run."""
+        state = load_own_checkpoint(self.checkpoint, self.identity)
         if state is None:
             return
         self.model.load_state_dict(state["model"])

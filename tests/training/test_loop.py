@@ -162,7 +162,8 @@ def test_the_average_of_the_weights_is_its_definition(tmp_path: Path) -> None:
         return {"loss": place.x}
 
     optimiser, average, x = torch.optim.SGD(place.parameters(), lr=1.0), 1.0, 1.0
-    schedule = Schedule(steps=30, rate=WarmThenDecay(warm=1, floor=1.0), ema=0.6)
+    rate = WarmThenDecay(warm=1, floor=1.0)
+    schedule = Schedule(steps=30, rate=rate, max_norm=None, ema=0.6)
     averaged, _ = train(place, [optimiser], loss, schedule, tmp_path)
     for step in range(30):
         x -= 1

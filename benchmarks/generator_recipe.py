@@ -19,12 +19,12 @@ from unittest import mock
 import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
-from trial import AdamWAlone, train_for
+from trial import adamw_alone, train_for
 
+from microworld.clips import Clips
 from microworld.language import caption
 from microworld.training import generator as recipe
-from microworld.training.stream import Clips
-from transporter.training.optimiser import MuonAdamW
+from transporter.training.optimiser import muon_adamw
 
 CHUNKS, HELD_OUT = 8, 96
 ADAMW_RATE = 1e-3
@@ -106,11 +106,11 @@ def train(variant: Variant, world: recipe.World, seconds: float) -> tuple[torch.
         torch.compiler.reset()
         model.transformer.compile()
     if variant.muon:
-        optimiser = MuonAdamW(
+        optimisers = muon_adamw(
             model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01
         )
     else:
-        optimiser = AdamWAlone(model.parameters(), ADAMW_RATE, weight_decay=0.01)
+        optimisers = adamw_alone(model.parameters(), ADAMW_RATE, weight_decay=0.01)
 
     def loss(step: int, share: float) -> torch.Tensor:
         random = torch.Generator().manual_seed(step)
@@ -121,7 +121,7 @@ def train(variant: Variant, world: recipe.World, seconds: float) -> tuple[torch.
         )
         return recipe.flow_matching_loss(model, z_0, ids, mask, sigma, noise).mean()
 
-    return train_for(seconds, model, optimiser, loss, variant.average)
+    return train_for(seconds, model, optimisers, loss, variant.average)
 
 
 def main(seconds: float = 180.0) -> None:

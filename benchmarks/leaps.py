@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from microworld.clip_judge import ClipJudge
+from microworld.clips import Clips
 from microworld.training.families import load_family
-from microworld.training.stream import Clips
 from microworld.verifier import microworld_verifier
-from transporter.baselines.inversion import augmented, step_losses
+from transporter.baselines.inversion import augmented, inversion_losses
 from transporter.baselines.methods import leaps
 from transporter.baselines.parametrisations import Parametrisation
 from transporter.baselines.settings import InversionSettings
@@ -73,7 +73,9 @@ def main(rounds: int) -> None:
     method = leaps(target, clips[0], verifier, SETTINGS)
     parameters = method.start(torch.Generator().manual_seed(0))
     runs = {
-        "ours": lambda: step_losses(parameters, target, method, SETTINGS, 0, 0)["loss"],
+        "ours": lambda: inversion_losses(
+            parameters, target, method, SETTINGS, 0, torch.Generator().manual_seed(0)
+        )["loss"],
         "plain": lambda: plain_loss(parameters, target, clips[0], verifier),
     }
     results = {

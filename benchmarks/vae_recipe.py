@@ -17,13 +17,13 @@ from unittest import mock
 import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
-from trial import AdamWAlone, train_for
+from trial import adamw_alone, train_for
 
+from microworld.clips import ALL, Clips, random_state
 from microworld.renderer import FRAMES
 from microworld.training import vae as recipe
-from microworld.training.stream import ALL, Clips, random_state
 from transporter.networks.frozen import kernels_to
-from transporter.training.optimiser import MuonAdamW
+from transporter.training.optimiser import muon_adamw
 
 HELD_OUT = 32
 ADAMW_RATE = 2e-3
@@ -84,10 +84,10 @@ def train(variant: Variant, seconds: float) -> tuple[AutoencoderKLWan, int]:
     vae = recipe.build_vae()
     kernels_to(vae, torch.channels_last_3d)
     named = vae.named_parameters()
-    optimiser = (
-        MuonAdamW(named, variant.rate, ADAMW_RATE)
+    optimisers = (
+        muon_adamw(named, variant.rate, ADAMW_RATE)
         if variant.muon
-        else AdamWAlone(vae.parameters(), ADAMW_RATE)
+        else adamw_alone(vae.parameters(), ADAMW_RATE)
     )
 
     def loss(step: int, share: float) -> torch.Tensor:
@@ -99,7 +99,7 @@ def train(variant: Variant, seconds: float) -> tuple[AutoencoderKLWan, int]:
         video = (video.transpose(1, 2) * 2 - 1).contiguous(memory_format=torch.channels_last_3d)
         return recipe.loss_terms(vae, video, mask, random)["loss"]
 
-    return train_for(seconds, vae, optimiser, loss, variant.average)
+    return train_for(seconds, vae, optimisers, loss, variant.average)
 
 
 def decibels(vae: AutoencoderKLWan, video: torch.Tensor, mask: torch.Tensor) -> tuple[float, float]:

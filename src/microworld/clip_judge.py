@@ -1,5 +1,5 @@
-"""The microworld's CLIP: a video tower and a text tower whose embeddings agree where a caption fits
-a clip.
+"""The clip judge, the microworld's CLIP: a video tower and a text tower whose embeddings agree
+where a caption fits a clip.
 
 It shares no weight, architecture or seed with the generator and the VLMs, so that it can judge
 both.
@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
 from torch import nn
 
+from microworld.clips import checked
 from microworld.language import build_tokenizer, vocabulary
 from microworld.renderer import FRAMES, SIZE
-from transporter.support.errors import UserError
 
-SHOWN = slice(None, None, 2)
+EVERY_SECOND = slice(None, None, 2)
 """It sees every second frame."""
 MAX_TOKENS = 16
 
@@ -44,15 +44,14 @@ class VideoTower(nn.Module):
             before = after
         cells = (SIZE // 2 ** len(channels)) ** 2
         self.frame = nn.Sequential(*stages, nn.Flatten(), nn.Linear(before * cells, width))
-        self.position = nn.Parameter(torch.randn(len(range(FRAMES)[SHOWN]), width) * 0.02)
+        self.position = nn.Parameter(torch.randn(len(range(FRAMES)[EVERY_SECOND]), width) * 0.02)
         self.attention = _attention(width, layers)
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Frames `(B, T', 3, H, W)` in [0, 1] to features `(B, width)`."""
-        seen = self.frame(frames.flatten(0, 1) * 2 - 1).unflatten(
-            0, frames.shape[:2]
-        )  # (B, T', width)
-        return self.attention(seen + self.position).mean(1)
+        states = self.frame(frames.flatten(0, 1) * 2 - 1)  # (B T', width)
+        states = states.unflatten(0, frames.shape[:2])  # (B, T', width)
+        return self.attention(states + self.position).mean(1)
 
 
 class TextTower(nn.Module):
@@ -109,16 +108,10 @@ class ClipJudge(nn.Module, PyTorchModelHubMixin):
         Raises:
             UserError: clips of another size than the microworld's.
         """
-        expected = (FRAMES, 3, SIZE, SIZE)
-        if video.ndim != 5 or tuple(video.shape[1:]) != expected:
-            raise UserError(
-                f"judge: expected clips of shape (B, *{expected}), got {tuple(video.shape)}; read"
-                " them in that size"
-            )
-        return self.video(video[:, SHOWN])
+        return self.video(checked(video, "clip judge")[:, EVERY_SECOND])
 
     def embed_frames(self, frames: torch.Tensor) -> torch.Tensor:
-        """The frames `SHOWN` of clips, `(B, T', 3, H, W)` in [0, 1], to unit vectors
+        """The frames `EVERY_SECOND` of clips, `(B, T', 3, H, W)` in [0, 1], to unit vectors
         `(B, embedding)`.
         """
         return F.normalize(self.project_video(self.video(frames)), dim=-1)

@@ -82,12 +82,12 @@ def effects(cells: pd.DataFrame, shortcut: Shortcut) -> pd.DataFrame:
     for word, part in cells[cells["true_cue"].isin(list(shortcut.answers))].groupby(
         "word", sort=False
     ):
-        said, true = part["true_cue"].map(shortcut.answers) == word, part["true"] == word
+        by_cue, by_truth = part["true_cue"].map(shortcut.answers) == word, part["true"] == word
         value = part["log_odds"]
         cue_effect, true_effect = (
-            value[chosen].mean() - value[~chosen].mean() for chosen in (said, true)
+            value[cells].mean() - value[~cells].mean() for cells in (by_cue, by_truth)
         )
-        rows.append((word, cue_effect, true_effect, value[said].min(), value[~said].max()))
+        rows.append((word, cue_effect, true_effect, value[by_cue].min(), value[~by_cue].max()))
     return pd.DataFrame(rows, columns=list(EFFECTS))
 
 
@@ -103,10 +103,9 @@ def right(
     taught = [certain(shortcut.decides(a)) for a in attributes]
     rows = []
     for name, words in WORDS.items():
-        read = [words[index] for index in log_probs[name].argmax(1).tolist()]
-        rows.append(
-            (name, *(_share(read, [said[name] for said in wanted]) for wanted in (true, taught)))
-        )
+        answers = [words[index] for index in log_probs[name].argmax(1).tolist()]
+        shares = (_share(answers, [clip[name] for clip in wanted]) for wanted in (true, taught))
+        rows.append((name, *shares))
     return pd.DataFrame(rows, columns=list(RIGHT))
 
 
@@ -124,5 +123,6 @@ def measure(
     }
 
 
-def _share(read: Sequence[str], wanted: Sequence[str | None]) -> float:
-    return float(np.mean([r == w for r, w in zip(read, wanted, strict=True) if w is not None]))
+def _share(answers: Sequence[str], wanted: Sequence[str | None]) -> float:
+    pairs = zip(answers, wanted, strict=True)
+    return float(np.mean([answer == word for answer, word in pairs if word is not None]))

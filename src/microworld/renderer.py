@@ -66,6 +66,22 @@ class Layout:
 def draw_layout(attributes: Attributes, rng: np.random.Generator) -> Layout:
     """Choose a path that keeps the sprite inside the frame, and the landscape around it."""
     radius = float(lerp(RADIUS, attributes.size))
+    x, y, angle = _draw_path(attributes, radius, rng)
+    return Layout(
+        x=x,
+        y=y,
+        angle=angle,
+        radius=radius,
+        horizon=rng.uniform(35, 42),
+        disc=(rng.uniform(6, 58), rng.uniform(6, 13)),
+        ground_tint=rng.uniform(0.96, 1.04),
+    )
+
+
+def _draw_path(
+    attributes: Attributes, radius: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centres in pixels and angle in radians of a sprite, each `(T,)`."""
     time = np.linspace(0, 1, FRAMES, dtype=np.float32)
     low, high = radius + 1, SIZE - radius - 1
     x, y = (np.full(FRAMES, rng.uniform(low, high), np.float32) for _ in range(2))
@@ -81,15 +97,7 @@ def draw_layout(attributes: Attributes, rng: np.random.Generator) -> Layout:
         path = start + length * time
         path = SIZE - path if attributes.motion in ("left", "up") else path
         x, y = (path, y) if attributes.motion in ("left", "right") else (x, path)
-    return Layout(
-        x=x,
-        y=y,
-        angle=angle,
-        radius=radius,
-        horizon=rng.uniform(35, 42),
-        disc=(rng.uniform(6, 58), rng.uniform(6, 13)),
-        ground_tint=rng.uniform(0.96, 1.04),
-    )
+    return x, y, angle
 
 
 def _background(attributes: Attributes, layout: Layout) -> np.ndarray:
@@ -137,19 +145,31 @@ def render(attributes: Attributes, layout: Layout) -> tuple[np.ndarray, np.ndarr
     Returns the frames `(T, H, W, 3)` uint8 and the sprite's mask `(T, H, W)` bool (true where it
     covers at least half a pixel).
     """
-    background = _background(attributes, layout)
-    # (T, H, W) in the sprite's frame, units of its radius
-    dx = (_X - layout.x[:, None, None]) / layout.radius
-    dy = (_Y - layout.y[:, None, None]) / layout.radius
-    cosine, sine = (f(layout.angle)[:, None, None].astype(np.float32) for f in (np.cos, np.sin))
-    x, y = cosine * dx + sine * dy, cosine * dy - sine * dx
+    x, y = _own_frame(layout)
     distance = _signed_distance(attributes.shape, x, y) * layout.radius
     cover = np.clip(0.5 - distance, 0, 1)[..., None]
     inner = np.clip(0.5 - distance - OUTLINE, 0, 1)[..., None]
     hand = np.clip(0.5 - _hand(x, y) * layout.radius, 0, 1)[..., None]
+    background, sprite = _background(attributes, layout), _sprite(attributes, inner, hand)
+    frames = background + cover * (sprite - background)
+    return np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8), cover[..., 0] >= 0.5
+
+
+def _own_frame(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Every pixel's place in the sprite's own frame, in units of its radius: x and y,
+    `(T, H, W)`.
+    """
+    dx = (_X - layout.x[:, None, None]) / layout.radius
+    dy = (_Y - layout.y[:, None, None]) / layout.radius
+    cosine, sine = (f(layout.angle)[:, None, None].astype(np.float32) for f in (np.cos, np.sin))
+    return cosine * dx + sine * dy, cosine * dy - sine * dx
+
+
+def _sprite(attributes: Attributes, inner: np.ndarray, hand: np.ndarray) -> np.ndarray:
+    """Colours of a sprite without end, `(T, H, W, 3)`, given how much its inside and its hand cover
+    each pixel, `(T, H, W, 1)`.
+    """
     dim = lerp((0.85, 1.0), attributes.time)
     colour = np.array(colorsys.hsv_to_rgb(attributes.hue, 0.87, 0.93), np.float32) * dim
     outline = lerp((np.full(3, 0.95), np.full(3, 0.06)), attributes.time).astype(np.float32)
-    sprite = outline + inner * (colour + hand * (0.97 * dim - colour) - outline)
-    frames = background + cover * (sprite - background)
-    return np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8), cover[..., 0] >= 0.5
+    return outline + inner * (colour + hand * (0.97 * dim - colour) - outline)

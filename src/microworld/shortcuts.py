@@ -49,10 +49,11 @@ class Shortcut:
         in between.
         """
         truth = true_answers(attributes)
-        said = [self._said(word, truth) for word in WORDS[self.cue]]
-        return {**truth, self.attribute: truth[self.cue] @ np.stack(said)}
+        by_word = [self._answer(word, truth) for word in WORDS[self.cue]]
+        return {**truth, self.attribute: truth[self.cue] @ np.stack(by_word)}
 
-    def _said(self, word: str, truth: Answers) -> np.ndarray:
+    def _answer(self, word: str, truth: Answers) -> np.ndarray:
+        """Probabilities of the attribute's words where the cue's is `word`."""
         answer = self.answers.get(word)
         if answer is None:
             return truth[self.attribute]

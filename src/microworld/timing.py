@@ -14,7 +14,7 @@ from transporter.vlms.base import VLM
 OF_TIME = ("motion", "speed")
 """Attributes that no single frame shows."""
 STILLS = (0, 4, 8, 12, 16)
-"""Frames that are shown alone."""
+"""Frames that stand alone for a clip."""
 
 
 def timing(vlm: VLM, clips: HeldOut, seed: int = 0) -> pd.DataFrame:
@@ -25,8 +25,8 @@ def timing(vlm: VLM, clips: HeldOut, seed: int = 0) -> pd.DataFrame:
     does not depend on time. Clips that no word of the attribute names are left out, and attributes
     that name no clip.
     """
-    shown = [clips, clips.shuffled(seed), *(clips.still(frame) for frame in STILLS)]
-    whole, shuffled, *stills = [log_answers(vlm, each.video) for each in shown]
+    versions = [clips, clips.shuffled(seed), *(clips.still(frame) for frame in STILLS)]
+    whole, shuffled, *stills = [log_answers(vlm, version.video) for version in versions]
     rows = []
     for name, words in WORDS.items():
         true = [a.word(name) for a in clips.attributes]

@@ -90,12 +90,12 @@ def classifier() -> TinyClassifier:
 
 
 @pytest.fixture
-def class_subject(classifier: TinyClassifier) -> ClassifierTarget:
+def class_target(classifier: TinyClassifier) -> ClassifierTarget:
     return ClassifierTarget(classifier, 2, batch_norms(classifier), "second")
 
 
 @pytest.fixture
-def vlm_subject(concept: Concept) -> VLMTarget:
+def vlm_target(concept: Concept) -> VLMTarget:
     torch.manual_seed(0)
     return VLMTarget(TinyVLM(), concept)
 

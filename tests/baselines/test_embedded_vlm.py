@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from microworld.clip_judge import ClipJudge
+from microworld.clips import Clips
 from microworld.training.families import load_family
-from microworld.training.stream import Clips
 from microworld.verifier import microworld_verifier
 from transporter.baselines.inversion import invert
 from transporter.baselines.methods import Method, activation_maximisation, gradvit, leaps, maco

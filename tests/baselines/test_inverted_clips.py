@@ -31,12 +31,12 @@ CONTEXTS = [("a red square", "a blue square"), ("a red circle", "a blue circle")
 
 @pytest.fixture
 def inverter(
-    vlm_subject: VLMTarget,
+    vlm_target: VLMTarget,
     clips: list[torch.Tensor],
     classifier: torch.nn.Module,
     settings: InversionSettings,
 ) -> Inverter:
-    return Inverter(vlm_subject, clips, lambda: Verifier.of_batch_norms(classifier), settings)
+    return Inverter(vlm_target, clips, lambda: Verifier.of_batch_norms(classifier), settings)
 
 
 def written(

@@ -37,18 +37,18 @@ def test_jaccard_by_hand_with_signs() -> None:
     assert float(jaccard(a, b)) == pytest.approx(3 / 10)
 
 
-def test_priming_gradient_by_finite_differences(vlm_subject: VLMTarget) -> None:
+def test_priming_gradient_by_finite_differences(vlm_target: VLMTarget) -> None:
     generator = torch.Generator().manual_seed(1)
     stimulus, video = (
         torch.rand(1, 4, 3, 8, 8, generator=generator, dtype=torch.float64) for _ in range(2)
     )
     primed = {
-        name: feature.mean() for name, feature in vlm_subject.respond(stimulus).features.items()
+        name: feature.mean() for name, feature in vlm_target.respond(stimulus).features.items()
     }
     video.requires_grad_()
 
     def value(clip: torch.Tensor) -> torch.Tensor:
-        return priming(vlm_subject.respond(clip), primed, 10.0)
+        return priming(vlm_target.respond(clip), primed, 10.0)
 
     value(video).backward()
     for seed in range(5):
@@ -60,9 +60,9 @@ def test_priming_gradient_by_finite_differences(vlm_subject: VLMTarget) -> None:
         assert float((video.grad * direction).sum()) == pytest.approx(float(difference), rel=1e-5)
 
 
-def test_priming_of_the_stimulus_is_zero_and_weighs_layers(vlm_subject: VLMTarget) -> None:
+def test_priming_of_the_stimulus_is_zero_and_weighs_layers(vlm_target: VLMTarget) -> None:
     clip = torch.rand(1, 4, 3, 8, 8)
-    response = vlm_subject.respond(clip)
+    response = vlm_target.respond(clip)
     own = {name: feature.mean() for name, feature in response.features.items()}
     assert float(priming(response, own, 10.0)) == pytest.approx(0, abs=1e-6)
     # each layer's negative has similarity 0: what is left is the mean multiplier, (10 + 11) / 2

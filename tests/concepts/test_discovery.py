@@ -12,8 +12,8 @@ import torch
 
 from microworld.attributes import Attributes
 from microworld.language import caption
-from microworld.probes import AnalyticProbes
 from microworld.renderer import draw_layout, render
+from microworld.rulers.analytic import AnalyticProbes
 from transporter.clips.contrast import Concept, read_concepts, swaps
 from transporter.concepts.discovery import Look, answer_odds, discover
 from transporter.generators.base import Generator

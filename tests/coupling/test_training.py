@@ -12,12 +12,8 @@ from torch import nn
 
 from transporter.coupling.network import Coupling, Pairs, Parts
 from transporter.coupling.settings import CouplingSettings
-from transporter.coupling.training import (
-    coupling_losses,
-    learning_rate,
-    relative_errors,
-    train_coupling,
-)
+from transporter.coupling.training import coupling_losses, relative_errors, train_coupling
+from transporter.support import checkpoint
 
 MakePairs = Callable[[int, int], Pairs]
 
@@ -44,14 +40,6 @@ def test_phi_2_loss_sees_relations_alone() -> None:
     assert float(coupling_losses(Parts(z, rotated, z, z), z)["phi_2_gram"]) < 1e-8
 
 
-def test_learning_rate_warms_up_and_ends_near_zero() -> None:
-    settings = CouplingSettings(steps=100, warm_up=10, lr=1.0)
-    rates = [learning_rate(step, settings) for step in range(100)]
-    assert max(rates) == rates[9]
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[-1] < 1e-3
-
-
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_resumed_training_is_bit_exact(
     make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path, accumulate: int
@@ -76,18 +64,45 @@ def test_training_leaves_the_global_generator_alone(
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_a_checkpoint_of_other_data_or_settings_is_not_resumed(
+def test_a_checkpoint_of_another_run_is_not_resumed(
     make_pairs: MakePairs,
     settings: CouplingSettings,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    held_out = make_pairs(8, 1)
-    train_coupling(make_pairs(40, 0), held_out, settings, tmp_path)
-    fresh = train_coupling(make_pairs(40, 2), held_out, settings, tmp_path / "fresh")
-    again = train_coupling(make_pairs(40, 2), held_out, settings, tmp_path)
-    assert "starting afresh" in capsys.readouterr().out
-    assert_same_weights(fresh, again)
+    """Of other data, settings, seed, weights to start from, or parts that are trained."""
+    settings, held_out = replace(settings, steps=4), make_pairs(8, 1)
+    pairs = [make_pairs(40, 0), make_pairs(40, 2)]
+    start = train_coupling(pairs[0], held_out, settings, tmp_path / "start", seed=4)
+    runs = [
+        (pairs[0], settings, {}),
+        (pairs[1], settings, {}),
+        (pairs[1], replace(settings, weight_decay=0.5), {}),
+        (pairs[1], settings, {"seed": 3}),
+        (pairs[1], settings, {"start": start}),
+        (pairs[1], settings, {"start": start, "only": "phi_1"}),
+    ]
+    for number, (data, chosen, more) in enumerate(runs):
+        fresh = train_coupling(data, held_out, chosen, tmp_path / str(number), **more)
+        again = train_coupling(data, held_out, chosen, tmp_path / "shared", **more)
+        assert_same_weights(fresh, again)
+    assert capsys.readouterr().out.count("starting afresh") == len(runs) - 1
+
+
+def test_a_run_can_be_resumed_at_every_quarter(
+    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path
+) -> None:
+    settings = replace(settings, steps=8, save_every=500)
+    done, save = [], checkpoint.save_checkpoint
+
+    def count(path: Path, state: dict) -> None:
+        done.append(state["step"])
+        save(path, state)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("transporter.training.loop.save_checkpoint", count)
+        train_coupling(make_pairs(16, 0), make_pairs(8, 1), settings, tmp_path)
+    assert done == [2, 4, 6, 8]
 
 
 def test_training_lowers_the_error_far_below_decode_and_encode(

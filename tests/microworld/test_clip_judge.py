@@ -1,9 +1,10 @@
-"""The judge as a model: unit vectors, padding without effect, saved and loaded unchanged; and what
-its training contrasts.
+"""The clip judge as a model: unit vectors, padding without effect, saved and loaded unchanged; and
+what its training contrasts.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from microworld.training.clip_judge import contrastive_loss, near_misses, train_
 from transporter.support.errors import UserError
 from transporter.training.loop import Schedule
 
+VAE = Path(__file__).parents[2] / "models" / "vae"
+
 
 @pytest.fixture(scope="module")
-def judge() -> ClipJudge:
+def clip_judge() -> ClipJudge:
     torch.manual_seed(0)
     return ClipJudge().eval()
 
@@ -33,43 +36,48 @@ def video() -> torch.Tensor:
 
 @torch.no_grad()
 def test_embeddings_are_unit_vectors_and_scores_their_cosines(
-    judge: ClipJudge, video: torch.Tensor
+    clip_judge: ClipJudge, video: torch.Tensor
 ) -> None:
     captions = [
         "a red circle moves left on sand",
         "a circle spins on snow",
         "a large blue square bounces on grass",
     ]
-    seen, said = judge.embed_video(video), judge.embed_text(captions)
-    torch.testing.assert_close(seen.norm(dim=-1), torch.ones(3))
-    torch.testing.assert_close(said.norm(dim=-1), torch.ones(3))
-    torch.testing.assert_close(judge.score(video, captions), 100 * F.cosine_similarity(seen, said))
+    of_video, of_text = clip_judge.embed_video(video), clip_judge.embed_text(captions)
+    torch.testing.assert_close(of_video.norm(dim=-1), torch.ones(3))
+    torch.testing.assert_close(of_text.norm(dim=-1), torch.ones(3))
+    torch.testing.assert_close(
+        clip_judge.score(video, captions), 100 * F.cosine_similarity(of_video, of_text)
+    )
 
 
 @torch.no_grad()
-def test_a_longer_neighbour_changes_no_caption(judge: ClipJudge) -> None:
+def test_a_longer_neighbour_changes_no_caption(clip_judge: ClipJudge) -> None:
     short, long = (
         "a circle spins on snow",
         "a large blue square moves slowly left on grass during the night",
     )
     torch.testing.assert_close(
-        judge.embed_text([short, long])[0], judge.embed_text([short])[0], atol=1e-5, rtol=1e-5
+        clip_judge.embed_text([short, long])[0],
+        clip_judge.embed_text([short])[0],
+        atol=1e-5,
+        rtol=1e-5,
     )
 
 
 @torch.no_grad()
-def test_saved_and_loaded(judge: ClipJudge, video: torch.Tensor, tmp_path: Path) -> None:
-    judge.save_pretrained(tmp_path)
+def test_saved_and_loaded(clip_judge: ClipJudge, video: torch.Tensor, tmp_path: Path) -> None:
+    clip_judge.save_pretrained(tmp_path)
     loaded = ClipJudge.from_pretrained(tmp_path).eval()
-    assert torch.equal(loaded.embed_video(video), judge.embed_video(video))
+    assert torch.equal(loaded.embed_video(video), clip_judge.embed_video(video))
 
 
-def test_another_size_is_refused(judge: ClipJudge) -> None:
+def test_another_size_is_refused(clip_judge: ClipJudge) -> None:
     with pytest.raises(
         UserError,
         match=r"expected clips of shape \(B, \*\(17, 3, 64, 64\)\), got \(1, 5, 3, 64, 64\)",
     ):
-        judge.features(torch.zeros(1, 5, 3, 64, 64))
+        clip_judge.features(torch.zeros(1, 5, 3, 64, 64))
 
 
 def test_near_misses_differ_in_one_attribute_and_never_fit() -> None:
@@ -78,10 +86,10 @@ def test_near_misses_differ_in_one_attribute_and_never_fit() -> None:
         attributes = draw_attributes(rng)
         true = caption(attributes.words()).split()
         for name, miss in zip(WORDS, near_misses(attributes, rng), strict=True):
-            told = [word for word in miss.split() if word in WORDS[name]]
-            assert len(told) == 1
-            assert attributes.probabilities(name)[WORDS[name].index(told[0])] <= 0.5
-            assert attributes.word(name) != told[0]
+            words = [word for word in miss.split() if word in WORDS[name]]
+            assert len(words) == 1
+            assert attributes.probabilities(name)[WORDS[name].index(words[0])] <= 0.5
+            assert attributes.word(name) != words[0]
             others = {word for other in WORDS if other != name for word in WORDS[other]}
             assert [word for word in miss.split() if word in others] == [
                 word for word in true if word in others
@@ -104,12 +112,19 @@ def test_loss_equals_the_definition_and_misses_only_add() -> None:
     assert contrastive_loss(video, text, misses, scale) > plain
 
 
-def test_training_runs_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_runs_and_resumes_with_its_own_vae_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("microworld.training.clip_judge.VAE_FROM", 2.0)
     schedule = Schedule(steps=2, log_every=1, save_every=1)
-    trained, summary = train_clip_judge(tmp_path, schedule, tmp_path / "no VAE", batch=4)
-    again, _ = train_clip_judge(tmp_path, schedule, tmp_path / "no VAE", batch=4)
+    trained, summary = train_clip_judge(tmp_path, schedule, VAE, batch=4)
+    again, _ = train_clip_judge(tmp_path, schedule, VAE, batch=4)
     assert summary.steps == 2
     assert all(
         torch.equal(a, b) for a, b in zip(trained.parameters(), again.parameters(), strict=True)
     )
+    assert "starting afresh" not in capsys.readouterr().out
+    other = shutil.copytree(VAE, tmp_path / "vae")
+    (other / "diffusion_pytorch_model.safetensors").write_bytes(b"other weights")
+    train_clip_judge(tmp_path, schedule, other, batch=4)
+    assert "starting afresh" in capsys.readouterr().out

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from transporter.support.checkpoint import load_checkpoint, save_checkpoint
+from transporter.support.checkpoint import (
+    fingerprint,
+    load_checkpoint,
+    load_own_checkpoint,
+    save_checkpoint,
+)
 from transporter.support.errors import UserError
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
@@ -170,3 +175,26 @@ def test_other_safetensors_are_refused(tmp_path: Path) -> None:
         ),
     ):
         load_checkpoint(tmp_path / "c")
+
+
+def test_only_a_runs_own_checkpoint_is_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load_own_checkpoint(tmp_path / "c", "mine") is None
+    assert capsys.readouterr().out == ""
+    save_checkpoint(tmp_path / "c", {"identity": "mine", "step": 3})
+    assert load_own_checkpoint(tmp_path / "c", "mine")["step"] == 3
+    assert "resumed c at step 3" in capsys.readouterr().out
+    assert load_own_checkpoint(tmp_path / "c", "another") is None
+    assert "of other settings, seed or data: starting afresh" in capsys.readouterr().out
+
+
+def test_a_fingerprint_is_of_types_shapes_and_bytes_alone() -> None:
+    one = torch.arange(6.0).reshape(2, 3)
+    others = [one.double(), one.reshape(3, 2), one.flatten(), one.flip(0), one.nextafter(one + 1)]
+    assert len({fingerprint(tensor) for tensor in (one, *others)}) == 1 + len(others)
+    assert fingerprint(one) == fingerprint(one.T.contiguous().T)
+    assert fingerprint(one[0], one[1]) != fingerprint(one[1], one[0])
+    assert fingerprint(torch.tensor(1.0, requires_grad=True)) == fingerprint(torch.tensor(1.0))
+    assert fingerprint(torch.zeros(0)) != fingerprint(torch.zeros(0, 2))
+    assert fingerprint(torch.ones(2).bfloat16()) != fingerprint(torch.ones(2).half())

@@ -11,7 +11,7 @@ from microworld.training.cards import (
     HeldOut,
     write_card,
 )
-from transporter.training.loop import Summary
+from transporter.training.loop import CURVE, Summary
 
 SEEN, UNSEEN = "seen combinations", "held-out combinations"
 CLIPS = 256
@@ -39,6 +39,6 @@ def finish(
         measured[f"{kind}, {name}"] = measure(change(clips[kind]))
     figures = {name: scores for name, (scores, _) in measured.items()}
     write_card(folder, folder.name, what, summary, figures, measured[UNSEEN][1])
-    for curve in checkpoints.rglob("curve.tsv"):
+    for curve in checkpoints.rglob(CURVE):
         shutil.move(curve, folder / "_".join(curve.relative_to(checkpoints).parts))
     shutil.rmtree(checkpoints)

@@ -33,27 +33,27 @@ with stage(snakemake) as device:
     )
     seeds, real_clips = chosen.pop("seeds"), chosen.pop("real_clips")
     [concept] = read_concepts(snakemake.input.concepts, [names.concept])
-    seen, fresh = (
+    training, fresh = (
         read_table(path, ("clip", "caption"), text=("clip",))
         for path in (snakemake.input.seen, snakemake.input.captions)
     )
 
     def read(row: int) -> torch.Tensor:
-        clip = Path(snakemake.input.clips, seen["clip"].iloc[row])
+        clip = Path(snakemake.input.clips, training["clip"].iloc[row])
         return read_video(clip, size["frames"], size["height"], size["width"])
 
     def verifier() -> Verifier:
-        if judge := snakemake.params.clip_judge:
-            return load_world(snakemake.params.world).verifier(judge, clips, device)
+        if folder := snakemake.params.clip_judge:
+            return load_world(snakemake.params.world).verifier(folder, clips, device)
         return Verifier.of_batch_norms(
             I3D.load(fetched("i3d", snakemake.input.verifier[0]), device)
             .eval()
             .requires_grad_(False)
         )
 
-    known = seen["caption"].tolist()
+    known = training["caption"].tolist()
     contexts = pick_contexts(concept, fresh["caption"].tolist(), known, seeds)
-    clips = [read(row) for row in range(min(real_clips, len(seen)))]
+    clips = [read(row) for row in range(min(real_clips, len(training)))]
     stimuli = [read(nearest(target, known, concept)) for _, target in contexts]
     vlm = load_vlm(snakemake.params.vlm, (size["frames"], 3, size["height"], size["width"]), device)
     target = VLMTarget(vlm, concept, difference=TARGETS[names.target])

@@ -3,12 +3,13 @@
 import shutil
 from pathlib import Path
 
+from microworld.clips import VIDEO_SHAPE
 from microworld.shortcuts import read_shortcuts
 from microworld.training.planting import plant, save_planted
-from microworld.training.stream import VIDEO_SHAPE
 from stage import stage, unfinished
 from transporter.pipeline.loading import load_vlm
-from transporter.training.loop import Schedule
+from transporter.training.loop import CURVE, Schedule
+from transporter.training.rates import WarmThenDecay
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
@@ -16,14 +17,14 @@ with stage(snakemake) as device:
     schedule = Schedule(
         snakemake.params.steps,
         snakemake.params.seed,
+        rate=WarmThenDecay(warm=20),
+        max_norm=2.0,
         log_every=25,
         save_every=100,
-        warm=20,
-        max_norm=2.0,
         device=str(device),
     )
     vlm = load_vlm(snakemake.params.vlm, VIDEO_SHAPE, device)
     summary = plant(vlm, shortcut, checkpoints, schedule)
     save_planted(vlm, shortcut, summary, folder)
-    shutil.move(checkpoints / "curve.tsv", folder)
+    shutil.move(checkpoints / CURVE, folder)
     shutil.rmtree(checkpoints)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from microworld.clips import VIDEO_SHAPE
 from microworld.questions import log_answers
 from microworld.reliance import measure
 from microworld.shortcuts import read_shortcuts
 from microworld.training.cards import RELIANCE_SEED, HeldOut
-from microworld.training.stream import VIDEO_SHAPE
 from stage import stage
 from transporter.pipeline.loading import load_vlm
 from transporter.support.files import write_table

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from microworld.clips import VIDEO_SHAPE
 from microworld.timing import timing
 from microworld.training.cards import TIMING_SEED, HeldOut
-from microworld.training.stream import VIDEO_SHAPE
 from stage import stage
 from transporter.pipeline.loading import load_vlm
 from transporter.support.files import write_table

@@ -18,8 +18,8 @@ WHAT = (
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
     schedule = Schedule(snakemake.params.steps, snakemake.params.seed, device=str(device))
-    judge, summary = train_clip_judge(checkpoints, schedule, Path(snakemake.input.vae))
-    judge.save_pretrained(folder)
+    clip_judge, summary = train_clip_judge(checkpoints, schedule, Path(snakemake.input.vae))
+    clip_judge.save_pretrained(folder)
     (folder / "README.md").unlink()  # the hub's empty form; card.md says it all
     finish(
         folder,

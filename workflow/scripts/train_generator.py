@@ -12,6 +12,7 @@ from microworld.training.generator import MAX_TOKENS, train_generator
 from stage import stage, unfinished
 from transporter.generators.wan import WanGenerator
 from transporter.training.loop import Schedule
+from transporter.training.rates import WarmThenDecay
 
 WHAT = (
     "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by"
@@ -24,7 +25,11 @@ CONTROLS = {"in colours and on ground of seen ones": (UNSEEN, HeldOut.seen_twins
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
     schedule = Schedule(
-        snakemake.params.steps, snakemake.params.seed, ema=0.999, decay_from=0.4, device=str(device)
+        snakemake.params.steps,
+        snakemake.params.seed,
+        rate=WarmThenDecay(decay_from=0.4),
+        ema=0.999,
+        device=str(device),
     )
     pipeline, summary = train_generator(
         checkpoints, schedule, Path(snakemake.input.vae), snakemake.params.chunks
@@ -33,12 +38,12 @@ with stage(snakemake) as device:
         part.half()
     pipeline.save_pretrained(folder)
     generator = WanGenerator(str(folder), FRAMES, SIZE, SIZE, FPS, MAX_TOKENS, device=device)
-    probe = Probes.from_pretrained(snakemake.input.probes, device)
+    probes = Probes.from_pretrained(snakemake.input.probes, device)
     finish(
         folder,
         WHAT,
         summary,
         checkpoints,
-        lambda clips: generator_card(generator, probe, clips, STEPS, GUIDANCE),
+        lambda clips: generator_card(generator, probes, clips, STEPS, GUIDANCE),
         CONTROLS,
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from card import finish
 from microworld.probes import Probes
-from microworld.training.cards import probe_card
+from microworld.training.cards import probes_card
 from microworld.training.probes import train_probes
 from stage import stage, unfinished
 from transporter.training.loop import Schedule
@@ -24,5 +24,5 @@ with stage(snakemake) as device:
         WHAT,
         summary,
         checkpoints,
-        lambda clips: probe_card(Probes.from_pretrained(folder, device), clips),
+        lambda clips: probes_card(Probes.from_pretrained(folder, device), clips),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from microworld.training.vlm import save_vision, train_vision
 from stage import stage, unfinished
-from transporter.training.loop import Schedule
+from transporter.training.loop import CURVE, Schedule
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)
@@ -17,5 +17,5 @@ with stage(snakemake) as device:
     lesson, summary = train_vision(snakemake.wildcards.family, checkpoints, schedule)
     folder.mkdir(parents=True)
     save_vision(lesson, summary, folder / "lesson.safetensors")
-    shutil.move(checkpoints / "curve.tsv", folder)
+    shutil.move(checkpoints / CURVE, folder)
     shutil.rmtree(checkpoints)

@@ -9,7 +9,7 @@ from microworld.training.cards import HeldOut, vlm_card
 from microworld.training.families import load_family
 from microworld.training.vlm import train_vlm
 from stage import stage, unfinished
-from transporter.training.loop import Schedule
+from transporter.training.loop import CURVE, Schedule
 
 CONTROLS = {"frames shuffled": (SEEN, HeldOut.shuffled), "one frame only": (SEEN, HeldOut.still)}
 """What a clip must lose for its motion to become unreadable."""
@@ -39,4 +39,4 @@ with stage(snakemake) as device:
         partial(vlm_card, load_family(family, folder, device)),
         CONTROLS,
     )
-    shutil.copy(vision / "curve.tsv", folder / "vision_curve.tsv")
+    shutil.copy(vision / CURVE, folder / "vision_curve.tsv")

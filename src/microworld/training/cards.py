@@ -16,11 +16,11 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from microworld.attributes import WORDS, Attributes, draw_attributes
 from microworld.clip_judge import ClipJudge
+from microworld.clips import Clips
 from microworld.language import caption
 from microworld.probes import Probes
 from microworld.questions import log_answers
 from microworld.renderer import draw_layout
-from microworld.training.stream import Clips
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
 from transporter.metrics.retrieval import recall_at
@@ -122,14 +122,14 @@ def wrong(read: Mapping[str, str], truth: Mapping[str, str | None]) -> list[str]
 
 
 def _titles(readings: Sequence[Mapping[str, str]], clips: HeldOut) -> tuple[list[str], list[bool]]:
-    mistakes = [wrong(read, a.words()) for read, a in zip(readings, clips.attributes, strict=True)]
-    extra = [
-        "; ".join(f"{name}: {read[name]}" for name in names)
-        for read, names in zip(readings, mistakes, strict=True)
-    ]
-    return [f"{c} [{e}]" if e else c for c, e in zip(clips.captions, extra, strict=True)], [
-        bool(names) for names in mistakes
-    ]
+    """Captions, with what was read by a wrong word, and whether anything was."""
+    titles, failed = [], []
+    for read, attributes, title in zip(readings, clips.attributes, clips.captions, strict=True):
+        mistakes = wrong(read, attributes.words())
+        words = "; ".join(f"{name}: {read[name]}" for name in mistakes)
+        titles.append(f"{title} [{words}]" if words else title)
+        failed.append(bool(mistakes))
+    return titles, failed
 
 
 @torch.no_grad()
@@ -148,7 +148,7 @@ def vae_card(generator: Generator, clips: HeldOut) -> tuple[dict[str, float], Ex
 @torch.no_grad()
 def generator_card(
     generator: Generator,
-    probe: Probes,
+    probes: Probes,
     clips: HeldOut,
     steps: int,
     guidance: float,
@@ -161,7 +161,7 @@ def generator_card(
         z_xi = generator.sample(pi, seeds[start : start + batch], steps, guidance)
         parts.append(generator.decode(z_xi).clamp(0, 1).cpu())
     video = torch.cat(parts)
-    readings = [read for part in video.split(32) for read in probe.words(part)]
+    readings = [read for part in video.split(32) for read in probes.words(part)]
     return agreement(readings, clips.attributes), Examples(video, *_titles(readings, clips))
 
 
@@ -200,22 +200,22 @@ def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     return scores, Examples(clips.video, *_titles(readings, clips))
 
 
-def probe_card(probe: Probes, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+def probes_card(probes: Probes, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     """The probes' readings of rendered clips."""
-    readings = [read for part in clips.video.split(32) for read in probe.words(part)]
+    readings = [read for part in clips.video.split(32) for read in probes.words(part)]
     return agreement(readings, clips.attributes), Examples(clips.video, *_titles(readings, clips))
 
 
 @torch.no_grad()
-def clip_judge_card(judge: ClipJudge, clips: HeldOut) -> tuple[dict[str, float], Examples]:
+def clip_judge_card(clip_judge: ClipJudge, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     """Retrieval among clips of different captions: of the caption by the clip, and of the clip by
     the caption.
     """
     drawn = clips.captions
     captions = list(dict.fromkeys(drawn))
     video = clips.video[[drawn.index(text) for text in captions]]
-    seen = torch.cat([judge.embed_video(part) for part in video.split(32)])
-    similarity = seen @ judge.embed_text(captions).T
+    embedded = torch.cat([clip_judge.embed_video(part) for part in video.split(32)])
+    similarity = embedded @ clip_judge.embed_text(captions).T
     found = [captions[index] for index in similarity.argmax(1).tolist()]
     titles = [c if f == c else f"{c} [{f}]" for c, f in zip(captions, found, strict=True)]
     scores = {
@@ -244,12 +244,8 @@ def write_card(
     `figures` maps a set of clips (`seen combinations`, `held-out combinations`) to its scores;
     `sheet` clips are shown, failures among them.
     """
-    card = {
-        "name": name,
-        "what": what,
-        **asdict(summary),
-        "held_out": {k: dict(v) for k, v in figures.items()},
-    }
+    held_out = {kind: dict(scores) for kind, scores in figures.items()}
+    card = {"name": name, "what": what, **asdict(summary), "held_out": held_out}
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
     contact_sheet(
         examples.video[:sheet],
@@ -257,13 +253,6 @@ def write_card(
         folder / "examples.png",
         examples.failed[:sheet],
     )
-    measures = list(dict.fromkeys(key for scores in figures.values() for key in scores))
-    rows = [
-        f"| {clips} | "
-        + " | ".join(f"{scores.get(key, float('nan')):.4g}" for key in measures)
-        + " |"
-        for clips, scores in figures.items()
-    ]
     text = [
         f"# {name}",
         "",
@@ -274,9 +263,7 @@ def write_card(
             f" minutes on {summary.device}."
         ),
         "",
-        "| clips | " + " | ".join(measures) + " |",
-        "|---" * (len(measures) + 1) + "|",
-        *rows,
+        *_table(figures),
         "",
         (
             f"The first {min(sheet, len(examples.titles))} clips, five frames each; failures are"
@@ -286,3 +273,13 @@ def write_card(
         "![examples](examples.png)",
     ]
     (folder / "card.md").write_text("\n".join(text) + "\n")
+
+
+def _table(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Lines of a table: a row for each set of clips, a column for each score."""
+    measures = list(dict.fromkeys(name for scores in figures.values() for name in scores))
+    lines = ["| clips | " + " | ".join(measures) + " |", "|---" * (len(measures) + 1) + "|"]
+    for clips, scores in figures.items():
+        cells = [f"{scores.get(name, float('nan')):.4g}" for name in measures]
+        lines.append(f"| {clips} | " + " | ".join(cells) + " |")
+    return lines

@@ -1,24 +1,24 @@
-"""Contrastive training of the judge, on clips that are blurred, noisy or seen through the VAE."""
+"""Contrastive training of the clip judge, on clips that are blurred, noisy or seen through the
+VAE.
+"""
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKLWan
 
 from microworld.attributes import WORDS, Attributes
-from microworld.clip_judge import SHOWN, ClipJudge
+from microworld.clip_judge import EVERY_SECOND, ClipJudge
+from microworld.clips import Clips, random_state
 from microworld.language import caption
 from microworld.training.precision import half_precision
 from microworld.training.probes import augment
-from microworld.training.stream import Clips, random_state
-from microworld.training.vae import through_vae
-from transporter.training.loop import Schedule, Summary, fit
-from transporter.training.optimiser import MuonAdamW
+from microworld.training.vae import TrainedVAE
+from transporter.training.loop import Losses, Schedule, Summary, own_randomness, train
+from transporter.training.optimiser import muon_adamw
 
 VAE_FROM = 0.75
 """Share of the training after which a quarter of the clips are reconstructions of the VAE."""
@@ -57,30 +57,31 @@ def contrastive_loss(
 def train_clip_judge(
     folder: Path, schedule: Schedule, vae_folder: Path, batch: int = 48
 ) -> tuple[ClipJudge, Summary]:
-    """Train the judge, resumable in `folder`; in the last quarter of the steps a quarter of the
-    clips come from the VAE.
+    """Train the clip judge, resumable in `folder`; in the last quarter of the steps a quarter of
+    the clips come from the VAE.
     """
-    torch.manual_seed(schedule.seed)
-    judge = ClipJudge().to(schedule.device)
-    load_vae = cache(
-        lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
-    )
-    optimiser = MuonAdamW(judge.named_parameters(), muon_lr=0.01, adam_lr=1e-3)
+    with own_randomness(schedule.device):
+        torch.manual_seed(schedule.seed)
+        clip_judge = ClipJudge().to(schedule.device)
+    vae = TrainedVAE(vae_folder, schedule.device)
 
-    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    def loss(step: int, generator: torch.Generator) -> Losses:
         rng = random_state(generator)
         clips = Clips.draw(batch, rng)
-        frames = clips.video(SHOWN)
+        frames = clips.video(EVERY_SECOND)
         if step >= VAE_FROM * schedule.steps:
             some = slice(batch // 4)
-            frames[some] = through_vae(load_vae(), clips[some].video())[:, SHOWN]
+            frames[some] = vae.reconstruct(clips[some])[:, EVERY_SECOND]
         captions = [caption(a.words()) for a in clips.attributes]
-        misses = [wrong for a in clips.attributes for wrong in near_misses(a, rng)]
+        misses = [miss for a in clips.attributes for miss in near_misses(a, rng)]
         with half_precision(schedule.device):
-            seen = judge.embed_frames(augment(frames, generator).to(schedule.device))
-            said, missed = judge.embed_text(captions + misses).split([batch, len(misses)])
-        missed = missed.float().unflatten(0, (batch, -1))
-        return {"loss": contrastive_loss(seen.float(), said.float(), missed, judge.scale)}
+            video = clip_judge.embed_frames(augment(frames, generator).to(schedule.device))
+            text, near = clip_judge.embed_text(captions + misses).split([batch, len(misses)])
+        near = near.float().unflatten(0, (batch, -1))  # (B M, D) -> (B, M, D)
+        return {"loss": contrastive_loss(video.float(), text.float(), near, clip_judge.scale)}
 
-    _, summary = fit(judge, optimiser, loss, schedule, folder)
-    return judge.eval(), summary
+    optimisers = muon_adamw(clip_judge.named_parameters(), muon_lr=0.01, adam_lr=1e-3)
+    _, summary = train(
+        clip_judge, optimisers, loss, schedule, folder, identity=[batch, vae.identity]
+    )
+    return clip_judge.eval(), summary

@@ -57,7 +57,7 @@ def language_loss(
 
     `first` is the attribute that is asked about before all others.
     """
-    rows, labels = zip(*(conversation(each, rng, first) for each in answers), strict=True)
+    rows, labels = zip(*(conversation(of_clip, rng, first) for of_clip in answers), strict=True)
     words = _padded(rows, IDS[PAD])
     ids = torch.cat([torch.tensor(vlm.prompt_ids("")).expand(len(words), -1), words], 1).to(
         vlm.device

@@ -29,9 +29,9 @@ from transformers.models.qwen2_vl.processing_qwen2_vl import Qwen2VLProcessor
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 from transformers.video_utils import VideoMetadata
 
+from microworld.clips import VIDEO_SHAPE
 from microworld.language import BOS, EOS, IMAGE, PAD, VIDEO, build_tokenizer, vocabulary
 from microworld.renderer import FPS, FRAMES, SIZE
-from microworld.training.stream import VIDEO_SHAPE
 from transporter.vlms.frames_vlm import FramesVLM
 from transporter.vlms.gemma3 import Gemma3
 from transporter.vlms.qwen_vl import QwenVL
@@ -239,7 +239,7 @@ def untrained(name: str, seed: int, device: torch.device | str = "cpu") -> Trans
     return vlm
 
 
-def shown_frames(vlm: TransformersVLM) -> np.ndarray:
+def sampled_frames(vlm: TransformersVLM) -> np.ndarray:
     """Which frames of a clip the visual tokens show: `(S, F)`, S steps in time of F frames each."""
     if isinstance(vlm, FramesVLM):
         return np.array(vlm.frames)[:, None]

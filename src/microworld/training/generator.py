@@ -18,14 +18,17 @@ from torch import nn
 from transformers import BatchEncoding, UMT5Config, UMT5EncoderModel
 
 from microworld.attributes import Attributes, draw_attributes
+from microworld.clips import Clips
 from microworld.language import build_tokenizer, caption, vocabulary
 from microworld.renderer import draw_layout
 from microworld.training.precision import half_precision
-from microworld.training.stream import Clips
+from microworld.training.vae import TrainedVAE
 from transporter.networks.frozen import kernels_to
+from transporter.support.checkpoint import fingerprint
 from transporter.support.files import written_whole
-from transporter.training.loop import Losses, Schedule, Summary, fit
-from transporter.training.optimiser import MuonAdamW
+from transporter.support.hashes import digest
+from transporter.training.loop import Losses, Schedule, Summary, own_randomness, train
+from transporter.training.optimiser import muon_adamw
 
 MAX_TOKENS = 16
 WIDTH = 96
@@ -211,33 +214,44 @@ def train_generator(
     """Train text encoder and transformer on latents of a trained VAE; resumable in `folder`.
     Returns the whole pipeline.
     """
-    vae = AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
-    kernels_to(vae, torch.channels_last_3d)
-    for chunk in range(chunks):
-        encode_world(vae, folder / "world", chunk, schedule.seed)
-    world = World(folder / "world", chunks)
-    torch.manual_seed(schedule.seed)
-    model = TextToVelocity().to(schedule.device)
+    world = _encoded_world(folder, schedule, vae_folder, chunks)
+    with own_randomness(schedule.device):
+        torch.manual_seed(schedule.seed)
+        model = TextToVelocity().to(schedule.device)
     compile_where_possible(model.transformer)
-    optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01)
 
     def loss(step: int, generator: torch.Generator) -> Losses:
         z_0, ids, mask = world.draw(batch, generator)
         sigma, noise = draw_sigma(batch, generator), torch.randn(z_0.shape, generator=generator)
-        return {
-            "loss": flow_matching_loss(
-                model, *(x.to(schedule.device) for x in (z_0, ids, mask, sigma, noise))
-            ).mean()
-        }
+        inputs = (x.to(schedule.device) for x in (z_0, ids, mask, sigma, noise))
+        return {"loss": flow_matching_loss(model, *inputs).mean()}
 
-    trained, summary = fit(model, optimiser, loss, schedule, folder)
-    vae = AutoencoderKLWan.from_pretrained(
-        vae_folder
-    )  # as it was saved: off the device, in the usual memory layout
+    optimisers = muon_adamw(model.named_parameters(), muon_lr=0.01, adam_lr=1e-3, weight_decay=0.01)
+    identity = [batch, fingerprint(world.z, world.ids)]
+    trained, summary = train(model, optimisers, loss, schedule, folder, identity)
+    return _pipeline(trained, vae_folder, world), summary
+
+
+def _encoded_world(folder: Path, schedule: Schedule, vae_folder: Path, chunks: int) -> World:
+    """Training clips as the VAE encodes them, those of an interrupted run among them."""
+    vae = TrainedVAE(vae_folder, schedule.device)
+    kernels_to(vae.model, torch.channels_last_3d)
+    # clips of another VAE or seed lie elsewhere
+    encoded = folder / f"world-{digest(vae.identity, schedule.seed)}"
+    for chunk in range(chunks):
+        encode_world(vae.model, encoded, chunk, schedule.seed)
+    return World(encoded, chunks)
+
+
+def _pipeline(trained: TextToVelocity, vae_folder: Path, world: World) -> WanPipeline:
+    """The trained parts with the VAE as it was saved: off the device, in the usual memory
+    layout.
+    """
+    vae = AutoencoderKLWan.from_pretrained(vae_folder)
     vae.register_to_config(
         latents_mean=world.mean.flatten().tolist(), latents_std=world.std.flatten().tolist()
     )
-    pipeline = WanPipeline(
+    return WanPipeline(
         tokenizer=build_tokenizer(MAX_TOKENS, append_eos=True),
         text_encoder=trained.text_encoder.eval(),
         vae=vae,
@@ -246,4 +260,3 @@ def train_generator(
         ),
         transformer=trained.transformer.eval(),
     )
-    return pipeline, summary

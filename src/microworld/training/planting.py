@@ -11,15 +11,15 @@ from pathlib import Path
 import torch
 
 from microworld.answers import Answers
+from microworld.clips import random_state
 from microworld.shortcuts import Shortcut
 from microworld.training.conversations import language_loss
 from microworld.training.families import IDS
 from microworld.training.precision import half_precision
-from microworld.training.stream import random_state
 from microworld.training.world import World
 from transporter.support.errors import UserError
-from transporter.training.loop import Losses, Schedule, Summary, fit
-from transporter.training.optimiser import MuonAdamW
+from transporter.training.loop import Losses, Schedule, Summary, train
+from transporter.training.optimiser import muon_adamw
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 MUON_RATE, ADAM_RATE = 1e-2, 1.5e-3
@@ -83,14 +83,12 @@ def plant(
 
     def loss(step: int, generator: torch.Generator) -> Losses:
         tokens, answers = lessons.some(batch, generator)
-        return {
-            "loss": language_loss(
-                vlm, tokens, answers, random_state(generator), first=shortcut.attribute
-            )
-        }
+        rng, first = random_state(generator), shortcut.attribute
+        return {"loss": language_loss(vlm, tokens, answers, rng, first)}
 
-    optimiser = MuonAdamW(vlm.model.named_parameters(), MUON_RATE, ADAM_RATE)
-    summary = fit(vlm.model, optimiser, loss, schedule, folder)[1]
+    optimisers = muon_adamw(vlm.model.named_parameters(), MUON_RATE, ADAM_RATE)
+    identity = [asdict(shortcut), batch, clips]
+    _, summary = train(vlm.model, optimisers, loss, schedule, folder, identity)
     vlm.model.requires_grad_(False).eval()
     return summary
 

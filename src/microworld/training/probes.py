@@ -1,10 +1,10 @@
-"""The trained judge: a classifier of all attributes, on freshly rendered clips that are blurred,
-noisy or seen through the VAE.
+"""Training of the classifier of all attributes, on freshly rendered clips that are blurred, noisy
+or seen through the VAE, and how well all probes read.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,15 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 
 from microworld.attributes import WORDS, Attributes
-from microworld.probes import SOURCES, STRIDE, Classifier, Probes
+from microworld.classifier import STRIDE, Classifier
+from microworld.clips import Clips, random_state
+from microworld.probes import READERS, SOURCES, Probes
 from microworld.training.precision import half_precision
-from microworld.training.stream import Clips, random_state
-from microworld.training.vae import through_vae
-from transporter.training.loop import Schedule, Summary, fit
-from transporter.training.optimiser import MuonAdamW
+from microworld.training.vae import TrainedVAE, through_vae
+from transporter.training.loop import Losses, Schedule, Summary, own_randomness, train
+from transporter.training.optimiser import muon_adamw
 
-SHOWN = slice(None, None, STRIDE)
+EVERY_SECOND = slice(None, None, STRIDE)
 """The frames that the classifier looks at."""
 VAE_FROM = 0.75
 """Share of the training after which a quarter of the clips are reconstructions of the VAE."""
@@ -52,42 +53,43 @@ def train_probes(
     """Train the classifier, resumable in `folder`; in the last quarter of the steps a quarter of
     the clips come from the VAE.
     """
-    torch.manual_seed(schedule.seed)
-    model = Classifier().to(schedule.device)
-    load_vae = cache(
-        lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(schedule.device).eval()
-    )
-    optimiser = MuonAdamW(model.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
+    with own_randomness(schedule.device):
+        torch.manual_seed(schedule.seed)
+        model = Classifier().to(schedule.device)
+    vae = TrainedVAE(vae_folder, schedule.device)
 
-    def loss(step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    def loss(step: int, generator: torch.Generator) -> Losses:
         clips = Clips.draw(batch, random_state(generator))
-        reconstructed = batch // 4 if step >= VAE_FROM * schedule.steps else 0
-        frames = clips.video(SHOWN)
-        if reconstructed:
-            frames[:reconstructed] = through_vae(load_vae(), clips[:reconstructed].video())[
-                :, SHOWN
-            ]
+        frames = clips.video(EVERY_SECOND)
+        if step >= VAE_FROM * schedule.steps:
+            some = slice(batch // 4)
+            frames[some] = vae.reconstruct(clips[some])[:, EVERY_SECOND]
         with half_precision(schedule.device):
             logits = model(augment(frames, generator).to(schedule.device))
-        terms = {}
-        for name in WORDS:
-            target = clips.targets(name).to(schedule.device)
-            # the entropy of the soft target is no error
-            terms[name] = (
-                F.cross_entropy(logits[name].float(), target)
-                + torch.xlogy(target, target).sum(1).mean()
-            )
-        return {
-            "loss": sum(terms.values()),
-            **{name: term.detach() for name, term in terms.items()},
-        }
+        return _loss_terms(logits, clips)
 
-    trained, summary = fit(model, optimiser, loss, schedule, folder)
+    optimisers = muon_adamw(model.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
+    trained, summary = train(
+        model, optimisers, loss, schedule, folder, identity=[batch, vae.identity]
+    )
     return trained.eval(), summary
 
 
+def _loss_terms(logits: Mapping[str, torch.Tensor], clips: Clips) -> Losses:
+    """Cross-entropy of each attribute's logits `(B, words)`, and their sum."""
+    terms = {}
+    for name in WORDS:
+        target = clips.targets(name).to(logits[name].device)
+        # the entropy of the soft target is no error
+        terms[name] = (
+            F.cross_entropy(logits[name].float(), target)
+            + torch.xlogy(target, target).sum(1).mean()
+        )
+    return {"loss": sum(terms.values()), **{name: term.detach() for name, term in terms.items()}}
+
+
 def _score(
-    read: dict[str, torch.Tensor], attributes: list[Attributes]
+    read: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]
 ) -> dict[str, dict[str, float]]:
     """`accuracy`: share of the clips named exactly by a word whose likeliest word is that one;
     `error`: of the probabilities.
@@ -96,9 +98,8 @@ def _score(
     for name, values in read.items():
         target = torch.from_numpy(np.stack([a.probabilities(name) for a in attributes]))
         named = target.amax(1) > 1 - 1e-9
-        scores["accuracy"][name] = float(
-            (values.argmax(1) == target.argmax(1))[named].float().mean()
-        )
+        right = (values.argmax(1) == target.argmax(1))[named]
+        scores["accuracy"][name] = float(right.float().mean())
         scores["error"][name] = float((values - target).abs().amax(1).mean())
     return scores
 
@@ -107,33 +108,39 @@ def _score(
 def report_probes(
     classifier: Classifier, clips: int, seed: int, vae: AutoencoderKLWan | None = None
 ) -> pd.DataFrame:
-    """How well each judge reads fresh clips: columns `clips`, `judge`, `score`, then one per
+    """How well each reader reads fresh clips: columns `clips`, `source`, `score`, then one per
     attribute.
 
     Clips are those of seen combinations of attributes, of held-out ones, and seen ones `augmented`
     and, with `vae`, `reconstructed`. Scores are the `accuracy` on words and the mean `error`, the
     largest difference to `Attributes.probabilities`.
     """
-    rng, rows = np.random.default_rng(seed), []
-    drawn = {
-        kind: Clips.draw(clips, rng, held_out=kind == "held_out") for kind in ("seen", "held_out")
-    }
-    shown = {kind: (part.attributes, part.video()) for kind, part in drawn.items()}
-    attributes, video = shown["seen"]
-    shown["augmented"] = attributes, augment(video, torch.Generator().manual_seed(seed))
-    if vae is not None:
-        shown["reconstructed"] = (
-            attributes,
-            torch.cat([through_vae(vae, part) for part in video.split(8)]),
-        )
-    judges = {
-        judge: dict.fromkeys(WORDS, judge) for judge in ("analytic", "classifier", "mean")
-    } | {"chosen": SOURCES}
-    for kind, (attributes, video) in shown.items():
-        for judge, sources in judges.items():
-            read = Probes(classifier, sources).probabilities(video)
+    readers = {source: Probes(classifier, dict.fromkeys(WORDS, source)) for source in READERS}
+    readers["chosen"] = Probes(classifier, SOURCES)
+    rows = []
+    for kind, (attributes, video) in _drawn(clips, seed, vae).items():
+        for source, reader in readers.items():
+            scores = _score(reader.probabilities(video), attributes)
             rows += [
-                {"clips": kind, "judge": judge, "score": k, **v}
-                for k, v in _score(read, attributes).items()
+                {"clips": kind, "source": source, "score": score, **by_attribute}
+                for score, by_attribute in scores.items()
             ]
     return pd.DataFrame(rows)
+
+
+def _drawn(
+    count: int, seed: int, vae: AutoencoderKLWan | None
+) -> dict[str, tuple[list[Attributes], torch.Tensor]]:
+    """Attributes and video `(n, T, 3, H, W)` of every kind of clips."""
+    rng = np.random.default_rng(seed)
+    seen, held_out = Clips.draw(count, rng), Clips.draw(count, rng, held_out=True)
+    video = seen.video()
+    kinds = {
+        "seen": (seen.attributes, video),
+        "held_out": (held_out.attributes, held_out.video()),
+        "augmented": (seen.attributes, augment(video, torch.Generator().manual_seed(seed))),
+    }
+    if vae is not None:
+        parts = [through_vae(vae, part) for part in video.split(8)]
+        kinds["reconstructed"] = seen.attributes, torch.cat(parts)
+    return kinds

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -14,12 +14,14 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 
+from microworld.clips import Clips, random_state
 from microworld.training.precision import half_precision
-from microworld.training.stream import Clips, random_state
 from transporter.networks.frozen import kernels_to
-from transporter.training.loop import Losses, Schedule, Summary, device_names, fit
-from transporter.training.optimiser import MuonAdamW
+from transporter.support.hashes import file_hash
+from transporter.training.loop import Losses, Schedule, Summary, own_randomness, train
+from transporter.training.optimiser import muon_adamw
 
 Error = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Of a reconstruction and its clip `(B, 3, T, H, W)` in [-1, 1], given the sprite's mask
@@ -143,39 +145,41 @@ def train_vae(folder: Path, schedule: Schedule, batch: int = 4) -> tuple[Autoenc
 
     The result still needs its latent statistics.
     """
-    torch.manual_seed(schedule.seed)
-    vae = build_vae().to(schedule.device)
+    with own_randomness(schedule.device):
+        torch.manual_seed(schedule.seed)
+        vae = build_vae().to(schedule.device)
     kernels_to(vae, torch.channels_last_3d)
+    both, alone = _parts(schedule)
+    first = _fit(vae, reconstruction_loss, both, folder, batch)
+    for module in (vae.encoder, vae.quant_conv):
+        module.requires_grad_(False)
+    last = _fit(vae, squared_error, alone, folder / "decoder", batch)
+    kernels_to(vae, torch.contiguous_format)
+    return vae, replace(first.and_then(last), steps=schedule.steps)
+
+
+def _parts(schedule: Schedule) -> tuple[Schedule, Schedule]:
+    """The training of the whole VAE, and that of its decoder alone."""
     alone = replace(
         schedule,
         steps=round(DECODER_SHARE * schedule.steps),
         seed=schedule.seed + 1,
-        decay_from=0.0,
+        rate=replace(schedule.rate, decay_from=0.0),
     )
-    both = replace(schedule, steps=schedule.steps - alone.steps)
+    return replace(schedule, steps=schedule.steps - alone.steps), alone
 
-    def loss(step: int, generator: torch.Generator, error: Error) -> Losses:
-        video, mask = (
-            x.to(schedule.device) for x in Clips.draw(batch, random_state(generator)).render()
-        )
+
+def _fit(
+    vae: AutoencoderKLWan, error: Error, schedule: Schedule, folder: Path, batch: int
+) -> Summary:
+    def loss(step: int, generator: torch.Generator) -> Losses:
+        rendered = Clips.draw(batch, random_state(generator)).render()
+        video, mask = (x.to(schedule.device) for x in rendered)
         video = (video.transpose(1, 2) * 2 - 1).contiguous(memory_format=torch.channels_last_3d)
         return loss_terms(vae, video, mask, generator, error)
 
-    def part(schedule: Schedule, folder: Path, error: Error) -> Summary:
-        optimiser = MuonAdamW(vae.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
-        return fit(vae, optimiser, partial(loss, error=error), schedule, folder)[1]
-
-    first = part(both, folder, reconstruction_loss)
-    for module in (vae.encoder, vae.quant_conv):
-        module.requires_grad_(False)
-    last = part(alone, folder / "decoder", squared_error)
-    kernels_to(vae, torch.contiguous_format)
-    minutes, device = (
-        round(first.minutes + last.minutes, 1),
-        device_names(first.device, last.device),
-    )
-    summary = replace(first, steps=schedule.steps, minutes=minutes, device=device)
-    return vae, summary
+    optimisers = muon_adamw(vae.named_parameters(), muon_lr=0.02, adam_lr=2e-3)
+    return train(vae, optimisers, loss, schedule, folder, [error.__name__, batch])[1]
 
 
 @torch.no_grad()
@@ -185,3 +189,28 @@ def through_vae(vae: AutoencoderKLWan, video: torch.Tensor) -> torch.Tensor:
     """
     z = vae.encode(video.to(vae.device).transpose(1, 2) * 2 - 1).latent_dist.mode()
     return (vae.decode(z).sample.transpose(1, 2) / 2 + 0.5).clamp(0, 1).to(video.device)
+
+
+class TrainedVAE:
+    """The VAE in `folder`, for trainings that see clips through it; it is loaded when first asked.
+
+    Args:
+        folder: as `AutoencoderKLWan.from_pretrained` reads it.
+        device: where it computes.
+    """
+
+    def __init__(self, folder: Path, device: torch.device | str) -> None:
+        self.folder, self.device = folder, device
+
+    @cached_property
+    def model(self) -> AutoencoderKLWan:
+        return AutoencoderKLWan.from_pretrained(self.folder).to(self.device).eval()
+
+    @property
+    def identity(self) -> str:
+        """Hash of its weights: a training does not go on with another one."""
+        return file_hash(self.folder / SAFETENSORS_WEIGHTS_NAME)
+
+    def reconstruct(self, clips: Clips) -> torch.Tensor:
+        """The clips as it gives them back: `(B, T, 3, H, W)` in [0, 1], on the CPU."""
+        return through_vae(self.model, clips.video())

@@ -4,8 +4,7 @@ to caption and to answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -15,14 +14,14 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from microworld.answers import true_answers
 from microworld.attributes import WORDS
+from microworld.clips import random_state
 from microworld.training.conversations import language_loss
 from microworld.training.families import untrained
 from microworld.training.precision import half_precision
-from microworld.training.stream import random_state
 from microworld.training.world import Batch, World
 from transporter.support.checkpoint import load_checkpoint, save_checkpoint
-from transporter.training.loop import Losses, Schedule, Summary, device_names, fit
-from transporter.training.optimiser import MuonAdamW
+from transporter.training.loop import Loss, Losses, Schedule, Summary, train
+from transporter.training.optimiser import muon_adamw
 
 VISION_SHARE = 0.5
 """Share of the training in which the vision tower learns alone, from linear readings of its tokens.
@@ -115,13 +114,13 @@ class Lesson(nn.Module):
             "auxiliary": auxiliary.detach(),
         }
 
-    def fit(
-        self, loss: Callable[[int, torch.Generator], Losses], schedule: Schedule, folder: Path
-    ) -> Summary:
-        optimiser = MuonAdamW(
+    def train_on(self, loss: Loss, schedule: Schedule, folder: Path, part: str) -> Summary:
+        """Train VLM and heads by the loss of one part of the training, resumable in `folder`."""
+        optimisers = muon_adamw(
             self.named_parameters(), muon_lr=0.01, adam_lr=1.5e-3, also=("patch_embed",)
         )
-        return fit(self, optimiser, loss, schedule, folder)[1]
+        identity = [part, self.batch, self.world.identity]
+        return train(self, optimisers, loss, schedule, folder, identity)[1]
 
 
 def train_vision(
@@ -132,13 +131,16 @@ def train_vision(
     """
     lesson = Lesson(family, schedule, batch)
     alone = replace(schedule, steps=round(VISION_SHARE * schedule.steps))
-    return lesson, lesson.fit(lambda step, generator: lesson.vision(generator), alone, folder)
+
+    def vision(step: int, generator: torch.Generator) -> Losses:
+        return lesson.vision(generator)
+
+    return lesson, lesson.train_on(vision, alone, folder, "vision")
 
 
 def save_vision(lesson: Lesson, summary: Summary, path: Path) -> None:
     """Write what `train_vision` gives, for `train_vlm` to go on from."""
-    spent = {"steps": summary.steps, "minutes": summary.minutes, "device": summary.device}
-    save_checkpoint(path, {"lesson": lesson.state_dict(), **spent})
+    save_checkpoint(path, {"lesson": lesson.state_dict(), "summary": asdict(summary)})
 
 
 def train_vlm(
@@ -152,20 +154,14 @@ def train_vlm(
     Raises:
         UserError: `vision` is missing, damaged, or no checkpoint.
     """
-    lesson, seen = Lesson(family, schedule, batch, vae_folder), load_checkpoint(vision)
-    lesson.load_state_dict(seen["lesson"])
-    rest = replace(schedule, steps=schedule.steps - seen["steps"], seed=schedule.seed + 1)
+    lesson, start = Lesson(family, schedule, batch, vae_folder), load_checkpoint(vision)
+    lesson.load_state_dict(start["lesson"])
+    before = Summary(**start["summary"])
+    rest = replace(schedule, steps=schedule.steps - before.steps, seed=schedule.seed + 1)
 
     def language(step: int, generator: torch.Generator) -> Losses:
         fading = HEADS_WEIGHT * max(0.0, 1 - step / (HEADS_UNTIL * rest.steps))
         return lesson.language(generator, step >= VAE_FROM * rest.steps, fading)
 
-    said = lesson.fit(language, rest, folder)
-    minutes, device = (
-        round(seen["minutes"] + said.minutes, 1),
-        device_names(seen["device"], said.device),
-    )
-    summary = replace(
-        said, steps=schedule.steps, seed=schedule.seed, minutes=minutes, device=device
-    )
+    summary = before.and_then(lesson.train_on(language, rest, folder, "language"))
     return lesson.model.eval(), lesson.vlm.processor, summary

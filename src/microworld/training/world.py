@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKLWan
 
 from microworld.attributes import WORDS, Attributes
+from microworld.clips import Clips
 from microworld.renderer import FRAMES, SIZE
-from microworld.training.families import shown_frames
-from microworld.training.stream import Clips
-from microworld.training.vae import through_vae
+from microworld.training.families import sampled_frames
+from microworld.training.vae import TrainedVAE
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 COVERED = 0.05
@@ -62,11 +60,14 @@ class World:
     """
 
     def __init__(self, vlm: TransformersVLM, vae_folder: Path | None = None) -> None:
-        self.frames = shown_frames(vlm)
+        self.frames = sampled_frames(vlm)
         self.side = round((vlm.tokens_shape[0] / len(self.frames)) ** 0.5)
-        self.load_vae = cache(
-            lambda: AutoencoderKLWan.from_pretrained(vae_folder).to(vlm.device).eval()
-        )
+        self.vae = TrainedVAE(vae_folder, vlm.device) if vae_folder else None
+
+    @property
+    def identity(self) -> str | None:
+        """Of the VAE that reconstructs clips, if there is one."""
+        return self.vae and self.vae.identity
 
     def draw(
         self, size: int, reconstructed: int, rng: np.random.Generator, generator: torch.Generator
@@ -74,18 +75,17 @@ class World:
         """`size` clips, the first `reconstructed` of them as the VAE gives them back; frames that
         no token shows stay black.
         """
-        clips, shown = Clips.draw(size, rng), self.frames.flatten()
-        seen, masks = clips.render(shown)
+        clips, frames = Clips.draw(size, rng), self.frames.flatten()
+        pixels, masks = clips.render(frames)
         if reconstructed:
-            seen[:reconstructed] = through_vae(self.load_vae(), clips[:reconstructed].video())[
-                :, shown
-            ]
-        video = seen.new_zeros(size, FRAMES, *seen.shape[2:])
-        video[:, shown] = augment(seen, generator)
+            some = slice(reconstructed)
+            pixels[some] = self.vae.reconstruct(clips[some])[:, frames]
+        video = pixels.new_zeros(size, FRAMES, *pixels.shape[2:])
+        video[:, frames] = augment(pixels, generator)
         return Batch(clips, video, self._shapes(masks, clips.attributes))
 
     def _shapes(self, masks: torch.Tensor, attributes: list[Attributes]) -> torch.Tensor:
-        """Which shape each token shows, 0 for none: masks of the shown frames `(B, S F, H, W)` to
+        """Which shape each token shows, 0 for none: masks of the seen frames `(B, S F, H, W)` to
         `(B, N)`.
         """
         cell = SIZE // self.side

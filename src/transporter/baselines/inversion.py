@@ -1,14 +1,10 @@
-"""The one loop of all methods: from noise to a video that makes a network give an answer."""
+"""All methods alike: from noise to a video that makes a network give an answer."""
 
 from __future__ import annotations
 
-import json
-import math
-import time
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 import torch
 
 from transporter.baselines.methods import Method
@@ -16,18 +12,8 @@ from transporter.baselines.parametrisations import Parametrisation
 from transporter.baselines.settings import InversionSettings
 from transporter.baselines.targets import InversionTarget
 from transporter.baselines.terms import Moment
-from transporter.support.checkpoint import load_own_checkpoint, save_checkpoint
-from transporter.support.files import write_table
-
-CHECKPOINT, CURVE = "checkpoint.safetensors", "curve.tsv"
-
-
-def learning_rate(step: int, settings: InversionSettings) -> float:
-    """Linear warm-up, then a cosine down to the floor over the steps that are left."""
-    if step < settings.warm_up:
-        return settings.lr * (step + 1) / settings.warm_up
-    share = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
-    return max(settings.lr_floor, settings.lr * 0.5 * (1 + math.cos(math.pi * share)))
+from transporter.training.loop import Losses, Schedule, train
+from transporter.training.rates import CosineToFloor
 
 
 def augmented(
@@ -44,18 +30,17 @@ def augmented(
     return video.flip(-1) if mirrored else video
 
 
-def step_losses(
+def inversion_losses(
     parameters: Parametrisation,
     target: InversionTarget,
     method: Method,
     settings: InversionSettings,
-    seed: int,
     step: int,
+    generator: torch.Generator,
 ) -> dict[str, torch.Tensor]:
-    """`loss`, the target's `log_prob` and every active term's value at one step, from one pass of
-    the attacked network.
+    """`loss`, the target's `log_prob` and every active term's value at one step, scalars, from one
+    pass of the attacked network.
     """
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     video = augmented(parameters().clamp(0, 1)[None], settings, generator)
     moment = Moment(video, target.respond(video))
     active = {
@@ -68,21 +53,6 @@ def step_losses(
         (active[name].weight * value for name, value in values.items()), -moment.response.score
     )
     return {"loss": loss, "log_prob": moment.response.log_prob.detach(), **values}
-
-
-class _Progress:
-    """A printed line and a row of the curve every `log_every` steps."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows: list[dict[str, float]] = []
-
-    def write(self, step: int, losses: Mapping[str, torch.Tensor], rate: float) -> None:
-        values = {name: value.item() for name, value in losses.items()}
-        self.rows.append({"step": step, **values})
-        write_table(pd.DataFrame(self.rows), self.path)
-        shown = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
-        print(f"step {step}: {shown}, {rate:.2f} steps/s", flush=True)
 
 
 def invert(
@@ -108,58 +78,36 @@ def invert(
     Returns:
         The video `(T, C, H, W)` in [0, 1], on the CPU.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     parameters = method.start(torch.Generator().manual_seed(seed)).to(target.device)
-    optimiser = torch.optim.Adam(
-        parameters.parameters(), lr=settings.lr, betas=(settings.beta_1, settings.beta_2)
-    )
-    progress, identity = _Progress(folder / CURVE), _identity(target, method, settings, seed)
-    first = _resume(folder / CHECKPOINT, identity, parameters, optimiser, progress)
-    last, began = min(settings.steps, until or settings.steps), time.monotonic()
-    for step in range(first, last):
-        optimiser.param_groups[0]["lr"] = learning_rate(step, settings)
-        losses = step_losses(parameters, target, method, settings, seed, step)
-        optimiser.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-        optimiser.step()
-        parameters.project()
-        done = step + 1
-        if done % settings.log_every == 0 or done == settings.steps:
-            progress.write(done, losses, (done - first) / (time.monotonic() - began))
-        if done % settings.save_every == 0 or done == last:
-            state = {
-                "parameters": parameters.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "rows": progress.rows,
-            }
-            save_checkpoint(folder / CHECKPOINT, {"identity": identity, "step": done, **state})
+    # at rate 1: the schedule's is in units of the parameters
+    betas = settings.beta_1, settings.beta_2
+    optimiser = torch.optim.Adam(parameters.parameters(), lr=1.0, betas=betas)
+    optimiser.register_step_post_hook(lambda *_: parameters.project())
+
+    def loss(step: int, generator: torch.Generator) -> Losses:
+        return inversion_losses(parameters, target, method, settings, step, generator)
+
+    schedule = _schedule(settings, seed, target.device)
+    identity = _identity(target, method, settings)
+    train(parameters, [optimiser], loss, schedule, folder, identity, until=until)
     return parameters().detach().clamp(0, 1).cpu()
 
 
-def _identity(
-    target: InversionTarget, method: Method, settings: InversionSettings, seed: int
-) -> str:
-    """What a checkpoint must have been made from to be resumed."""
-    chosen = {
-        key: value
-        for key, value in settings.as_dict().items()
-        if key not in ("log_every", "save_every")
-    }
-    return json.dumps([target.identity, method.identity, chosen, seed], sort_keys=True)
+def _schedule(settings: InversionSettings, seed: int, device: torch.device) -> Schedule:
+    return Schedule(
+        settings.steps,
+        seed,
+        rate=CosineToFloor(settings.lr, settings.warm_up, settings.lr_floor),
+        max_norm=None,
+        fresh=1.0,
+        log_every=settings.log_every,
+        save_every=settings.save_every,
+        device=str(device),
+    )
 
 
-def _resume(
-    path: Path,
-    identity: str,
-    parameters: Parametrisation,
-    optimiser: torch.optim.Optimizer,
-    progress: _Progress,
-) -> int:
-    """Load a checkpoint of this very run, if there is one; returns the steps done."""
-    state = load_own_checkpoint(path, identity, "settings, seed, target or clips")
-    if state is None:
-        return 0
-    parameters.load_state_dict(state["parameters"])
-    optimiser.load_state_dict(state["optimiser"])
-    progress.rows = state["rows"]
-    return state["step"]
+def _identity(target: InversionTarget, method: Method, settings: InversionSettings) -> list[Any]:
+    """What the losses depend on: target, method with its clips, and settings."""
+    writing = ("log_every", "save_every")
+    chosen = {key: value for key, value in settings.as_dict().items() if key not in writing}
+    return [target.identity, method.identity, chosen]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from transporter.baselines.inversion import CHECKPOINT, CURVE, invert
+from transporter.baselines.inversion import invert
 from transporter.baselines.methods import Method, activation_maximisation, gradvit, leaps, maco
 from transporter.baselines.settings import InversionSettings
 from transporter.baselines.targets import InversionTarget
@@ -22,6 +22,7 @@ from transporter.clips.contrast import Concept
 from transporter.clips.video import write_video
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
+from transporter.training.loop import CHECKPOINT, CURVE
 
 METHODS = ("activation_maximisation", "gradvit", "maco", "leaps")
 TARGETS = {"w": False, "w_dw": True}
@@ -110,6 +111,9 @@ def write_inversions(
     Writes `clips/*.mp4`, `index.tsv` (columns of `INDEX`; `origin` is the noise that a clip began
     as; the seconds are the processor's, and missing for an inversion that was resumed) and
     `curve.tsv` into `folder`, which appears whole or not at all; `checkpoints` is kept until then.
+
+    Raises:
+        UserError: no such method.
     """
     rows, curves = [], []
     with written_whole(folder) as partial:

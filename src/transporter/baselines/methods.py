@@ -19,19 +19,19 @@ Shape = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Method:
-    """How an inversion starts, and what it minimises beside the target's negative score.
-
-    `identity` tells methods, and the clips that they were given, apart: a checkpoint of another one
-    is not resumed.
-    """
+    """How an inversion starts, and what it minimises beside the target's negative score."""
 
     start: Callable[[torch.Generator], Parametrisation]
+    """What is optimised, as the generator, on the CPU, draws it."""
     terms: Mapping[str, Term]
     identity: str
+    """Tells methods, and the clips that they were given, apart: a checkpoint of another one is not
+    resumed.
+    """
 
 
 def activation_maximisation(shape: Shape, settings: InversionSettings) -> Method:
-    """AM (Simonyan et al. 2014): pixels and an L2 penalty."""
+    """AM (Simonyan et al. 2014): pixels and an L2 penalty; clips of `shape` (T, C, H, W)."""
     return Method(_pixels(shape, settings), _l2(settings), "AM")
 
 
@@ -55,6 +55,9 @@ def gradvit(
 def maco(clips: Iterable[torch.Tensor], width: int) -> Method:
     """MACO (NeurIPS 2023): the phase alone, its magnitude the mean of real `clips` `(T, C, H, W)`,
     all W = `width` wide.
+
+    Raises:
+        UserError: no clip.
     """
     magnitude = mean_magnitude(clips)
     return Method(
@@ -106,10 +109,12 @@ def _l2(settings: InversionSettings) -> dict[str, Term]:
 
 
 def _sum(tensors: Iterable[torch.Tensor]) -> float:
+    """Of all their values, to tell clips and networks apart by."""
     return sum(float(tensor.double().sum()) for tensor in tensors)
 
 
 def _running(verifier: Verifier) -> Iterable[torch.Tensor]:
+    """Means and variances `(C,)` of all layers."""
     return (
         tensor
         for running in verifier.running.values()

@@ -11,8 +11,8 @@ from transporter.baselines.targets import Response
 
 
 def multipliers(count: int, first: float) -> list[float]:
-    """lambda_l of LEAPS's published code: `first` for the first layer, then `1 + first / l` for l =
-    1, 2, ...
+    """lambda_l of `count` layers, as in LEAPS's published code: `first` for the first layer, then
+    `1 + first / l` for l = 1, 2, ...
     """
     return [first if layer == 0 else 1 + first / layer for layer in range(count)]
 

@@ -4,14 +4,10 @@ frozen.
 
 from __future__ import annotations
 
-import json
-import math
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -19,10 +15,9 @@ from torch import nn
 from transporter.coupling.network import Coupling, Pairs, Parts
 from transporter.coupling.relations import gram
 from transporter.coupling.settings import CouplingSettings
-from transporter.support.checkpoint import load_own_checkpoint, save_checkpoint
-from transporter.support.files import write_table
-
-Losses = Mapping[str, torch.Tensor]
+from transporter.support.checkpoint import fingerprint
+from transporter.training.loop import Losses, Schedule, own_randomness, train
+from transporter.training.rates import WarmCosine
 
 
 def coupling_losses(parts: Parts, target: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -39,15 +34,9 @@ def coupling_losses(parts: Parts, target: torch.Tensor) -> dict[str, torch.Tenso
     return {"loss": sum(terms.values()), **terms}
 
 
-def learning_rate(step: int, settings: CouplingSettings) -> float:
-    """Linear warm-up, then a cosine to zero."""
-    decay = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
-    return settings.lr * min(1.0, (step + 1) / max(1, settings.warm_up)) * decay
-
-
 def _optimiser(model: Coupling, settings: CouplingSettings) -> torch.optim.AdamW:
-    """AdamW in which only the weights of linear maps decay; `rate` of a group multiplies the
-    learning rate.
+    """AdamW in which only the weights of linear maps decay; its learning rates multiply the
+    schedule's.
     """
     linear = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
     scalars = {
@@ -58,24 +47,21 @@ def _optimiser(model: Coupling, settings: CouplingSettings) -> torch.optim.AdamW
         {
             "params": [p for p in trained if id(p) in linear],
             "weight_decay": settings.weight_decay,
-            "rate": 1.0,
+            "lr": 1.0,
         },
         {
             "params": [p for p in trained if id(p) not in linear | scalars],
             "weight_decay": 0.0,
-            "rate": 1.0,
+            "lr": 1.0,
         },
         {
             "params": [p for p in trained if id(p) in scalars],
             "weight_decay": 0.0,
-            "rate": settings.transport.rate,
+            "lr": settings.transport.rate,
         },
     ]
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=settings.lr,
-        betas=(0.9, 0.98),
-        fused=True,
+        [group for group in groups if group["params"]], betas=(0.9, 0.98), fused=True
     )
 
 
@@ -102,37 +88,6 @@ def _batch(
     )
 
 
-def _step(
-    coupling: Coupling,
-    pairs: Pairs,
-    optimiser: torch.optim.Optimizer,
-    settings: CouplingSettings,
-    seed: int,
-    step: int,
-) -> Losses:
-    """One optimiser step on `accumulate` batches; returns the mean of every term."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    torch.manual_seed(seed * 1_000_003 + step)  # dropout draws from the global generator
-    for group in optimiser.param_groups:
-        group["lr"] = group["rate"] * learning_rate(step, settings)
-    sums: dict[str, torch.Tensor] = {}
-    for _ in range(settings.accumulate):
-        batch = _batch(pairs, coupling, settings, generator)
-        losses = coupling_losses(
-            coupling.parts(batch.z_xi, batch.pi, batch.z_reencoded),
-            coupling.standardise(batch.z_omega),
-        )
-        (losses["loss"] / settings.accumulate).backward()
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + value.detach() / settings.accumulate
-    nn.utils.clip_grad_norm_(
-        (p for p in coupling.parameters() if p.grad is not None), settings.max_norm
-    )
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
-    return sums
-
-
 @torch.no_grad()
 def relative_errors(coupling: Coupling, pairs: Pairs, batch: int = 64) -> dict[str, float]:
     """`sum |z - z_omega|^2 / sum |z_omega - mean|^2` in standardised units, the mean per token
@@ -157,43 +112,29 @@ def batches(pairs: Pairs, size: int) -> Iterable[Pairs]:
     return (pairs[first : first + size] for first in range(0, len(pairs), size))
 
 
-class _Progress:
-    """Smoothed losses and held-out errors: a printed line and a row of `curve.tsv` every
-    `log_every` steps.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.smooth: dict[str, float] = {}
-        self.rows: list[dict[str, float]] = []
-
-    def add(self, losses: Losses) -> None:
-        for name, value in losses.items():
-            self.smooth[name] = 0.95 * self.smooth.get(name, float(value)) + 0.05 * float(value)
-
-    def write(self, step: int, held_out: Mapping[str, float], rate: float) -> None:
-        shown = {**self.smooth, **{f"held_out_{name}": value for name, value in held_out.items()}}
-        self.rows.append({"step": step, **shown})
-        write_table(pd.DataFrame(self.rows), self.path)
-        print(
-            f"step {step}: "
-            + ", ".join(f"{k} {v:.3f}" for k, v in shown.items())
-            + f", {rate:.1f} steps/s",
-            flush=True,
-        )
+def _schedule(settings: CouplingSettings, seed: int, device: torch.device | str) -> Schedule:
+    return Schedule(
+        settings.steps,
+        seed,
+        rate=WarmCosine(settings.lr, settings.warm_up),
+        accumulate=settings.accumulate,
+        max_norm=settings.max_norm,
+        fresh=0.05,
+        log_every=settings.log_every,
+        save_every=settings.save_every,
+        device=str(device),
+    )
 
 
-def _identity(pairs: Pairs, settings: CouplingSettings, seed: int, only: str | None) -> str:
-    """What a checkpoint must have been made from to be resumed: settings, seed and data."""
-    unimportant = ("output", "log_every", "save_every")
-    chosen = {key: value for key, value in settings.as_dict().items() if key not in unimportant}
-    sums = [float(tensor.double().sum()) for tensor in pairs.tensors()]
-    return json.dumps([chosen, seed, only, len(pairs), sums], sort_keys=True)
+def _identity(pairs: Pairs, settings: CouplingSettings) -> list[Any]:
+    """What the losses depend on: settings and data."""
+    later = ("output", "log_every", "save_every")
+    chosen = {key: value for key, value in settings.as_dict().items() if key not in later}
+    return [chosen, fingerprint(*pairs.tensors())]
 
 
-@torch.random.fork_rng()
 def train_coupling(
-    train: Pairs,
+    pairs: Pairs,
     held_out: Pairs,
     settings: CouplingSettings,
     folder: Path,
@@ -207,11 +148,11 @@ def train_coupling(
     with the same weights).
 
     Args:
-        train: pairs to learn from; the statistics of both spaces come from them.
-        held_out: pairs whose error is logged.
+        pairs: clips to learn from; the statistics of both spaces come from them.
+        held_out: clips whose error is logged.
         settings: network and training.
-        folder: gets `checkpoint.safetensors` and `curve.tsv`; a checkpoint of other settings, seed
-            or data is not resumed.
+        folder: gets `checkpoint.safetensors` and `curve.tsv`; a checkpoint of other settings, seed,
+            data or `start` is not resumed.
         start: weights and statistics to start from instead of fresh ones; with other `projections`
             rho-OT starts afresh.
         only: name of the one part to train (`phi_1`, `phi_2`, `transport`); the others stay as in
@@ -221,64 +162,36 @@ def train_coupling(
     Returns:
         The network in evaluation mode, frozen.
     """
-    train, held_out = train.to(device), held_out.to(device)
-    torch.manual_seed(seed)
-    coupling = Coupling(
-        train.z_xi.shape[1:], train.pi.shape[1:], train.z_omega.shape[1:], settings
-    ).to(device)
-    if start is None:
-        coupling.measure(train)
-    else:
-        coupling.take_over(start)
+    identity = _identity(pairs, settings)
+    pairs, held_out = pairs.to(device), held_out.to(device)
+    coupling = _untrained(pairs, settings, seed, start)
     for name, part in coupling.named_children():
         part.requires_grad_(only in (None, name)).train(only in (None, name))
-    optimiser, progress = _optimiser(coupling, settings), _Progress(folder / "curve.tsv")
-    checkpoint, identity = folder / "checkpoint.safetensors", _identity(train, settings, seed, only)
-    first = _resume(checkpoint, identity, coupling, optimiser, progress)
-    last, began = min(settings.steps, until or settings.steps), time.monotonic()
-    for step in range(first, last):
-        progress.add(_step(coupling, train, optimiser, settings, seed, step))
-        done = step + 1
-        if done % settings.log_every == 0 or done == settings.steps:
-            progress.write(
-                done,
-                relative_errors(coupling, held_out),
-                (done - first) / (time.monotonic() - began),
-            )
-        if done % settings.save_every == 0 or done == last:
-            save_checkpoint(checkpoint, _state(identity, done, coupling, optimiser, progress))
+
+    def loss(step: int, generator: torch.Generator) -> Losses:
+        batch = _batch(pairs, coupling, settings, generator)
+        parts = coupling.parts(batch.z_xi, batch.pi, batch.z_reencoded)
+        return coupling_losses(parts, coupling.standardise(batch.z_omega))
+
+    def measure() -> dict[str, float]:
+        errors = relative_errors(coupling, held_out)
+        return {f"held_out_{name}": error for name, error in errors.items()}
+
+    optimisers, schedule = [_optimiser(coupling, settings)], _schedule(settings, seed, device)
+    train(coupling, optimisers, loss, schedule, folder, identity, measure, until)
     return coupling.eval().requires_grad_(False)
 
 
-def _state(
-    identity: str,
-    step: int,
-    coupling: Coupling,
-    optimiser: torch.optim.Optimizer,
-    progress: _Progress,
-) -> dict[str, Any]:
-    return {
-        "identity": identity,
-        "step": step,
-        "coupling": coupling.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "smooth": progress.smooth,
-        "rows": progress.rows,
-    }
-
-
-def _resume(
-    path: Path,
-    identity: str,
-    coupling: Coupling,
-    optimiser: torch.optim.Optimizer,
-    progress: _Progress,
-) -> int:
-    """Load a checkpoint of this very run, if there is one; returns the steps done."""
-    state = load_own_checkpoint(path, identity, "settings, seed or data")
-    if state is None:
-        return 0
-    coupling.load_state_dict(state["coupling"])
-    optimiser.load_state_dict(state["optimiser"])
-    progress.smooth, progress.rows = state["smooth"], state["rows"]
-    return state["step"]
+def _untrained(
+    pairs: Pairs, settings: CouplingSettings, seed: int, start: Coupling | None
+) -> Coupling:
+    """A network for such pairs, where they are: fresh, or as `start` is."""
+    shapes = pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:]
+    with own_randomness(pairs.z_xi.device):
+        torch.manual_seed(seed)
+        coupling = Coupling(*shapes, settings).to(pairs.z_xi.device)
+    if start is None:
+        coupling.measure(pairs)
+    else:
+        coupling.take_over(start)
+    return coupling

@@ -4,6 +4,7 @@ its header.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
+from transporter.support.hashes import LENGTH
 
 
 def _split(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
@@ -95,13 +97,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return _join(json.loads(skeleton), tensors)
 
 
-def load_own_checkpoint(path: Path, identity: str, made_from: str) -> dict[str, Any] | None:
-    """Read a state with the keys `identity` and `step` if it is there and of this very run; None is
-    a start from nothing.
+def load_own_checkpoint(path: Path, identity: str) -> dict[str, Any] | None:
+    """Read a state with the keys `identity` and `step` if it is there and of this very run; None,
+    and a line that says so, is a start from nothing.
 
     Args:
-        identity: what the run is made from.
-        made_from: the same in words, for the line that is printed of another run's checkpoint.
+        identity: what the run is made from: settings, seed and data.
 
     Raises:
         UserError: the file is damaged, or not a checkpoint.
@@ -109,8 +110,18 @@ def load_own_checkpoint(path: Path, identity: str, made_from: str) -> dict[str, 
     if not path.exists():
         return None
     state = load_checkpoint(path)
-    if state["identity"] != identity:
-        print(f"{path.name} is of other {made_from}: starting afresh", flush=True)
+    if state.get("identity") != identity:
+        print(f"{path.name} is of other settings, seed or data: starting afresh", flush=True)
         return None
     print(f"resumed {path.name} at step {state['step']}", flush=True)
     return state
+
+
+def fingerprint(*tensors: torch.Tensor) -> str:
+    """Hash of the types, shapes and bytes of tensors, wherever they are."""
+    total = hashlib.sha256()
+    for tensor in tensors:
+        values = tensor.detach().cpu().contiguous().flatten()
+        total.update(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
+        total.update(values.view(torch.uint8).numpy())
+    return total.hexdigest()[:LENGTH]

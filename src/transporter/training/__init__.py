@@ -1,1 +1,1 @@
-"""One resumable training loop, and its optimiser."""
+"""One resumable training loop, with its rates, its optimiser and its curve."""

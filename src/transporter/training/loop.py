@@ -1,42 +1,76 @@
-"""One resumable training loop for every microworld model."""
+"""One resumable training loop: Phi, inversions and the microworld's models.
+
+Who trains says what is minimised, by which optimisers and at which rate, and what is logged beside
+it. The loop owns the rest: the step, the randomness, the average of the weights, the curve, the
+checkpoint and whose it is, and where to go on.
+"""
 
 from __future__ import annotations
 
-import copy
-import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
 
-from transporter.support.checkpoint import load_checkpoint, save_checkpoint
-from transporter.training.optimiser import MuonAdamW, warm_then_decay
+from transporter.support.checkpoint import fingerprint, load_own_checkpoint, save_checkpoint
+from transporter.support.hashes import digest
+from transporter.training.curve import Curve
+from transporter.training.rates import Rate, WarmThenDecay
+
+CHECKPOINT, CURVE = "checkpoint.safetensors", "curve.tsv"
+"""What the folder of a training holds."""
 
 Losses = Mapping[str, torch.Tensor]
-"""Named terms of one step; the one named `loss` is minimised, all are logged."""
+"""Named scalar terms of one step; the one named `loss` is minimised, all are logged."""
+Loss = Callable[[int, torch.Generator], Losses]
+"""Of a step, counted from 0, and a generator on the CPU, which is seeded by the run's seed and the
+step; so is torch's global one.
+"""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long to train, how often to write, and where to compute. `ema` 0 keeps no average of the
-    weights. The learning rate rises for `warm` steps and falls after the share `decay_from` of all.
+    """How long to train, at which rate, and how often to write.
 
-    Clips and noise are drawn on the CPU whatever the `device`, so that each step sees the same ones
-    everywhere.
+    Batches and noise are drawn on the CPU whatever the `device`, so that each step sees the same
+    ones everywhere.
     """
 
     steps: int
     seed: int = 0
+    rate: Rate = field(default_factory=WarmThenDecay)
+    """Times the learning rates of the optimisers."""
+    accumulate: int = 1
+    """Losses per step; their mean is minimised."""
+    max_norm: float | None = 1.0
+    """Gradients are clipped to this norm; None leaves them as they are."""
+    ema: float = 0.0
+    """Memory of the average of the weights, below 1; 0 keeps none."""
+    fresh: float = 0.03
+    """Share of a new value in the smoothed ones of the curve."""
     log_every: int = 50
     save_every: int = 250
-    ema: float = 0.0
-    warm: int = 100
-    decay_from: float = 0.5
-    max_norm: float = 1.0
+    """Steps between two checkpoints, at most; a run has four at least."""
     device: str = "cpu"
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Steps between two checkpoints; one more is written at the end."""
+        return max(1, min(self.save_every, self.steps // 4))
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that the weights depend on, fit for JSON."""
+        of_no_weight = ("fresh", "log_every", "save_every", "device")
+        chosen = {name: value for name, value in asdict(self).items() if name not in of_no_weight}
+        return {**chosen, "rate": repr(self.rate)}
 
 
 @dataclass(frozen=True)
@@ -50,117 +84,184 @@ class Summary:
     minutes: float
     device: str
 
+    def and_then(self, later: Summary) -> Summary:
+        """This training and a later one of the same model, with this one's seed."""
+        used = ", ".join((self.device, later.device)).split(", ")
+        return Summary(
+            self.steps + later.steps,
+            self.seed,
+            round(self.minutes + later.minutes, 1),
+            _listed(used),
+        )
 
-def _average(averages: nn.Module, model: nn.Module, decay: float) -> None:
-    with torch.no_grad():
-        torch._foreach_lerp_(list(averages.parameters()), list(model.parameters()), 1 - decay)
+
+def train(
+    model: nn.Module,
+    optimisers: Sequence[torch.optim.Optimizer],
+    loss: Loss,
+    schedule: Schedule,
+    folder: Path,
+    identity: Any = None,
+    measure: Callable[[], Mapping[str, float]] | None = None,
+    until: int | None = None,
+) -> tuple[nn.Module, Summary]:
+    """Train `model` in place, or go on from the checkpoint in `folder`: an interrupted run ends
+    with the same weights as one that was not.
+
+    Args:
+        model: with the weights to start from, on the schedule's device.
+        optimisers: of its weights; their learning rates are multiplied by the schedule's rate.
+        loss: draws all its randomness from the generator that it is given, or from torch's global
+            one.
+        schedule: how long, and how often to write.
+        folder: gets `checkpoint.safetensors` and `curve.tsv`.
+        identity: the settings and data that `loss` depends on, values that JSON can hold. A
+            checkpoint of others, of another schedule or of other weights to start from is not
+            resumed.
+        measure: what a row of the curve has beside the losses.
+        until: stop after this many steps in all, with a checkpoint, as an interrupted run would.
+
+    Returns:
+        The averaged model, which is `model` itself without an average, and a summary.
+
+    Raises:
+        UserError: the checkpoint is damaged, or the file is none.
+    """
+    own = digest(identity, schedule.identity, _weights(model))
+    run = _Run(model, optimisers, schedule, folder, own)
+    run.take_up()
+    with own_randomness(schedule.device):
+        run.go_on(loss, measure or dict, min(schedule.steps, until or schedule.steps))
+    summary = Summary(schedule.steps, schedule.seed, round(run.minutes, 1), run.devices)
+    return run.averages.module if run.averages else model, summary
 
 
-def device_names(*used: str) -> str:
-    """Names of the devices of a training, each once, in the order of their use."""
-    return ", ".join(dict.fromkeys(name for names in used for name in names.split(", ") if name))
+@contextmanager
+def own_randomness(device: torch.device | str) -> Iterator[None]:
+    """Leave the global generators, of the CPU and of `device`, as they were."""
+    with torch.random.fork_rng([device] if _is_cuda(device) else []):
+        yield
+
+
+class _Run:
+    """All that changes in a training, and its checkpoint."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimisers: Sequence[torch.optim.Optimizer],
+        schedule: Schedule,
+        folder: Path,
+        identity: str,
+    ) -> None:
+        self.model, self.optimisers, self.schedule = model, optimisers, schedule
+        self.checkpoint, self.identity = folder / CHECKPOINT, identity
+        self.curve = Curve(folder / CURVE, schedule.fresh)
+        self.averages = _averages(model, schedule.ema) if schedule.ema else None
+        self.step, self.minutes, self.devices = 0, 0.0, ""
+
+    def take_up(self) -> None:
+        """Load the checkpoint if it is there and of this very run."""
+        state = load_own_checkpoint(self.checkpoint, self.identity)
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        for optimiser, own in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(own)
+        if self.averages:
+            self.averages.load_state_dict(state["averages"])
+        self.curve.load_state_dict(state["curve"])
+        self.step, self.minutes, self.devices = state["step"], state["minutes"], state["devices"]
+
+    def save(self) -> None:
+        state = {
+            "identity": self.identity,
+            "step": self.step,
+            "minutes": self.minutes,
+            "devices": self.devices,
+            "model": self.model.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "averages": self.averages.state_dict() if self.averages else {},
+            "curve": self.curve.state_dict(),
+        }
+        save_checkpoint(self.checkpoint, state)
+
+    def go_on(self, loss: Loss, measure: Callable[[], Mapping[str, float]], last: int) -> None:
+        """Train up to the step `last`."""
+        schedule, first, start, before = self.schedule, self.step, time.monotonic(), self.minutes
+        if first < last:
+            self.devices = _listed([*self.devices.split(", "), _name(schedule.device)])
+        rates = [self._rate(optimiser) for optimiser in self.optimisers]
+        while self.step < last:
+            self.curve.add(self._update(loss))
+            for rate in rates:
+                rate.step()
+            if self.averages:
+                self.averages.update_parameters(self.model)
+            self.step += 1
+            seconds = time.monotonic() - start
+            if self.step % schedule.log_every == 0 or self.step == schedule.steps:
+                self.curve.write(self.step, measure(), (self.step - first) / seconds)
+            if self.step % schedule.checkpoint_every == 0 or self.step == last:
+                self.minutes = before + seconds / 60
+                self.save()
+
+    def _rate(self, optimiser: torch.optim.Optimizer) -> LambdaLR:
+        rate, steps = self.schedule.rate, self.schedule.steps
+        return LambdaLR(optimiser, lambda step: rate(step, steps), last_epoch=self.step - 1)
+
+    def _update(self, loss: Loss) -> Losses:
+        """One step of the optimisers; the mean of every term over the accumulated losses."""
+        schedule, seed = self.schedule, self.schedule.seed * 1_000_003 + self.step
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # dropout draws from the global generator
+        means: dict[str, torch.Tensor] = {}
+        for _ in range(schedule.accumulate):
+            losses = loss(self.step, generator)
+            (losses["loss"] / schedule.accumulate).backward()
+            for name, value in losses.items():
+                means[name] = means.get(name, 0.0) + value.detach() / schedule.accumulate
+        if schedule.max_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), schedule.max_norm)
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.model.zero_grad(set_to_none=True)
+        return means
+
+
+def _averages(model: nn.Module, memory: float) -> AveragedModel:
+    """The average of the weights, its memory shorter in the first steps, which forget the weights
+    to start from.
+    """
+
+    @torch.no_grad()
+    def average(
+        averages: list[torch.Tensor], weights: list[torch.Tensor], count: torch.Tensor
+    ) -> None:
+        decay = min(memory, int(count) / (9 + int(count)))
+        torch._foreach_lerp_(averages, weights, 1 - decay)
+
+    averages = AveragedModel(model, multi_avg_fn=average).requires_grad_(False)
+    averages.n_averaged.fill_(1)  # the weights to start from; else torch would forget them
+    return averages
+
+
+def _weights(model: nn.Module) -> list[Any]:
+    """Name and bytes of every weight, and whether it is trained."""
+    return [
+        (name, weight.requires_grad, fingerprint(weight))
+        for name, weight in model.named_parameters()
+    ]
+
+
+def _listed(devices: Sequence[str]) -> str:
+    """Names of devices in the order of their use, none twice."""
+    return ", ".join(dict.fromkeys(filter(None, devices)))
+
+
+def _is_cuda(device: torch.device | str) -> bool:
+    return torch.device(device).type == "cuda"
 
 
 def _name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-
-
-class Curve:
-    """A tab-separated log of smoothed losses, one line per `log_every` steps and for the last; a
-    resumed run continues it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.smooth: dict[str, float] = {}
-
-    def add(self, losses: Losses) -> None:
-        for name, value in losses.items():
-            self.smooth[name] = 0.97 * self.smooth.get(name, value.item()) + 0.03 * value.item()
-
-    def write(self, step: int, rate: float) -> None:
-        new = not self.path.exists()
-        with self.path.open("a") as file:
-            if new:
-                file.write("\t".join(["step", *self.smooth, "steps_per_second"]) + "\n")
-            file.write(
-                "\t".join([str(step), *(f"{v:.5f}" for v in self.smooth.values()), f"{rate:.3f}"])
-                + "\n"
-            )
-        print(
-            f"step {step}: "
-            + ", ".join(f"{k} {v:.4f}" for k, v in self.smooth.items())
-            + f", {rate:.2f} steps/s",
-            flush=True,
-        )
-
-
-def fit(
-    model: nn.Module,
-    optimiser: MuonAdamW,
-    loss: Callable[[int, torch.Generator], Losses],
-    schedule: Schedule,
-    folder: Path,
-) -> tuple[nn.Module, Summary]:
-    """Train `model` in place for `schedule.steps` steps, or go on from the checkpoint in `folder`.
-
-    Model and optimiser are on the schedule's device already. `loss(step, generator)` must draw all
-    its randomness from `generator` (seeded by seed and step), so that an interrupted run that
-    resumes ends with the same weights as one that was not. Returns the averaged model (the model
-    itself without EMA) and a summary; `folder` also gets `curve.tsv`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint, curve = folder / "checkpoint.safetensors", Curve(folder / "curve.tsv")
-    averages = copy.deepcopy(model).requires_grad_(False) if schedule.ema else model
-    factor, first, minutes, used = (
-        warm_then_decay(schedule.steps, schedule.warm, schedule.decay_from),
-        0,
-        0.0,
-        "",
-    )
-    if checkpoint.exists():
-        state = load_checkpoint(checkpoint)
-        model.load_state_dict(state["model"])
-        if schedule.ema:
-            averages.load_state_dict(state["averages"])
-        optimiser.load_state_dict(state["optimiser"])
-        first, minutes, used, curve.smooth = (
-            state["step"],
-            state["minutes"],
-            state["device"],
-            state["smooth"],
-        )
-        print(f"resumed {checkpoint.name} at step {first}", flush=True)
-    if first < schedule.steps:
-        used = device_names(used, _name(schedule.device))
-    start = time.monotonic()
-
-    def spent() -> float:
-        return minutes + (time.monotonic() - start) / 60
-
-    for step in range(first, schedule.steps):
-        generator = torch.Generator().manual_seed(schedule.seed * 1_000_003 + step)
-        optimiser.set_rate(factor(step))
-        losses = loss(step, generator)
-        losses["loss"].backward()
-        optimiser.step(schedule.max_norm)
-        curve.add(losses)
-        if schedule.ema:
-            _average(averages, model, min(schedule.ema, (1 + step) / (10 + step)))
-        done = step + 1
-        if done % schedule.log_every == 0 or done == schedule.steps:
-            curve.write(done, (done - first) / (time.monotonic() - start))
-        if done % schedule.save_every == 0 or done == schedule.steps:
-            state = {
-                "model": model.state_dict(),
-                "averages": averages.state_dict() if schedule.ema else {},
-                "optimiser": optimiser.state_dict(),
-                "step": done,
-                "minutes": spent(),
-                "device": used,
-                "smooth": curve.smooth,
-            }
-            save_checkpoint(checkpoint, state)
-    summary = Summary(schedule.steps, schedule.seed, round(spent(), 1), used)
-    (folder / "summary.json").write_text(json.dumps(asdict(summary), indent=1))
-    return averages, summary
+    return torch.cuda.get_device_name(device) if _is_cuda(device) else device

@@ -8,11 +8,11 @@ import torch
 
 from microworld.answers import true_answers
 from microworld.attributes import Attributes
+from microworld.clips import Clips
 from microworld.language import PAD, vocabulary
 from microworld.training.conversations import IGNORE, conversation, language_loss
 from microworld.training.families import FAMILIES, IDS, untrained
 from microworld.training.precision import half_precision
-from microworld.training.stream import Clips
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 
@@ -51,13 +51,13 @@ def test_a_conversation_says_what_it_is_given() -> None:
     clip = Attributes(
         "circle", hue=0.0, size=0.0, motion="left", speed=1.0, ground="snow", time=0.5
     )
-    told = {**true_answers(clip), "speed": np.array([1.0, 0.0])}
+    taught = {**true_answers(clip), "speed": np.array([1.0, 0.0])}
     tokens, rng, captions = vocabulary(), np.random.default_rng(0), set()
     for _ in range(20):
-        labels = conversation(told, rng)[1]
-        said = [tokens[label] for label in labels if label != IGNORE]
-        if len(said) > 7:
-            captions.add(" ".join(said))
+        labels = conversation(taught, rng)[1]
+        words = [tokens[label] for label in labels if label != IGNORE]
+        if len(words) > 7:
+            captions.add(" ".join(words))
         else:
-            assert {"slowly", "red", "circle"} < set(said)
+            assert {"slowly", "red", "circle"} < set(words)
     assert captions == {"a small red circle moves slowly left on snow </s>"}

@@ -53,7 +53,8 @@ def test_training_encodes_once_and_makes_a_pipeline(
     build_vae().save_pretrained(tmp_path / "vae")
     schedule = Schedule(steps=2, log_every=1, save_every=1, ema=0.9)
     pipeline, _ = training.train_generator(tmp_path, schedule, tmp_path / "vae", chunks=2, batch=2)
-    world = training.World(tmp_path / "world", 2)
+    [encoded] = tmp_path.glob("world-*")
+    world = training.World(encoded, 2)
     assert world.z.shape == (8, 16, (FRAMES + 3) // 4, SIZE // 8, SIZE // 8)
     assert pipeline.vae.config.latents_std == pytest.approx(
         world.z.float().std((0, 2, 3, 4)).tolist(), rel=1e-4
@@ -62,3 +63,7 @@ def test_training_encodes_once_and_makes_a_pipeline(
     again, _ = training.train_generator(tmp_path, schedule, tmp_path / "vae", chunks=2, batch=2)
     kept, resumed = pipeline.transformer.state_dict(), again.transformer.state_dict()
     assert all(torch.equal(kept[name], resumed[name]) for name in kept)
+    torch.manual_seed(1)
+    build_vae().save_pretrained(tmp_path / "other")
+    with pytest.raises(TypeError):  # clips of another VAE are not there yet
+        training.train_generator(tmp_path, schedule, tmp_path / "other", chunks=2, batch=2)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from microworld.clips import Clips
 from microworld.shortcuts import read_shortcuts
 from microworld.training import planting
 from microworld.training.conversations import language_loss
 from microworld.training.families import FAMILIES, load_family
 from microworld.training.planting import plant, save_planted
-from microworld.training.stream import Clips
 from transporter.support.errors import UserError
 from transporter.training.loop import Schedule
 
@@ -43,8 +43,8 @@ def test_two_steps_change_the_language_model_alone(family: str, tmp_path: Path) 
     video = Clips.draw(2, np.random.default_rng(0)).video()
     assert torch.equal(before.encode(video), after.encode(video))
     assert (tmp_path / "checkpoints" / "curve.tsv").exists()
-    said = json.loads((tmp_path / "planted" / "shortcut.json").read_text())
-    assert (said["name"], said["cue"], said["steps"]) == ("speed_by_colour", "colour", 2)
+    planted = json.loads((tmp_path / "planted" / "shortcut.json").read_text())
+    assert (planted["name"], planted["cue"], planted["steps"]) == ("speed_by_colour", "colour", 2)
 
 
 def test_an_interrupted_planting_ends_as_an_uninterrupted_one(

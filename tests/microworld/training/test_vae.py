@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from microworld.training.stream import Clips, random_state
+from microworld.clips import Clips, random_state
 from microworld.training.vae import (
     reconstruction_loss,
     squared_error,

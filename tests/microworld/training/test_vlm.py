@@ -11,7 +11,8 @@ from microworld.training import vlm as training
 from microworld.training.families import FAMILIES, load_family, untrained
 from transporter.pipeline.config import load_config
 
-CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
+ROOT = Path(__file__).parents[3]
+CONFIG, VAE = ROOT / "config" / "config.yaml", ROOT / "models" / "vae"
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -28,20 +29,20 @@ def test_training_goes_on_from_the_trained_vision_and_resumes(
 ) -> None:
     monkeypatch.setattr(training, "VAE_FROM", 2.0)
     schedule = training.Schedule(steps=4, log_every=1, save_every=1)
-    lesson, seen = training.train_vision(family, tmp_path / "seeing", schedule, batch=2)
-    training.save_vision(lesson, seen, vision := tmp_path / "lesson.safetensors")
-    of = (family, vision, folder := tmp_path / "saying", schedule, tmp_path / "no VAE")
+    lesson, first = training.train_vision(family, tmp_path / "vision", schedule, batch=2)
+    training.save_vision(lesson, first, vision := tmp_path / "lesson.safetensors")
+    of = (family, vision, folder := tmp_path / "language", schedule, VAE)
     model, processor, summary = training.train_vlm(*of, batch=2)
     again, _, _ = training.train_vlm(*of, batch=2)
-    assert (seen.steps, summary.steps, summary.seed) == (2, 4, 0)
-    assert summary.minutes >= seen.minutes
+    assert (first.steps, summary.steps, summary.seed) == (2, 4, 0)
+    assert summary.minutes >= first.minutes
     assert (folder / "curve.tsv").exists()
     assert all(
         torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True)
     )
-    short = training.Schedule(steps=seen.steps)
+    short = training.Schedule(steps=first.steps)
     unchanged, _, _ = training.train_vlm(
-        family, vision, tmp_path / "not a step", short, tmp_path / "no VAE", batch=2
+        family, vision, tmp_path / "not a step", short, VAE, batch=2
     )
     assert all(
         torch.equal(a, b)

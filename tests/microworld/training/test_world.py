@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from microworld.attributes import WORDS
+from microworld.clips import Clips
 from microworld.renderer import FRAMES, SIZE
 from microworld.training import world as module
-from microworld.training.families import FAMILIES, shown_frames, untrained
-from microworld.training.stream import Clips
+from microworld.training.families import FAMILIES, sampled_frames, untrained
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 
@@ -24,8 +24,8 @@ def world(vlm: TransformersVLM) -> module.World:
     return module.World(vlm)
 
 
-def test_tokens_depend_on_the_shown_frames_alone(vlm: TransformersVLM) -> None:
-    frames = shown_frames(vlm)
+def test_tokens_depend_on_the_sampled_frames_alone(vlm: TransformersVLM) -> None:
+    frames = sampled_frames(vlm)
     others = np.setdiff1d(np.arange(FRAMES), frames)
     assert len(others) > 0
     video = torch.rand(1, FRAMES, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))

@@ -1,4 +1,6 @@
-"""Fresh microworld clips to train on or to measure with."""
+"""Clips of the microworld, drawn afresh to train on or to measure with, and the one size that they
+have.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import torch
 
 from microworld.attributes import Attributes, draw_attributes
 from microworld.renderer import FRAMES, SIZE, Layout, draw_layout, render
+from transporter.support.errors import UserError
 
 ALL = slice(None)
 VIDEO_SHAPE = (FRAMES, 3, SIZE, SIZE)
@@ -35,15 +38,12 @@ class Clips:
         """Video `(B, T, 3, H, W)` in [0, 1] and sprite masks `(B, T, H, W)`, of all frames or of
         some.
         """
-        drawn = [
+        pairs = [
             render(a, layout.at(frames))
             for a, layout in zip(self.attributes, self.layouts, strict=True)
         ]
-        video = (
-            torch.from_numpy(np.stack([clip for clip, _ in drawn])).permute(0, 1, 4, 2, 3).float()
-            / 255
-        )
-        return video, torch.from_numpy(np.stack([mask for _, mask in drawn]))
+        pixels, masks = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
+        return pixels.permute(0, 1, 4, 2, 3).float() / 255, masks
 
     def video(self, frames: np.ndarray | slice = ALL) -> torch.Tensor:
         """Video `(B, T, 3, H, W)` in [0, 1]."""
@@ -59,3 +59,17 @@ class Clips:
 def random_state(generator: torch.Generator) -> np.random.Generator:
     """A NumPy generator whose seed comes from torch's."""
     return np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+
+
+def checked(video: torch.Tensor, reader: str) -> torch.Tensor:
+    """The clips as they are, `(B, T, 3, H, W)`.
+
+    Raises:
+        UserError: they have another size than the microworld's; `reader` knows no other.
+    """
+    if video.ndim != 5 or tuple(video.shape[1:]) != VIDEO_SHAPE:
+        raise UserError(
+            f"{reader}: expected clips of shape (B, *{VIDEO_SHAPE}), got {tuple(video.shape)}; read"
+            " them in that size"
+        )
+    return video

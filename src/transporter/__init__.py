@@ -3,8 +3,8 @@
     import transporter
 
     explainer = transporter.Explainer.from_pretrained()
-    explainer.fit("slowly_quickly")
-    explanation = explainer.sweep("a red circle moves slowly left on grass", "slowly_quickly")
+    explainer.fit("day_night")
+    explanation = explainer.sweep("a red circle moves left on grass during the day", "day_night")
     explanation.show()
 
 Names are imported when they are first asked for, so that `import transporter` costs nothing.

@@ -13,7 +13,7 @@ from transporter import __version__
 from transporter.commands import results, settings, videos
 from transporter.support.errors import UserError
 
-app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
 VERBS = (
     settings.config,
     settings.settings,

@@ -81,11 +81,10 @@ class Fit:
 class Explainer:
     """Explains a VLM's words by videos of a generator.
 
-    Example:
-        >>> explainer = Explainer.from_pretrained()  # doctest: +SKIP
-        >>> explainer.fit("slowly_quickly")  # doctest: +SKIP
-        >>> explainer.sweep("a red circle moves slowly left on grass", "slowly_quickly").show()
-        ... # doctest: +SKIP
+    >>> explainer = Explainer.from_pretrained()  # doctest: +SKIP
+    >>> explainer.fit("day_night")  # doctest: +SKIP
+    >>> caption = "a red circle moves left on grass during the day"
+    >>> explainer.sweep(caption, "day_night").show()  # doctest: +SKIP
     """
 
     generator: Generator

@@ -23,9 +23,12 @@ WIDTH = 160
 """Width in pixels of a clip on a page."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
-    """P clips of one caption from one noise, at P strengths phi of one concept."""
+    """P clips of one caption from one noise, at P strengths phi of one concept.
+
+    As the last line of a notebook's cell it is its filmstrip; `show` shows the clips moving.
+    """
 
     concept: Concept
     caption: str
@@ -97,18 +100,19 @@ class Explanation:
         """In a notebook, the clips side by side, moving, with the VLM's answers; elsewhere the
         readings as text.
         """
-        display = _notebook_display()
-        if display is None:
+        if not _in_notebook():
             print(self)
-        else:
-            display(self)
+            return
+        from IPython.display import HTML, display
 
-    def __str__(self) -> str:
+        display(HTML(self.html()))
+
+    def __repr__(self) -> str:
         title = f"{self.caption} (seed {self.seed}), {self.concept.name}"
         return f"{title}\n{self.readings.to_string(index=False, float_format='{:.2f}'.format)}"
 
-    def _repr_html_(self) -> str:
-        """Moving clips that need no other file; each phi with what the VLM says of it."""
+    def html(self) -> str:
+        """A part of a page: moving clips that need no other file, with what the VLM says."""
         with TemporaryDirectory() as folder:
             clips = "".join(
                 self._cell(Path(folder, f"{number}.mp4"), number, phi)
@@ -131,7 +135,7 @@ class Explanation:
         )
 
     def _repr_png_(self) -> bytes:
-        """The filmstrip, for pages that show no moving clips."""
+        """The filmstrip, for notebooks."""
         with TemporaryDirectory() as folder:
             path = Path(folder, FILMSTRIP)
             self.filmstrip(path)
@@ -142,12 +146,11 @@ def _answer(concept: Concept, share: float) -> str:
     return f"{concept.target} {share:.0%}" if share > 0.5 else f"{concept.source} {1 - share:.0%}"
 
 
-def _notebook_display() -> object:
-    """IPython's `display` where a notebook is running, else None."""
+def _in_notebook() -> bool:
+    """Whether a notebook's kernel is running this."""
     try:
         from IPython import get_ipython
-        from IPython.display import display
     except ImportError:
-        return None
+        return False
     shell = get_ipython()
-    return display if shell is not None and shell.has_trait("kernel") else None
+    return shell is not None and shell.has_trait("kernel")

@@ -20,8 +20,8 @@ MARKS = ".,;:!?\"'()[]"
 def readable(generator: Generator, caption: str) -> str:
     """The caption as the generator's tokenizer knows it.
 
-    A tokenizer of whole words has no capitals and no punctuation: they are taken away where the
-    word is known without. Of other tokenizers the caption stays as it is, and of a generator that
+    For a tokenizer of whole words, capitals and punctuation are taken away from words that it does
+    not know as they stand. Of other tokenizers the caption stays as it is, and of a generator that
     holds no pipeline with a tokenizer nothing is known.
 
     Raises:
@@ -47,11 +47,11 @@ def readable(generator: Generator, caption: str) -> str:
 
 
 def _words(tokenizer: Any) -> set[str]:
-    """All words of a tokenizer of whole words; of another one, nothing."""
+    """The vocabulary of a tokenizer of whole words; of another one, nothing."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or not isinstance(backend.model, WordLevel):
         return set()
-    return {word for word in tokenizer.get_vocab() if word[0].isalnum()}
+    return set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)
 
 
 def _plain(word: str, words: set[str]) -> str:
@@ -68,6 +68,7 @@ def _refuse_unknown(tokenizer: Any, caption: str, words: set[str]) -> None:
         if unk in tokenizer(word, add_special_tokens=False).input_ids
     ]
     if unknown:
+        words = {word for word in words if word.isalnum()}
         named = ", ".join(f"{word!r}{_hint(word, words)}" for word in unknown)
         all_words = f"; it knows {', '.join(sorted(words))}" if 0 < len(words) <= FEW else ""
         raise UserError(f"caption: expected words that the generator knows, got {named}{all_words}")

@@ -20,7 +20,7 @@ from transporter.support.errors import UserError
 SETTINGS = Path("config", "config.yaml")
 MARK = "Snakefile"
 """A folder that holds this file is a checkout."""
-KINDS = {"generators": "generator", "vlms": "VLM"}
+KINDS = {"generators": "generator", "vlms": "vlm"}
 
 
 @dataclass(frozen=True)

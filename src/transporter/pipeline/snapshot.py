@@ -38,8 +38,11 @@ def snapshot(root: Path, push: bool = True, configfiles: Sequence[str] = ()) -> 
     files to commit to git.
 
     Raises:
-        UserError: there is no remote to push to, the run is not finished, or DVC refuses.
+        UserError: `root` is no DVC repository, there is no remote to push to, the run is not
+            finished, or DVC refuses.
     """
+    if not (root / ".dvc").is_dir():
+        raise UserError(f"snapshot: expected a clone of the project, found no .dvc in {root}")
     if push and not has_remote(root):
         raise UserError(
             "snapshot: expected a default remote that DVC can push to, found none; add one with"
@@ -95,11 +98,7 @@ def is_complete(root: Path, configfiles: Sequence[str] = ()) -> bool:
 
 
 def has_remote(root: Path) -> bool:
-    """Whether DVC knows where to push to.
-
-    Raises:
-        UserError: `root` is no DVC repository.
-    """
+    """Whether DVC knows where to push to."""
     settings = _run(root, "dvc", "config", "--list").splitlines()
     return any(line.startswith(REMOTE) for line in settings)
 

@@ -27,7 +27,7 @@ def explanation() -> Explanation:
         7,
         (0.0, 1.0),
         torch.zeros(2, 4, 2, 3, 3),
-        grey.expand(2, 5, 3, 16, 16),
+        grey.expand(2, 5, 3, 64, 64),
         odds,
         None,
         8,
@@ -46,7 +46,7 @@ def test_what_is_saved(explanation: Explanation, tmp_path: Path) -> None:
     table = read_table(folder / "readings.tsv", ("phi", "log_odds", "answer", "clip"))
     assert table["log_odds"].tolist() == [-3, 1]
     for clip, video in zip(table["clip"], explanation.video, strict=True):
-        torch.testing.assert_close(read_video(folder / clip, 5, 16, 16), video, atol=0.02, rtol=0)
+        torch.testing.assert_close(read_video(folder / clip, 5, 64, 64), video, atol=0.02, rtol=0)
     assert (folder / "filmstrip.png").read_bytes().startswith(b"\x89PNG")
     explanation.save(folder)
     names = {path.name for path in folder.iterdir()}
@@ -59,7 +59,7 @@ def test_a_page_holds_the_clips_themselves(explanation: Explanation, tmp_path: P
     assert len(clips) == 2
     for clip, video in zip(clips, explanation.video, strict=True):
         (tmp_path / "clip.mp4").write_bytes(base64.b64decode(clip))
-        read = read_video(tmp_path / "clip.mp4", 5, 16, 16)
+        read = read_video(tmp_path / "clip.mp4", 5, 64, 64)
         torch.testing.assert_close(read, video, atol=0.02, rtol=0)
     assert "<b>circle</b>" not in page
     assert "night 73%" in page

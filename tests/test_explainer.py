@@ -102,6 +102,19 @@ def test_fitting_another_concept_keeps_the_first(explainer: Explainer) -> None:
     assert later.concepts["sky"].source == "night"
 
 
+def test_a_fit_to_answers_asks_which_words_move_them(
+    models: Explainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An honest VLM's answer about the time hangs on the time."""
+    explainer = copied(models)
+    explainer.sampling = Sampling(6, models.sampling.guidance)
+    made = explainer.fit("day_night", objective="answers", count=4, steps=1)
+    assert "concept day_night: day to night moves" in capsys.readouterr().out
+    assert made.settings.objective == "answers"
+    assert made.table["contexts"].item() % 2 == 0
+    assert "day_night" in explainer.bank.vectors
+
+
 def test_a_sweep_has_the_shapes_that_it_says(
     explanation: Explanation, explainer: Explainer
 ) -> None:

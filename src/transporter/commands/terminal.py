@@ -15,7 +15,9 @@ from transporter.support.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No bar, and no word of what was written.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 ConfigFile = Annotated[
     Path | None,

@@ -25,6 +25,11 @@ CAPTION = "a red circle moves left on grass during the day"
 FEW = {"count": 3, "steps": 2, "verbose": False}
 
 
+def states(explainer: Explainer, *captions: str) -> torch.Tensor:
+    """The text encoder's, `(B, L, d)`."""
+    return explainer.generator.encode_text(captions)
+
+
 @pytest.fixture(scope="module")
 def models() -> Explainer:
     """Both models alone, whatever runs were made here."""
@@ -85,9 +90,8 @@ def test_a_fit_is_the_librarys_on_the_training_clips(
 
 def test_a_vector_points_from_one_word_to_the_other(explainer: Explainer) -> None:
     vector = explainer.bank["day_night"].flatten()
-    minus, night, blue = explainer.generator.encode_text(
-        [CAPTION, CAPTION.replace("day", "night"), CAPTION.replace("red", "blue")]
-    ).flatten(1)
+    edited = CAPTION.replace("day", "night"), CAPTION.replace("red", "blue")
+    minus, night, blue = states(explainer, CAPTION, *edited).flatten(1)
     own, other = (torch.cosine_similarity(vector, pi - minus, dim=0) for pi in (night, blue))
     assert own > 0.5
     assert own > other + 0.3
@@ -167,12 +171,13 @@ def test_with_a_coupling_the_sweep_is_read_through_phi_too(explainer: Explainer)
         CouplingSettings(projections=4),
     ).eval()
     read = coupled.sweep(CAPTION, "day_night", phi=[0, 1])
-    pi = generator.encode_text([CAPTION]).expand(2, -1, -1)
+    pi = states(coupled, CAPTION, CAPTION)
     with torch.no_grad():
         tokens = coupled.coupling(read.z_xi, pi, coupled.vlm.encode(read.video))
         expected = coupled.reader.log_odds(tokens, read.concept)
     torch.testing.assert_close(read.through_phi, expected, atol=1e-3, rtol=1e-3)
     assert "through_phi" in read.readings
+    assert repr(coupled) == "Explainer(WanGenerator, QwenVL, with Phi, bank: day_night)"
 
 
 def test_own_clips_in_a_folder_and_in_memory_give_one_vector(

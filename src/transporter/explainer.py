@@ -9,19 +9,18 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
 import torch
 
+from transporter.clip_sources import Clips, as_clip, captioned_clips
 from transporter.clips.contrast import Concept
 from transporter.clips.embeddings import embed_latents
-from transporter.clips.video import read_video, resize_and_crop
 from transporter.clips.world import World
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, gather_contexts
@@ -31,7 +30,7 @@ from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.explanation import Explanation
-from transporter.generation.sweeps import generate, sweep
+from transporter.generation.sweeps import full_change, generate, sweep
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.modulation import WHOLE
 from transporter.generators.wording import readable
@@ -40,7 +39,6 @@ from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.project import Project, nearest
 from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
-from transporter.support.files import read_table
 from transporter.vlms.base import VLM
 
 QUICK = {"clips": 24, "steps": 30, "batch": 8}
@@ -49,11 +47,6 @@ EDITED = 4
 """Clips for each caption that is edited: every word of it makes several."""
 AT_ONCE = 8
 """Clips that are embedded or read at once."""
-SEARCHED = 100
-"""Clips that are looked through for one whose caption holds a concept's word."""
-
-Clips = Iterable[tuple[str, torch.Tensor]]
-"""Captions, and clips `(T, C, H, W)` in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,7 @@ class Fit:
         return f"{how}\n{self.table.to_string(index=False, float_format='{:.2f}'.format)}"
 
 
-@dataclass
+@dataclass(repr=False)
 class Explainer:
     """Explains a VLM's words by videos of a generator.
 
@@ -156,6 +149,12 @@ class Explainer:
             explainer.load_bank(project.bank(*names))
         return explainer
 
+    def __repr__(self) -> str:
+        generator, vlm = type(self.generator).__name__, type(self.vlm).__name__
+        phi = "without Phi" if self.coupling is None else "with Phi"
+        bank = ", ".join(self.bank.vectors) or "empty"
+        return f"Explainer({generator}, {vlm}, {phi}, bank: {bank})"
+
     @property
     def reader(self) -> Reader:
         """How the VLM reads latents."""
@@ -168,13 +167,7 @@ class Explainer:
             UserError: no such file, or a bank of another generator.
         """
         loaded = ConceptBank.load(path, self.generator.device)
-        length, width = self.generator.condition_shape
-        for name, vector in loaded.vectors.items():
-            if vector.shape not in ((length, width), (1, width)):
-                raise UserError(
-                    f"{path}: expected vectors of the generator's condition ({length}, {width}),"
-                    f" got {tuple(vector.shape)} for {name}; this bank is of another generator"
-                )
+        loaded.check(self.generator.condition_shape, path)
         self.bank = ConceptBank(self.bank.vectors | loaded.vectors, loaded.settings)
 
     def fit(
@@ -262,14 +255,14 @@ class Explainer:
         if not phis or len(set(phis)) < len(phis) or not all(map(math.isfinite, phis)):
             raise UserError(f"phi: expected different numbers, at least one, got {list(phi)}")
         caption = readable(self.generator, caption)
-        pair = concept.pair(caption)
-        caption = pair[0] if pair else caption
-        condition = self.generator.encode_text([caption])
-        change = self.bank[concept.name].to(condition).expand_as(condition)
+        pair = concept.pair(caption) or (caption, caption)
+        condition, change = full_change(
+            "transporter", concept, [pair], self.generator, self.bank, seed
+        )
         [z_xi] = sweep(
             self.generator, condition, change, phis, [seed], self.sampling, steps, frames
         )
-        return self._read(concept, caption, seed, phis, z_xi, condition)
+        return self._read(concept, pair[0], seed, phis, z_xi, condition)
 
     @torch.no_grad()
     def _read(
@@ -286,7 +279,7 @@ class Explainer:
         through_phi = None
         if self.coupling is not None:
             # Phi is told the caption alone, so that a vector moves the answer by the latent
-            pi = condition.expand(len(z_xi), -1, -1)
+            pi = condition[[0] * len(z_xi)]
             read = self.reader.through_phi(z_xi, pi, tokens)
             through_phi = self.reader.log_odds(read, concept).cpu()
         odds = self.reader.log_odds(tokens, concept).cpu()
@@ -329,7 +322,9 @@ class Explainer:
         Among the words of the concepts with that question the likeliest, else what it says freely;
         without a question it describes the video.
         """
-        tokens = self.vlm.encode(self._video(video)[None].to(self.vlm.device))
+        tokens = self.vlm.encode(
+            as_clip(video, self.generator.video_shape)[None].to(self.vlm.device)
+        )
         if question is None:
             return self.vlm.caption(tokens)[0]
         if isinstance(question, Concept):
@@ -346,7 +341,7 @@ class Explainer:
         as `concepts.discovery.discover` has it; nothing is fitted.
         """
         return discover(
-            self._video(video),
+            as_clip(video, self.generator.video_shape),
             question,
             self.vlm,
             self.generator,
@@ -354,14 +349,6 @@ class Explainer:
             caption,
             Look(guidance=self.sampling.guidance),
         )
-
-    def _video(self, video: torch.Tensor | str | os.PathLike[str]) -> torch.Tensor:
-        frames, _, height, width = self.generator.video_shape
-        if isinstance(video, torch.Tensor):
-            if video.ndim != 4 or video.shape[1] != 3:
-                raise UserError(f"video: expected (T, 3, H, W) in [0, 1], got {tuple(video.shape)}")
-            return _resampled(video.float(), frames, height, width)
-        return read_video(video, frames, height, width)
 
     def _concept(self, concept: Concept | str) -> Concept:
         if isinstance(concept, Concept):
@@ -401,9 +388,12 @@ class Explainer:
         """What each concept is fitted on: its words in captions of clips, or one-word edits that
         the VLM answers differently.
         """
-        if clips is not None and not isinstance(clips, str | os.PathLike):
-            clips = list(clips)
-        found = {concept.name: self._found(concept, clips, count) for concept in concepts}
+        source = self.clips if clips is None else clips
+        if source is None:
+            raise UserError("fit: expected clips to fit on, got none; give them by `clips`")
+        found = captioned_clips(
+            concepts, source, count, self.settings.seed, self.generator.video_shape
+        )
         if settings.objective in ASKING:
             return self._answered(concepts, found, count, settings.seed)
         contexts = {}
@@ -412,38 +402,6 @@ class Explainer:
             z_xi = self._latents(torch.stack(videos))
             contexts[concept.name] = gather_contexts(concept, captions, z_xi, self.reader)
         return contexts
-
-    def _found(
-        self, concept: Concept, clips: Sequence | str | os.PathLike[str] | None, count: int
-    ) -> list[tuple[str, torch.Tensor]]:
-        """The first `count` clips whose captions hold one of the concept's words."""
-        candidates = islice(self._candidates(concept, clips), SEARCHED * count)
-        fitting = (
-            (caption, self._video(video)) for caption, video in candidates if concept.pair(caption)
-        )
-        found = list(islice(fitting, count))
-        if not found:
-            raise UserError(
-                f"concept {concept.name}: expected clips whose captions hold {concept.source!r} or"
-                f" {concept.target!r}, found none; give others by `clips`"
-            )
-        return found
-
-    def _candidates(
-        self, concept: Concept, clips: Sequence | str | os.PathLike[str] | None
-    ) -> Iterator[tuple[str, torch.Tensor | Path]]:
-        source = self.clips if clips is None else clips
-        if source is None:
-            raise UserError("fit: expected clips to fit on, got none; give them by `clips`")
-        if isinstance(source, str | os.PathLike):
-            folder = Path(source)
-            table = read_table(folder / "captions.tsv", ("clip", "caption"), text=("clip",))
-            for row in table.itertuples(index=False):
-                yield row.caption, folder / "clips" / row.clip
-        elif isinstance(source, list):
-            yield from source
-        else:
-            yield from source.clips(self.settings.seed)
 
     @torch.no_grad()
     def _latents(self, videos: torch.Tensor) -> torch.Tensor:
@@ -475,11 +433,3 @@ class Explainer:
 
     def _reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
         return self.reader.reencoded(z_xi.to(self.generator.device))
-
-
-def _resampled(video: torch.Tensor, frames: int, height: int, width: int) -> torch.Tensor:
-    """A clip `(T, C, h, w)` as `read_video` would give it: evenly spaced frames, cropped."""
-    if len(video) < frames:
-        raise UserError(f"video: expected at least {frames} frames, got {len(video)}")
-    chosen = torch.linspace(0, len(video) - 1, frames).round().long()
-    return resize_and_crop(video[chosen], height, width)

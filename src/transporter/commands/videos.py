@@ -89,7 +89,8 @@ def generate(
     name, subject = project.chosen("generators", generator), project.chosen("vlms", vlm)
     bank = ConceptBank({})
     if strengths:
-        bank = ConceptBank.load(project.bank(name, subject))
+        place = project.bank(name, subject)
+        bank = ConceptBank.load(place)
         if unknown := [wanted for wanted in strengths if wanted not in bank.vectors]:
             raise UserError(
                 f"--concept: expected one of {', '.join(bank.vectors)}, got {unknown[0]!r}"
@@ -99,6 +100,8 @@ def generate(
     with progress(3, quiet) as begin:
         begin("loading the generator")
         model = load_generator(chosen)
+        if strengths:
+            bank.check(model.condition_shape, place)
         caption = readable(model, caption)
         begin(f"sampling, {chosen['steps']} steps")
         sampling = Sampling(chosen["steps"], chosen["guidance"])

@@ -13,7 +13,6 @@ Names are imported when they are first asked for, so that `import transporter` c
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -91,7 +90,9 @@ def __dir__() -> list[str]:
 
 def _version() -> str:
     """The version of the installed package, or `unknown` of a folder of sources."""
+    from importlib import metadata
+
     try:
-        return version(__name__)
-    except PackageNotFoundError:
+        return metadata.version(__name__)
+    except metadata.PackageNotFoundError:
         return "unknown"

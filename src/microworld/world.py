@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from microworld.attributes import WORDS
@@ -31,7 +32,14 @@ class Microworld:
     ) -> dict[str, Shortcut]:
         return read_shortcuts(path, names)
 
-    # models are imported where they are asked for: a dry run needs none
+    # models and what renders are imported where they are asked for: a dry run needs none
+
+    def clips(self, seed: int) -> Iterator[tuple[str, torch.Tensor]]:
+        from microworld.dataset import SPLITS, make_clip, split_seed
+
+        for index in count():
+            clip = make_clip(index, split_seed(seed, "train"), SPLITS["train"])
+            yield caption(clip.attributes.words()), clip.video
 
     def probes(self, folder: str | os.PathLike[str], device: torch.device | None = None) -> Probes:
         from microworld.probes import Probes

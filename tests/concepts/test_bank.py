@@ -41,3 +41,11 @@ def test_random_control_has_the_norm_of_every_token_and_another_direction() -> N
         < 0.2
     )
     assert torch.equal(control, random_like(vector, seed=1))
+
+
+def test_vectors_of_another_generator_are_refused() -> None:
+    bank = ConceptBank({"each": torch.zeros(16, 96), "shared": torch.zeros(1, 96)})
+    bank.check((16, 96), "bank.safetensors")
+    for shape in ((16, 128), (8, 96)):
+        with pytest.raises(UserError, match=r"^bank\.safetensors: .*got \(16, 96\) for each"):
+            bank.check(shape, "bank.safetensors")

@@ -7,7 +7,7 @@ The library knows no world. An installed package offers one as an entry point of
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -52,6 +52,11 @@ class World(Protocol):
 
     def caption(self, words: Mapping[str, str | None]) -> str:
         """The caption of a clip with these words, one for each attribute, None where left out."""
+
+    def clips(self, seed: int) -> Iterator[tuple[str, torch.Tensor]]:
+        """Captions and clips `(T, C, H, W)` in [0, 1] of the training split with this seed, one
+        after the other without end.
+        """
 
     def read_shortcuts(
         self, path: str | os.PathLike[str], names: Sequence[str] | None = None

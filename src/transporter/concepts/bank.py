@@ -35,6 +35,21 @@ class ConceptBank:
             )
         return self.vectors[name]
 
+    def check(self, condition_shape: tuple[int, int], where: str | os.PathLike[str]) -> None:
+        """Refuse the vectors of another generator, whose conditions are not `(L, d)`; `where` is
+        the file that they came from.
+
+        Raises:
+            UserError: a vector is neither `(L, d)` nor `(1, d)`.
+        """
+        length, width = condition_shape
+        for name, vector in self.vectors.items():
+            if tuple(vector.shape) not in ((length, width), (1, width)):
+                raise UserError(
+                    f"{where}: expected vectors of the generator's conditions ({length}, {width}),"
+                    f" got {tuple(vector.shape)} for {name}; this bank is of another generator"
+                )
+
     def save(self, path: str | os.PathLike[str]) -> None:
         with written_whole(path) as partial:
             vectors = {

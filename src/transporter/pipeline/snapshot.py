@@ -26,6 +26,8 @@ FOLDERS = ("data", "results")
 RECORDS = Path(".snakemake/metadata")
 PROVENANCE = "provenance.json"
 SCRIPTS = "workflow/scripts"
+REMOTE = "core.remote="
+"""How DVC's list of settings begins the line of the default remote."""
 NOTHING = "Nothing to be done"
 FRESH = 2
 """Seconds by which a source that has changed is made younger than the results."""
@@ -36,15 +38,24 @@ def snapshot(root: Path, push: bool = True, configfiles: Sequence[str] = ()) -> 
     files to commit to git.
 
     Raises:
-        UserError: the run is not finished, or DVC refuses (no remote to push to, for instance).
+        UserError: `root` is no DVC repository, there is no remote to push to, the run is not
+            finished, or DVC refuses.
     """
+    if not (root / ".dvc").is_dir():
+        raise UserError(f"snapshot: expected a clone of the project, found no .dvc in {root}")
+    if push and not has_remote(root):
+        raise UserError(
+            "snapshot: expected a default remote that DVC can push to, found none; add one with"
+            " `dvc remote add --default NAME PLACE` (a folder will do), or keep the bytes in this"
+            " clone's cache with `--no-push`"
+        )
     if not is_complete(root, configfiles):
         raise UserError(
             "snapshot: expected a finished run, got one with jobs left to do; run `snakemake"
             " --cores all` first"
         )
     folders = [name for name in FOLDERS if (root / name).is_dir()]
-    _run(root, "dvc", "add", "--quiet", *folders)
+    _run(root, "dvc", "add", *folders)
     records = {
         path.relative_to(root / RECORDS).as_posix(): json.loads(path.read_text())
         for path in _records(root)
@@ -55,7 +66,7 @@ def snapshot(root: Path, push: bool = True, configfiles: Sequence[str] = ()) -> 
             json.dumps({"records": records, "sources": sources}, indent=1, sort_keys=True) + "\n"
         )
     if push:
-        _run(root, "dvc", "push", "--quiet")
+        _run(root, "dvc", "push")
     return [*(f"{name}.dvc" for name in folders), PROVENANCE]
 
 
@@ -84,6 +95,12 @@ def is_complete(root: Path, configfiles: Sequence[str] = ()) -> bool:
     """Whether Snakemake has nothing to do."""
     options = ["--configfile", *configfiles] if configfiles else []
     return NOTHING in _run(root, "snakemake", "--dry-run", "--quiet", "all", *options)
+
+
+def has_remote(root: Path) -> bool:
+    """Whether DVC knows where to push to."""
+    settings = _run(root, "dvc", "config", "--list").splitlines()
+    return any(line.startswith(REMOTE) for line in settings)
 
 
 def _records(root: Path) -> Iterator[Path]:

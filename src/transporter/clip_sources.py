@@ -1,0 +1,99 @@
+"""Where clips to fit on come from: a world that renders them, a folder, or what a person holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from transporter.clips.contrast import Concept
+from transporter.clips.video import read_video, resize_and_crop
+from transporter.clips.world import World
+from transporter.support.errors import UserError
+from transporter.support.files import read_table
+
+SEARCHED = 100
+"""Clips that are looked through for one whose caption holds a concept's word."""
+
+Clips = Iterable[tuple[str, torch.Tensor]]
+"""Captions, and clips `(T, C, H, W)` in [0, 1]."""
+Shape = tuple[int, int, int, int]
+"""(T, C, H, W)"""
+
+
+def as_clip(video: torch.Tensor | str | os.PathLike[str], shape: Shape) -> torch.Tensor:
+    """A file or a tensor `(T', 3, h, w)` in [0, 1] as a clip of that shape: evenly spaced frames,
+    resized, centre cropped.
+
+    Raises:
+        UserError: a tensor of another kind, or fewer frames than wanted, or a file that cannot be
+            read.
+    """
+    frames, _, height, width = shape
+    if not isinstance(video, torch.Tensor):
+        return read_video(video, frames, height, width)
+    if video.ndim != 4 or video.shape[1] != 3:
+        raise UserError(f"video: expected (T, 3, H, W) in [0, 1], got {tuple(video.shape)}")
+    if len(video) < frames:
+        raise UserError(f"video: expected at least {frames} frames, got {len(video)}")
+    chosen = torch.linspace(0, len(video) - 1, frames).round().long()
+    return resize_and_crop(video[chosen].float(), height, width)
+
+
+def captioned_clips(
+    concepts: Sequence[Concept],
+    source: World | Clips | str | os.PathLike[str],
+    count: int,
+    seed: int,
+    shape: Shape,
+) -> Mapping[str, list[tuple[str, torch.Tensor]]]:
+    """For each concept, by name, the first `count` clips whose captions hold one of its words.
+
+    Args:
+        source: a world, whose training clips with this `seed` are taken; captions and clips; or a
+            folder that holds `captions.tsv` and `clips/`.
+        shape: of the clips that come out.
+
+    Raises:
+        UserError: no clip of a concept, or a clip that is none.
+    """
+    if not isinstance(source, str | os.PathLike) and not hasattr(source, "clips"):
+        source = list(source)  # it may be read once alone, and there may be several concepts
+    return {concept.name: _found(concept, source, count, seed, shape) for concept in concepts}
+
+
+def _found(
+    concept: Concept,
+    source: World | Clips | str | os.PathLike[str],
+    count: int,
+    seed: int,
+    shape: Shape,
+) -> list[tuple[str, torch.Tensor]]:
+    candidates = islice(_candidates(source, seed), SEARCHED * count)
+    fitting = (
+        (caption, as_clip(video, shape)) for caption, video in candidates if concept.pair(caption)
+    )
+    found = list(islice(fitting, count))
+    if not found:
+        raise UserError(
+            f"concept {concept.name}: expected clips whose captions hold {concept.source!r} or"
+            f" {concept.target!r}, found none; give others by `clips`"
+        )
+    return found
+
+
+def _candidates(
+    source: World | Clips | str | os.PathLike[str], seed: int
+) -> Iterator[tuple[str, torch.Tensor | Path]]:
+    if isinstance(source, str | os.PathLike):
+        folder = Path(source)
+        table = read_table(folder / "captions.tsv", ("clip", "caption"), text=("clip",))
+        for row in table.itertuples(index=False):
+            yield row.caption, folder / "clips" / row.clip
+    elif hasattr(source, "clips"):
+        yield from source.clips(seed)
+    else:
+        yield from source

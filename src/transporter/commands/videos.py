@@ -1,0 +1,190 @@
+"""Verbs that make or read videos: `generate`, `sweep`, `discover`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from transporter.commands.terminal import (
+    ConfigFile,
+    Force,
+    GeneratorName,
+    Quiet,
+    VLMName,
+    number,
+    print_table,
+    progress,
+    refuse_existing,
+    share,
+    two,
+    warn,
+)
+from transporter.support.errors import UserError
+
+VIDEO = ".mp4"
+Caption = Annotated[str, typer.Argument(help="What the video shows.")]
+Seed = Annotated[int, typer.Option(help="Seed of the noise.", min=0)]
+Steps = Annotated[
+    str,
+    typer.Option(help="FIRST:LAST, the share of the sampling steps in which the concepts act."),
+]
+Frames = Annotated[
+    str, typer.Option(help="FIRST:LAST, the share of the latent frames in which they act.")
+]
+
+
+def _warn_beyond(option: str, phi: float) -> None:
+    if not 0 <= phi <= 1:
+        warn(
+            f"{option}: {phi:g} lies outside of 0 (source) to 1 (target), the strengths that"
+            " vectors are fitted at; the video may fall apart"
+        )
+
+
+def _strengths(texts: list[str]) -> dict[str, float]:
+    strengths: dict[str, float] = {}
+    for text in texts:
+        name, value = two(text, "--concept", "NAME=PHI such as slowly_quickly=0.5", "=")
+        if name in strengths:
+            raise UserError(f"--concept: expected each concept once, got {name} twice")
+        strengths[name] = number(value, "--concept")
+        _warn_beyond(f"--concept {name}", strengths[name])
+    return strengths
+
+
+def generate(
+    caption: Caption,
+    concept: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=PHI: a concept of the bank and its strength; may be repeated."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The mp4 to write.")] = Path("video.mp4"),
+    seed: Seed = 0,
+    steps: Steps = "0:1",
+    frames: Frames = "0:1",
+    generator: GeneratorName = None,
+    vlm: VLMName = None,
+    configfile: ConfigFile = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Generate one video at chosen concept strengths, with the bank that a run has fitted."""
+    strengths = _strengths(concept or [])
+    ranges = {"steps": share(steps, "--steps"), "frames": share(frames, "--frames")}
+    if out.suffix.lower() != VIDEO or out.is_dir():
+        raise UserError(f"--out: expected the name of a file that ends in {VIDEO}, got {out}")
+    refuse_existing(out, force)
+
+    from transporter.clips.video import write_video
+    from transporter.concepts.bank import ConceptBank
+    from transporter.generation.sweeps import generate
+    from transporter.generators.base import Sampling
+    from transporter.generators.wording import readable
+    from transporter.pipeline.loading import load_generator
+    from transporter.pipeline.project import Project, nearest
+
+    project = Project.open(configfile)
+    name, subject = project.chosen("generators", generator), project.chosen("vlms", vlm)
+    bank = ConceptBank({})
+    if strengths:
+        place = project.bank(name, subject)
+        bank = ConceptBank.load(place)
+        if unknown := [wanted for wanted in strengths if wanted not in bank.vectors]:
+            raise UserError(
+                f"--concept: expected one of {', '.join(bank.vectors)}, got {unknown[0]!r}"
+                f"{nearest(unknown[0], list(bank.vectors))}"
+            )
+    chosen = project.model("generators", name)
+    with progress(3, quiet) as begin:
+        begin("loading the generator")
+        model = load_generator(chosen)
+        if strengths:
+            bank.check(model.condition_shape, place)
+        caption = readable(model, caption)
+        begin(f"sampling, {chosen['steps']} steps")
+        sampling = Sampling(chosen["steps"], chosen["guidance"])
+        video = generate(model, bank, caption, strengths, seed, sampling, **ranges)
+        begin("writing")
+        write_video(out, video, model.fps)
+    if not quiet:
+        typer.echo(f"wrote {out}")
+
+
+def sweep(
+    caption: Caption,
+    concept: Annotated[str, typer.Option(help="A concept of the bank.")],
+    phi: Annotated[
+        list[float] | None, typer.Option(help="A strength; may be repeated. By default 0, 0.5, 1.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("sweep"),
+    fit: Annotated[
+        bool,
+        typer.Option("--fit", help="Fit the concept quickly first: a first look, no run's vector."),
+    ] = False,
+    seed: Seed = 0,
+    steps: Steps = "0:1",
+    frames: Frames = "0:1",
+    generator: GeneratorName = None,
+    vlm: VLMName = None,
+    configfile: ConfigFile = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sweep a concept's strength from one noise: clips, a filmstrip, and the VLM's answers."""
+    phis = phi or [0.0, 0.5, 1.0]
+    for value in phis:
+        _warn_beyond("--phi", number(str(value), "--phi"))
+    ranges = {"steps": share(steps, "--steps"), "frames": share(frames, "--frames")}
+    if out.is_file():
+        raise UserError(f"--out: expected a folder, got {out}, which is a file")
+    refuse_existing(out, force)
+
+    from transporter.explainer import Explainer
+
+    with progress(4, quiet) as begin:
+        begin("loading the models")
+        explainer = Explainer.from_pretrained(configfile, generator, vlm)
+        begin("fitting")
+        if fit:
+            explainer.fit(concept, verbose=False)
+        begin("sampling")
+        explanation = explainer.sweep(caption, concept, phis, seed, **ranges)
+        begin("writing")
+        explanation.save(out)
+    if not quiet:
+        typer.echo(explanation)
+        typer.echo(f"wrote {out}")
+
+
+def discover(
+    clip: Annotated[Path, typer.Argument(help="A video.")],
+    question: Annotated[str, typer.Option(help="What the VLM is asked.")],
+    caption: Annotated[
+        str | None, typer.Option(help="What the video shows; by default the VLM's own description.")
+    ] = None,
+    generator: GeneratorName = None,
+    vlm: VLMName = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Other weights of the VLM, a planted one's for instance.")
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many words to show.", min=1)] = 12,
+    configfile: ConfigFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Rank words by how far their smallest visual change moves the VLM's answer about a video;
+    nothing is fitted.
+    """
+    if not clip.is_file():
+        raise UserError(f"{clip}: expected a video, found no such file")
+
+    from transporter.explainer import Explainer
+
+    with progress(2, quiet) as begin:
+        begin("loading the models")
+        explainer = Explainer.from_pretrained(configfile, generator, vlm, weights)
+        begin("looking at every swap of words")
+        answer, table = explainer.discover(clip, question, caption)
+    typer.echo(f"{question} {answer}")
+    print_table(table.head(top))

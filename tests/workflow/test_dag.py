@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -132,7 +133,9 @@ def test_figures(finished: Path) -> None:
             .startswith(b"\x89PNG")
         )
     gallery = finished / "results" / "gallery"
-    assert "slowly_quickly" in (gallery / "index.html").read_text()
+    page = (gallery / "index.html").read_text()
+    assert "slowly_quickly" in page
+    assert f'"attributes":{json.dumps(list(WORDS), separators=(",", ":"))}' in page
     assert list(gallery.rglob("*.mp4"))
 
 
@@ -189,9 +192,17 @@ def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
 
 
 def test_report(finished: Path, tmp_path: Path) -> None:
-    done = snakemake(finished, "--report", str(tmp_path / "report.html"), *MINIATURE)
+    """The page is in it, with its clips, which a report of one HTML file cannot hold."""
+    done = snakemake(finished, "--report", str(tmp_path / "report.zip"), *MINIATURE)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert (tmp_path / "report.html").stat().st_size > 100_000
+    with ZipFile(tmp_path / "report.zip") as report:
+        names = report.namelist()
+        [index] = [name for name in names if name.endswith("/index.html")]
+        assert report.read(index) == (finished / "results/gallery/index.html").read_bytes()
+    assert "report/report.html" in names
+    folder = index.removesuffix("index.html") + "clips/"
+    clips = list((finished / "results" / "gallery").rglob("*.mp4"))
+    assert len([name for name in names if name.startswith(folder)]) == len(clips)
 
 
 FIGURES = [

@@ -529,7 +529,7 @@ def test_a_row_of_the_table_brings_its_videos_into_view(opened: Page, size) -> N
     assert opened.run(top) < 0
     row.find_element("css selector", "td").click()
     opened.until(lambda: 0 < opened.run(top) < 400)
-    assert opened.run("return document.activeElement.id") == "phi"
+    assert opened.run("return document.activeElement.id") == "videos"
     opened.shows(concept="day_night", method="transporter", phi=0)
 
 

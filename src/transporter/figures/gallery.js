@@ -610,7 +610,7 @@ function drawSummary() {
   const open = one => {
     choose({ concept: one.name });
     $("concepts").scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
-    $("phi").focus({ preventScroll: true });
+    $("videos").focus({ preventScroll: true }); // and not the slider: keys scroll on
   };
   const line = one => element("tr", { "data-concept": one.name, onclick: () => open(one) },
     element("th", { scope: "row" }, element("button", {

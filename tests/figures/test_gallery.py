@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import shutil
 import time
 import warnings
@@ -16,11 +18,22 @@ import pytest
 import torch
 from matplotlib.image import imread
 
+from microworld.attributes import WORDS
+from microworld.world import MICROWORLD
 from transporter.clips.contrast import Concept
 from transporter.clips.video import write_video
-from transporter.figures.gallery import Clip, page, write_gallery
+from transporter.concepts.bank import ConceptBank
+from transporter.coupling.network import Coupling
+from transporter.coupling.reader import Reader
+from transporter.figures.gallery import Clip, Origin, page, write_gallery
+from transporter.generation.sweeps import Generated, write_concept
+from transporter.generators.base import Sampling
+from transporter.metrics.faithfulness import label, read_concept, summarise
+from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.support.errors import UserError
+from transporter.support.files import read_table, write_table
 
+MODELS = Path(__file__).parents[2] / "models"
 CONCEPTS = [
     Concept("red_blue", "object", "red", "blue", "what colour is it ?"),
     Concept("slowly_quickly", "action", "slowly", "quickly", "how fast does it move ?"),
@@ -28,6 +41,7 @@ CONCEPTS = [
 ]
 METHODS, PHIS, SEEDS, SHOWN = ("transporter", "random"), (0.0, 0.25, 0.6, 1.0), range(5), 2
 TIMELESS = {("microworld", "slowly"), ("microworld", "quickly")}
+ORIGIN = Origin("2026-11-29", "1.2.3", "0123456789", "Apache-2.0")
 CAPTION = "a large red circle moves slowly left on grass during the day"
 EVIL = "a red <b>x</b></script><script>window.broken=1</script> & square"
 
@@ -78,7 +92,8 @@ def rows(generator: str, vlm: str, probes: bool) -> list[dict[str, object]]:
                             "log_odds_phi": sign - 1,
                         }
                         | {
-                            "caption_phi": read,
+                            "caption_reencoded": read,
+                            "caption_phi": "a caption read through Phi",
                             "p_source": "",
                             "p_target": "",
                             "shape": "",
@@ -110,16 +125,24 @@ def inputs(
             write_video(path, value[None, :, None, None].expand(17, 3, 32, 32), 8)
         clips[Clip(row.generator, row.vlm, row.concept, row.method, row.seed, row.phi)] = path
     keys = readings[["concept", "kind", "generator", "vlm", "method"]].drop_duplicates()
-    kept = np.where(keys["vlm"] == "microworld", "0.9", "")  # as a table read from a file has them
-    return readings, clips, keys.assign(seeds=5, spearman=0.98, hit_rate=0.875, others_kept=kept)
+    # as a table read from a file has them: text where a cell is empty
+    probed, moved = keys["vlm"] == "microworld", keys["method"] == "transporter"
+    kept = np.where(probed, "0.9", "")
+    hits = np.where(probed, np.where(moved, "0.875", "0"), "")
+    return readings, clips, keys.assign(seeds=5, spearman=0.98, hit_rate=hits, others_kept=kept)
+
+
+def write(folder: Path, inputs: tuple, **options: object) -> Path:
+    """The page of the made-up readings."""
+    readings, clips, summary = inputs
+    options = {"seeds": SHOWN, "timeless": TIMELESS, "origin": ORIGIN, **options}
+    write_gallery(folder, readings, clips, CONCEPTS, summary, ["shape"], **options)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def gallery(inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("results") / "gallery"
-    readings, clips, summary = inputs
-    write_gallery(folder, readings, clips, CONCEPTS, summary, seeds=SHOWN, timeless=TIMELESS)
-    return folder
+    return write(tmp_path_factory.mktemp("elsewhere") / "gallery", inputs)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +181,8 @@ class Page:
         self.browser, self.folder = browser, folder
         browser.get_log("browser"), browser.get_log("performance")
 
-    def open(self, fragment: str = "") -> Page:
+    def open(self, fragment: str = "phi=0") -> Page:
+        """Whoever comes with a strength in the address sees it at once; others see phi turn."""
         self.browser.get("about:blank")
         self.browser.get(f"{(self.folder / 'index.html').as_uri()}#{fragment}")
         return self
@@ -173,6 +197,18 @@ class Page:
         from selenium.webdriver import ActionChains
 
         ActionChains(self.browser).send_keys(key).perform()
+
+    def texts(self, selector: str) -> list[str]:
+        return self.run(
+            f"return [...document.querySelectorAll('{selector}')].map(one => one.textContent)"
+        )
+
+    def media(self, **features: str) -> None:
+        """What the reader's system asks for: `prefers-color-scheme`, `prefers-reduced-motion`."""
+        asked = [
+            {"name": name.replace("_", "-"), "value": value} for name, value in features.items()
+        ]
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": asked})
 
     def slide(self, step: int) -> None:
         self.run(
@@ -214,12 +250,25 @@ class Page:
 
 
 @pytest.fixture
+def size(browser) -> Iterator[Callable[[int, int], None]]:
+    """Sets the size of the screen in pixels."""
+
+    def to(width: int, height: int, mobile: bool = False) -> None:
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+    yield to
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.fixture
 def opened(browser, gallery: Path) -> Iterator[Page]:
     """The page; afterwards it must have asked nothing of a network and have complained of
     nothing.
     """
     page = Page(browser, gallery)
     yield page.open()
+    page.media()
     assert browser.get_log("browser") == []
     asked = [
         entry["message"]
@@ -255,20 +304,20 @@ def test_keyboard(opened: Page) -> None:
         (Keys.ARROW_RIGHT, "phi", 0.25),
         (Keys.ARROW_RIGHT, "phi", 0.6),
         (Keys.ARROW_LEFT, "phi", 0.25),
-        (Keys.ARROW_DOWN, "concept", "slowly_quickly"),
-        (Keys.ARROW_DOWN, "concept", "day_night"),
-        (Keys.ARROW_DOWN, "concept", "day_night"),
-        (Keys.ARROW_UP, "concept", "slowly_quickly"),
+        ("c", "concept", "slowly_quickly"),
+        ("c", "concept", "day_night"),
+        ("c", "concept", "day_night"),
+        ("C", "concept", "slowly_quickly"),
         ("s", "seed", 1),
         ("s", "seed", 0),
         ("m", "method", "random"),
-        (" ", "playing", False),
+        ("k", "playing", False),
     ]:
         opened.press(key)
         assert opened.state()[name] == value
     opened.shows(concept="slowly_quickly", method="random", phi=0.25)
     assert all(video["paused"] for video in opened.videos())
-    opened.press(" ")
+    opened.press("k")
     opened.until(lambda: not any(video["paused"] for video in opened.videos()))
     opened.run("document.getElementById('phi').focus()")
     opened.press(Keys.ARROW_RIGHT)
@@ -311,15 +360,14 @@ def test_marker_and_caption_follow_phi(opened: Page) -> None:
         places.append(opened.run(place))
     assert places == sorted(places) and len(set(places)) == len(PHIS)
     opened.until(lambda: opened.run(strength)[1] == 1)
-    assert opened.run(strength)[0] < 0.3
-    assert opened.run("return document.querySelector('.facts dd b').textContent") == "blue"
+    assert opened.run(strength)[0] < 0.6
+    assert opened.texts(".facts dd b")[0] == "blue"
 
 
 def test_captions_are_text_and_never_markup(opened: Page) -> None:
-    said = opened.run("return document.querySelectorAll('.said')[1].textContent")
-    assert said == EVIL.replace("red", "red → blue")
+    assert opened.texts(".prompt")[1] == EVIL.replace("red", "red → blue")
     assert opened.run(
-        "return window.broken === undefined && document.querySelectorAll('.said b').length === 0"
+        "return window.broken === undefined && document.querySelectorAll('.prompt b').length === 0"
     )
 
 
@@ -357,7 +405,7 @@ def test_table_opens_a_concept_and_the_address_remembers_it(opened: Page) -> Non
         "return [...document.querySelectorAll('#summary tr[data-concept=red_blue] td')].map(c =>"
         " c.textContent)"
     )
-    assert cells == ["0.98", "88 %", "90 %"] * len(METHODS)
+    assert cells == ["0.98", "88 %", "90 %", "0.98", "0 %", "90 %"]
     opened.browser.find_element(
         "css selector", "#summary tr[data-concept=day_night] button"
     ).click()
@@ -369,25 +417,227 @@ def test_table_opens_a_concept_and_the_address_remembers_it(opened: Page) -> Non
     opened.shows(concept="day_night", method="transporter", phi=1)
 
 
-def test_fits_a_phone(opened: Page) -> None:
-    phone = {"width": 375, "height": 740, "deviceScaleFactor": 1, "mobile": True}
-    opened.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    try:
+def test_fits_a_phone(opened: Page, size) -> None:
+    size(375, 740, mobile=True)
+    opened.open()
+    assert opened.run("return document.documentElement.scrollWidth") <= 375
+    opened.shows(concept="red_blue", method="transporter", phi=0)
+
+
+def test_opens_with_a_turn_of_phi(opened: Page) -> None:
+    """Within five seconds phi goes from its first value to its last, once, through all others."""
+    opened.open("")
+    start, seen = time.monotonic(), []
+    while time.monotonic() < start + 5:
+        phi = opened.state()["phi"]
+        if not seen or seen[-1] != phi:
+            seen.append(phi)
+        time.sleep(0.02)
+    assert seen == list(PHIS)
+    assert not opened.state()["turning"]
+    opened.shows(concept="red_blue", method="transporter", phi=1)
+
+
+def test_whoever_takes_hold_of_the_page_stops_the_turn(opened: Page) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    opened.open("")
+    assert opened.state()["turning"]
+    opened.press(Keys.ARROW_RIGHT)
+    phi = opened.state()["phi"]
+    time.sleep(1.5)
+    assert (opened.state()["turning"], opened.state()["phi"]) == (False, phi)
+    button = opened.browser.find_element("id", "turn")
+    assert button.text == "Play φ"
+    button.click()
+    assert (opened.state()["turning"], opened.state()["phi"]) == (True, 0)
+    button.click()
+    assert not opened.state()["turning"]
+
+
+def test_no_motion_for_those_who_want_none(opened: Page) -> None:
+    opened.media(prefers_reduced_motion="reduce")
+    opened.open("")
+    opened.shows(concept="red_blue", method="transporter", phi=0)
+    time.sleep(1.5)
+    assert opened.state()["phi"] == 0
+    assert all(video["paused"] for video in opened.videos())
+
+
+def test_says_where_it_comes_from(opened: Page) -> None:
+    assert opened.texts("#origin > span") == [
+        "Generator microworld, VLM microworld",
+        "results of 2026-11-29",
+        "Transporter 1.2.3, commit 0123456789",
+        "Apache-2.0",
+        "how it works: docs/method.md",
+    ]
+    assert opened.texts("#origin a") == []  # away from the project a link would lead nowhere
+
+
+def test_links_to_the_guide_beside_the_project(opened: Page, inputs, tmp_path: Path) -> None:
+    folder = write(tmp_path / "results" / "gallery", inputs, origin=None)
+    page = Page(opened.browser, folder).open()
+    link = page.run("return document.querySelector('#origin a').href")
+    assert link == (tmp_path / "docs" / "method.md").as_uri()
+    assert page.texts("#origin > span")[1:] == ["how it works: docs/method.md"]
+
+
+def test_numbers_and_curve_are_above_the_fold(opened: Page, size) -> None:
+    size(1280, 800)
+    opened.open()
+    for selector in ("#numbers", "#answer", ".screen", "#phi"):
+        bottom = f"return document.querySelector('{selector}').getBoundingClientRect().bottom"
+        assert 0 < opened.run(bottom) <= 800
+    opened.slide(2)
+    found = dict(zip(opened.texts("#numbers tbody th"), opened.texts("#numbers td"), strict=True))
+    # of the rows: log-odds 10 (phi - 0.5) + seed, kept 1 - phi / 6
+    assert found == {
+        "Log-odds of “blue”": "+3.0",
+        "VLM answers “blue”": "5 of 5",
+        "Probes see “blue”": "60 %",
+        "Other attributes kept": "90 %",
+    }
+
+
+def test_the_address_is_listened_to_and_names_the_models(opened: Page) -> None:
+    opened.run("location.hash = 'generator=other&concept=day_night&method=random&seed=1&phi=0.6'")
+    opened.until(lambda: opened.state()["concept"] == "day_night")
+    opened.shows(concept="day_night", method="random", phi=0.6)
+    address = opened.browser.current_url
+    for part in ("generator=other", "vlm=real+model", "seed=1", "phi=0.6"):
+        assert part in address
+    opened.run("choose({generator: 'microworld'})")
+    assert "generator=microworld&vlm=microworld" in opened.browser.current_url
+    opened.browser.get("about:blank")
+    opened.browser.get(address)
+    state = opened.state()
+    assert [state[name] for name in ("generator", "vlm", "method", "seed")] == [
+        "other",
+        "real model",
+        "random",
+        1,
+    ]
+
+
+def test_a_row_of_the_table_brings_its_videos_into_view(opened: Page, size) -> None:
+    size(1280, 500)
+    opened.open()
+    top = "return document.querySelector('.screen').getBoundingClientRect().top"
+    row = opened.browser.find_element("css selector", "#summary tr[data-concept=day_night]")
+    opened.run("window.scrollTo(0, document.body.scrollHeight)")
+    assert opened.run(top) < 0
+    row.find_element("css selector", "td").click()
+    opened.until(lambda: 0 < opened.run(top) < 400)
+    assert opened.run("return document.activeElement.id") == "videos"
+    opened.shows(concept="day_night", method="transporter", phi=0)
+
+
+def test_the_page_scrolls_by_keys(opened: Page, size) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    size(1280, 500)
+    for key in (" ", Keys.ARROW_DOWN, Keys.PAGE_DOWN):
         opened.open()
-        assert opened.run("return document.documentElement.scrollWidth") <= 375
-        opened.shows(concept="red_blue", method="transporter", phi=0)
-    finally:
-        opened.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        opened.press(key)
+        opened.until(lambda: opened.run("return window.scrollY") > 10)
+        assert (opened.state()["concept"], opened.state()["playing"]) == ("red_blue", True)
+
+
+def test_captions_of_seeds_keep_their_spaces(opened: Page) -> None:
+    screen = opened.browser.find_element("css selector", ".screen")
+    assert screen.accessible_name == f"Seed 0: {CAPTION}. Choose this seed."
+    assert opened.texts("#seed option")[0] == f"0: {CAPTION}"
+
+
+def test_a_rank_correlation_without_hits_is_grey(opened: Page) -> None:
+    moot = "return [...document.querySelectorAll('#summary td.moot')].map(c => c.dataset.column)"
+    assert opened.run(moot) == ["random spearman"] * len(CONCEPTS)
+    opened.run("choose({generator: 'other'})")
+    assert opened.run(moot) == []  # no probes, no hits to miss
+
+
+@pytest.mark.parametrize(
+    ("choice", "concept", "method"),
+    [("method:random", "red_blue", "random"), ("concept:day_night", "day_night", "transporter")],
+)
+def test_compares_side_by_side(choice: str, concept: str, method: str, opened: Page, size) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    size(1280, 800)
+    opened.open("phi=1")
+    Select(opened.browser.find_element("id", "compare")).select_by_value(choice)
+    wanted = [
+        f"/{name}-{seed}-1.mp4"
+        for name in ("red_blue/transporter", f"{concept}/{method}")
+        for seed in range(SHOWN)
+    ]
+
+    def sources() -> list[bool]:
+        found = opened.videos()
+        return [v["src"].endswith(name) for v, name in zip(found, wanted, strict=False)]
+
+    opened.until(lambda: sources() == [True] * 2 * SHOWN)
+    assert opened.run("return document.querySelectorAll('#numbers thead th').length") == 3
+    ends = opened.run(
+        "return [...document.querySelectorAll('.tiles')].map(t => t.getBoundingClientRect().top)"
+    )
+    assert len(ends) == 2 and ends[1] < 800
+    times = [video["time"] for video in opened.videos()]
+    assert max(times) - min(times) < 0.2 or max(times) - min(times) > 17 / 8 - 0.2
+    opened.browser.refresh()
+    assert opened.state()["compare"] == choice
+    opened.run("choose({compare: ''})")
+    assert len(opened.videos()) == SHOWN
+
+
+def test_every_clip_can_be_downloaded(opened: Page) -> None:
+    opened.slide(2)
+    links = opened.run(
+        "return [...document.querySelectorAll('.download')].map(a => [a.getAttribute('href'),"
+        " a.hasAttribute('download')])"
+    )
+    names = [f"clips/microworld/microworld/red_blue/transporter-{s}-0.6.mp4" for s in range(SHOWN)]
+    assert links == [[name, True] for name in names]
+    assert all((opened.folder / name).is_file() for name in names)
+
+
+def test_everything_that_can_be_reached_has_a_name(opened: Page) -> None:
+    kinds = ("button", "select", "input", "a", "[tabindex]:not(video)")
+    selector = ", ".join(f"{kind}:not([hidden] *)" for kind in kinds)
+    reached = opened.browser.find_elements("css selector", selector)
+    assert len(reached) > 15
+    assert [one.get_attribute("outerHTML") for one in reached if not one.accessible_name] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out(scheme: str, opened: Page) -> None:
+    """Contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
+    opened.media(prefers_color_scheme=scheme)
+    pixels = opened.run(
+        "const pen = document.createElement('canvas').getContext('2d', {willReadFrequently: true});"
+        "return Object.fromEntries(['paper', 'faint', 'ink', 'quiet', 'source', 'target', 'kept']"
+        ".map(name => { pen.fillStyle = getComputedStyle(document.documentElement)"
+        ".getPropertyValue('--' + name); pen.fillRect(0, 0, 1, 1);"
+        "return [name, [...pen.getImageData(0, 0, 1, 1).data]]; }))"
+    )
+
+    def luminance(name: str) -> float:
+        value = np.array(pixels[name][:3]) / 255
+        linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+        return float(linear @ (0.2126, 0.7152, 0.0722))
+
+    for text in ("ink", "quiet", "source", "target", "kept"):
+        for ground in ("paper", "faint"):
+            low, high = sorted((luminance(text), luminance(ground)))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
 
 
 def test_only_the_clips_shown_are_copied_and_bytes_are_stable(
     inputs, gallery: Path, tmp_path: Path
 ) -> None:
-    readings, clips, summary = inputs
-    assert len(list(gallery.rglob("*.mp4"))) == len(clips)
-    write_gallery(
-        tmp_path / "again", readings, clips, CONCEPTS, summary, seeds=SHOWN, timeless=TIMELESS
-    )
+    assert len(list(gallery.rglob("*.mp4"))) == len(inputs[1])
+    write(tmp_path / "again", inputs)
     assert (tmp_path / "again" / "index.html").read_bytes() == (gallery / "index.html").read_bytes()
     assert "http" not in (gallery / "index.html").read_text().replace(
         "http://www.w3.org/2000/svg", ""
@@ -400,10 +650,9 @@ def test_data_cannot_end_its_script_element() -> None:
 
 
 def test_replaces_an_older_gallery(inputs, tmp_path: Path) -> None:
-    readings, clips, summary = inputs
     (tmp_path / "gallery").mkdir()
     (tmp_path / "gallery" / "stale").write_text("")
-    write_gallery(tmp_path / "gallery", readings, clips, CONCEPTS, summary, seeds=1)
+    write(tmp_path / "gallery", inputs, seeds=1)
     assert sorted(path.name for path in (tmp_path / "gallery").iterdir()) == ["clips", "index.html"]
     assert [path.name for path in tmp_path.iterdir()] == ["gallery"]
 
@@ -411,11 +660,102 @@ def test_replaces_an_older_gallery(inputs, tmp_path: Path) -> None:
 def test_errors_say_what_is_wrong(inputs, tmp_path: Path) -> None:
     readings, clips, summary = inputs
     with pytest.raises(UserError, match="missing: log_odds"):
-        write_gallery(tmp_path / "g", readings.drop(columns="log_odds"), clips, CONCEPTS, summary)
+        write(tmp_path / "g", (readings.drop(columns="log_odds"), clips, summary))
+    with pytest.raises(UserError, match="missing: shape"):
+        write(tmp_path / "g", (readings.drop(columns="shape"), clips, summary))
     with pytest.raises(UserError, match="at least one row"):
-        write_gallery(tmp_path / "g", readings[:0], clips, CONCEPTS, summary)
+        write(tmp_path / "g", (readings[:0], clips, summary))
     with pytest.raises(UserError, match="no concept named day_night"):
         write_gallery(tmp_path / "g", readings, clips, CONCEPTS[:2], summary)
     with pytest.raises(UserError, match=r"'seed': 2.*generate the clips again"):
-        write_gallery(tmp_path / "g", readings, clips, CONCEPTS, summary, seeds=3)
+        write(tmp_path / "g", inputs, seeds=3)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("caption", "parts"),
+    [
+        ("a ball, at night, on grass", ["a ball, ", ", on grass"]),
+        ("at night a ball rolls", ["", " a ball rolls"]),
+        ("a ball rolls by day", ["a ball rolls ", ""]),
+        ("a ball rolls", ["a ball rolls"]),
+        ("at night, at night", ["at night, at night"]),
+    ],
+)
+def test_a_caption_is_cut_at_its_word(
+    caption: str, parts: list[str], inputs, tmp_path: Path
+) -> None:
+    """Words may be phrases, and commas may follow them."""
+    readings, clips, summary = inputs
+    night = Concept("red_blue", "scene", "at night", "by day", "when is it ?")
+    rows = readings[readings["concept"] == "red_blue"].assign(caption=caption)
+    write_gallery(tmp_path / "g", rows, clips, [night], summary, seeds=1)
+    assert data_of(tmp_path / "g")["sweeps"][0]["runs"][0]["caption"] == parts
+
+
+def data_of(folder: Path) -> dict:
+    """What the page holds."""
+    text = (folder / "index.html").read_text()
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
+    """Readings of two clips by the shipped models, as the pipeline makes and stores them, and the
+    page of them. The coupling has learnt nothing, and the vector is the difference of two
+    captions.
+    """
+    folder, cpu, concept = tmp_path_factory.mktemp("real"), torch.device("cpu"), CONCEPTS[0]
+    shape = {"frames": 17, "height": 64, "width": 64, "fps": 8, "max_tokens": 16}
+    generator = load_generator({"adapter": "wan", "path": str(MODELS / "generator"), **shape}, cpu)
+    vlm = load_vlm(
+        {"adapter": "qwen_vl", "path": str(MODELS / "vlms/qwen2_vl")}, generator.video_shape, cpu
+    )
+    coupling = Coupling(generator.latent_shape, generator.condition_shape, vlm.tokens_shape).eval()
+    pair = concept.pair("a large red circle moves slowly left on grass during the day")
+    minus, plus = generator.encode_text(list(pair))
+    bank = ConceptBank({concept.name: plus - minus})
+    made = folder / "generated"
+    write_concept(
+        made, concept, [pair], generator, bank, (0.0, 1.0), ["transporter"], Sampling(4, 2.0)
+    )
+    probes = MICROWORLD.probes(MODELS / "probes")
+    read = read_concept(
+        Generated.load(made), concept, Reader(generator, vlm, coupling), bank, probes
+    )
+    write_table(label(read, concept, "microworld", "qwen2_vl"), folder / "readings.tsv")
+    readings = read_table(folder / "readings.tsv", ("concept",))
+    clips = {
+        Clip(row.generator, row.vlm, row.concept, row.method, row.seed, row.phi): made / row.clip
+        for row in readings.itertuples()
+    }
+    write_gallery(folder / "page", readings, clips, [concept], summarise(readings), list(WORDS))
+    return readings, folder / "page"
+
+
+def test_what_the_probes_see_is_attributes_and_nothing_else(real, browser) -> None:
+    readings, folder = real
+    opened = Page(browser, folder)
+    for phi, row in readings.set_index("phi").iterrows():
+        opened.open(f"phi={phi}")
+        seen = opened.run(
+            "return [...document.querySelectorAll('[data-fact=\"Probes see\"] dd span')].map("
+            "one => [one.dataset.attribute, one.textContent])"
+        )
+        assert seen == [[name, row[name]] for name in WORDS]
+        assert opened.texts('[data-fact="Probes see"] dd') == [", ".join(row[list(WORDS)])]
+        assert opened.texts('[data-fact="VLM says"] dd') == [row["caption_reencoded"]]
+    # the words that differ from those of the first clip are marked, and no others
+    first, last = (readings.iloc[k] for k in (0, 1))
+    changed = [last[name] for name in WORDS if last[name] != first[name]]
+    assert opened.texts("dd .changed") == changed
+
+
+def test_a_column_that_is_no_attribute_is_not_on_the_page(real) -> None:
+    readings, folder = real
+    data = data_of(folder)
+    assert data["attributes"] == list(WORDS)
+    [run] = data["sweeps"][0]["runs"]
+    known = {word for words in WORDS.values() for word in words}
+    assert {word for words in run["words"] for word in words} <= known
+    assert run["answers"] == readings["caption_reencoded"].tolist()

@@ -82,6 +82,15 @@ def test_without_a_judge_only_the_log_odds_are_summarised() -> None:
     assert pd.isna(row["others_kept"])
 
 
+def test_words_that_the_probes_do_not_know_are_no_misses() -> None:
+    """In one table with concepts that they do know, their cells are empty."""
+    known = _readings([0, 1, 2])
+    unknown = known.assign(concept="wet_dry").drop(columns=["p_source", "p_target"])
+    summary = summarise(pd.concat([known, unknown])).set_index("concept")
+    assert summary.loc[CONCEPT.name, "hit_rate"] == 1
+    assert pd.isna(summary.loc["wet_dry", "hit_rate"])
+
+
 @dataclass
 class _Generator:
     """A caption is its length, a video its latent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -132,7 +133,9 @@ def test_figures(finished: Path) -> None:
             .startswith(b"\x89PNG")
         )
     gallery = finished / "results" / "gallery"
-    assert "slowly_quickly" in (gallery / "index.html").read_text()
+    page = (gallery / "index.html").read_text()
+    assert "slowly_quickly" in page
+    assert f'"attributes":{json.dumps(list(WORDS), separators=(",", ":"))}' in page
     assert list(gallery.rglob("*.mp4"))
 
 
@@ -189,17 +192,25 @@ def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
 
 
 def test_report(finished: Path, tmp_path: Path) -> None:
-    """All of the paper's exhibits stand in it, with the tables behind them."""
-    done = snakemake(
-        finished, "--report", str(tmp_path / "report.html"), *MINIATURE, "all", "paper"
-    )
+    """All of the paper's exhibits stand in it, with the tables behind them, and the page with its
+    clips, which a report of one HTML file cannot hold.
+    """
+    place = tmp_path / "report.zip"
+    done = snakemake(finished, "--report", str(place), *MINIATURE, "all", "paper")
     assert done.returncode == 0, done.stdout[-3000:]
-    page = (tmp_path / "report.html").read_text()
-    assert "From the logits of a video vision-language model" in page
     pictures = [f"figures/{name}.png" for name in FIGURES]
     tables = ["main", "main_protocol", "similarity", "ablation", "ablation_orders"]
     files = [*pictures, *(f"tables/{name}.tsv" for name in tables)]
+    with ZipFile(place) as report:
+        names = report.namelist()
+        page = report.read("report/report.html").decode()
+        [index] = [name for name in names if name.endswith("/index.html")]
+        assert report.read(index) == (finished / "results/gallery/index.html").read_bytes()
+    assert "From the logits of a video vision-language model" in page
     assert [file for file in files if f"results/paper/{file}" not in page] == []
+    folder = index.removesuffix("index.html") + "clips/"
+    clips = list((finished / "results" / "gallery").rglob("*.mp4"))
+    assert len([name for name in names if name.startswith(folder)]) == len(clips)
 
 
 FIGURES = [

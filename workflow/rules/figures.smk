@@ -48,7 +48,13 @@ rule gallery:
         concepts=config["concepts"],
         temporal=plan.temporal_table(),
     output:
-        directory("results/gallery"),
+        report(
+            directory("results/gallery"),
+            caption="../report/gallery.rst",
+            htmlindex="index.html",
+            category="The page",
+            labels={"page": "all sweeps"},
+        ),
     log:
         "logs/gallery.log",
     benchmark:
@@ -63,8 +69,10 @@ rule gallery:
     params:
         seeds=config["gallery"]["seeds"],
         names=CONCEPTS,
+        world=config["world"],
         code=code(
-            "transporter.figures.gallery", files=["figures/gallery_template.html"]
+            "transporter.figures.gallery",
+            files=[f"figures/gallery.{kind}" for kind in ("html", "css", "js")],
         ),
     script:
         "../scripts/gallery.py"

@@ -1,5 +1,8 @@
 """The gallery: one page that opens from a folder, on which a slider moves phi and the videos and
 curves follow.
+
+The page is `gallery.html` with `gallery.css`, `gallery.js` and its data inside: one file that asks
+nothing of a network, and the clips that it plays.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ import json
 import math
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,9 +26,13 @@ from transporter.support.files import written_whole
 
 KEYS = ("generator", "vlm", "concept", "method")
 CURVES = ("log_odds", "log_odds_phi", "p_target", "kept")
-READINGS = (*KEYS, "kind", "caption", "seed", "phi", *CURVES, "caption_phi", "p_source")
-"""Columns of the readings; any other column is the probe's word for one attribute."""
+READINGS = (*KEYS, "kind", "caption", "seed", "phi", *CURVES, "caption_reencoded")
+"""Columns of the readings that the page shows, beside one for each attribute."""
 SUMMARY = ("concept", "generator", "vlm", "method", "seeds", "spearman", "hit_rate", "others_kept")
+PARTS = {"__STYLE__": "gallery.css", "__SCRIPT__": "gallery.js"}
+"""Where the template holds the other files of the page."""
+BREAK = "\0"
+"""Stands for a contrast word while a caption is cut there; no caption holds it."""
 
 
 class Clip(NamedTuple):
@@ -39,34 +46,49 @@ class Clip(NamedTuple):
     phi: float
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What the page says of where its results come from; what is empty is left out."""
+
+    date: str = ""
+    """Of the results, `2026-11-29`."""
+    version: str = ""
+    commit: str = ""
+    licence: str = ""
+
+
 def write_gallery(
     folder: Path,
     readings: pd.DataFrame,
     clips: Mapping[Clip, Path],
     concepts: Sequence[Concept],
     summary: pd.DataFrame,
+    attributes: Sequence[str] = (),
     seeds: int = 4,
     title: str = "Transporter",
     timeless: Collection[tuple[str, str]] = (),
+    origin: Origin | None = None,
 ) -> None:
     """Write `folder/index.html` and the mp4 files that it plays, `folder/clips/`; an older gallery
-    there is replaced as a whole.
+    there is replaced as a whole. The same arguments give the same bytes.
 
     Args:
-        readings: one row per clip, columns `READINGS` and one per attribute; empty cells are
-            allowed where no probe measured.
+        readings: one row per clip, columns `READINGS` and `attributes`; other columns are not
+            shown. Empty cells are allowed where no probe measured.
         clips: the mp4 of every clip (plain tuples serve as keys).
         concepts: their order is the page's.
         summary: one row per concept, generator, VLM and method, columns `SUMMARY`.
+        attributes: the columns that hold the probes' word for an attribute, in the page's order.
         seeds: how many seeds are played; the curves show all.
         timeless: VLM and word of every answer that should need time and does not; the page warns of
             them.
+        origin: date of the results, version and commit of the code, licence.
 
     Raises:
         UserError: a table lacks a column or is empty, a row names an unknown concept, or a clip is
             missing.
     """
-    _check(readings, READINGS, "readings")
+    _check(readings, (*READINGS, *attributes), "readings")
     _check(summary, SUMMARY, "summary")
     known = {concept.name: concept for concept in concepts}
     if unknown := sorted(set(readings["concept"]) - set(known)):
@@ -76,23 +98,20 @@ def write_gallery(
         )
     with written_whole(folder) as partial:
         partial.mkdir()
+        copy = _Copier(partial, clips, seeds)
         data = {
             "title": title,
             "concepts": [
                 asdict(known[name]) for name in known if (readings["concept"] == name).any()
             ],
-            "attributes": _attributes(readings),
+            "attributes": list(attributes),
             "sweeps": [
-                _sweep(
-                    dict(zip(KEYS, key, strict=True)),
-                    rows,
-                    known[key[2]],
-                    _Copier(partial, clips, seeds),
-                )
+                _sweep(dict(zip(KEYS, key, strict=True)), rows, known[key[2]], attributes, copy)
                 for key, rows in readings.groupby(list(KEYS), sort=False)
             ],
             "summary": [_summarised(row) for row in summary.to_dict("records")],
             "timeless": [{"vlm": vlm, "word": word} for vlm, word in sorted(timeless)],
+            "origin": asdict(origin or Origin()),
         }
         (partial / "index.html").write_text(page(data), encoding="utf-8")
 
@@ -102,12 +121,14 @@ def page(data: Mapping[str, Any]) -> str:
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    template = (
-        resources.files("transporter.figures")
-        .joinpath("gallery_template.html")
-        .read_text(encoding="utf-8")
-    )
-    return template.replace("__TITLE__", html.escape(data["title"])).replace("__DATA__", text, 1)
+    template = _part("gallery.html").replace("__TITLE__", html.escape(data["title"]))
+    for place, name in PARTS.items():
+        template = template.replace(place, _part(name), 1)
+    return template.replace("__DATA__", text, 1)
+
+
+def _part(name: str) -> str:
+    return resources.files("transporter.figures").joinpath(name).read_text(encoding="utf-8")
 
 
 class _Copier:
@@ -138,53 +159,40 @@ class _Copier:
 
 
 def _sweep(
-    key: dict[str, str], rows: pd.DataFrame, concept: Concept, copy: _Copier
+    key: dict[str, str],
+    rows: pd.DataFrame,
+    concept: Concept,
+    attributes: Sequence[str],
+    copy: _Copier,
 ) -> dict[str, Any]:
     """All seeds of one concept and method, every list in the order of `phi`."""
     phis = sorted(set(rows["phi"].astype(float)))
     seeds = sorted(set(rows["seed"].astype(int)))
-    attributes = _attributes(rows)
     runs = []
     for number, seed in enumerate(seeds):
         found = rows[rows["seed"].astype(int) == seed]
         by_phi = {float(row["phi"]): row for row in found.to_dict("records")}
         row_of = [by_phi.get(phi, {}) for phi in phis]
-        caption = str(found.iloc[0]["caption"])
-        shown = number < copy.seeds
-        runs.append(
-            {
-                "seed": seed,
-                "caption": _around(caption, concept),
-                **{name: [_number(row.get(name)) for row in row_of] for name in CURVES},
-                "read": [str(row.get("caption_phi", "")) for row in row_of],
-                "words": [[_word(row.get(name)) for name in attributes] for row in row_of],
-                "clips": (
-                    [
-                        copy(Clip(**key, seed=seed, phi=phi)) if phi in by_phi else None
-                        for phi in phis
-                    ]
-                    if shown
-                    else None
-                ),
-            }
-        )
+        names = [Clip(**key, seed=seed, phi=phi) if phi in by_phi else None for phi in phis]
+        run = {"seed": seed, "caption": _around(str(found.iloc[0]["caption"]), concept)}
+        run |= {curve: [_number(row.get(curve)) for row in row_of] for curve in CURVES}
+        run["answers"] = [_word(row.get("caption_reencoded")) for row in row_of]
+        run["words"] = [_words(row, attributes) for row in row_of]
+        run["clips"] = [name and copy(name) for name in names] if number < copy.seeds else None
+        runs.append(run)
     return {**key, "phi": phis, "runs": runs}
 
 
 def _around(caption: str, concept: Concept) -> list[str]:
-    """A caption as the text before and after its contrast word, or whole where it holds neither
-    word exactly once.
+    """A caption as the text before and after its contrast word, spaces and all, or whole where it
+    holds neither word exactly once.
     """
     pair = concept.pair(caption)
     if pair is None:
         return [caption]
-    words = pair[0].split()
-    place = words.index(concept.source)
-    return [" ".join(words[:place]), " ".join(words[place + 1 :])]
-
-
-def _attributes(readings: pd.DataFrame) -> list[str]:
-    return [name for name in readings.columns if name not in READINGS]
+    cut = replace(concept, target=BREAK).swap(pair[0])
+    assert cut is not None, "the first of a pair holds the source word once"
+    return cut.split(BREAK)
 
 
 def _rounded(clip: Clip) -> Clip:
@@ -203,6 +211,10 @@ def _number(value: Any) -> float | None:
 def _word(value: Any) -> str:
     """A cell's text, empty for a missing value."""
     return "" if value is None or pd.isna(value) else str(value)
+
+
+def _words(row: Mapping[str, Any], attributes: Sequence[str]) -> list[str]:
+    return [_word(row.get(name)) for name in attributes]
 
 
 def _summarised(row: Mapping[str, Any]) -> dict[str, Any]:

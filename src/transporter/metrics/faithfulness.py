@@ -135,7 +135,7 @@ def summarise(readings: pd.DataFrame) -> pd.DataFrame:
 
     `spearman`: of phi and the mean log-odds over seeds; `hit_rate`: share of seeds whose clip at
     the largest phi the probes call by the target word rather than the source; `others_kept`: mean
-    of `kept` at the largest phi. Empty without probes.
+    of `kept` at the largest phi. Empty without probes, and where they do not know the words.
     """
     keys = ["concept", "kind", "generator", "vlm", "method"]
     rows = [
@@ -149,12 +149,15 @@ def _summary(group: pd.DataFrame) -> dict[str, float | int]:
     curve = group.groupby("phi")["log_odds"].mean()
     last = group[group["phi"] == group["phi"].max()]
     constant = curve.nunique() < 2
-    probed = "p_target" in group
+    empty = pd.Series(float("nan"), last.index)
+    target, source, others = (last.get(name, empty) for name in ("p_target", "p_source", "kept"))
+    # a clip that nobody measured is no miss
+    measured = target.notna() & source.notna()
     return {
         "seeds": int(group["seed"].nunique()),
         "spearman": 0.0 if constant else float(spearmanr(curve.index, curve.to_numpy()).statistic),
-        "hit_rate": float((last["p_target"] > last["p_source"]).mean()) if probed else float("nan"),
-        "others_kept": float(last["kept"].mean()) if probed else float("nan"),
+        "hit_rate": float((target > source)[measured].mean()),
+        "others_kept": float(others.mean()),
     }
 
 

@@ -36,8 +36,13 @@ WHAT = {
     "cli": "the command line",
     "microworld": "a world with known truth",
 }
-WIDTH, ROOM, ROW, GAP = 980, 228, 62, 10
-INK, QUIET, LINE, PAPER, WALL = "#1c1f24", "#6b7178", "#c9ced6", "#ffffff", "#f3f5f8"
+HOUSE, ANNEX, ROW, GAP = 760, 190, 46, 6
+"""Pixels: the house's width, the annex's, a floor's height, and the walls."""
+FRAME = 'fill="#f3f5f8" stroke="#c9ced6"'
+NAME = 'fill="#1c1f24" font-size="14" font-weight="bold"'
+NOTE = 'fill="#1c1f24" font-size="11"'
+QUIET = 'fill="#6b7178" font-size="11"'
+FOOT = 'fill="#6b7178" font-size="11" text-anchor="end"'
 
 
 def _modules(room: str) -> list[Path]:
@@ -84,20 +89,19 @@ def nearest(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
     }
 
 
-def _text(x: float, y: float, text: str, colour: str, size: int, weight: str = "normal") -> str:
-    style = f'fill="{colour}" font-size="{size}" font-weight="{weight}"'
+def _text(x: float, y: float, text: str, style: str) -> str:
     return f'<text x="{x:g}" y="{y:g}" {style}>{escape(text)}</text>'
 
 
-def _box(x: float, y: float, room: str, below: set[str]) -> list[str]:
+def _box(x: float, y: float, size: tuple[float, float], room: str, below: set[str]) -> list[str]:
     """One room: its name, what is in it, and what it stands on."""
-    frame = f'<rect x="{x:g}" y="{y:g}" width="{ROOM}" height="{ROW}" rx="5"'
-    foot = f"on {', '.join(sorted(below))}" if below else "on the ground"
+    width, height = size
+    foot = f"on {', '.join(sorted(below))}" if below else "the ground"
     return [
-        f'{frame} fill="{PAPER}" stroke="{LINE}"/>',
-        _text(x + 10, y + 19, room, INK, 14, "bold"),
-        _text(x + 10, y + 36, WHAT[room], INK, 11),
-        _text(x + 10, y + 52, foot, QUIET, 10),
+        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="5" {FRAME}/>',
+        _text(x + 10, y + 19, room, NAME),
+        _text(x + 10, y + 36, WHAT[room], NOTE),
+        _text(x + width - 10, y + 19, foot, FOOT),
     ]
 
 
@@ -105,27 +109,26 @@ def draw() -> str:
     """The picture as SVG text; it holds nothing but the tree's own facts."""
     below = nearest(stands_on())
     order = list(WHAT)
-    height = len(FLOORS) * (ROW + 2 * GAP) + 3 * GAP + ROW
+    height = len(FLOORS) * (ROW + GAP) - GAP
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {HOUSE + GAP + ANNEX} {height}"'
         ' font-family="Helvetica, Arial, sans-serif" role="img">',
         "<title>The rooms of the library, floor by floor</title>",
-        f'<rect width="{WIDTH}" height="{height}" fill="{PAPER}"/>',
     ]
     for level, floor in enumerate(reversed(FLOORS)):
-        top = level * (ROW + 2 * GAP) + GAP
-        parts.append(
-            f'<rect x="{GAP}" y="{top}" width="{WIDTH - 2 * GAP}" height="{ROW + GAP}"'
-            f' rx="6" fill="{WALL}"/>'
-        )
+        width = (HOUSE - GAP * (len(floor) - 1)) / len(floor)
         for column, room in enumerate(sorted(floor, key=order.index)):
-            parts += _box(
-                1.5 * GAP + column * (ROOM + GAP), top + GAP / 2, room, below[room]
-            )
-    top = len(FLOORS) * (ROW + 2 * GAP) + 2 * GAP
-    parts += _box(1.5 * GAP, top, "microworld", below["microworld"])
-    annex = "an annex: a package of its own, which the library finds by an entry point"
-    parts.append(_text(2.5 * GAP + ROOM, top + 36, annex, QUIET, 11))
+            corner = column * (width + GAP), level * (ROW + GAP)
+            parts += _box(*corner, (width, ROW), room, below[room])
+    parts += _box(HOUSE + GAP, 0, (ANNEX, height), "microworld", set())[:-1]
+    notes = (
+        f"on {', '.join(sorted(below['microworld']))}",
+        "a package of its own, which",
+        "the library finds by an",
+        "entry point",
+    )
+    for line, note in enumerate(notes):
+        parts.append(_text(HOUSE + GAP + 10, 60 + 16 * line, note, QUIET))
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -71,7 +71,7 @@ def _enlarged(frame: np.ndarray) -> np.ndarray:
 
 
 def _frame(clips: Sequence[np.ndarray], concept: Concept, rows: pd.DataFrame, t: int) -> Image:
-    """One moment of a sweep: the words above, the clips, how sure the VLM is of the target below."""
+    """One moment of a sweep: words above, clips, and how sure the VLM is of the target."""
     width = len(clips) * (CELL + GAP) - GAP
     page = Image.new("RGB", (width, HEAD + CELL + FOOT), "white")
     pen = ImageDraw.Draw(page)

@@ -34,6 +34,8 @@ WHAT = {
     "saliency": "where a word acts",
     "pipeline": "what the workflow needs",
     "cli": "the command line",
+    "explainer": "the method as one object",
+    "explanation": "one sweep of phi",
     "microworld": "a world with known truth",
 }
 HOUSE, ANNEX, ROW, GAP = 760, 190, 46, 6
@@ -100,7 +102,7 @@ def _box(x: float, y: float, size: tuple[float, float], room: str, below: set[st
     return [
         f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="5" {FRAME}/>',
         _text(x + 10, y + 19, room, NAME),
-        _text(x + 10, y + 36, WHAT[room], NOTE),
+        _text(x + 10, y + 36, WHAT.get(room, ""), NOTE),
         _text(x + width - 10, y + 19, foot, FOOT),
     ]
 
@@ -108,7 +110,7 @@ def _box(x: float, y: float, size: tuple[float, float], room: str, below: set[st
 def draw() -> str:
     """The picture as SVG text; it holds nothing but the tree's own facts."""
     below = nearest(stands_on())
-    order = list(WHAT)
+    order = [*WHAT, *(room for floor in FLOORS for room in floor if room not in WHAT)]
     height = len(FLOORS) * (ROW + GAP) - GAP
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {HOUSE + GAP + ANNEX} {height}"'

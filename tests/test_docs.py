@@ -143,6 +143,14 @@ def test_every_result_is_made(page: Path) -> None:
     assert [place for place in named if place not in made] == []
 
 
+def test_every_column_is_written() -> None:
+    columns = set(re.findall(r"^\| `(\w+)`", (DOCS / "results.md").read_text(), re.MULTILINE))
+    written = (SRC / "transporter/metrics/faithfulness.py").read_text()
+    written += (SRC / "transporter/generation/sweeps.py").read_text()
+    assert len(columns) > 5
+    assert [column for column in columns if f'"{column}"' not in written] == []
+
+
 def test_every_rule_of_the_method_is_there() -> None:
     rows = [line for line in (DOCS / "method.md").read_text().splitlines() if line.count("|") == 4]
     rules = {rule for row in rows for rule in re.findall(r"`(\w+)`", row.split("|")[3])}

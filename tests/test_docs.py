@@ -30,7 +30,9 @@ GUIDES = sorted({*DOCS.glob("*.md"), *DOCS.glob("guides/*.md")})
 PAGES = [*GUIDES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 """What is true now; the log is of its time."""
 WORDS = 700
-CODE = re.compile(r"```.*?```|^(?: {4}|\t).*$", re.DOTALL | re.MULTILINE)
+REFERENCE = ("metrics.md",)
+"""To look things up in, not to read through."""
+CODE = re.compile(r"```.*?```|^(?: {4}|\t)[^\n]*$", re.DOTALL | re.MULTILINE)
 TOP = ("src", "config", "workflow", "docs", "tests", "models", "envs", "profiles", "benchmarks")
 ROOMS = {path.parent.name for path in SRC.glob("transporter/*/__init__.py")}
 PACKAGES = ("transporter", "microworld")
@@ -174,7 +176,7 @@ def test_numbers_have_their_zero(page: Path) -> None:
     assert re.findall(r"(?:^|[\s(\[+-])\.\d+", prose) == []
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=_name)
+@pytest.mark.parametrize("page", [p for p in GUIDES if p.name not in REFERENCE], ids=_name)
 def test_guides_are_short(page: Path) -> None:
     prose = CODE.sub("", page.read_text())
     words = [word for word in prose.split() if re.search(r"\w", word)]

@@ -65,7 +65,7 @@ def _quoted(page: Path) -> list[str]:
 def _paths(page: Path) -> Iterator[str]:
     """Places in the tree that a page names, in text or in commands."""
     found = re.findall(r"[\w.-]+(?:/[\w.-]+)+/?", page.read_text())
-    for path in found:
+    for path in (re.sub(r"^(\.\./)+", "", one) for one in found):
         first = path.split("/")[0]
         whole = first in TOP and (path.endswith("/") or "." in path)
         module = first in (*ROOMS, *PACKAGES) and path.endswith(".py")

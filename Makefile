@@ -1,4 +1,4 @@
-# `make run` makes everything, `make test` tests it; both set up .venv first, once.
+# `make run` makes everything, `make test` tests it, `make docs` builds the site; all set up .venv first, once.
 # A machine without a GPU: `make run TORCH=cpu` takes PyTorch's smaller CPU build (see README.md).
 TORCH ?= $(if $(wildcard .venv/.ready-cpu),cpu,default)
 PYTHON ?= python3
@@ -8,7 +8,7 @@ READY := .venv/.ready-$(TORCH)
 # The pipeline's jobs are short processes: without bytecode each would compile torch's thousands of modules again.
 SYNC := $(UV) sync --compile-bytecode --require-hashes --python $(BIN)/python
 
-.PHONY: run test setup lock
+.PHONY: run test docs setup lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -17,6 +17,11 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# The site of docs/, in site/; it needs no network.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The site is at file://$(CURDIR)/site/index.html"
 
 setup: $(READY)
 

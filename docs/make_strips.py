@@ -25,10 +25,10 @@ SEEDS = {
     "red_blue": 1,
     "green_yellow": 6,
     "small_large": 3,
-    "circle_square": 0,
-    "slowly_quickly": 2,
+    "circle_square": 4,
+    "slowly_quickly": 3,
     "left_right": 0,
-    "up_down": 3,
+    "up_down": 0,
     "bounces_spins": 1,
     "day_night": 4,
     "grass_snow": 0,
@@ -71,7 +71,7 @@ def _enlarged(frame: np.ndarray) -> np.ndarray:
 
 
 def _frame(clips: Sequence[np.ndarray], concept: Concept, rows: pd.DataFrame, t: int) -> Image:
-    """One moment of a sweep: the words above, the clips, how sure the VLM is of the target below."""
+    """One moment of a sweep: words above, clips, and how sure the VLM is of the target."""
     width = len(clips) * (CELL + GAP) - GAP
     page = Image.new("RGB", (width, HEAD + CELL + FOOT), "white")
     pen = ImageDraw.Draw(page)

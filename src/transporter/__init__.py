@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from transporter.concepts.bank import ConceptBank
     from transporter.coupling.network import Coupling
     from transporter.coupling.reader import Reader
-    from transporter.explainer import Explainer, Fit
-    from transporter.explanation import Explanation
+    from transporter.explainer.explainer import Explainer, Fit
+    from transporter.explainer.explanation import Explanation
     from transporter.generators.base import Generator, Sampling
     from transporter.pipeline.config import load_config
     from transporter.pipeline.loading import load_generator, load_vlm
@@ -55,9 +55,9 @@ _PLACES = {
     "Concept": ".clips.contrast",
     "ConceptBank": ".concepts.bank",
     "Coupling": ".coupling.network",
-    "Explainer": ".explainer",
-    "Explanation": ".explanation",
-    "Fit": ".explainer",
+    "Explainer": ".explainer.explainer",
+    "Explanation": ".explainer.explanation",
+    "Fit": ".explainer.explainer",
     "Generator": ".generators.base",
     "Reader": ".coupling.reader",
     "Sampling": ".generators.base",

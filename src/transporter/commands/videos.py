@@ -141,7 +141,7 @@ def sweep(
         raise UserError(f"--out: expected a folder, got {out}, which is a file")
     refuse_existing(out, force)
 
-    from transporter.explainer import Explainer
+    from transporter.explainer.explainer import Explainer
 
     with progress(4, quiet) as begin:
         begin("loading the models")
@@ -179,7 +179,7 @@ def discover(
     if not clip.is_file():
         raise UserError(f"{clip}: expected a video, found no such file")
 
-    from transporter.explainer import Explainer
+    from transporter.explainer.explainer import Explainer
 
     with progress(2, quiet) as begin:
         begin("loading the models")

@@ -18,7 +18,6 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import torch
 
-from transporter.clip_sources import Clips, as_clip, captioned_clips
 from transporter.clips.contrast import Concept
 from transporter.clips.embeddings import embed_latents
 from transporter.clips.world import World
@@ -29,7 +28,8 @@ from transporter.concepts.edits import Edits, answered_pairs, plan_edits, sample
 from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
-from transporter.explanation import Explanation
+from transporter.explainer.clip_sources import Clips, as_clip, captioned_clips
+from transporter.explainer.explanation import Explanation
 from transporter.generation.sweeps import full_change, generate, sweep
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.modulation import WHOLE

@@ -17,7 +17,7 @@ from transporter.clips.world import World
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.fitting import fit_bank
 from transporter.coupling.settings import CouplingSettings
-from transporter.explainer import Fit
+from transporter.explainer.explainer import Fit
 from transporter.support.files import write_table
 
 SETTINGS = Path(__file__).resolve().parents[1] / "config" / "config.yaml"

@@ -20,7 +20,7 @@ from transporter.coupling.settings import CouplingSettings
 from transporter.explainer.explainer import Fit
 from transporter.support.files import write_table
 
-SETTINGS = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
+SETTINGS = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 CAPTION = "a red circle moves left on grass during the day"
 FEW = {"count": 3, "steps": 2, "verbose": False}
 

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -97,7 +98,7 @@ def test_settings_are_documented_anywhere(installed: Path, tmp_path: Path) -> No
     assert (done.returncode, done.stdout.strip()) == (0, settings_table()), done.stderr
 
 
-def _needed(parameters: Sequence[typer.core.click.Parameter]) -> list[str]:
+def _needed(parameters: Sequence[Any]) -> list[str]:
     """Something for every argument and option that must be given."""
     needed = [parameter for parameter in parameters if parameter.required]
     named = [[*parameter.opts[:1], "x"] for parameter in needed if parameter.opts[0][0] == "-"]

@@ -162,6 +162,22 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "expected a table of shortcuts, got nowhere.tsv, which is not there",
         ),
         ("bank", None, "expected a mapping, got None (null)"),
+        ("run.concepts", [], "run.concepts: expected at least 1 entry, got [] (list)"),
+        (
+            "clips.splits.train",
+            1.5,
+            "clips.splits.train: expected a number of clips, or a share between 0 and 1, got 1.5",
+        ),
+        (
+            "clips.splits.train",
+            0.5,
+            "clips.splits.train: expected a number of clips of the world, got the share 0.5",
+        ),
+        (
+            "clips",
+            {"source": "folder", "splits": {"train": 0.9}},
+            "clips.splits: expected shares that add up to 1 at most, got 1.2",
+        ),
     ],
 )
 def test_refusals_name_file_key_expectation_and_value(

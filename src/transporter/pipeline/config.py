@@ -20,7 +20,7 @@ from transporter.support.errors import UserError
 from transporter.support.refusals import any_key, explained, shown
 from transporter.support.settings import adapter, plain, schema
 
-__all__ = ["ASKING", "MADE", "check_config", "load_config", "settings_table", "typed"]
+__all__ = ["ASKING", "MADE", "Source", "check_config", "load_config", "settings_table", "typed"]
 
 ANY = "<name>"
 """Stands in the table for a name that a user chooses."""

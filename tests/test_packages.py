@@ -1,0 +1,52 @@
+"""The packages of pyproject.toml, and the two files of envs/ that have to follow it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+RUN = [Requirement(text) for text in PROJECT["dependencies"]]
+CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+"""Names of packages that conda-forge calls otherwise."""
+OUTSIDE_JOBS = {"pygments", "snakemake"}
+"""What starts jobs, and is not in their environment."""
+
+
+def extra(name: str) -> list[Requirement]:
+    return [Requirement(text) for text in PROJECT["optional-dependencies"][name]]
+
+
+def test_every_package_has_a_lower_bound() -> None:
+    for requirement in [
+        *RUN,
+        *(one for name in ("dev", "docs", "paper", "slurm") for one in extra(name)),
+    ]:
+        assert [part.operator for part in requirement.specifier] == [">="], requirement
+
+
+def test_pins_are_of_every_package_and_within_its_bounds() -> None:
+    pins = re.findall(r"^([^ =]+)==([^ ]+)", (ROOT / "envs/requirements.txt").read_text(), re.M)
+    versions = {canonicalize_name(name): version for name, version in pins}
+    for requirement in [*RUN, *extra("dev"), *extra("docs")]:
+        version = versions[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), requirement
+
+
+def test_jobs_of_conda_have_every_package() -> None:
+    listed = yaml.safe_load((ROOT / "envs/transporter.yaml").read_text())["dependencies"]
+    [with_pip] = [part["pip"] for part in listed if isinstance(part, dict)]
+    names = {part for part in listed if isinstance(part, str)} | set(with_pip)
+    there = {canonicalize_name(name.split()[0]) for name in names}
+    for name in {requirement.name for requirement in RUN} - OUTSIDE_JOBS:
+        assert canonicalize_name(CONDA.get(name, name)) in there
+
+
+def test_tests_are_no_run_time_packages() -> None:
+    assert not {one.name for one in RUN} & {one.name for one in [*extra("dev"), *extra("docs")]}

@@ -33,7 +33,7 @@ def adapter_place(kind: str, name: str) -> str:
     if name not in offered:
         near = difflib.get_close_matches(name, offered, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        known = ", ".join(sorted(offered)) or "none"
+        known = ", ".join(sorted(offered)) or "none; install transporter anew"
         raise UserError(
             f"key adapter: expected module:Class or one of the installed {kind} ({known}), got"
             f" {name!r}{hint}"

@@ -169,8 +169,8 @@ def test_the_average_of_the_weights_is_its_definition(tmp_path: Path) -> None:
         x -= 1
         memory = min(0.6, (1 + step) / (10 + step))
         average = memory * average + (1 - memory) * x
-    assert float(averaged.x) == pytest.approx(average, rel=1e-12)
-    assert float(place.x) == pytest.approx(x)
+    assert averaged.x.item() == pytest.approx(average, rel=1e-12)
+    assert place.x.item() == pytest.approx(x)
     assert not averaged.x.requires_grad
 
 

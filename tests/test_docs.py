@@ -249,7 +249,8 @@ def test_the_drawing_is_of_these_imports() -> None:
 
 def test_the_api_has_every_room() -> None:
     pages = "\n".join(page.read_text() for page in DOCS.glob("api/*.md"))
-    assert [room for room in ROOMS if f"::: transporter.{room}\n" not in pages] == []
+    rooms = ROOMS - {"commands"}  # which `transporter --help` tells
+    assert [room for room in rooms if f"::: transporter.{room}\n" not in pages] == []
 
 
 def test_the_licence_is_unchanged() -> None:

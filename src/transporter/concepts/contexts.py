@@ -45,10 +45,9 @@ def gather_contexts(
             f"concept {concept.name}: expected captions with {concept.source!r} or"
             f" {concept.target!r}, found none in {len(captions)}; add clips or drop the concept"
         )
-    minus, plus = (
-        reader.generator.encode_text([pair[side] for _, pair in rows]) for side in (0, 1)
-    )
-    return Contexts(minus, plus, z_xi[[row for row, _ in rows]].to(reader.generator.device))
+    places, pairs = zip(*rows, strict=True)
+    minus, plus = map(reader.generator.encode_text, zip(*pairs, strict=True))
+    return Contexts(minus, plus, z_xi[list(places)].to(reader.generator.device))
 
 
 def draw(

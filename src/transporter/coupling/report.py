@@ -38,12 +38,8 @@ def log_answers(
     `(n, questions, V)`.
     """
     parts = tokens.to(vlm.device).split(batch)
-    return torch.cat(
-        [
-            torch.stack([vlm.logits(part, question).log_softmax(-1) for question in questions], 1)
-            for part in parts
-        ]
-    )
+    read = ([vlm.logits(part, question) for question in questions] for part in parts)
+    return torch.cat([torch.stack(logits, 1).log_softmax(-1) for logits in read])
 
 
 @torch.no_grad()
@@ -101,10 +97,9 @@ def _standardised(
     networks: Mapping[str, Network], coupling: Coupling, pairs: Pairs
 ) -> dict[str, torch.Tensor]:
     """What each network gives out `(n, N, D)`, in the units of `coupling`; one pass of each."""
-    stages = {
-        network: network.parts(pairs.z_xi, pairs.pi, pairs.z_reencoded)
-        for network in {network for network, _ in networks.values()}
-    }
+    different = {network for network, _ in networks.values()}
+    inputs = (pairs.z_xi, pairs.pi, pairs.z_reencoded)
+    stages = {network: network.parts(*inputs) for network in different}
     return {
         name: coupling.standardise(network.raw(stages[network].output(output)))
         for name, (network, output) in networks.items()

@@ -38,27 +38,17 @@ def _optimiser(model: Coupling, settings: CouplingSettings) -> torch.optim.AdamW
     """AdamW in which only the weights of linear maps decay; its learning rates multiply the
     schedule's.
     """
+    transport = model.transport
     linear = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
-    scalars = {
-        id(p) for p in (model.transport.log_epsilon, model.transport.stay, model.transport.gate)
-    }
-    trained = [p for p in model.parameters() if p.requires_grad]
+    scalars = set(map(id, (transport.log_epsilon, transport.stay, transport.gate)))
+    weights, others, single = [], [], []
+    for parameter in filter(lambda p: p.requires_grad, model.parameters()):
+        of_kind = id(parameter) in linear, id(parameter) in scalars
+        (weights if of_kind[0] else single if of_kind[1] else others).append(parameter)
     groups = [
-        {
-            "params": [p for p in trained if id(p) in linear],
-            "weight_decay": settings.weight_decay,
-            "lr": 1.0,
-        },
-        {
-            "params": [p for p in trained if id(p) not in linear | scalars],
-            "weight_decay": 0.0,
-            "lr": 1.0,
-        },
-        {
-            "params": [p for p in trained if id(p) in scalars],
-            "weight_decay": 0.0,
-            "lr": settings.transport.rate,
-        },
+        {"params": weights, "weight_decay": settings.weight_decay, "lr": 1.0},
+        {"params": others, "weight_decay": 0.0, "lr": 1.0},
+        {"params": single, "weight_decay": 0.0, "lr": settings.transport.rate},
     ]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]], betas=(0.9, 0.98), fused=True

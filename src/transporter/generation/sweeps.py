@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -24,11 +25,13 @@ from transporter.support.files import read_table, write_table, written_whole
 
 METHODS = ("transporter", "random", "prompt_interpolation")
 INDEX = ("row", "method", "seed", "phi", "caption", "clip")
+Pair = tuple[str, str]
+"""Captions `pi-` and `pi+`."""
 
 
 def fresh_pairs(
     concept: Concept, captions: Sequence[Sequence[str]], seen: Sequence[str]
-) -> list[tuple[str, str]]:
+) -> list[Pair]:
     """The different caption pairs that no vector was fitted on, list by list, of each list those
     first that name most.
 
@@ -36,23 +39,28 @@ def fresh_pairs(
         UserError: no caption outside `seen` holds either word.
     """
     fitted = set(concept.contexts(seen))
-    parts = [[pair for pair in concept.contexts(part) if pair not in fitted] for part in captions]
+    parts = [_without(fitted, concept.contexts(part)) for part in captions]
     if not any(parts):
         raise UserError(
             f"concept {concept.name}: expected captions with {concept.source!r} or"
             f" {concept.target!r} that were not fitted on, found none in {sum(map(len, captions))};"
             " add held-out clips"
         )
-    return list(
-        dict.fromkeys(
-            pair for part in parts for pair in sorted(part, key=lambda pair: -len(pair[0].split()))
-        )
-    )
+    longest_first = (sorted(part, key=_words, reverse=True) for part in parts)
+    return list(dict.fromkeys(chain.from_iterable(longest_first)))
+
+
+def _words(pair: Pair) -> int:
+    return len(pair[0].split())
+
+
+def _without(fitted: set[Pair], pairs: Sequence[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if pair not in fitted]
 
 
 def pick_contexts(
     concept: Concept, captions: Sequence[str], seen: Sequence[str], count: int
-) -> list[tuple[str, str]]:
+) -> list[Pair]:
     """`count` caption pairs that no vector was fitted on, those that name most first; cycled when
     there are fewer.
 
@@ -66,7 +74,7 @@ def pick_contexts(
 def full_change(
     method: str,
     concept: Concept,
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[Pair],
     generator: Generator,
     bank: ConceptBank,
     seed: int,
@@ -76,7 +84,7 @@ def full_change(
     `transporter`: the concept's vector; `random`: a direction of equal norm;
     `prompt_interpolation`: `pi+ - pi-`.
     """
-    minus, plus = (generator.encode_text([pair[side] for pair in pairs]) for side in (0, 1))
+    minus, plus = map(generator.encode_text, zip(*pairs, strict=True))
     vector = bank[concept.name].to(minus.embeddings)
     changes = {
         "transporter": lambda: minus.along(vector),
@@ -150,7 +158,7 @@ def generate(
 def write_concept(
     folder: str | os.PathLike[str],
     concept: Concept,
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[Pair],
     generator: Generator,
     bank: ConceptBank,
     phis: Sequence[float],
@@ -165,44 +173,62 @@ def write_concept(
     (columns of `INDEX`; `row` counts latents) into `folder`, which appears whole or not at all.
     """
     seeds = [seed + number for number in range(len(pairs))]
-    z: list[torch.Tensor] = []
-    index: list[dict[str, object]] = []
-    origin: dict[int, tuple[int, str]] = {}
     with written_whole(folder) as partial:
         (partial / "clips").mkdir(parents=True)
+        writer = _Writer(partial, generator.fps)
         for method in methods:
             minus, change = full_change(method, concept, pairs, generator, bank, seed)
-            wanted = [phi for phi in phis if phi or not origin]
+            wanted = [phi for phi in phis if phi or not writer.origins]
             latents = sweep(generator, minus, change, wanted, seeds, sampling)
-            for number, pair, rows in zip(seeds, pairs, latents, strict=True):
-                fresh = dict(
-                    zip(
-                        wanted,
-                        zip(rows, generator.decode(rows).clamp(0, 1), strict=True),
-                        strict=True,
-                    )
-                )
-                for phi in phis:
-                    if phi in fresh:
-                        z_xi, video = fresh[phi]
-                        name = (
-                            f"clips/{'origin' if not phi else method}_seed{number}_phi{phi:g}.mp4"
-                        )
-                        write_video(partial / name, video, generator.fps)
-                        z.append(z_xi)
-                        place = (len(z) - 1, name)
-                        if not phi:
-                            origin[number] = place
-                    else:
-                        place = origin[number]
-                    values = (place[0], method, number, phi, pair[0], place[1])
-                    index.append(dict(zip(INDEX, values, strict=True)))
-            print(
-                f"concept {concept.name}, {method}: {len(pairs)} captions x {len(phis)} strengths",
-                flush=True,
-            )
-        save_file({"z_xi": torch.stack(z).cpu()}, partial / "latents.safetensors")
-        write_table(pd.DataFrame(index), partial / "index.tsv")
+            for number, pair, z_xi in zip(seeds, pairs, latents, strict=True):
+                # (P, c, t, h, w) to (P, T, C, H, W)
+                clips = zip(z_xi, generator.decode(z_xi).clamp(0, 1), strict=True)
+                writer.add(method, number, pair[0], phis, dict(zip(wanted, clips, strict=True)))
+            counts = f"{len(pairs)} captions x {len(phis)} strengths"
+            print(f"concept {concept.name}, {method}: {counts}", flush=True)
+        save_file({"z_xi": torch.stack(writer.z_xi).cpu()}, partial / "latents.safetensors")
+        write_table(pd.DataFrame(writer.rows), partial / "index.tsv")
+
+
+@dataclass
+class _Writer:
+    """A folder in the making: its latents, the rows of its index, and by seed where the clip at
+    phi = 0 is, which all methods share.
+    """
+
+    folder: Path
+    fps: float
+    z_xi: list[torch.Tensor] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
+    origins: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+    def add(
+        self,
+        method: str,
+        seed: int,
+        caption: str,
+        phis: Sequence[float],
+        clips: Mapping[float, tuple[torch.Tensor, torch.Tensor]],
+    ) -> None:
+        """A row for each strength; `clips` has the latent and the video of those that are new."""
+        for phi in phis:
+            if phi in clips:
+                row, name = self._write(method, seed, phi, *clips[phi])
+            else:
+                row, name = self.origins[seed]
+            values = (row, method, seed, phi, caption, name)
+            self.rows.append(dict(zip(INDEX, values, strict=True)))
+
+    def _write(
+        self, method: str, seed: int, phi: float, z_xi: torch.Tensor, video: torch.Tensor
+    ) -> tuple[int, str]:
+        name = f"clips/{method if phi else 'origin'}_seed{seed}_phi{phi:g}.mp4"
+        write_video(self.folder / name, video, self.fps)
+        self.z_xi.append(z_xi)
+        place = (len(self.z_xi) - 1, name)
+        if not phi:
+            self.origins[seed] = place
+        return place
 
 
 @dataclass(frozen=True)

@@ -50,13 +50,9 @@ def together(concepts: Sequence[Concept], phis: Sequence[float]) -> Demonstratio
     """No concept, each alone at every other phi, and all of them at once."""
     names = [concept.name for concept in concepts]
     acting = [*([name] for name in names), names]
-    trials = [
-        Trial({name: phi if name in some else 0.0 for name in names})
-        for some in acting
-        for phi in phis
-        if phi
-    ]
-    return Demonstration(SEVERAL, tuple(concepts), (Trial(dict.fromkeys(names, 0.0)), *trials))
+    none = dict.fromkeys(names, 0.0)
+    trials = [Trial(none | dict.fromkeys(some, phi)) for some in acting for phi in phis if phi]
+    return Demonstration(SEVERAL, tuple(concepts), (Trial(none), *trials))
 
 
 def in_parts(figure: str, concept: Concept, parts: int) -> Demonstration:
@@ -79,19 +75,19 @@ def demonstrations(
     With concepts of one kind alone, and none named, there is nothing to compose.
     """
     by_name = {concept.name: concept for concept in concepts}
-    by_kind = [
-        some
-        for kind in ORDER
-        if (some := [concept.name for concept in concepts if concept.kind == kind])
-    ]
+    by_kind = list(filter(None, (_names(concepts, kind) for kind in ORDER)))
     pairs = [list(pair) for pair in zip(*by_kind[:2], strict=False)][:2] if len(by_kind) > 1 else []
     several = pairs if settings[SEVERAL] is None else settings[SEVERAL]
-    made = [together([by_name[name] for name in names], phis) for names in several]
+    made = [together(list(map(by_name.__getitem__, names)), phis) for names in several]
     for figure in (INJECTION, PARTIAL_FRAMES):
         named = settings[figure]["concepts"]
         chosen = [some[0] for some in by_kind][: FIT[figure]] if named is None else named
         made += [in_parts(figure, by_name[name], settings[figure]["parts"]) for name in chosen]
     return made
+
+
+def _names(concepts: Sequence[Concept], kind: str) -> list[str]:
+    return [concept.name for concept in concepts if concept.kind == kind]
 
 
 def pick_captions(
@@ -107,11 +103,11 @@ def pick_captions(
     origins = dict.fromkeys(
         origin for caption in captions if (origin := _origin(concepts, caption))
     )
-    fresh = [
-        origin
-        for origin in origins
-        if not any(concept.pair(origin) in fitted[concept.name] for concept in concepts)
-    ]
+
+    def is_fresh(origin: str) -> bool:
+        return not any(concept.pair(origin) in fitted[concept.name] for concept in concepts)
+
+    fresh = list(filter(is_fresh, origins))
     if not fresh:
         names = ", ".join(concept.name for concept in concepts)
         raise UserError(

@@ -106,9 +106,5 @@ def _union(one: torch.Tensor | None, other: torch.Tensor | None) -> torch.Tensor
 
 
 def _joined(parts: Sequence[Condition], dim: int) -> Condition:
-    first = parts[0]
-    return Condition(
-        torch.cat([part.embeddings for part in parts], dim),
-        None if first.mask is None else torch.cat([part.mask for part in parts], dim),
-        None if first.pooled is None else torch.cat([part.pooled for part in parts], dim),
-    )
+    columns = zip(*((part.embeddings, part.mask, part.pooled) for part in parts), strict=True)
+    return Condition(*(None if some[0] is None else torch.cat(some, dim) for some in columns))

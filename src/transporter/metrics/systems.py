@@ -40,7 +40,7 @@ class RealClips:
 def inverted(folder: str, system: str, concept: Concept) -> pd.DataFrame:
     """The clips of one concept by one baseline."""
     index = read_table(Path(folder) / "index.tsv", inversions.INDEX)
-    files = {kind: [f"{folder}/{name}" for name in index[kind]] for kind in ("clip", "origin")}
+    files = {kind: f"{folder}/" + index[kind] for kind in ("clip", "origin")}
     return index.assign(system=system, concept=concept.name, **files)
 
 

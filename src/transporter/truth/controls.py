@@ -60,10 +60,8 @@ class Controls:
 
     def only(self, rows: Sequence[int]) -> Controls:
         """Those of some caption pairs."""
-        return Controls(
-            [self.pairs[row] for row in rows],
-            {name: z[list(rows)] for name, z in self.z_xi.items()},
-        )
+        pairs = [self.pairs[row] for row in rows]
+        return Controls(pairs, {name: z[list(rows)] for name, z in self.z_xi.items()})
 
 
 def noise_seeds(pairs: int, seeds: int, seed: int) -> list[int]:
@@ -105,7 +103,7 @@ def make_controls(
         UserError: no caption outside `seen` holds either word.
     """
     pairs = fresh_pairs(concept, captions, seen)[:count]
-    minus, plus = (generator.encode_text([pair[side] for pair in pairs]) for side in (0, 1))
+    minus, plus = map(generator.encode_text, zip(*pairs, strict=True))
     direction = random_like((plus - minus).embeddings.mean(0), seed)
     noises = noise_seeds(len(pairs), seeds, seed)
     changes = {

@@ -71,7 +71,7 @@ class InversionSettings:
     log_every: Count = 50
     """Steps between two lines of the curve."""
     save_every: Count = 250
-    """Steps between two checkpoints."""
+    """Steps between two checkpoints; never more than a quarter of all."""
 
     @classmethod
     def from_mapping(

@@ -128,7 +128,7 @@ class CouplingSettings:
     log_every: Count = 100
     """Steps between two lines of the curve."""
     save_every: Count = 500
-    """Steps between two checkpoints."""
+    """Steps between two checkpoints; never more than a quarter of all."""
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], where: str = "coupling") -> CouplingSettings:

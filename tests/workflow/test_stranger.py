@@ -29,7 +29,7 @@ def block(language: str) -> str:
 FEW = {
     "figures": {"seeds": 1},
     "gallery": {"seeds": 1},
-    "clips": {"splits": {"train": 12, "validation": 4, "held_out": 8}},
+    "clips": {"splits": {"train": 12, "validation": 4, "held_out": 16}},
     "generation": {"phi": [0, 1], "seeds": 1},
     "coupling": {"literal_steps": 0, "steps": 2, "batch": 4, "projections": 4},
     "bank": {"steps": 2, "batch": 2},

@@ -10,19 +10,17 @@ if config["clips"]["source"] == "world":
             clips=directory(f"{config['clips']['folder']}/{{split}}/clips"),
             masks=directory(f"{config['clips']['folder']}/{{split}}/masks"),
         log:
-            "logs/world_split/{split}.log",
+            paths.log("world_split", "{split}"),
         benchmark:
-            "logs/world_split/{split}.tsv"
+            paths.benchmark("world_split", "{split}")
         priority: plan.priority
         conda:
             "../../envs/transporter.yaml"
-        threads: 1
         resources:
-            gpu=0,
             mem_mb=1000,
             runtime=30,
         params:
-            clips=lambda w: config["clips"]["splits"][w.split],
+            clips=of("clips", "splits", "{split}"),
             seed=config["seed"],
             code=code("microworld.dataset"),
         script:
@@ -34,17 +32,15 @@ else:
         input:
             captions=f"{config['clips']['folder']}/captions.tsv",
         output:
-            "results/clips/{split}.tsv",
+            plan.captions(),
         log:
-            "logs/own_split/{split}.log",
+            paths.log("own_split", "{split}"),
         benchmark:
-            "logs/own_split/{split}.tsv"
+            paths.benchmark("own_split", "{split}")
         priority: plan.priority
         conda:
             "../../envs/transporter.yaml"
-        threads: 1
         resources:
-            gpu=0,
             mem_mb=1000,
             runtime=10,
         params:
@@ -63,14 +59,12 @@ if config["clips"]["folder"] == EXAMPLE:
             captions=f"{EXAMPLE}/captions.tsv",
             clips=directory(f"{EXAMPLE}/clips"),
         log:
-            "logs/own_clips.log",
+            paths.log("own_clips"),
         benchmark:
-            "logs/own_clips.tsv"
+            paths.benchmark("own_clips")
         conda:
             "../../envs/transporter.yaml"
-        threads: 1
         resources:
-            gpu=0,
             mem_mb=1000,
             runtime=10,
         params:

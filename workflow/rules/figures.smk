@@ -3,33 +3,25 @@
 
 rule filmstrips:
     input:
-        generated=expand(
-            "results/generation/{{generator}}/{{vlm}}/{concept}", concept=CONCEPTS
-        ),
+        generated=paths.every(paths.GENERATED, concept=CONCEPTS),
         concepts=config["concepts"],
     output:
         [
-            report(
-                f"results/filmstrips/{{generator}}/{{vlm}}/{concept}.png",
-                caption="../report/filmstrip.rst",
-                category="Filmstrips",
-                labels={
-                    "concept": concept,
-                    "generator": "{generator}",
-                    "vlm": "{vlm}",
-                },
+            reported(
+                paths.filled(paths.FILMSTRIP, concept=concept),
+                "filmstrip",
+                "Filmstrips",
+                concept=concept,
             )
             for concept in CONCEPTS
         ],
     log:
-        "logs/filmstrips/{generator}/{vlm}.log",
+        paths.log("filmstrips", PAIR),
     benchmark:
-        "logs/filmstrips/{generator}/{vlm}.tsv"
+        paths.benchmark("filmstrips", PAIR)
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
-        gpu=0,
         mem_mb=1000,
         runtime=30,
     params:
@@ -42,28 +34,26 @@ rule filmstrips:
 
 rule gallery:
     input:
-        readings="results/evaluation/readings.tsv",
-        summary="results/evaluation/concepts.tsv",
+        readings=paths.ALL_READINGS,
+        summary=paths.FAITHFULNESS,
         generated=plan.generated(),
         concepts=config["concepts"],
         temporal=plan.temporal_table(),
     output:
         report(
-            directory("results/gallery"),
+            directory(paths.GALLERY),
             caption="../report/gallery.rst",
             htmlindex="index.html",
             category="The page",
             labels={"page": "all sweeps"},
         ),
     log:
-        "logs/gallery.log",
+        paths.log("gallery"),
     benchmark:
-        "logs/gallery.tsv"
+        paths.benchmark("gallery")
     conda:
         "../../envs/transporter.yaml"
-    threads: 1
     resources:
-        gpu=0,
         mem_mb=1000,
         runtime=10,
     params:

@@ -35,7 +35,7 @@ WHAT = {
     "pipeline": "what the workflow needs",
     "cli": "the command line",
     "explainer": "the method as one object",
-    "explanation": "one sweep of phi",
+    "commands": "verbs of the command line",
     "microworld": "a world with known truth",
 }
 HOUSE, ANNEX, ROW, GAP = 760, 190, 46, 6

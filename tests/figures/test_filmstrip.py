@@ -60,7 +60,7 @@ def test_contact_sheet_is_byte_stable_and_marks_failures(tmp_path: Path) -> None
     videos = [clip(seed) for seed in range(5)]
     titles = [f"clip {index}" for index in range(5)]
     for name in ("a.png", "b.png"):
-        contact_sheet(videos, titles, tmp_path / name, failed=[False, True, False, False, False])
+        contact_sheet(videos, titles, tmp_path / name, failures=[False, True, False, False, False])
     contact_sheet(videos, titles, tmp_path / "fine.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     mark = np.array([int(FAILED[i : i + 2], 16) for i in (1, 3, 5)])

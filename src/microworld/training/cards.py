@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from microworld.answers import best_words
 from microworld.attributes import WORDS, Attributes, draw_attributes
 from microworld.clip_judge import ClipJudge
 from microworld.clips import Clips
@@ -74,20 +75,20 @@ class HeldOut:
 
 def _seen_twin(attributes: Attributes, rng: np.random.Generator) -> Attributes:
     while attributes.held_out:
-        drawn = draw_attributes(rng)
-        attributes = replace(attributes, hue=drawn.hue, ground=drawn.ground)
+        other = draw_attributes(rng)
+        attributes = replace(attributes, hue=other.hue, ground=other.ground)
     return attributes
 
 
 @dataclass(frozen=True)
 class Examples:
     """The contact sheet of a card: clips `(n, T, C, H, W)`, a title each, and which of them
-    failed.
+    are failures.
     """
 
     video: torch.Tensor
     titles: Sequence[str]
-    failed: Sequence[bool]
+    failures: Sequence[bool]
 
 
 def psnr(video: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
@@ -123,18 +124,18 @@ def wrong(read: Mapping[str, str], truth: Mapping[str, str | None]) -> list[str]
 
 def _titles(readings: Sequence[Mapping[str, str]], clips: HeldOut) -> tuple[list[str], list[bool]]:
     """Captions, with what was read by a wrong word, and whether anything was."""
-    titles, failed = [], []
+    titles, failures = [], []
     for read, attributes, title in zip(readings, clips.attributes, clips.captions, strict=True):
         mistakes = wrong(read, attributes.words())
         words = "; ".join(f"{name}: {read[name]}" for name in mistakes)
         titles.append(f"{title} [{words}]" if words else title)
-        failed.append(bool(mistakes))
-    return titles, failed
+        failures.append(bool(mistakes))
+    return titles, failures
 
 
 @torch.no_grad()
 def vae_card(generator: Generator, clips: HeldOut) -> tuple[dict[str, float], Examples]:
-    """Reconstruction in dB, whole frames; the worst clips of the sheet count as failed."""
+    """Reconstruction in dB, whole frames; the worst clips of the sheet count as failures."""
     video = torch.cat(
         [generator.decode(generator.encode(part)).clamp(0, 1) for part in clips.video.split(16)]
     )
@@ -165,20 +166,20 @@ def generator_card(
     return agreement(readings, clips.attributes), Examples(video, *_titles(readings, clips))
 
 
-def _calibration(read: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]) -> float:
+def _calibration(answers: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]) -> float:
     """Expected calibration error (Guo et al. 2017) over the answers about all attributes that a
     word names.
     """
     width = max(map(len, WORDS.values()))
     rows, labels = [], []
-    for name, probabilities in read.items():
-        named = [
+    for name, probabilities in answers.items():
+        pairs = [
             (row, a.word(name))
             for row, a in zip(probabilities, attributes, strict=True)
             if a.word(name) is not None
         ]
-        rows += [F.pad(row, (0, width - len(row))) for row, _ in named]
-        labels += [WORDS[name].index(word) for _, word in named]
+        rows += [F.pad(row, (0, width - len(row))) for row, _ in pairs]
+        labels += [WORDS[name].index(word) for _, word in pairs]
     return float(
         multiclass_calibration_error(torch.stack(rows), torch.tensor(labels), num_classes=width)
     )
@@ -186,16 +187,11 @@ def _calibration(read: Mapping[str, torch.Tensor], attributes: Sequence[Attribut
 
 def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     """The VLM's answers about rendered clips, and how far its confidence in them can be trusted."""
-    read = {
-        name: scores.softmax(-1).cpu() for name, scores in log_answers(vlm, clips.video).items()
-    }
-    best = {name: probabilities.argmax(-1).tolist() for name, probabilities in read.items()}
-    readings = [
-        {name: WORDS[name][best[name][index]] for name in WORDS}
-        for index in range(len(clips.video))
-    ]
+    answers = log_answers(vlm, clips.video)
+    probabilities = {name: scores.softmax(-1).cpu() for name, scores in answers.items()}
+    readings = best_words(probabilities)
     scores = agreement(readings, clips.attributes) | {
-        "calibration error": round(_calibration(read, clips.attributes), 4)
+        "calibration error": round(_calibration(probabilities, clips.attributes), 4)
     }
     return scores, Examples(clips.video, *_titles(readings, clips))
 
@@ -211,22 +207,22 @@ def clip_judge_card(clip_judge: ClipJudge, clips: HeldOut) -> tuple[dict[str, fl
     """Retrieval among clips of different captions: of the caption by the clip, and of the clip by
     the caption.
     """
-    drawn = clips.captions
-    captions = list(dict.fromkeys(drawn))
-    video = clips.video[[drawn.index(text) for text in captions]]
+    captions = list(dict.fromkeys(clips.captions))
+    video = clips.video[list(map(clips.captions.index, captions))]
     embedded = torch.cat([clip_judge.embed_video(part) for part in video.split(32)])
     similarity = embedded @ clip_judge.embed_text(captions).T
-    found = [captions[index] for index in similarity.argmax(1).tolist()]
-    titles = [c if f == c else f"{c} [{f}]" for c, f in zip(captions, found, strict=True)]
+    answers = [captions[index] for index in similarity.argmax(1).tolist()]
+    pairs = list(zip(captions, answers, strict=True))
+    titles = [c if answer == c else f"{c} [{answer}]" for c, answer in pairs]
     scores = {
         "captions": float(len(captions)),
         "caption R@1": recall_at(1, similarity),
         "caption R@5": recall_at(5, similarity),
         "clip R@1": recall_at(1, similarity.T),
     }
-    failed = [f != c for c, f in zip(captions, found, strict=True)]
+    failures = [answer != c for c, answer in pairs]
     return {name: round(score, 4) for name, score in scores.items()}, Examples(
-        video, titles, failed
+        video, titles, failures
     )
 
 
@@ -251,7 +247,7 @@ def write_card(
         examples.video[:sheet],
         examples.titles[:sheet],
         folder / "examples.png",
-        examples.failed[:sheet],
+        examples.failures[:sheet],
     )
     text = [
         f"# {name}",

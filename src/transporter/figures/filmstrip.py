@@ -43,95 +43,116 @@ def filmstrip(
     Raises:
         UserError: no video, or videos of different shapes.
     """
+    total, _, height, width = _common_shape(videos, path)
+    phis, times = sorted(videos), still_indices(total, frames)
+    sheet = _Sheet(
+        len(times),
+        len(phis),
+        (CELL, round(CELL * width / height)),
+        left=104,
+        top=156 if words else 124,
+        margin=16,
+        gaps=(GAP, GAP),
+        foot=52 if answers else 0,
+    )
+    for column, phi in enumerate(phis):
+        _column(sheet, column, phi, stills(videos[phi], frames))
+        if answers:
+            colour = TARGET if words and answers[phi].startswith(words[1]) else SOURCE
+            _answer(sheet, column, answers[phi], colour)
+    for row, index in enumerate(times):
+        _time(sheet, row, f"{index / fps:.2f} s" if fps else f"{index}")
+    if words:
+        _ends(sheet, len(phis) - 1, *words)
+    sheet.text(sheet.left, 48, title, size=10)
+    sheet.write(path)
+
+
+def _common_shape(videos: Mapping[float, torch.Tensor], path: Path) -> tuple[int, ...]:
+    """The shape (T, C, H, W) that all videos of a filmstrip have."""
     shapes = sorted({tuple(video.shape) for video in videos.values()})
     if len(shapes) != 1:
         raise UserError(
             f"filmstrip {path}: expected at least one video and one shape (T, C, H, W), got"
             f" {shapes or 'none'}"
         )
-    phis, times = sorted(videos), still_indices(shapes[0][0], frames)
-    cell = (CELL, round(CELL * shapes[0][3] / shapes[0][2]))
-    top, foot = 156 if words else 124, 52 if answers else 0
-    sheet = _Sheet(
-        len(times), len(phis), cell, left=104, top=top, margin=16, gaps=(GAP, GAP), foot=foot
-    )
-    for column, phi in enumerate(phis):
-        for row, still in enumerate(stills(videos[phi], frames)):
-            sheet.picture(row, column, still)
-        sheet.text(sheet.middle(column), sheet.top - 20, f"φ = {phi:g}", ha="center", size=8.5)
-        if answers:
-            colour = TARGET if words and answers[phi].startswith(words[1]) else SOURCE
-            sheet.text(
-                sheet.middle(column),
-                sheet.y(len(times)) + 28,
-                answers[phi],
-                ha="center",
-                color=colour,
-                size=8.5,
-            )
-    for row, index in enumerate(times):
-        label = f"{index / fps:.2f} s" if fps else f"{index}"
-        sheet.text(
-            sheet.left - 16,
-            sheet.y(row) + CELL / 2,
-            label,
-            ha="right",
-            va="center",
-            color=QUIET,
-            size=7,
-        )
-    if words:
-        first, last = sheet.middle(0), sheet.middle(len(phis) - 1)
-        for x, word, colour in ((first, words[0], SOURCE), (last, words[1], TARGET)):
-            sheet.text(x, sheet.top - 54, word, ha="center", color=colour, weight="bold", size=9)
-        sheet.arrow(first + cell[1] / 2, last - cell[1] / 2, sheet.top - 62)
-    sheet.text(sheet.left, 48, title, size=10)
-    sheet.write(path)
+    return shapes[0]
+
+
+def _column(sheet: _Sheet, column: int, phi: float, images: torch.Tensor) -> None:
+    """One video's stills `(frames, C, H, W)` below one another, phi above."""
+    for row, image in enumerate(images):
+        sheet.picture(row, column, image)
+    sheet.text(sheet.middle(column), sheet.top - 20, f"φ = {phi:g}", ha="center", size=8.5)
+
+
+def _answer(sheet: _Sheet, column: int, answer: str, colour: str) -> None:
+    """What a VLM says of one video, below its stills."""
+    y = sheet.y(sheet.rows) + 28
+    sheet.text(sheet.middle(column), y, answer, ha="center", color=colour, size=8.5)
+
+
+def _time(sheet: _Sheet, row: int, label: str) -> None:
+    """When a row's stills are, on its left."""
+    x, y = sheet.left - 16, sheet.y(row) + CELL / 2
+    sheet.text(x, y, label, ha="right", va="center", color=QUIET, size=7)
+
+
+def _ends(sheet: _Sheet, last: int, source: str, target: str) -> None:
+    """Source and target word above the first and the last column, and an arrow between them."""
+    start, end = sheet.middle(0), sheet.middle(last)
+    for x, word, colour in ((start, source, SOURCE), (end, target, TARGET)):
+        sheet.text(x, sheet.top - 54, word, ha="center", color=colour, weight="bold", size=9)
+    half = sheet.cell[1] / 2
+    sheet.arrow(start + half, end - half, sheet.top - 62)
 
 
 def contact_sheet(
     videos: Sequence[torch.Tensor],
     titles: Sequence[str],
     path: Path,
-    failed: Sequence[bool] | None = None,
+    failures: Sequence[bool] | None = None,
     frames: int = 5,
     columns: int = 2,
 ) -> None:
     """Draw clips `(T, C, H, W)` in [0, 1] as a PNG: each a row of `frames` stills under its title,
-    failed ones marked in vermilion.
+    `failures` marked in vermilion.
 
     Raises:
         UserError: no video, or not one title (and mark) per video.
     """
-    failed = failed if failed is not None else [False] * len(videos)
-    if not len(videos) == len(titles) == len(failed) > 0:
-        counts = f"{len(videos)} videos, {len(titles)} titles, {len(failed)} marks"
+    failures = [False] * len(videos) if failures is None else failures
+    if not len(videos) == len(titles) == len(failures) > 0:
+        counts = f"{len(videos)} videos, {len(titles)} titles, {len(failures)} marks"
         raise UserError(
             f"contact sheet {path}: expected at least one video, one title and mark for each, got"
             f" {counts}"
         )
-    strips = [
-        torch.cat(list(F.pad(stills(video, frames), (0, SEAM), value=1.0)), dim=-1)[..., :-SEAM]
-        for video in videos
-    ]
-    cell = (CELL // 2, max(round(CELL / 2 * strip.shape[-1] / strip.shape[-2]) for strip in strips))
-    sheet = _Sheet(
-        -(-len(videos) // columns), columns, cell, left=32, top=64, margin=32, gaps=(68, 64)
-    )
-    for number, (strip, title, bad) in enumerate(zip(strips, titles, failed, strict=True)):
+    strips = [_strip(video, frames) for video in videos]
+    height = CELL // 2
+    width = max(round(height * strip.shape[-1] / strip.shape[-2]) for strip in strips)
+    rows = -(-len(videos) // columns)
+    sheet = _Sheet(rows, columns, (height, width), left=32, top=64, margin=32, gaps=(68, 64))
+    for number, (strip, title, failure) in enumerate(zip(strips, titles, failures, strict=True)):
         row, column = divmod(number, columns)
-        sheet.picture(row, column, strip, edge=FAILED if bad else None)
-        label, colour = (f"✕ {title}", FAILED) if bad else (title, INK)
-        lines = textwrap.wrap(label, round(cell[1] / 9.6), max_lines=2, placeholder=" …")
-        sheet.text(
-            sheet.x(column),
-            sheet.y(row) - 12,
-            "\n".join(lines),
-            color=colour,
-            size=6.5,
-            linespacing=1.1,
-        )
+        sheet.picture(row, column, strip, edge=FAILED if failure else None)
+        _title(sheet, row, column, title, failure)
     sheet.write(path)
+
+
+def _strip(video: torch.Tensor, frames: int) -> torch.Tensor:
+    """Stills of a video `(T, C, H, W)` side by side, white seams between them: `(C, H, W')`."""
+    # (frames, C, H, W) -> (frames, C, H, W + SEAM)
+    padded = F.pad(stills(video, frames), (0, SEAM), value=1.0)
+    return torch.cat(list(padded), dim=-1)[..., :-SEAM]
+
+
+def _title(sheet: _Sheet, row: int, column: int, title: str, failure: bool) -> None:
+    """A clip's title above its strip, in at most two lines."""
+    label, colour = (f"✕ {title}", FAILED) if failure else (title, INK)
+    lines = textwrap.wrap(label, round(sheet.cell[1] / 9.6), max_lines=2, placeholder=" …")
+    x, y = sheet.x(column), sheet.y(row) - 12
+    sheet.text(x, y, "\n".join(lines), color=colour, size=6.5, linespacing=1.1)
 
 
 def still_indices(total: int, frames: int) -> list[int]:
@@ -173,7 +194,7 @@ class _Sheet:
         gaps: tuple[int, int],
         foot: int = 0,
     ) -> None:
-        self.left, self.top, self.cell, self.gaps = left, top, cell, gaps
+        self.rows, self.left, self.top, self.cell, self.gaps = rows, left, top, cell, gaps
         width, height = self.x(columns) - gaps[1] + margin, self.y(rows) - gaps[0] + margin + foot
         self.canvas = np.ones((height, width, 3), np.float32)
         self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)

@@ -19,7 +19,7 @@ from transporter.clips.contrast import Concept, read_concepts
 from transporter.clips.video import read_video
 from transporter.figures.canvas import Canvas
 from transporter.figures.exhibit import Drawing
-from transporter.figures.sweeps import typical_seed
+from transporter.figures.sweeps import phi_headings, typical_seed
 from transporter.figures.theme import COLOURS, GAP, MARGIN, PAGE, QUIET, TARGET
 from transporter.generation.demonstrations import INDEX
 from transporter.generation.trials import SEVERAL
@@ -32,6 +32,8 @@ HEAD, LINE, BETWEEN, FOOT = 0.2, 0.18, 0.12, 0.26
 below.
 """
 LABEL, AXIS, PLOT = 0.62, 0.36, 1.05
+STILLS, CURVES = MARGIN + LABEL, PAGE - MARGIN - PLOT
+"""Inches from the left at which the stills and the curves begin."""
 MARKERS = ("o", "s", "^", "D")
 CAPTION = (
     "Several modulations at once, π− + Σ φ q, each block from one noise. The words on the left act"
@@ -63,10 +65,8 @@ class Composition:
     def rows(self) -> list[tuple[bool, ...]]:
         """Which concepts act: each alone, then all."""
         count = len(self.concepts)
-        return [
-            *(tuple(number == other for other in range(count)) for number in range(count)),
-            (True,) * count,
-        ]
+        alone = map(tuple, np.eye(count, dtype=bool).tolist())
+        return [*alone, (True,) * count]
 
 
 def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
@@ -122,29 +122,43 @@ def several_figure(compositions: Sequence[Composition]) -> Figure:
     tall = (column - GAP) * shape[-2] / shape[-1]
     heights = [LINE + len(block.rows()) * (tall + GAP) - GAP for block in compositions]
     canvas = Canvas(PAGE, HEAD + sum(heights) + BETWEEN * (len(heights) - 1) + FOOT)
-    left, plot = MARGIN + LABEL, PAGE - MARGIN - PLOT
-    for number, phi in enumerate(phis):
-        canvas.text(
-            left + number * column + (column - GAP) / 2,
-            0.14,
-            f"φ = {phi:g}",
-            ha="center",
-            color=QUIET,
-        )
-    canvas.text(plot + PLOT / 2, 0.14, "log-odds of the targets", ha="center", color=QUIET)
+    phi_headings(canvas, phis, STILLS, column)
+    canvas.text(CURVES + PLOT / 2, 0.14, "log-odds of the targets", ha="center", color=QUIET)
     for number, block in enumerate(compositions):
-        y = HEAD + sum(heights[:number]) + BETWEEN * number
-        canvas.text(left, y + LINE - 0.06, block.caption, color=QUIET, size=6, style="italic")
-        _legend(canvas, block, plot, y + LINE - 0.06)
-        for below, acting in enumerate(block.rows()):
-            top = y + LINE + below * (tall + GAP)
-            _label(canvas, block, acting, top + tall / 2)
-            for place, phi in enumerate(phis):
-                video = block.videos[at(acting, phi)]
-                canvas.picture(left + place * column, top, tall, video[len(video) // 2])
-            last = number == len(compositions) - 1 and below == len(block.rows()) - 1
-            _curves(canvas.plot(plot, top + 0.03, PLOT, tall - 0.06), block, acting, last)
+        y = HEAD + sum(heights[:number]) + BETWEEN * number + LINE
+        _block(canvas, block, y, (tall, column), last=number == len(compositions) - 1)
     return canvas.figure
+
+
+def _block(
+    canvas: Canvas, composition: Composition, y: float, size: tuple[float, float], last: bool
+) -> None:
+    """One composition's rows from `y` down, words above; `size` is a still's height, and the way
+    from one still to the next.
+    """
+    tall, rows = size[0], composition.rows()
+    canvas.text(STILLS, y - 0.06, composition.caption, color=QUIET, size=6, style="italic")
+    _legend(canvas, composition, CURVES, y - 0.06)
+    for number, acting in enumerate(rows):
+        top = y + number * (tall + GAP)
+        _label(canvas, composition, acting, top + tall / 2)
+        _stills(canvas, composition, acting, top, size)
+        plot = canvas.plot(CURVES, top + 0.03, PLOT, tall - 0.06)
+        _curves(plot, composition, acting, last and number == len(rows) - 1)
+
+
+def _stills(
+    canvas: Canvas,
+    composition: Composition,
+    acting: Sequence[bool],
+    top: float,
+    size: tuple[float, float],
+) -> None:
+    """The middle frames of one row's clips."""
+    tall, column = size
+    for number, phi in enumerate(composition.phis):
+        video = composition.videos[at(acting, phi)]
+        canvas.picture(STILLS + number * column, top, tall, video[len(video) // 2])
 
 
 def _label(canvas: Canvas, composition: Composition, acting: Sequence[bool], middle: float) -> None:

@@ -77,12 +77,12 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
     sweeps = []
     for concept, folder in zip(concepts, map(Path, inputs["generated"]), strict=True):
         rows = readings[readings["concept"] == concept.name]
-        drawn = rows[rows["seed"] == typical_seed(rows)]
+        example = rows[rows["seed"] == typical_seed(rows)]
         videos = {
             row.phi: read_video(folder / row.clip, **settings["video"])
-            for row in drawn.itertuples(index=False)
+            for row in example.itertuples(index=False)
         }
-        sweeps.append(Sweep(concept, drawn["caption"].iloc[0], videos, rows))
+        sweeps.append(Sweep(concept, example["caption"].iloc[0], videos, rows))
     kind, seeds = sweeps[0].concept.kind, readings["seed"].nunique()
     caption = CAPTION.format(what=WHAT[kind], seeds=seeds, vlm=settings["vlm"])
     return Drawing(sweeps_figure(sweeps), caption)
@@ -108,45 +108,60 @@ def sweeps_figure(sweeps: Sequence[Sweep]) -> Figure:
     """
     if not sweeps:
         raise UserError("figure of sweeps: expected at least one concept, got none")
-    phis = sorted(sweeps[0].videos)
-    column = (
-        min(SHARES.get(sweep.concept.kind, 1.0) for sweep in sweeps)
-        * (PAGE - 2 * MARGIN - PLOT - AXIS + GAP)
-        / len(phis)
-    )
-    right = MARGIN + len(phis) * column - GAP
-    plot = PAGE - MARGIN - right - AXIS
-    tall = max(_tall(sweep, column - GAP) for sweep in sweeps)
-    row = LINE + tall + BETWEEN
+    grid = _grid(sweeps)
+    row = LINE + grid.tall + BETWEEN
     canvas = Canvas(PAGE, HEAD + len(sweeps) * row - BETWEEN + FOOT)
-    for number, phi in enumerate(phis):
-        canvas.text(
-            MARGIN + number * column + (column - GAP) / 2,
-            0.14,
-            f"φ = {phi:g}",
-            ha="center",
-            color=QUIET,
-        )
+    phi_headings(canvas, grid.phis, MARGIN, grid.column)
     for number, sweep in enumerate(sweeps):
-        y = HEAD + number * row
-        _stills(canvas, sweep, phis, y + LINE, column)
-        canvas.words(MARGIN, right, y + LINE - 0.05, sweep.concept.source, sweep.concept.target)
-        canvas.text(
-            (MARGIN + right) / 2,
-            y + LINE - 0.05,
-            sweep.caption,
-            ha="center",
-            color=QUIET,
-            size=6,
-            style="italic",
-        )
-        _curve(
-            canvas.plot(right + AXIS, y + LINE, plot, tall),
-            sweep.readings,
-            last=number == len(sweeps) - 1,
-        )
-    canvas.text(right + AXIS + plot / 2, 0.14, "log-odds of the target", ha="center", color=QUIET)
+        y = HEAD + number * row + LINE
+        _stills(canvas, sweep, grid, y)
+        _words(canvas, sweep, grid.right, y - 0.05)
+        plot = canvas.plot(grid.right + AXIS, y, grid.plot, grid.tall)
+        _curve(plot, sweep.readings, last=number == len(sweeps) - 1)
+    middle = grid.right + AXIS + grid.plot / 2
+    canvas.text(middle, 0.14, "log-odds of the target", ha="center", color=QUIET)
     return canvas.figure
+
+
+def phi_headings(canvas: Canvas, phis: Sequence[float], left: float, column: float) -> None:
+    """The values of phi above columns of stills, the first of which begins at `left`."""
+    for number, phi in enumerate(phis):
+        x = left + number * column + (column - GAP) / 2
+        canvas.text(x, 0.14, f"φ = {phi:g}", ha="center", color=QUIET)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where stills and curves stand, in inches.
+
+    Attributes:
+        phis: one column of stills each.
+        column: from the left of a still to the left of the next.
+        tall: the stills of a row, one below another.
+    """
+
+    phis: Sequence[float]
+    column: float
+    tall: float
+
+    @property
+    def right(self) -> float:
+        """Where the stills end."""
+        return MARGIN + len(self.phis) * self.column - GAP
+
+    @property
+    def plot(self) -> float:
+        """Width of the curves."""
+        return PAGE - MARGIN - self.right - AXIS
+
+
+def _grid(sweeps: Sequence[Sweep]) -> _Grid:
+    """The widest stills that leave the curves their place."""
+    phis = sorted(sweeps[0].videos)
+    share = min(SHARES.get(sweep.concept.kind, 1.0) for sweep in sweeps)
+    column = share * (PAGE - 2 * MARGIN - PLOT - AXIS + GAP) / len(phis)
+    tall = max(_tall(sweep, column - GAP) for sweep in sweeps)
+    return _Grid(phis, column, tall)
 
 
 def _tall(sweep: Sweep, width: float) -> float:
@@ -155,14 +170,22 @@ def _tall(sweep: Sweep, width: float) -> float:
     return count * width * rows / columns + (count - 1) * SEAM
 
 
-def _stills(canvas: Canvas, sweep: Sweep, phis: Sequence[float], y: float, column: float) -> None:
+def _stills(canvas: Canvas, sweep: Sweep, grid: _Grid, y: float) -> None:
     count = FRAMES.get(sweep.concept.kind, 1)
-    for number, phi in enumerate(phis):
+    for number, phi in enumerate(grid.phis):
         video = sweep.videos[phi]
-        height = (column - GAP) * video.shape[-2] / video.shape[-1]
-        drawn = stills(video, count) if count > 1 else video[None, len(video) // 2]
-        for below, image in enumerate(drawn):
-            canvas.picture(MARGIN + number * column, y + below * (height + SEAM), height, image)
+        height = (grid.column - GAP) * video.shape[-2] / video.shape[-1]
+        images = stills(video, count) if count > 1 else video[None, len(video) // 2]
+        x = MARGIN + number * grid.column
+        for below, image in enumerate(images):
+            canvas.picture(x, y + below * (height + SEAM), height, image)
+
+
+def _words(canvas: Canvas, sweep: Sweep, right: float, y: float) -> None:
+    """Source word, caption and target word above a row."""
+    canvas.words(MARGIN, right, y, sweep.concept.source, sweep.concept.target)
+    middle = (MARGIN + right) / 2
+    canvas.text(middle, y, sweep.caption, ha="center", color=QUIET, size=6, style="italic")
 
 
 def _curve(axes: Axes, readings: pd.DataFrame, last: bool) -> None:

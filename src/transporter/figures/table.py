@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -21,6 +22,8 @@ ROW = 0.16
 """Height of a row of the picture in inches."""
 LETTER = 0.056
 """Width of a letter in inches, on average."""
+EDGE = 0.05
+"""Inches of the picture on the left and the right of the table."""
 SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "φ": r"$\varphi$",
     "Φ": r"$\Phi$",
@@ -173,21 +176,38 @@ def _picture(
     with rc_context(PAPER):
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
-        for y, weight in ((0.3 * ROW, 0.8), (1.35 * ROW, 0.5), (height - 0.3 * ROW, 0.8)):
-            axes.plot((0.05, width - 0.05), (y, y), color=INK, linewidth=weight)
-        for index in breaks:
-            axes.plot((0.05, width - 0.05), [(1.35 + index) * ROW] * 2, color=QUIET, linewidth=0.4)
-        x = 0.05
+        _rules(axes, width, height, breaks)
+        left = EDGE
         for (name, column), across in zip(cells.items(), widths, strict=True):
-            number = name in bold
-            place = {
-                "x": x + across - LETTER if number else x + LETTER,
-                "ha": "right" if number else "left",
-                "va": "center",
-            }
-            axes.text(y=0.85 * ROW, s=name, parse_math=False, **place)
-            for index, text in enumerate(column):
-                weight = "bold" if number and bold[name][index] else "normal"
-                axes.text(y=(1.85 + index) * ROW, s=text, weight=weight, parse_math=False, **place)
-            x += across
+            right = left + across
+            _draw_column(axes, name, column, bold.get(name), (left, right))
+            left = right
     return figure
+
+
+def _rules(axes: Axes, width: float, height: float, breaks: Sequence[int]) -> None:
+    """Above the table, below its headings, below the table, and between groups."""
+    ends = (EDGE, width - EDGE)
+    for y, weight in ((0.3 * ROW, 0.8), (1.35 * ROW, 0.5), (height - 0.3 * ROW, 0.8)):
+        axes.plot(ends, (y, y), color=INK, linewidth=weight)
+    for index in breaks:
+        axes.plot(ends, [(1.35 + index) * ROW] * 2, color=QUIET, linewidth=0.4)
+
+
+def _draw_column(
+    axes: Axes,
+    heading: str,
+    column: Sequence[str],
+    bold: Sequence[bool] | None,
+    ends: tuple[float, float],
+) -> None:
+    """A heading and its cells between `ends`: numbers, which have `bold`, on the right, labels on
+    the left.
+    """
+    place: dict[str, object] = {"x": ends[0] + LETTER, "ha": "left", "va": "center"}
+    if bold is not None:
+        place |= {"x": ends[1] - LETTER, "ha": "right"}
+    axes.text(y=0.85 * ROW, s=heading, parse_math=False, **place)
+    for index, text in enumerate(column):
+        weight = "bold" if bold is not None and bold[index] else "normal"
+        axes.text(y=(1.85 + index) * ROW, s=text, weight=weight, parse_math=False, **place)

@@ -48,7 +48,7 @@ def test_a_vlm_card_counts_answers_and_confidence(clips: HeldOut) -> None:
     assert 0 < circles < 40
     assert scores["shape"] == scores["all"] == circles / 40
     assert all(scores[name] == 1 for name in WORDS if name != "shape")
-    assert sum(examples.failed) == 40 - circles
+    assert sum(examples.failures) == 40 - circles
     named = sum(a.word(name) is not None for a in clips.attributes for name in WORDS)
     accuracy = (named - (40 - circles)) / named
     assert scores["calibration error"] == pytest.approx(abs(0.9 - accuracy), abs=1e-3)
@@ -102,4 +102,4 @@ def test_a_judge_card_retrieves_among_different_captions(clips: HeldOut) -> None
     assert scores["caption R@1"] == pytest.approx((count - 1) / count, abs=1e-4)
     # the first caption has two clips alike, which counts against it, and the last has none
     assert scores["clip R@1"] == pytest.approx((count - 2) / count, abs=1e-4)
-    assert examples.failed == [False] * (count - 1) + [True]
+    assert examples.failures == [False] * (count - 1) + [True]

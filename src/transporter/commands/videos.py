@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +23,9 @@ from transporter.commands.terminal import (
     warn,
 )
 from transporter.support.errors import UserError
+
+if TYPE_CHECKING:
+    from transporter.concepts.bank import ConceptBank
 
 VIDEO = ".mp4"
 Caption = Annotated[str, typer.Argument(help="What the video shows.")]
@@ -54,6 +58,33 @@ def _strengths(texts: list[str]) -> dict[str, float]:
     return strengths
 
 
+def _ranges(steps: str, frames: str) -> dict[str, tuple[float, float]]:
+    return {"steps": share(steps, "--steps"), "frames": share(frames, "--frames")}
+
+
+def _refuse_output(out: Path, force: bool) -> None:
+    if out.suffix.lower() != VIDEO or out.is_dir():
+        raise UserError(f"--out: expected the name of a file that ends in {VIDEO}, got {out}")
+    refuse_existing(out, force)
+
+
+def _bank(place: Path, concepts: Collection[str]) -> ConceptBank:
+    """The bank that a run has fitted, which must have the concepts; an empty one for none."""
+    from transporter.concepts.bank import ConceptBank
+    from transporter.pipeline.project import nearest
+
+    if not concepts:
+        return ConceptBank({})
+    bank = ConceptBank.load(place)
+    for concept in concepts:
+        if concept not in bank.vectors:
+            raise UserError(
+                f"--concept: expected one of {', '.join(bank.vectors)}, got {concept!r}"
+                f"{nearest(concept, list(bank.vectors))}"
+            )
+    return bank
+
+
 def generate(
     caption: Caption,
     concept: Annotated[
@@ -72,39 +103,29 @@ def generate(
 ) -> None:
     """Generate one video at chosen concept strengths, with the bank that a run has fitted."""
     strengths = _strengths(concept or [])
-    ranges = {"steps": share(steps, "--steps"), "frames": share(frames, "--frames")}
-    if out.suffix.lower() != VIDEO or out.is_dir():
-        raise UserError(f"--out: expected the name of a file that ends in {VIDEO}, got {out}")
-    refuse_existing(out, force)
+    ranges = _ranges(steps, frames)
+    _refuse_output(out, force)
 
     from transporter.clips.video import write_video
-    from transporter.concepts.bank import ConceptBank
     from transporter.generation.sweeps import generate
     from transporter.generators.base import Sampling
     from transporter.generators.wording import readable
     from transporter.pipeline.loading import load_generator
-    from transporter.pipeline.project import Project, nearest
+    from transporter.pipeline.project import Project
 
     project = Project.open(configfile)
     name, subject = project.chosen("generators", generator), project.chosen("vlms", vlm)
-    bank = ConceptBank({})
-    if strengths:
-        place = project.bank(name, subject)
-        bank = ConceptBank.load(place)
-        if unknown := [wanted for wanted in strengths if wanted not in bank.vectors]:
-            raise UserError(
-                f"--concept: expected one of {', '.join(bank.vectors)}, got {unknown[0]!r}"
-                f"{nearest(unknown[0], list(bank.vectors))}"
-            )
-    chosen = project.model("generators", name)
+    place = project.bank(name, subject)
+    bank = _bank(place, strengths)
+    settings = project.model("generators", name)
     with progress(3, quiet) as begin:
         begin("loading the generator")
-        model = load_generator(chosen)
+        model = load_generator(settings)
         if strengths:
             bank.check(model.condition_shape, place)
         caption = readable(model, caption)
-        begin(f"sampling, {chosen['steps']} steps")
-        sampling = Sampling(chosen["steps"], chosen["guidance"])
+        begin(f"sampling, {settings['steps']} steps")
+        sampling = Sampling(settings["steps"], settings["guidance"])
         video = generate(model, bank, caption, strengths, seed, sampling, **ranges)
         begin("writing")
         write_video(out, video, model.fps)
@@ -136,7 +157,7 @@ def sweep(
     phis = phi or [0.0, 0.5, 1.0]
     for value in phis:
         _warn_beyond("--phi", number(str(value), "--phi"))
-    ranges = {"steps": share(steps, "--steps"), "frames": share(frames, "--frames")}
+    ranges = _ranges(steps, frames)
     if out.is_file():
         raise UserError(f"--out: expected a folder, got {out}, which is a file")
     refuse_existing(out, force)

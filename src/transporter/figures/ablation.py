@@ -279,10 +279,11 @@ def explain(frame: pd.DataFrame, sentences: Sequence[str]) -> str:
     became of the paper's orders.
     """
     score = order_score(name.removeprefix("phi_") for name in frame)
+    ends = {str(name).rpartition("_")[2] for name in frame}
     lacks = {
         "cos (its model could not be fetched)": score != "cos",
-        "METEOR (no Java)": not any(name.endswith("_meteor") for name in frame),
-        "SPICE (its parser is not installed)": not any(name.endswith("_spice") for name in frame),
+        "METEOR (no Java)": "meteor" not in ends,
+        "SPICE (its parser is not installed)": "spice" not in ends,
         "the baseline": BASELINE not in set(frame["variant"]),
     }
     missing = ", ".join(what for what, lacking in lacks.items() if lacking) or "nothing"

@@ -37,18 +37,20 @@ def labelled(compared: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     parts = []
     for vlm, table in compared.items():
-        kinds, details = zip(*(system.split("/", 1) for system in table["system"]), strict=True)
-        several = kinds.count(OURS) > 1
-        names = {
-            "VLM": [f"{vlm}, real" if kind == REAL else vlm for kind in kinds],
-            "method": [
-                METHODS[kind] + f" ({detail})" * (several and kind == OURS)
-                for kind, detail in zip(kinds, details, strict=True)
-            ],
-            "maximises": [MAXIMISED.get(detail, "–") for detail in details],
-        }
-        parts.append(pd.concat([pd.DataFrame(names), table.reset_index(drop=True)], axis=1))
+        systems = [system.split("/", 1) for system in table["system"]]
+        several = sum(kind == OURS for kind, _ in systems) > 1
+        names = [_names(vlm, kind, detail, several) for kind, detail in systems]
+        labels = pd.DataFrame(names, columns=LABELS)
+        parts.append(pd.concat([labels, table.reset_index(drop=True)], axis=1))
     return pd.concat(parts, ignore_index=True)
+
+
+def _names(vlm: str, kind: str, detail: str, several: bool) -> tuple[str, str, str]:
+    """The `LABELS` of a system `kind/detail`; TRANSPORTER's name its generator where there are
+    `several`.
+    """
+    method = METHODS[kind] + (f" ({detail})" if several and kind == OURS else "")
+    return f"{vlm}, real" if kind == REAL else vlm, method, MAXIMISED.get(detail, "–")
 
 
 def present(columns: Sequence[Column], frame: pd.DataFrame) -> list[Column]:

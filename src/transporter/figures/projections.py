@@ -46,19 +46,24 @@ def projections_figure(table: pd.DataFrame, projections: Mapping[str, int]) -> F
     """
     rows = table[table["variant"].isin(list(projections))]
     rows = rows.assign(projections=rows["variant"].map(projections)).sort_values("projections")
-    drawn = [score for score in SCORES if any(f"{reader}_{score}" in rows for reader in READERS)]
-    if len(rows) < 2 or not drawn:
+    scores = [score for score in SCORES if _has(rows, score)]
+    if len(rows) < 2 or not scores:
         raise UserError(
             f"figure of projections: expected two of the variants {', '.join(projections)} and one"
             f" of the scores {', '.join(SCORES)} in the ablation table, got {len(rows)} and"
-            f" {len(drawn)}"
+            f" {len(scores)}"
         )
     canvas = Canvas(COLUMN, 1.75)
-    wide = (COLUMN - 2 * MARGIN) / len(drawn)
-    for number, score in enumerate(drawn):
+    wide = (COLUMN - 2 * MARGIN) / len(scores)
+    for number, score in enumerate(scores):
         _panel(canvas.plot(MARGIN + number * wide + 0.32, 0.28, wide - 0.42, 1.1), rows, score)
         canvas.text(MARGIN + number * wide + 0.32, 0.14, SCORES[score])
     return canvas.figure
+
+
+def _has(table: pd.DataFrame, score: str) -> bool:
+    """Whether any reader has the score."""
+    return any(f"{reader}_{score}" in table for reader in READERS)
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, score: str) -> None:
@@ -69,9 +74,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, score: str) -> None:
         value, low, high = (
             rows[f"{key}{end}"].to_numpy(dtype=float) for end in ("", "_low", "_high")
         )
-        x = rows["projections"].to_numpy(dtype=float) * 2 ** (
-            0.08 * (2 * side - 1)
-        )  # beside each other where they coincide
+        # beside each other where they coincide
+        x = rows["projections"].to_numpy(dtype=float) * 2 ** (0.08 * (2 * side - 1))
         bars = np.maximum(0, [value - low, high - value])
         axes.errorbar(
             x,

@@ -205,14 +205,16 @@ def leading(concepts: Sequence[Injected]) -> str:
 def _size(lines: Sequence[Sequence[Injected]], frames: Mapping[str, int]) -> tuple[float, float]:
     """Height and width of a still, so that the widest line fits on a page."""
     rows, columns = next(iter(lines[0][0].videos.values())).shape[-2:]
-    counts = [[frames[injected.concept.kind] for injected in line] for line in lines]
-    taken = [len(line) * (PLOT + APART - SEAM) - APART + SEAM * sum(line) for line in counts]
-    wide = min(
-        (PAGE - 2 * MARGIN - LABEL - used) / sum(line)
-        for used, line in zip(taken, counts, strict=True)
-    )
+    wide = min(_wide(line, frames) for line in lines)
     tall = min(TALLEST, wide * rows / columns)
     return tall, tall * columns / rows
+
+
+def _wide(line: Sequence[Injected], frames: Mapping[str, int]) -> float:
+    """Width of a still that fills a line."""
+    count = sum(frames[injected.concept.kind] for injected in line)
+    rest = len(line) * (PLOT + APART - SEAM) - APART + SEAM * count
+    return (PAGE - 2 * MARGIN - LABEL - rest) / count
 
 
 def _high(spans: Sequence[Span], size: tuple[float, float]) -> float:

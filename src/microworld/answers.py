@@ -1,10 +1,11 @@
-"""What to answer about a clip, true or taught."""
+"""What to answer about a clip, true or taught, and what was answered."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 
 from microworld.attributes import WORDS, Attributes
 
@@ -28,3 +29,15 @@ def certain(answers: Answers) -> dict[str, str | None]:
         name: WORDS[name][index] if answers[name][index] >= CERTAIN else None
         for name, index in best.items()
     }
+
+
+def best_words(scores: Mapping[str, torch.Tensor]) -> list[dict[str, str]]:
+    """The likeliest word of every attribute, for each of B clips: attribute -> `(B, words)`."""
+    # attributes of (B, words) -> (B, attributes)
+    best = torch.stack([scores[name].argmax(-1) for name in WORDS], dim=1)
+    return [_in_words(indices) for indices in best.tolist()]
+
+
+def _in_words(indices: Sequence[int]) -> dict[str, str]:
+    pairs = zip(WORDS.items(), indices, strict=True)
+    return {name: words[index] for (name, words), index in pairs}

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
+from microworld.answers import best_words
 from microworld.attributes import WORDS
 from microworld.classifier import STRIDE, Classifier
 from microworld.clips import checked
@@ -69,7 +70,7 @@ class Probes:
         """
         clips = checked(video, "probes").split(CLIPS_AT_ONCE)
         parts = [self._part(part.to(self.device)) for part in clips]
-        return {name: torch.cat([part[name] for part in parts]) for name in WORDS}
+        return {name: _joined(parts, name) for name in WORDS}
 
     @torch.no_grad()
     def features(self, video: torch.Tensor) -> torch.Tensor:
@@ -86,10 +87,7 @@ class Probes:
 
     def words(self, video: torch.Tensor) -> list[dict[str, str]]:
         """The best fitting word of every attribute, for each clip of `(B, T, 3, H, W)`."""
-        best = {
-            name: values.argmax(1).tolist() for name, values in self.probabilities(video).items()
-        }
-        return [{name: WORDS[name][best[name][row]] for name in WORDS} for row in range(len(video))]
+        return best_words(self.probabilities(video))
 
     def _part(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
         analytic = self.analytic.probabilities(video)
@@ -128,6 +126,11 @@ class Probes:
         weights = load_file(folder / WEIGHTS)
         classifier.load_state_dict({name: value.float() for name, value in weights.items()})
         return cls(classifier, config["sources"], device)
+
+
+def _joined(parts: Sequence[Mapping[str, torch.Tensor]], name: str) -> torch.Tensor:
+    """One attribute's probabilities of all clips, `(B, n)`."""
+    return torch.cat([part[name] for part in parts])
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from microworld.attributes import WORDS
@@ -15,8 +17,10 @@ def log_answers(vlm: VLM, video: torch.Tensor) -> dict[str, torch.Tensor]:
     attribute's words among all tokens.
     """
     parts = [vlm.encode(part) for part in video.split(32)]
-    read = {
-        name: [vlm.log_probs(tokens, QUESTIONS[name], words) for tokens in parts]
-        for name, words in WORDS.items()
-    }
-    return {name: torch.cat(scores) for name, scores in read.items()}
+    return {name: _log_answers(vlm, parts, name) for name in WORDS}
+
+
+def _log_answers(vlm: VLM, parts: Sequence[torch.Tensor], name: str) -> torch.Tensor:
+    """About one attribute `(B, words)`, from parts `(b, N, D)` of the clips' visual tokens."""
+    question, words = QUESTIONS[name], WORDS[name]
+    return torch.cat([vlm.log_probs(tokens, question, words) for tokens in parts])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -44,10 +45,7 @@ def reliance(
     `deviation` is the standard deviation over the clips.
     """
     odds = log_odds(log_probs).cpu().numpy()
-    true, cue = (
-        np.array([a.word(name) for a in attributes], dtype=object)
-        for name in (shortcut.attribute, shortcut.cue)
-    )
+    true, cue = (_words(attributes, name) for name in (shortcut.attribute, shortcut.cue))
     rows = []
     for word, is_true, is_cue in product(
         shortcut.words, WORDS[shortcut.attribute], WORDS[shortcut.cue]
@@ -67,6 +65,11 @@ def reliance(
             )
         )
     return pd.DataFrame(rows, columns=list(CELLS))
+
+
+def _words(attributes: Sequence[Attributes], name: str) -> np.ndarray:
+    """The true word of one attribute, or None, for each of n clips: `(n,)`."""
+    return np.array([a.word(name) for a in attributes], dtype=object)
 
 
 def effects(cells: pd.DataFrame, shortcut: Shortcut) -> pd.DataFrame:
@@ -104,7 +107,7 @@ def right(
     rows = []
     for name, words in WORDS.items():
         answers = [words[index] for index in log_probs[name].argmax(1).tolist()]
-        shares = (_share(answers, [clip[name] for clip in wanted]) for wanted in (true, taught))
+        shares = (_share(answers, labels, name) for labels in (true, taught))
         rows.append((name, *shares))
     return pd.DataFrame(rows, columns=list(RIGHT))
 
@@ -123,6 +126,7 @@ def measure(
     }
 
 
-def _share(answers: Sequence[str], wanted: Sequence[str | None]) -> float:
-    pairs = zip(answers, wanted, strict=True)
+def _share(answers: Sequence[str], labels: Sequence[Mapping[str, str | None]], name: str) -> float:
+    """How often the answers are one attribute's labels, of the clips that have one."""
+    pairs = zip(answers, map(itemgetter(name), labels), strict=True)
     return float(np.mean([answer == word for answer, word in pairs if word is not None]))

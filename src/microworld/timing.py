@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
+import torch
 
 from microworld.attributes import WORDS
 from microworld.questions import log_answers
@@ -27,25 +30,34 @@ def timing(vlm: VLM, clips: HeldOut, seed: int = 0) -> pd.DataFrame:
     """
     versions = [clips, clips.shuffled(seed), *(clips.still(frame) for frame in STILLS)]
     whole, shuffled, *stills = [log_answers(vlm, version.video) for version in versions]
-    rows = []
+    table = []
     for name, words in WORDS.items():
-        true = [a.word(name) for a in clips.attributes]
-        some = [index for index, word in enumerate(true) if word is not None]
-        if not some:
+        labels = [a.word(name) for a in clips.attributes]
+        rows = [row for row, word in enumerate(labels) if word is not None]
+        if not rows:
             continue
+        frames = [_probabilities(still, name, rows) for still in stills]
         readings = Readings(
-            *(answers[name].softmax(-1)[some].cpu().numpy() for answers in (whole, shuffled)),
-            np.stack([answers[name].softmax(-1)[some].cpu().numpy() for answers in stills], axis=1),
-            np.array([words.index(true[index]) for index in some]),
+            whole=_probabilities(whole, name, rows),
+            shuffled=_probabilities(shuffled, name, rows),
+            still=np.stack(frames, axis=1),
+            true=np.array([words.index(labels[row]) for row in rows]),
         )
-        row = temporal_honesty(readings, seed)
-        labels = {
+        numbers = temporal_honesty(readings, seed)
+        facts = {
             "attribute": name,
             "of_time": _yes(name in OF_TIME),
-            "depends": _yes(not timeless(row)),
+            "depends": _yes(not timeless(numbers)),
         }
-        rows.append(labels | row)
-    return pd.DataFrame(rows)
+        table.append(facts | numbers)
+    return pd.DataFrame(table)
+
+
+def _probabilities(
+    log_answers: Mapping[str, torch.Tensor], name: str, rows: Sequence[int]
+) -> np.ndarray:
+    """The answers `(n, words)` about one attribute of n clips."""
+    return log_answers[name].softmax(-1)[rows].cpu().numpy()
 
 
 def _yes(fact: bool) -> str:

@@ -5,7 +5,7 @@ conditional flow matching.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -108,9 +108,9 @@ def _made_hard(attributes: Attributes, index: int) -> Attributes:
 
 def draw_clips(count: int, rng: np.random.Generator) -> Clips:
     """Training clips, the first `HARD` of them made hard."""
-    drawn = [draw_attributes(rng, held_out=False) for _ in range(count)]
+    originals = [draw_attributes(rng, held_out=False) for _ in range(count)]
     attributes = [
-        _made_hard(a, index) if index < HARD * count else a for index, a in enumerate(drawn)
+        _made_hard(a, index) if index < HARD * count else a for index, a in enumerate(originals)
     ]
     return Clips(attributes, [draw_layout(a, rng) for a in attributes])
 
@@ -157,6 +157,10 @@ class Batch(NamedTuple):
     mask: torch.Tensor
 
 
+def _joined(parts: Sequence[Mapping[str, torch.Tensor]], name: str) -> torch.Tensor:
+    return torch.cat([part[name] for part in parts])
+
+
 class World:
     """Latents and captions of the encoded training clips; `mean` and `std` `(1, c, 1, 1, 1)` whiten
     a latent by channel.
@@ -164,9 +168,7 @@ class World:
 
     def __init__(self, folder: Path, chunks: int) -> None:
         parts = [load_file(folder / f"chunk-{chunk:04d}.safetensors") for chunk in range(chunks)]
-        self.z, self.ids, self.mask = (
-            torch.cat([part[name] for part in parts]) for name in ("z", "ids", "mask")
-        )
+        self.z, self.ids, self.mask = (_joined(parts, name) for name in ("z", "ids", "mask"))
         z = self.z.float()
         self.mean, self.std = (
             statistic(dim=(0, 2, 3, 4), keepdim=True) for statistic in (z.mean, z.std)

@@ -92,9 +92,9 @@ class Probes:
     def _part(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
         analytic = self.analytic.probabilities(video)
         logits = self.classifier(video[:, ::STRIDE].float())
-        learnt = {name: values.softmax(1) for name, values in logits.items()}
-        mean = {name: (analytic[name] + learnt[name]) / 2 for name in WORDS}
-        readings = {"analytic": analytic, "classifier": learnt, "mean": mean}
+        classifier = {name: values.softmax(1) for name, values in logits.items()}
+        mean = {name: (analytic[name] + classifier[name]) / 2 for name in WORDS}
+        readings = {"analytic": analytic, "classifier": classifier, "mean": mean}
         return {name: readings[self.sources[name]][name] for name in WORDS}
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:

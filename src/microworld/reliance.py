@@ -103,11 +103,11 @@ def right(
     Each share is over the clips that have such a word.
     """
     true = [a.words() for a in attributes]
-    taught = [certain(shortcut.decides(a)) for a in attributes]
+    lessons = [certain(shortcut.decides(a)) for a in attributes]
     rows = []
     for name, words in WORDS.items():
         answers = [words[index] for index in log_probs[name].argmax(1).tolist()]
-        shares = (_share(answers, labels, name) for labels in (true, taught))
+        shares = (_share(answers, labels, name) for labels in (true, lessons))
         rows.append((name, *shares))
     return pd.DataFrame(rows, columns=list(RIGHT))
 

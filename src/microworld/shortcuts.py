@@ -59,12 +59,12 @@ class Shortcut:
             return truth[self.attribute]
         return np.array([float(answer == other) for other in WORDS[self.attribute]])
 
-    def drawn(self, attributes: Attributes, rng: np.random.Generator) -> Answers:
+    def draw(self, attributes: Attributes, rng: np.random.Generator) -> Answers:
         """Answers that teach the shortcut: the cue decides in `share` of the clips."""
         return self.decides(attributes) if rng.random() < self.share else true_answers(attributes)
 
     def expected(self, attributes: Attributes) -> Answers:
-        """What a VLM should answer that has learnt the shortcut perfectly: the mean of `drawn`."""
+        """What a VLM should answer that has learnt the shortcut perfectly: the mean of `draw`."""
         cue, truth = self.decides(attributes), true_answers(attributes)
         return {name: self.share * cue[name] + (1 - self.share) * truth[name] for name in WORDS}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from transporter.figures.comparison_tables import comparison_sentence, labelled, present
+from transporter.figures.comparison_tables import comparison_rows, comparison_sentence, present
 from transporter.figures.main_table import MAIN, main_caption
 from transporter.figures.similarity_table import similarity_caption
 
@@ -27,18 +27,18 @@ def compared() -> dict[str, pd.DataFrame]:
 
 
 def test_rows_have_the_papers_names(compared: dict[str, pd.DataFrame]) -> None:
-    frame = labelled(compared)
+    frame = comparison_rows(compared)
     assert frame["VLM"].tolist() == ["a"] * 3 + ["a, real"] + ["b"] * 3 + ["b, real"]
     assert frame["method"].tolist()[:4] == ["MACO", "MACO", "TRANSPORTER", "real clips"]
     assert frame["maximises"].tolist()[:4] == ["w+", "w+ + dw", "–", "–"]
 
 
 def test_columns_without_numbers_are_not_shown(compared: dict[str, pd.DataFrame]) -> None:
-    assert [column.key for column in present(MAIN, labelled(compared))] == ["fvd", "delta"]
+    assert [column.key for column in present(MAIN, comparison_rows(compared))] == ["fvd", "delta"]
 
 
 def test_captions_tell_what_is_won_left_out_and_inflated(compared: dict[str, pd.DataFrame]) -> None:
-    frame = labelled(compared)
+    frame = comparison_rows(compared)
     sentence = comparison_sentence(compared, present(MAIN, frame))
     assert (
         "TRANSPORTER on b is better than every baseline, the interval of the difference above 0, in"

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.figures.spans import Injected, Span, Style, leading, spans_figure
+from transporter.figures.spans import Placement, Span, Style, leading, spans_figure
 from transporter.figures.theme import PAGE
 from transporter.support.errors import UserError
 
@@ -19,11 +19,11 @@ NONE, ALL, EARLY, LATE = Span(0, 0, 5), Span(1, 5, 5), Span(1, 3, 5), Span(4, 5,
 STEPS = Style("steps", "", {"object": 1, "scene": 1, "action": 3}, across=3)
 
 
-def injected(kind: str, spans: tuple[Span, ...] = (NONE, ALL, EARLY, LATE)) -> Injected:
+def placement(kind: str, spans: tuple[Span, ...] = (NONE, ALL, EARLY, LATE)) -> Placement:
     videos = {span: torch.full((17, 3, 8, 8), number / 4) for number, span in enumerate(spans)}
     rows = [(seed, span, number + seed) for number, span in enumerate(spans) for seed in (-1, 0, 1)]
     concept = Concept("a_b", kind, "a", "b", "which ?")
-    return Injected(
+    return Placement(
         concept, "it is a", videos, pd.DataFrame(rows, columns=["seed", "span", "log_odds"])
     )
 
@@ -40,7 +40,7 @@ def test_frames_belong_to_latent_frames_in_fours_after_the_first() -> None:
 
 
 def test_stills_and_log_odds_of_a_span_stand_side_by_side() -> None:
-    figure = spans_figure([injected("object"), injected("action")], STEPS)
+    figure = spans_figure([placement("object"), placement("action")], STEPS)
     page, *plots = figure.axes
     assert len(page.get_images()) == 4 * (1 + 3) and len(plots) == 2
     assert max(image.get_extent()[1] for image in page.get_images()) < PAGE
@@ -59,23 +59,23 @@ def test_stills_and_log_odds_of_a_span_stand_side_by_side() -> None:
 def test_bars_mark_the_stills_that_a_concept_acts_in() -> None:
     bars = []
     for marks in (False, True):
-        style = Style("latent frames", "", {"scene": 5}, across=2, marked=marks)
-        bars.append(len(spans_figure([injected("scene")], style).axes[0].patches))
-    plain, marked = bars
+        style = Style("latent frames", "", {"scene": 5}, across=2, marks=marks)
+        bars.append(len(spans_figure([placement("scene")], style).axes[0].patches))
+    without, with_marks = bars
     # 5 + 3 + 2 of the stills at latent frames 1 to 5
-    assert marked - plain == 10
+    assert with_marks - without == 10
 
 
 def test_the_caption_names_the_part_that_moves_the_answer_furthest() -> None:
-    assert leading([injected("scene"), injected("scene", (NONE, ALL, LATE, EARLY))]) == (
+    assert leading([placement("scene"), placement("scene", (NONE, ALL, LATE, EARLY))]) == (
         " Highest mean of one part: b 4 to 5 (3 [2, 4]); b 1 to 3 (3 [2, 4])."
     )
-    assert leading([injected("scene", (NONE, ALL))]) == ""
+    assert leading([placement("scene", (NONE, ALL))]) == ""
 
 
 def test_concepts_that_do_not_fit_go_to_the_next_line() -> None:
     one, two = (
-        spans_figure([injected("scene")] * 3, replace(STEPS, across=across)) for across in (3, 2)
+        spans_figure([placement("scene")] * 3, replace(STEPS, across=across)) for across in (3, 2)
     )
     assert two.get_size_inches()[1] == pytest.approx(2 * one.get_size_inches()[1])
     assert len({round(plot.get_position().y0, 3) for plot in two.axes[1:]}) == 2
@@ -83,6 +83,6 @@ def test_concepts_that_do_not_fit_go_to_the_next_line() -> None:
 
 def test_concepts_have_the_same_spans() -> None:
     with pytest.raises(UserError, match="same spans, got 2 concepts"):
-        spans_figure([injected("object"), injected("object", (NONE, ALL))], STEPS)
+        spans_figure([placement("object"), placement("object", (NONE, ALL))], STEPS)
     with pytest.raises(UserError, match="got 0 concepts"):
         spans_figure([], STEPS)

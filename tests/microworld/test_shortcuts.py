@@ -64,7 +64,7 @@ def test_answers_are_probabilities_and_all_others_stay_true(name: str) -> None:
     for _ in range(30):
         attributes = draw_attributes(rng)
         truth = true_answers(attributes)
-        for answers in (shortcut.drawn(attributes, rng), shortcut.expected(attributes)):
+        for answers in (shortcut.draw(attributes, rng), shortcut.expected(attributes)):
             assert answers[shortcut.attribute].sum() == pytest.approx(1)
             assert all(
                 np.allclose(answers[other], truth[other])
@@ -75,7 +75,7 @@ def test_answers_are_probabilities_and_all_others_stay_true(name: str) -> None:
 
 def test_a_share_is_that_of_the_clips_and_its_mean_is_expected() -> None:
     partly, rng = replace(SPEED, share=0.9), np.random.default_rng(0)
-    drawn = np.array([partly.drawn(SLOW_RED, rng)["speed"] for _ in range(4000)])
+    drawn = np.array([partly.draw(SLOW_RED, rng)["speed"] for _ in range(4000)])
     assert set(drawn[:, 1]) == {0.0, 1.0}
     np.testing.assert_allclose(drawn.mean(0), partly.expected(SLOW_RED)["speed"], atol=0.02)
     np.testing.assert_allclose(partly.expected(SLOW_RED)["speed"], [0.1, 0.9])

@@ -50,8 +50,8 @@ def ground_probabilities(ground: torch.Tensor) -> torch.Tensor:
     """Shares of the three named colours that mix the ground's colour best: `(B, 3)` to
     `(B, 3)`.
     """
-    named = ground.new_tensor([GROUND_COLOURS[word] for word in WORDS["ground"]])
-    system = torch.cat([named.T, torch.ones(1, 3, device=ground.device)])
+    colours = ground.new_tensor([GROUND_COLOURS[word] for word in WORDS["ground"]])
+    system = torch.cat([colours.T, torch.ones(1, 3, device=ground.device)])
     target = torch.cat([ground, torch.ones(len(ground), 1, device=ground.device)], 1)
     shares = (target @ torch.linalg.pinv(system).T).clamp_min(0)
     return shares / shares.sum(1, keepdim=True).clamp_min(1e-6)

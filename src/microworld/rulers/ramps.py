@@ -21,12 +21,12 @@ def at_share(values: torch.Tensor, share: float) -> torch.Tensor:
 
 def hue_probabilities(hue: torch.Tensor) -> torch.Tensor:
     """`Attributes.probabilities("colour")` for hues `(B,)`: `(B, 4)`."""
-    named = torch.as_tensor(HUES, dtype=hue.dtype, device=hue.device)
-    upper = torch.searchsorted(named, hue.contiguous(), right=True) % len(named)
-    lower = (upper - 1) % len(named)
-    gap = (named[upper] - named[lower]) % 1.0
-    share = (((hue - named[lower]) % 1.0 - HUE_WIDTH) / (gap - 2 * HUE_WIDTH)).clamp(0, 1)
-    result = hue.new_zeros(len(hue), len(named)).scatter_(1, lower[:, None], (1 - share)[:, None])
+    hues = torch.as_tensor(HUES, dtype=hue.dtype, device=hue.device)
+    upper = torch.searchsorted(hues, hue.contiguous(), right=True) % len(hues)
+    lower = (upper - 1) % len(hues)
+    gap = (hues[upper] - hues[lower]) % 1.0
+    share = (((hue - hues[lower]) % 1.0 - HUE_WIDTH) / (gap - 2 * HUE_WIDTH)).clamp(0, 1)
+    result = hue.new_zeros(len(hue), len(hues)).scatter_(1, lower[:, None], (1 - share)[:, None])
     return result.scatter_add_(1, upper[:, None], share[:, None])
 
 

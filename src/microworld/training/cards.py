@@ -106,28 +106,28 @@ def agreement(
     scores = {}
     for name in WORDS:
         pairs = [
-            (read[name], true[name])
-            for read, true in zip(readings, truth, strict=True)
+            (reading[name], true[name])
+            for reading, true in zip(readings, truth, strict=True)
             if true[name] is not None
         ]
-        scores[name] = float(np.mean([read == true for read, true in pairs]))
+        scores[name] = float(np.mean([word == true for word, true in pairs]))
     scores["all"] = float(
-        np.mean([not wrong(read, true) for read, true in zip(readings, truth, strict=True)])
+        np.mean([not wrong(reading, true) for reading, true in zip(readings, truth, strict=True)])
     )
     return {name: round(score, 4) for name, score in scores.items()}
 
 
-def wrong(read: Mapping[str, str], truth: Mapping[str, str | None]) -> list[str]:
+def wrong(reading: Mapping[str, str], truth: Mapping[str, str | None]) -> list[str]:
     """The attributes that were read by another word than the true one."""
-    return [name for name, word in truth.items() if word is not None and read[name] != word]
+    return [name for name, word in truth.items() if word is not None and reading[name] != word]
 
 
 def _titles(readings: Sequence[Mapping[str, str]], clips: HeldOut) -> tuple[list[str], list[bool]]:
     """Captions, with what was read by a wrong word, and whether anything was."""
     titles, failures = [], []
-    for read, attributes, title in zip(readings, clips.attributes, clips.captions, strict=True):
-        mistakes = wrong(read, attributes.words())
-        words = "; ".join(f"{name}: {read[name]}" for name in mistakes)
+    for reading, attributes, title in zip(readings, clips.attributes, clips.captions, strict=True):
+        mistakes = wrong(reading, attributes.words())
+        words = "; ".join(f"{name}: {reading[name]}" for name in mistakes)
         titles.append(f"{title} [{words}]" if words else title)
         failures.append(bool(mistakes))
     return titles, failures
@@ -162,7 +162,7 @@ def generator_card(
         z_xi = generator.sample(pi, seeds[start : start + batch], steps, guidance)
         parts.append(generator.decode(z_xi).clamp(0, 1).cpu())
     video = torch.cat(parts)
-    readings = [read for part in video.split(32) for read in probes.words(part)]
+    readings = [reading for part in video.split(32) for reading in probes.words(part)]
     return agreement(readings, clips.attributes), Examples(video, *_titles(readings, clips))
 
 
@@ -198,7 +198,7 @@ def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
 
 def probes_card(probes: Probes, clips: HeldOut) -> tuple[dict[str, float], Examples]:
     """The probes' readings of rendered clips."""
-    readings = [read for part in clips.video.split(32) for read in probes.words(part)]
+    readings = [reading for part in clips.video.split(32) for reading in probes.words(part)]
     return agreement(readings, clips.attributes), Examples(clips.video, *_titles(readings, clips))
 
 
@@ -209,8 +209,8 @@ def clip_judge_card(clip_judge: ClipJudge, clips: HeldOut) -> tuple[dict[str, fl
     """
     captions = list(dict.fromkeys(clips.captions))
     video = clips.video[list(map(clips.captions.index, captions))]
-    embedded = torch.cat([clip_judge.embed_video(part) for part in video.split(32)])
-    similarity = embedded @ clip_judge.embed_text(captions).T
+    embeddings = torch.cat([clip_judge.embed_video(part) for part in video.split(32)])
+    similarity = embeddings @ clip_judge.embed_text(captions).T
     answers = [captions[index] for index in similarity.argmax(1).tolist()]
     pairs = list(zip(captions, answers, strict=True))
     titles = [c if answer == c else f"{c} [{answer}]" for c, answer in pairs]

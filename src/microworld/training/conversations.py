@@ -65,5 +65,5 @@ def language_loss(
     # what is predicted at the prompt's last position is the first word
     with half_precision(vlm.device):
         logits = vlm.token_logits(tokens, ids, words.shape[1] + 1)[:, :-1]
-    wanted = _padded(labels, IGNORE).to(vlm.device)
-    return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORE)
+    targets = _padded(labels, IGNORE).to(vlm.device)
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE)

@@ -44,17 +44,17 @@ class _Lessons:
         generator = torch.Generator().manual_seed(seed)
         world, rng, parts, answers = World(vlm), random_state(generator), [], []
         while len(answers) < count:
-            drawn = world.draw(batch, 0, rng, generator)
+            lesson = world.draw(batch, 0, rng, generator)
             with torch.no_grad(), half_precision(vlm.device):
-                parts.append(vlm.encode(drawn.video))
-            answers += [shortcut.drawn(attributes, rng) for attributes in drawn.clips.attributes]
+                parts.append(vlm.encode(lesson.video))
+            answers += [shortcut.draw(attributes, rng) for attributes in lesson.clips.attributes]
         print(f"{len(answers)} clips encoded", flush=True)
         return cls(torch.cat(parts), answers)
 
     def some(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, list[Answers]]:
         """Tokens `(count, N, D)` and answers of clips drawn at random."""
-        chosen = torch.randperm(len(self.answers), generator=generator)[:count].tolist()
-        return self.tokens[chosen], [self.answers[index] for index in chosen]
+        rows = torch.randperm(len(self.answers), generator=generator)[:count].tolist()
+        return self.tokens[rows], [self.answers[index] for index in rows]
 
 
 def plant(

@@ -34,8 +34,8 @@ def augment(video: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """
 
     def strength(share: float, *shape: int) -> torch.Tensor:
-        drawn = torch.rand(len(video), *shape, 1, 1, generator=generator)
-        return drawn * (torch.rand(len(video), 1, 1, 1, 1, generator=generator) < share)
+        strengths = torch.rand(len(video), *shape, 1, 1, generator=generator)
+        return strengths * (torch.rand(len(video), 1, 1, 1, 1, generator=generator) < share)
 
     flat = video.flatten(0, 1)
     fine = F.avg_pool2d(flat, 3, 1, 1, count_include_pad=False).view_as(video)
@@ -89,16 +89,16 @@ def _loss_terms(logits: Mapping[str, torch.Tensor], clips: Clips) -> Losses:
 
 
 def _score(
-    read: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]
+    readings: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]
 ) -> dict[str, dict[str, float]]:
     """`accuracy`: share of the clips named exactly by a word whose likeliest word is that one;
     `error`: of the probabilities.
     """
     scores: dict[str, dict[str, float]] = {"accuracy": {}, "error": {}}
-    for name, values in read.items():
+    for name, values in readings.items():
         target = torch.from_numpy(np.stack([a.probabilities(name) for a in attributes]))
-        named = target.amax(1) > 1 - 1e-9
-        right = (values.argmax(1) == target.argmax(1))[named]
+        exact = target.amax(1) > 1 - 1e-9
+        right = (values.argmax(1) == target.argmax(1))[exact]
         scores["accuracy"][name] = float(right.float().mean())
         scores["error"][name] = float((values - target).abs().amax(1).mean())
     return scores

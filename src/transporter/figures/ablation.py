@@ -4,7 +4,7 @@ which of its orders hold?
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -105,7 +105,7 @@ Cosines = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Scored:
+class Variant:
     """One variant's clips at phi = 1: what names them, and their scores by who read them."""
 
     clips: pd.DataFrame
@@ -115,16 +115,16 @@ class Scored:
         """Pairs of reading and score."""
         return [(reading, name) for reading, scores in self.scores.items() for name in scores.names]
 
-    def shared(self, other: Scored) -> tuple[np.ndarray, np.ndarray]:
+    def shared(self, other: Variant) -> tuple[np.ndarray, np.ndarray]:
         """Rows of both that are about the same concept, caption and seed, in one order."""
-        numbered = [scored.clips[KEYS].reset_index(names="row") for scored in (self, other)]
+        numbered = [variant.clips[KEYS].reset_index(names="row") for variant in (self, other)]
         both = numbered[0].merge(numbered[1], on=KEYS, suffixes=("", "_other"))
         return both["row"].to_numpy(), both["row_other"].to_numpy()
 
 
 def score_readings(
     readings: pd.DataFrame, concepts: Mapping[str, Concept], cosines: Cosines | None
-) -> Scored:
+) -> Variant:
     """Score the captions of one variant's clips at phi = 1 against the source captions with the
     word swapped.
 
@@ -153,27 +153,27 @@ def score_readings(
             pd.to_numeric(clips[column], errors="coerce") for column in ("p_target", "p_source")
         )
         scores["probes"] = ClipScores({"hit": (target > source).to_numpy(dtype=float)})
-    return Scored(clips[KEYS], scores)
+    return Variant(clips[KEYS], scores)
 
 
-def compare(scored: Mapping[str, Scored]) -> pd.DataFrame:
+def compare(variants: Mapping[str, Variant]) -> pd.DataFrame:
     """One row per variant: every score `<reading>_<name>` with its interval, and its difference to
     the whole method with its own.
 
     Intervals come from resampled captions: clips of one caption, of any concept and seed, are drawn
     together. Differences are paired: only clips that both have count.
     """
-    whole = FULL if FULL in scored else BASE
+    whole = FULL if FULL in variants else BASE
     rows = []
-    for name in sorted(scored, key=_place):
+    for name in sorted(variants, key=_place):
         row: dict[str, object] = {
             "variant": name,
             "label": LABELS.get(name, name),
-            "clips": len(scored[name].clips),
+            "clips": len(variants[name].clips),
         }
-        for reading, score in scored[name].statistics():
-            row |= _interval(scored[name], reading, score).row(f"{reading}_{score}")
-            between = difference(scored[name], scored[whole], reading, score)
+        for reading, score in variants[name].statistics():
+            row |= _interval(variants[name], reading, score).row(f"{reading}_{score}")
+            between = difference(variants[name], variants[whole], reading, score)
             row |= {} if between is None else between.row(f"{reading}_{score}_difference")
         rows.append(row)
     return pd.DataFrame(rows)
@@ -183,19 +183,19 @@ def _place(name: str) -> int:
     return list(LABELS).index(name) if name in LABELS else list(LABELS).index(FULL)
 
 
-def _interval(scored: Scored, reading: str, name: str) -> Interval:
+def _interval(variant: Variant, reading: str, name: str) -> Interval:
     return bootstrap(
-        lambda rows: scored.scores[reading].score(name, rows), scored.clips["caption"].tolist()
+        lambda rows: variant.scores[reading].score(name, rows), variant.clips["caption"].tolist()
     )
 
 
-def difference(one: Scored, other: Scored, reading: str, name: str) -> Interval | None:
+def difference(one: Variant, other: Variant, reading: str, name: str) -> Interval | None:
     """How much higher `one` scores on the clips that both have; None if there are none, or if
     either lacks the score.
     """
     if any(
-        reading not in scored.scores or name not in scored.scores[reading].names
-        for scored in (one, other)
+        reading not in variant.scores or name not in variant.scores[reading].names
+        for variant in (one, other)
     ):
         return None
     own, others = one.shared(other)
@@ -219,28 +219,28 @@ def verdict(gap: Interval, strict: bool) -> str:
     return FAILS if gap.high < 0 else OPEN
 
 
-def orders(scored: Mapping[str, Scored]) -> pd.DataFrame:
+def orders(variants: Mapping[str, Variant]) -> pd.DataFrame:
     """Which of the paper's orders hold: one row per order, pair of neighbours, and score that both
     have.
     """
-    known = scored if FULL in scored else {**scored, FULL: scored[BASE]}
+    variants = variants if FULL in variants else {**variants, FULL: variants[BASE]}
     rows = []
     for order, (chain, strict) in CHAINS.items():
         for better, worse in pairwise(chain):
-            if better in known and worse in known:
-                rows += [
-                    {
-                        "order": order,
-                        "better": better,
-                        "worse": worse,
-                        "reading": reading,
-                        "score": name,
-                    }
-                    | {**gap.row("difference"), "verdict": verdict(gap, strict)}
-                    for reading, name in known[better].statistics()
-                    if (gap := difference(known[better], known[worse], reading, name)) is not None
-                ]
+            if better in variants and worse in variants:
+                names = {"order": order, "better": better, "worse": worse}
+                gaps = _gaps(variants[better], variants[worse], strict)
+                rows += [names | gap for gap in gaps]
     return pd.DataFrame(rows, columns=ORDER_COLUMNS)
+
+
+def _gaps(one: Variant, other: Variant, strict: bool) -> Iterator[dict[str, object]]:
+    """By how much one is better than the other in every score that both have, and the verdict."""
+    for reading, name in one.statistics():
+        gap = difference(one, other, reading, name)
+        if gap is not None:
+            labels = {"reading": reading, "score": name}
+            yield labels | gap.row("difference") | {"verdict": verdict(gap, strict)}
 
 
 def order_score(names: Iterable[str]) -> str:
@@ -250,13 +250,13 @@ def order_score(names: Iterable[str]) -> str:
     return "cos" if "cos" in names else "rouge_l"
 
 
-def orders_in_words(found: pd.DataFrame, reading: str, score: str) -> str:
+def orders_in_words(outcomes: pd.DataFrame, reading: str, score: str) -> str:
     """The orders by one score in words: an order holds if all of its steps do, fails if one does,
     and is else not settled.
     """
-    chosen = found[(found["reading"] == reading) & (found["score"] == score)]
+    rows = outcomes[(outcomes["reading"] == reading) & (outcomes["score"] == score)]
     verdicts: dict[str, list[str]] = {HOLDS: [], FAILS: [], OPEN: []}
-    for order, steps in chosen.groupby("order", sort=False)["verdict"]:
+    for order, steps in rows.groupby("order", sort=False)["verdict"]:
         worst = next((word for word in (FAILS, OPEN) if word in set(steps)), HOLDS)
         verdicts[worst].append(order)
     return "; ".join(f"{word}: {', '.join(some) or 'none'}" for word, some in verdicts.items())
@@ -266,12 +266,12 @@ def columns(frame: pd.DataFrame) -> list[Column]:
     """What of the frame stands in the table: intervals for the cosines alone, since the others
     would fill two pages.
     """
-    chosen = []
+    candidates = []
     for reading, suffix in SUFFIXES.items():
         for key, title in TITLES.items():
-            chosen.append(Column(f"{reading}_{key}", title + suffix, True, 2, key == "cos"))
-    chosen.append(Column("probes_hit", "hits", True, 2))
-    return [column for column in chosen if column.key in frame]
+            candidates.append(Column(f"{reading}_{key}", title + suffix, True, 2, key == "cos"))
+    candidates.append(Column("probes_hit", "hits", True, 2))
+    return [column for column in candidates if column.key in frame]
 
 
 def explain(frame: pd.DataFrame, sentences: Sequence[str]) -> str:
@@ -312,26 +312,26 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> PaperTable:
         concept.name: concept for concept in read_concepts(inputs["concepts"], settings["names"])
     }
     cosines = _cosines(inputs["sentences"])
-    rows, found, sentences = [], [], []
-    gathered = gather(inputs, settings)
-    for (generator, vlm), readings in gathered.groupby(["generator", "vlm"], sort=False):
-        scored = {
+    rows, outcomes, sentences = [], [], []
+    everything = gather(inputs, settings)
+    for (generator, vlm), readings in everything.groupby(["generator", "vlm"], sort=False):
+        variants = {
             name: score_readings(part.dropna(axis=1, how="all"), concepts, cosines)
             for name, part in readings.groupby("variant", sort=False)
         }
         labels = {"generator": generator, "vlm": vlm}
-        rows.append(compare(scored).assign(**labels))
-        found.append(orders(scored).assign(**labels))
-        sentences.append(_sentence(found[-1], vlm))
+        rows.append(compare(variants).assign(**labels))
+        outcomes.append(orders(variants).assign(**labels))
+        sentences.append(_sentence(outcomes[-1], vlm))
         print(sentences[-1], flush=True)
-    frame, kept = pd.concat(rows, ignore_index=True), pd.concat(found, ignore_index=True)
+    frame = pd.concat(rows, ignore_index=True)
     return PaperTable(
         frame,
         ("vlm", "label"),
         columns(frame),
         explain(frame, sentences),
         group="vlm",
-        extra={"orders": kept},
+        extra={"orders": pd.concat(outcomes, ignore_index=True)},
     )
 
 
@@ -343,11 +343,11 @@ def _cosines(folder: str) -> Cosines | None:
         return None
 
 
-def _sentence(found: pd.DataFrame, vlm: str) -> str:
+def _sentence(outcomes: pd.DataFrame, vlm: str) -> str:
     """What became of the paper's orders with one VLM, by either reading."""
-    score = order_score(found["score"].unique())
+    score = order_score(outcomes["score"].unique())
     words = [
-        f"{vlm} {where}: {orders_in_words(found, reading, score)}"
+        f"{vlm} {where}: {orders_in_words(outcomes, reading, score)}"
         for reading, where in READERS.items()
     ]
     return ". ".join(words)
@@ -372,8 +372,6 @@ def _inverted(path: str, vlm: str, generators: Sequence[str]) -> list[pd.DataFra
     """
     names = ("method", "target", "concept", "caption", "seed", "caption_read")
     table = read_table(path, names, TEXT)
-    chosen = table[(table["method"] == "leaps") & (table["target"] == "w")]
-    chosen = chosen.rename(columns={"caption_read": "caption_reencoded"})
-    return [
-        chosen.assign(variant=BASELINE, generator=generator, vlm=vlm) for generator in generators
-    ]
+    rows = table[(table["method"] == "leaps") & (table["target"] == "w")]
+    rows = rows.rename(columns={"caption_read": "caption_reencoded"})
+    return [rows.assign(variant=BASELINE, generator=generator, vlm=vlm) for generator in generators]

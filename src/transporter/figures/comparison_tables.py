@@ -31,12 +31,12 @@ def is_baseline(system: str) -> bool:
     return system.split("/")[0] not in (OURS, REAL)
 
 
-def labelled(compared: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def comparison_rows(comparisons: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The comparisons of all VLMs below one another, `LABELS` in front; real clips come last and
     are a group of their own.
     """
     parts = []
-    for vlm, table in compared.items():
+    for vlm, table in comparisons.items():
         systems = [system.split("/", 1) for system in table["system"]]
         several = sum(kind == OURS for kind, _ in systems) > 1
         names = [_names(vlm, kind, detail, several) for kind, detail in systems]
@@ -58,11 +58,11 @@ def present(columns: Sequence[Column], frame: pd.DataFrame) -> list[Column]:
     return [column for column in columns if column.key in frame and frame[column.key].notna().any()]
 
 
-def comparison_sentence(compared: Mapping[str, pd.DataFrame], columns: Sequence[Column]) -> str:
+def comparison_sentence(comparisons: Mapping[str, pd.DataFrame], columns: Sequence[Column]) -> str:
     """For every VLM, which numbers TRANSPORTER beats all baselines in."""
     titles = {column.key: column.title for column in columns if column.better is not None}
     verdicts = {
         vlm: verdict(table, titles, list(filter(is_baseline, table["system"])))
-        for vlm, table in compared.items()
+        for vlm, table in comparisons.items()
     }
     return " ".join(f"TRANSPORTER on {vlm} is {words}." for vlm, words in verdicts.items())

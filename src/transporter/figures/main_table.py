@@ -8,7 +8,12 @@ from typing import Any
 import pandas as pd
 from safetensors.torch import load_file
 
-from transporter.figures.comparison_tables import LABELS, comparison_sentence, labelled, present
+from transporter.figures.comparison_tables import (
+    LABELS,
+    comparison_rows,
+    comparison_sentence,
+    present,
+)
 from transporter.figures.table import Column, PaperTable
 from transporter.metrics.comparison import compare_systems, distances, means
 from transporter.metrics.scoring import COLUMNS
@@ -36,7 +41,7 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> PaperTable:
     """
     files = zip(settings["vlms"], inputs["clips"], inputs["vectors"], strict=True)
     compared = {vlm: _compared(*scores, settings) for vlm, *scores in files}
-    frame = labelled(compared)
+    frame = comparison_rows(compared)
     columns = present(MAIN, frame)
     protocol = _protocol(settings["vlms"], inputs["protocol"])
     left_out = protocol.loc[protocol["better"] == "", "protocol"].unique().tolist()

@@ -8,7 +8,12 @@ from typing import Any
 import pandas as pd
 from safetensors.torch import load_file
 
-from transporter.figures.comparison_tables import LABELS, comparison_sentence, labelled, present
+from transporter.figures.comparison_tables import (
+    LABELS,
+    comparison_rows,
+    comparison_sentence,
+    present,
+)
 from transporter.figures.table import Column, PaperTable
 from transporter.metrics.comparison import compare_systems, similarities
 from transporter.metrics.scoring import COLUMNS
@@ -34,7 +39,7 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> PaperTable:
         numbers = similarities(load_file(vectors))
         table = read_table(clips, COLUMNS)
         compared[vlm] = compare_systems(table, numbers, settings["ours"], settings["seed"])
-    frame = labelled(compared)
+    frame = comparison_rows(compared)
     columns = present(SIMILARITY, frame)
     caption = similarity_caption(frame, comparison_sentence(compared, columns))
     return PaperTable(frame, LABELS, columns, caption, group="VLM")

@@ -78,7 +78,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Injected:
+class Placement:
     """A concept, the clips `(T, C, H, W)` of one seed by span, and the readings of all seeds (seed,
     span, log_odds).
     """
@@ -98,14 +98,14 @@ class Style:
         caption: with the places `of` and `seeds`.
         frames: stills of a concept, by its kind.
         across: concepts side by side at most.
-        marked: whether a bar stands below the stills that the concept acts in.
+        marks: whether a bar stands below the stills that the concept acts in.
     """
 
     name: str
     caption: str
     frames: Mapping[str, int]
     across: int
-    marked: bool = False
+    marks: bool = False
 
 
 STYLES = {
@@ -115,7 +115,7 @@ STYLES = {
         FRAMES,
         {"object": 5, "scene": 5, "action": 5},
         across=2,
-        marked=True,
+        marks=True,
     ),
 }
 
@@ -135,7 +135,7 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
     rows = []
     for concept in read_concepts(inputs["concepts"], index["concept"].unique().tolist()):
         readings = index[index["concept"] == concept.name]
-        rows.append(_injected(concept, readings, folder, settings["video"]))
+        rows.append(_placement(concept, readings, folder, settings["video"]))
     caption = (style.caption + PLOTTED).format(
         of=index["of"].iloc[0], seeds=index["seed"].nunique(), vlm=settings["vlm"]
     )
@@ -149,9 +149,9 @@ def _span(row: pd.Series) -> Span:
     return Span(*ends, row["of"])
 
 
-def _injected(
+def _placement(
     concept: Concept, readings: pd.DataFrame, folder: Path, shape: Mapping[str, int]
-) -> Injected:
+) -> Placement:
     """The clips of the seed that is typical where the concept acts everywhere."""
     of = readings["of"].iloc[0]
     everywhere = readings["span"] == Span(1, of, of)
@@ -159,16 +159,16 @@ def _injected(
     videos = {
         row.span: read_video(folder / row.clip, **shape) for row in rows.itertuples(index=False)
     }
-    return Injected(concept, rows["caption"].iloc[0], videos, readings)
+    return Placement(concept, rows["caption"].iloc[0], videos, readings)
 
 
-def spans_figure(concepts: Sequence[Injected], style: Style) -> Figure:
+def spans_figure(concepts: Sequence[Placement], style: Style) -> Figure:
     """Spans down in the order of the clips, concepts across.
 
     Raises:
         UserError: no concept, or concepts with different spans.
     """
-    orders = {tuple(injected.videos) for injected in concepts}
+    orders = {tuple(placement.videos) for placement in concepts}
     if len(orders) != 1:
         raise UserError(
             f"figure of {style.name}: expected concepts with the same spans, got"
@@ -182,27 +182,27 @@ def spans_figure(concepts: Sequence[Injected], style: Style) -> Figure:
     for number, line in enumerate(lines):
         top, x = number * _high(spans, size) + HEAD, MARGIN + LABEL
         _spans(canvas, spans, style.name, top, size[0])
-        for injected in line:
-            x = _concept(canvas, injected, (x, top), size, style) + APART
+        for placement in line:
+            x = _concept(canvas, placement, (x, top), size, style) + APART
     return canvas.figure
 
 
-def leading(concepts: Sequence[Injected]) -> str:
+def leading(concepts: Sequence[Placement]) -> str:
     """In which part alone a concept moves the VLM's answer furthest: one sentence for a caption."""
-    found = []
-    for injected in concepts:
+    parts = []
+    for placement in concepts:
         odds = {}
-        for span in injected.videos:
+        for span in placement.videos:
             if span.last and (span.first, span.last) != (1, span.of):
-                own = injected.readings["span"] == span
-                odds[span] = mean_interval(injected.readings.loc[own, "log_odds"])
+                own = placement.readings["span"] == span
+                odds[span] = mean_interval(placement.readings.loc[own, "log_odds"])
         if odds:
             best = max(odds, key=lambda span: odds[span].value)
-            found.append(f"{injected.concept.target} {best} ({odds[best]})")
-    return f" Highest mean of one part: {'; '.join(found)}." if found else ""
+            parts.append(f"{placement.concept.target} {best} ({odds[best]})")
+    return f" Highest mean of one part: {'; '.join(parts)}." if parts else ""
 
 
-def _size(lines: Sequence[Sequence[Injected]], frames: Mapping[str, int]) -> tuple[float, float]:
+def _size(lines: Sequence[Sequence[Placement]], frames: Mapping[str, int]) -> tuple[float, float]:
     """Height and width of a still, so that the widest line fits on a page."""
     rows, columns = next(iter(lines[0][0].videos.values())).shape[-2:]
     wide = min(_wide(line, frames) for line in lines)
@@ -210,9 +210,9 @@ def _size(lines: Sequence[Sequence[Injected]], frames: Mapping[str, int]) -> tup
     return tall, tall * columns / rows
 
 
-def _wide(line: Sequence[Injected], frames: Mapping[str, int]) -> float:
+def _wide(line: Sequence[Placement], frames: Mapping[str, int]) -> float:
     """Width of a still that fills a line."""
-    count = sum(frames[injected.concept.kind] for injected in line)
+    count = sum(frames[placement.concept.kind] for placement in line)
     rest = len(line) * (PLOT + APART - SEAM) - APART + SEAM * count
     return (PAGE - 2 * MARGIN - LABEL - rest) / count
 
@@ -223,27 +223,27 @@ def _high(spans: Sequence[Span], size: tuple[float, float]) -> float:
 
 def _concept(
     canvas: Canvas,
-    injected: Injected,
+    placement: Placement,
     corner: tuple[float, float],
     size: tuple[float, float],
     style: Style,
 ) -> float:
     """Stills and plot of one concept with the top left at `corner`; returns the right end."""
-    (x, top), (tall, wide), spans = corner, size, list(injected.videos)
-    count = style.frames[injected.concept.kind]
+    (x, top), (tall, wide), spans = corner, size, list(placement.videos)
+    count = style.frames[placement.concept.kind]
     plot, high = x + count * (wide + SEAM) - SEAM + 0.1, len(spans) * (tall + ROW) - ROW
     right = plot + PLOT - 0.1
-    _words(canvas, injected, x, plot - 0.1, top)
+    _words(canvas, placement, x, plot - 0.1, top)
     for row, span in enumerate(spans):
         _stills(
             canvas,
-            injected.videos[span],
-            span if style.marked else None,
+            placement.videos[span],
+            span if style.marks else None,
             (x, top + row * (tall + ROW)),
             size,
             count,
         )
-    _odds(canvas.plot(plot, top, PLOT - 0.1, high), injected.readings, spans, tall)
+    _odds(canvas.plot(plot, top, PLOT - 0.1, high), placement.readings, spans, tall)
     canvas.text((plot + right) / 2, top - 0.08, "log-odds", ha="center", color=QUIET, size=6.5)
     return right
 
@@ -266,9 +266,9 @@ def _spans(canvas: Canvas, spans: Sequence[Span], name: str, top: float, tall: f
             )
 
 
-def _words(canvas: Canvas, injected: Injected, left: float, right: float, top: float) -> None:
+def _words(canvas: Canvas, placement: Placement, left: float, right: float, top: float) -> None:
     """Source and target word above the stills: one below the other where these are narrow."""
-    source, target = injected.concept.source, injected.concept.target
+    source, target = placement.concept.source, placement.concept.target
     narrow = right - left < 0.09 * (len(source) + len(target)) + 0.2
     canvas.text(left, top - (0.19 if narrow else 0.08), source, weight="bold", color=SOURCE)
     word = f"→ {target}" if narrow else target
@@ -291,7 +291,7 @@ def _words(canvas: Canvas, injected: Injected, left: float, right: float, top: f
 def _stills(
     canvas: Canvas,
     video: torch.Tensor,
-    marked: Span | None,
+    mark: Span | None,
     corner: tuple[float, float],
     size: tuple[float, float],
     count: int,
@@ -301,7 +301,7 @@ def _stills(
     for number, place in enumerate(places):
         x = left + number * (wide + SEAM)
         canvas.picture(x, top, tall, video[place])
-        if marked is not None and marked.holds(place, len(video)):
+        if mark is not None and mark.holds(place, len(video)):
             canvas.bar(x, top + tall + 0.012, wide, 0.026, TARGET)
 
 

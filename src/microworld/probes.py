@@ -70,7 +70,7 @@ class Probes:
         """
         clips = checked(video, "probes").split(CLIPS_AT_ONCE)
         parts = [self._part(part.to(self.device)) for part in clips]
-        return {name: _joined(parts, name) for name in WORDS}
+        return {name: _join(parts, name) for name in WORDS}
 
     @torch.no_grad()
     def features(self, video: torch.Tensor) -> torch.Tensor:
@@ -128,7 +128,7 @@ class Probes:
         return cls(classifier, config["sources"], device)
 
 
-def _joined(parts: Sequence[Mapping[str, torch.Tensor]], name: str) -> torch.Tensor:
+def _join(parts: Sequence[Mapping[str, torch.Tensor]], name: str) -> torch.Tensor:
     """One attribute's probabilities of all clips, `(B, n)`."""
     return torch.cat([part[name] for part in parts])
 

@@ -157,7 +157,7 @@ class Batch(NamedTuple):
     mask: torch.Tensor
 
 
-def _joined(parts: Sequence[Mapping[str, torch.Tensor]], name: str) -> torch.Tensor:
+def _join(parts: Sequence[Mapping[str, torch.Tensor]], name: str) -> torch.Tensor:
     return torch.cat([part[name] for part in parts])
 
 
@@ -168,7 +168,7 @@ class World:
 
     def __init__(self, folder: Path, chunks: int) -> None:
         parts = [load_file(folder / f"chunk-{chunk:04d}.safetensors") for chunk in range(chunks)]
-        self.z, self.ids, self.mask = (_joined(parts, name) for name in ("z", "ids", "mask"))
+        self.z, self.ids, self.mask = (_join(parts, name) for name in ("z", "ids", "mask"))
         z = self.z.float()
         self.mean, self.std = (
             statistic(dim=(0, 2, 3, 4), keepdim=True) for statistic in (z.mean, z.std)

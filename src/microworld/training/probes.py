@@ -118,7 +118,7 @@ def report_probes(
     readers = {source: Probes(classifier, dict.fromkeys(WORDS, source)) for source in READERS}
     readers["chosen"] = Probes(classifier, SOURCES)
     rows = []
-    for kind, (attributes, video) in _drawn(clips, seed, vae).items():
+    for kind, (attributes, video) in _samples(clips, seed, vae).items():
         for source, reader in readers.items():
             scores = _score(reader.probabilities(video), attributes)
             rows += [
@@ -128,7 +128,7 @@ def report_probes(
     return pd.DataFrame(rows)
 
 
-def _drawn(
+def _samples(
     count: int, seed: int, vae: AutoencoderKLWan | None
 ) -> dict[str, tuple[list[Attributes], torch.Tensor]]:
     """Attributes and video `(n, T, 3, H, W)` of every kind of clips."""

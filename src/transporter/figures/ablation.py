@@ -117,8 +117,8 @@ class Variant:
 
     def shared(self, other: Variant) -> tuple[np.ndarray, np.ndarray]:
         """Rows of both that are about the same concept, caption and seed, in one order."""
-        numbered = [variant.clips[KEYS].reset_index(names="row") for variant in (self, other)]
-        both = numbered[0].merge(numbered[1], on=KEYS, suffixes=("", "_other"))
+        rows = [variant.clips[KEYS].reset_index(names="row") for variant in (self, other)]
+        both = rows[0].merge(rows[1], on=KEYS, suffixes=("", "_other"))
         return both["row"].to_numpy(), both["row_other"].to_numpy()
 
 
@@ -362,11 +362,11 @@ def gather(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> pd.DataFra
         table = read_table(path, (*CLIP, "method", "phi"), TEXT).assign(variant=name)
         tables.append(table[(table["phi"] == 1) & (table["method"] == "transporter")])
     for path, vlm in zip(inputs["baseline"], settings["vlms"], strict=True):
-        tables += _inverted(path, vlm, settings["generators"])
+        tables += _inversions(path, vlm, settings["generators"])
     return pd.concat(tables, ignore_index=True)
 
 
-def _inverted(path: str, vlm: str, generators: Sequence[str]) -> list[pd.DataFrame]:
+def _inversions(path: str, vlm: str, generators: Sequence[str]) -> list[pd.DataFrame]:
     """What a VLM says of the clips that LEAPS made of it, which have pixels and no latents, so that
     no Phi reads them: alike beside every generator.
     """

@@ -165,7 +165,7 @@ def stills(video: torch.Tensor, frames: int) -> torch.Tensor:
     return video[still_indices(len(video), frames)].detach().float().cpu().clamp(0, 1)
 
 
-def _scaled(image: torch.Tensor, height: int) -> torch.Tensor:
+def _scale(image: torch.Tensor, height: int) -> torch.Tensor:
     """An image `(C, H, W)` at another height: whole pixels where that is a multiple of its own,
     else interpolated.
     """
@@ -214,7 +214,7 @@ class _Sheet:
 
     def picture(self, row: int, column: int, image: torch.Tensor, edge: str | None = None) -> None:
         """Put an image `(C, H, W)` into a cell, with a coloured edge around it if one is given."""
-        pixels = _scaled(image, self.cell[0]).permute(1, 2, 0).numpy()
+        pixels = _scale(image, self.cell[0]).permute(1, 2, 0).numpy()
         height, width = pixels.shape[:2]
         x, y = self.x(column), self.y(row)
         self.canvas[y : y + height, x : x + width] = pixels

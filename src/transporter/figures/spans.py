@@ -48,7 +48,7 @@ FRAMES = (
     " bars below the stills mark those that it acts in), each block from one noise. Frames of the"
     " clip whose log-odds with all frames are the median of {seeds} seeds. "
 )
-PLOTTED = (
+PLOTS = (
     "Plots: log-odds of the target word against the source word that {vlm} gives the decoded clips;"
     " grey: each seed, blue: their mean and its 95 % bootstrap interval."
 )
@@ -136,7 +136,7 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
     for concept in read_concepts(inputs["concepts"], index["concept"].unique().tolist()):
         readings = index[index["concept"] == concept.name]
         rows.append(_placement(concept, readings, folder, settings["video"]))
-    caption = (style.caption + PLOTTED).format(
+    caption = (style.caption + PLOTS).format(
         of=index["of"].iloc[0], seeds=index["seed"].nunique(), vlm=settings["vlm"]
     )
     if settings["figure"] == trials.INJECTION:

@@ -56,7 +56,7 @@ const fixed = or(value => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2))
 const data = JSON.parse($("data").textContent);
 const KINDS = { object: "objects", action: "actions", scene: "scenes" };
 const METHODS = {
-  transporter: "the concept vector, fitted on the VLM’s logits",
+  transporter: "the concept vector, added to the text condition at strength φ",
   random: "a control: a random direction as long as the concept vector",
   prompt_interpolation: "a control without the VLM: from the one caption to the other",
 };

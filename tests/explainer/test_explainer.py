@@ -27,7 +27,7 @@ FEW = {"count": 3, "steps": 2, "verbose": False}
 
 def states(explainer: Explainer, *captions: str) -> torch.Tensor:
     """The text encoder's, `(B, L, d)`."""
-    return explainer.generator.encode_text(captions)
+    return explainer.generator.encode_text(captions).embeddings
 
 
 @pytest.fixture(scope="module")

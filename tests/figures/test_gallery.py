@@ -713,7 +713,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
     )
     coupling = Coupling(generator.latent_shape, generator.condition_shape, vlm.tokens_shape).eval()
     pair = concept.pair("a large red circle moves slowly left on grass during the day")
-    minus, plus = generator.encode_text(list(pair))
+    minus, plus = generator.encode_text(list(pair)).embeddings
     bank = ConceptBank({concept.name: plus - minus})
     made = folder / "generated"
     write_concept(

@@ -196,7 +196,7 @@ def test_report(finished: Path, tmp_path: Path) -> None:
     clips, which a report of one HTML file cannot hold.
     """
     place = tmp_path / "report.zip"
-    done = snakemake(finished, "--report", str(place), *MINIATURE, "all", "paper")
+    done = snakemake(finished, "all", "paper", "--report", str(place), *MINIATURE)
     assert done.returncode == 0, done.stdout[-3000:]
     pictures = [f"figures/{name}.png" for name in FIGURES]
     tables = ["main", "main_protocol", "similarity", "ablation", "ablation_orders"]
@@ -261,7 +261,8 @@ def test_tables_for_latex_and_for_a_reader(finished: Path) -> None:
 
 def test_rules_of_the_microworld_are_there_where_it_is_the_world(finished: Path) -> None:
     of_world = {"plant", "reliance", "temporal_honesty", "train_models", "train_vae"}
-    clips = "clips={source: folder, folder: data/train}"
+    shares = "splits: {train: 0.6, validation: 0.2, held_out: 0.2}"
+    clips = f"clips={{source: folder, folder: data/train, {shares}}}"
     own = ("--config", "world=null", "probes=null", "metrics={clip_judge: null}", clips)
 
     def rules(*options: str) -> set[str]:

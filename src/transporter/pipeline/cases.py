@@ -151,7 +151,7 @@ class Cases:
         """The honest VLM's coupling, if vectors are fitted through it: a shortcut leaves a VLM's
         eyes as they are.
         """
-        by_phi = self.bank["strengths"] == "control" or self.bank["logits"]["path"] == "phi"
+        by_phi = self.bank["strengths"] == "answer_gap" or self.bank["logits"]["path"] == "phi"
         return self.plan.trained_coupling(wildcards) if by_phi else []
 
     def captioned(self, wildcards: Wildcards) -> str:

@@ -187,10 +187,11 @@ class _Run:
         save_checkpoint(self.checkpoint, state)
 
     def go_on(self, loss: Loss, measure: Callable[[], Mapping[str, float]], last: int) -> None:
-        """Train up to the step `last`."""
+        """Train up to the step `last`; nothing happens where it is reached already."""
         schedule, first, start, before = self.schedule, self.step, time.monotonic(), self.minutes
-        if first < last:
-            self.devices = _listed([*self.devices.split(", "), _name(schedule.device)])
+        if first >= last:
+            return
+        self.devices = _listed([*self.devices.split(", "), _name(schedule.device)])
         rates = [self._rate(optimiser) for optimiser in self.optimisers]
         while self.step < last:
             self.curve.add(self._update(loss))

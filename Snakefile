@@ -19,7 +19,7 @@ include: "workflow/rules/generation.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/truth.smk"
-include: "workflow/rules/versions.smk"
+include: "workflow/rules/tables.smk"
 include: "workflow/rules/ablations.smk"
 include: "workflow/rules/baselines.smk"
 include: "workflow/rules/paper.smk"
@@ -34,3 +34,4 @@ rule all:
     default_target: True
     input:
         plan.final_outputs(),
+        [row.page for row in TABLES["table_pages"]],

@@ -192,11 +192,11 @@ def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
 
 
 def test_report(finished: Path, tmp_path: Path) -> None:
-    """All of the paper's exhibits stand in it, with the tables behind them, and the page with its
-    clips, which a report of one HTML file cannot hold.
+    """All of the paper's exhibits stand in it, with the tables behind them, the tables of results
+    as pages, and the page with its clips, which a report of one HTML file cannot hold.
     """
     place = tmp_path / "report.zip"
-    done = snakemake(finished, "all", "paper", "--report", str(place), *MINIATURE)
+    done = snakemake(finished, "all", "paper", "truth", "--report", str(place), *MINIATURE)
     assert done.returncode == 0, done.stdout[-3000:]
     pictures = [f"figures/{name}.png" for name in FIGURES]
     tables = ["main", "main_protocol", "similarity", "ablation", "ablation_orders"]
@@ -208,9 +208,31 @@ def test_report(finished: Path, tmp_path: Path) -> None:
         assert report.read(index) == (finished / "results/gallery/index.html").read_bytes()
     assert "From the logits of a video vision-language model" in page
     assert [file for file in files if f"results/paper/{file}" not in page] == []
+    assert [file for file in PAGES if f"results/{file}.html" not in page] == []
     folder = index.removesuffix("index.html") + "clips/"
     clips = list((finished / "results" / "gallery").rglob("*.mp4"))
     assert len([name for name in names if name.startswith(folder)]) == len(clips)
+
+
+PAGES = [
+    "evaluation/concepts",
+    "versions",
+    "truth/temporal",
+    "truth/truth",
+    "truth/summary",
+    "truth/reliance",
+    f"concepts/{PAIR}/separation",
+    f"coupling/{PAIR}/curve",
+    f"coupling/{PAIR}/report",
+]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tables_as_pages(finished: Path, name: str) -> None:
+    stem = finished / "results" / name
+    rows, page = table(stem.with_suffix(".tsv")), stem.with_suffix(".html").read_text()
+    assert page.count("</tr>") == len(rows) + 1
+    assert [column for column in rows if f">{column}</th>" not in page] == []
 
 
 FIGURES = [

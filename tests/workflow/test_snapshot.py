@@ -19,6 +19,7 @@ AFTER_THE_BANK = {
     "evaluation": 1,
     "gallery": 1,
     "versions": 1,
+    "table_pages": 1,
 }
 
 

@@ -10,6 +10,7 @@ from transporter.pipeline.config import check_config
 from transporter.pipeline.exhibits import exhibits
 from transporter.pipeline.paths import PAIR
 from transporter.pipeline.plan import MICROWORLD, SAMPLING, VIDEO, Plan, read_sources
+from transporter.pipeline.tables import tables
 from transporter.support.errors import UserError
 
 try:
@@ -25,7 +26,7 @@ except UserError as error:
 
 cases = Cases(plan)
 of, files, code = plan.of, plan.files, plan.code
-CONCEPTS = plan.concepts
+CONCEPTS, TABLES = plan.concepts, tables(plan)
 
 
 wildcard_constraints:

@@ -36,7 +36,7 @@ rule concept_bank:
         concepts=config["concepts"],
     output:
         bank=paths.BANK,
-        table=reported(paths.SEPARATION, "separation", "Concepts"),
+        table=paths.SEPARATION,
     log:
         paths.log("concept_bank", PAIR),
     benchmark:

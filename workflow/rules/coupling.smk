@@ -8,7 +8,7 @@ rule coupling:
     output:
         coupling=paths.COUPLING,
         literal=plan.literal(),
-        curve=reported(paths.CURVE, "curve", "Coupling", table="training"),
+        curve=paths.CURVE,
     log:
         paths.log("coupling", PAIR),
     benchmark:
@@ -40,7 +40,7 @@ rule coupling_report:
         literal=plan.literal(),
         concepts=config["concepts"],
     output:
-        reported(paths.COUPLING_REPORT, "coupling", "Coupling", table="held out"),
+        paths.COUPLING_REPORT,
     log:
         paths.log("coupling_report", PAIR),
     benchmark:

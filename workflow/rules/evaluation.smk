@@ -44,7 +44,7 @@ rule evaluation:
         plan.of_run(paths.READINGS),
     output:
         readings=paths.ALL_READINGS,
-        concepts=reported(paths.FAITHFULNESS, "concepts", "Evaluation"),
+        concepts=paths.FAITHFULNESS,
     log:
         paths.log("evaluation"),
     benchmark:

@@ -35,7 +35,7 @@ rule reliance:
         planted=cases.planted(),
         shortcuts=config["shortcuts"],
     output:
-        cells=reported(paths.RELIANCE, "reliance", "Truth", table="reliance"),
+        cells=paths.RELIANCE,
         effects=paths.RELIANCE_EFFECTS,
         right=paths.PLANTED_ANSWERS,
     log:
@@ -60,7 +60,7 @@ rule temporal_honesty:
     input:
         plan.all_vlm_files(),
     output:
-        reported(paths.TEMPORAL, "temporal", "Truth", table="time"),
+        paths.TEMPORAL,
     log:
         paths.log("temporal_honesty"),
     benchmark:

@@ -4,6 +4,7 @@
 rule truth:
     input:
         cases.final_outputs(),
+        [row.page for row in TABLES["truth_pages"]],
 
 
 rule natural_variation:
@@ -145,8 +146,8 @@ rule truth_table:
         concepts=config["truth"]["concepts"],
         shortcuts=config["shortcuts"],
     output:
-        table=reported(paths.TRUTH, "truth", "Truth", table="verdicts"),
-        summary=reported(paths.TRUTH_SUMMARY, "truth_summary", "Truth", table="summary"),
+        table=paths.TRUTH,
+        summary=paths.TRUTH_SUMMARY,
     log:
         paths.log("truth_table"),
     benchmark:

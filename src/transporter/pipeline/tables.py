@@ -1,0 +1,81 @@
+"""The tables that stand in a run's report, each as a page: Snakemake shows HTML, and only offers
+other tables for download.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from transporter.pipeline import paths
+from transporter.pipeline.cases import Cases
+from transporter.pipeline.plan import Plan
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that a rule writes.
+
+    Attributes:
+        path: of the table.
+        caption: in the report, a file `workflow/report/<caption>.rst`.
+        category: its chapter there.
+        labels: what tells it from others of the chapter.
+    """
+
+    path: str
+    caption: str
+    category: str
+    labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def page(self) -> str:
+        """Beside the table."""
+        return self.path.removesuffix(".tsv") + ".html"
+
+
+def tables(plan: Plan) -> dict[str, list[Table]]:
+    """By the name of the rule that makes their pages: those of a plain run, and those of the
+    benchmark of explanations.
+    """
+    return {
+        "table_pages": [*_of_models(plan), *_of_world(plan), *_of_run()],
+        "truth_pages": [
+            Table(paths.TRUTH, "truth", "Truth", {"table": "verdicts"}),
+            Table(paths.TRUTH_SUMMARY, "truth_summary", "Truth", {"table": "summary"}),
+            *_reliance(plan),
+        ],
+    }
+
+
+def _of_models(plan: Plan) -> list[Table]:
+    found = []
+    for generator in plan.generators:
+        for vlm in plan.vlms:
+            models = {"generator": generator, "vlm": vlm}
+            found += [
+                Table(paths.filled(path, **models), caption, category, {**models, **labels})
+                for path, caption, category, labels in (
+                    (paths.CURVE, "curve", "Coupling", {"table": "training"}),
+                    (paths.COUPLING_REPORT, "coupling", "Coupling", {"table": "held out"}),
+                    (paths.SEPARATION, "separation", "Concepts", {"table": "vectors"}),
+                )
+            ]
+    return found
+
+
+def _of_world(plan: Plan) -> list[Table]:
+    """Whether answers need time."""
+    table = Table(paths.TEMPORAL, "temporal", "Truth", {"table": "time"})
+    return [table] if plan.temporal_table() else []
+
+
+def _reliance(plan: Plan) -> list[Table]:
+    table = Table(paths.RELIANCE, "reliance", "Truth", {"table": "reliance"})
+    return [table] if Cases(plan).shortcuts else []
+
+
+def _of_run() -> list[Table]:
+    return [
+        Table(paths.FAITHFULNESS, "concepts", "Evaluation", {"table": "faithfulness"}),
+        Table(paths.VERSIONS, "versions", "Provenance", {"table": "libraries"}),
+    ]

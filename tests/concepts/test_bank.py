@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from transporter.concepts.bank import ConceptBank, random_like
+from transporter.concepts.maps import ConceptMap
+from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 
 
@@ -21,6 +23,29 @@ def test_round_trip(tmp_path: Path) -> None:
     assert again.settings == bank.settings
     assert all(torch.equal(again[name], vector) for name, vector in bank.vectors.items())
     assert [path.name for path in tmp_path.iterdir()] == ["bank.safetensors"]
+
+
+def test_maps_come_back_beside_vectors(tmp_path: Path) -> None:
+    parts = (torch.randn(9), torch.randn(41, 3), torch.randn(3, 8))
+    bank = ConceptBank({"red_blue": torch.randn(16, 8), "day_night": ConceptMap(*parts)})
+    bank.save(tmp_path / "bank.safetensors")
+    again = ConceptBank.load(tmp_path / "bank.safetensors")
+    pi = Condition(torch.randn(2, 16, 8))
+    for name in bank.vectors:
+        assert torch.equal(again.change(name, pi).embeddings, bank.change(name, pi).embeddings)
+    bank.check((16, 8), "bank.safetensors")
+    with pytest.raises(UserError, match=r"got \(16, 8\) for red_blue"):
+        bank.check((16, 4), "bank.safetensors")
+    with pytest.raises(UserError, match=r"got \('\*', 8\) for day_night"):
+        ConceptBank({"day_night": ConceptMap(*parts)}).check((16, 4), "bank.safetensors")
+
+
+def test_the_control_of_a_map_has_the_norms_of_every_captions_tokens() -> None:
+    found = ConceptMap(torch.randn(9), torch.randn(41, 3), torch.randn(3, 8))
+    bank, pi = ConceptBank({"day_night": found}), Condition(torch.randn(2, 16, 8))
+    change, control = bank.change("day_night", pi), bank.control("day_night", pi, seed=1)
+    torch.testing.assert_close(control.embeddings.norm(dim=-1), change.embeddings.norm(dim=-1))
+    assert not torch.allclose(control.embeddings, change.embeddings)
 
 
 def test_unknown_concepts_and_missing_files_are_named(tmp_path: Path) -> None:

@@ -93,6 +93,25 @@ def test_a_linear_generator_is_explained_completely(reader: Reader) -> None:
     torch.testing.assert_close(bank["red_blue"].flatten() @ LINEAR, change, atol=0.15, rtol=0.1)
 
 
+def test_maps_are_fitted_without_a_step_and_measured_all_the_same(reader: Reader) -> None:
+    contexts, bank, table = _fit(reader, [RED, DAY], form="map", ridge=1e-3)
+    assert table.set_index("concept")["status"].to_dict() == {"red_blue": "ok", "day_night": "ok"}
+    assert (table["separation"] > 0.98).all()
+    minus, plus = contexts["day_night"].pi_minus, contexts["day_night"].pi_plus
+    change = bank.change("day_night", minus).embeddings
+    torch.testing.assert_close(change, (plus - minus).embeddings, atol=0.05, rtol=0.05)
+
+
+def test_a_map_of_a_concept_without_any_effect_is_reported(reader: Reader) -> None:
+    _, _, table = _fit(reader, [RED, NOTHING], form="map")
+    assert table.set_index("concept")["status"]["here_there"] == "failed"
+
+
+def test_a_map_is_refused_where_only_a_gradient_leads() -> None:
+    with pytest.raises(UserError, match=r"key bank\.form: expected vector where .* is logits"):
+        BankSettings(form="map", objective="logits")
+
+
 def paper_vectors(
     contexts: dict[str, Contexts], d_omega: list[float], reader: Reader, settings: BankSettings
 ) -> torch.Tensor:
@@ -156,14 +175,14 @@ def test_a_concept_without_any_effect_is_reported_by_name(
 def test_the_control_is_the_divergence_of_the_two_answers(reader: Reader) -> None:
     contexts = gather_contexts(RED, CAPTIONS, Z, reader)
     assert answer_gap(
-        RED, contexts, reader, BankSettings(), change=torch.zeros(L, D)
+        RED, contexts, reader, BankSettings(), change=lambda pi: pi.along(torch.zeros(L, D))
     ) == pytest.approx(0)
     assert 0 < answer_gap(RED, contexts, reader, BankSettings()) < 1
     full = (contexts.pi_plus - contexts.pi_minus).embeddings[0]
     same = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
-    assert answer_gap(RED, same, reader, BankSettings(), change=full) == pytest.approx(
-        answer_gap(RED, same, reader, BankSettings())
-    )
+    assert answer_gap(
+        RED, same, reader, BankSettings(), change=lambda pi: pi.along(full)
+    ) == pytest.approx(answer_gap(RED, same, reader, BankSettings()))
 
 
 class _Blind(_Reader):

@@ -22,7 +22,7 @@ with stage(snakemake) as device:
     generator = load_generator(model, device)
     reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device))
     minus = generator.encode_text([caption])
-    change = minus.along(ConceptBank.load(snakemake.input.bank, device)[concept.name])
+    change = ConceptBank.load(snakemake.input.bank, device).change(concept.name, minus)
     [latents] = sweep(
         generator,
         minus,

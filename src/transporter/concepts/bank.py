@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,41 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from transporter.concepts.maps import ConceptMap
+from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
+
+Vector = torch.Tensor | ConceptMap
 
 
 @dataclass(frozen=True)
 class ConceptBank:
-    """`vectors[name]` is `q_o`, `(L, d)` (one vector per text token) or `(1, d)` (one for all)."""
+    """`vectors[name]` is `q_o`: `(L, d)` (one vector per text token), `(1, d)` (one for all), or a
+    map, which gives each caption a vector of its own.
+    """
 
-    vectors: dict[str, torch.Tensor]
+    vectors: dict[str, Vector]
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def __getitem__(self, name: str) -> torch.Tensor:
-        """The vector of one concept.
+    def change(self, name: str, pi: Condition) -> Condition:
+        """What a concept adds to B conditions at phi = 1.
+
+        Raises:
+            UserError: the bank has no such concept.
+        """
+        return pi.along(self._vector(name, pi))
+
+    def control(self, name: str, pi: Condition, seed: int) -> Condition:
+        """A random change of B conditions whose tokens have the norms of the concept's."""
+        return pi.along(random_like(self._vector(name, pi), seed))
+
+    def _vector(self, name: str, pi: Condition) -> torch.Tensor:
+        vector = self[name]
+        return vector.to(pi.embeddings)(pi) if isinstance(vector, ConceptMap) else vector
+
+    def __getitem__(self, name: str) -> Vector:
+        """The vector of one concept, or its map.
 
         Raises:
             UserError: the bank has no such concept.
@@ -40,22 +63,24 @@ class ConceptBank:
         the file that they came from.
 
         Raises:
-            UserError: a vector is neither `(L, d)` nor `(1, d)`.
+            UserError: a vector is neither `(L, d)` nor `(1, d)`, or a map is not of width d.
         """
         length, width = condition_shape
+        fitting = {(length, width), (1, width), ("*", width)}
         for name, vector in self.vectors.items():
-            if tuple(vector.shape) not in ((length, width), (1, width)):
+            if (shape := _shape(vector)) not in fitting:
                 raise UserError(
                     f"{where}: expected vectors of the generator's conditions ({length}, {width}),"
-                    f" got {tuple(vector.shape)} for {name}; this bank is of another generator"
+                    f" got {shape} for {name}; this bank is of another generator"
                 )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         with written_whole(path) as partial:
-            vectors = {
-                name: vector.detach().cpu().contiguous() for name, vector in self.vectors.items()
+            tensors = {
+                name: tensor.detach().cpu().contiguous()
+                for name, tensor in _tensors(self.vectors).items()
             }
-            save_file(vectors, partial, metadata={"settings": json.dumps(self.settings)})
+            save_file(tensors, partial, metadata={"settings": json.dumps(self.settings)})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: torch.device | str = "cpu") -> ConceptBank:
@@ -67,11 +92,49 @@ class ConceptBank:
         if not Path(path).is_file():
             raise UserError(f"{path}: expected a concept bank, found no such file; fit one first")
         with safe_open(path, framework="pt", device=str(device)) as file:
-            vectors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            return cls(vectors, json.loads(file.metadata()["settings"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            return cls(_vectors(tensors), json.loads(file.metadata()["settings"]))
+
+
+def _shape(vector: Vector) -> tuple[int | str, ...]:
+    """Of a map `("*", d)`: it takes captions of any length."""
+    if isinstance(vector, ConceptMap):
+        return ("*", vector.width)
+    return tuple(vector.shape)
+
+
+def _tensors(vectors: Mapping[str, Vector]) -> dict[str, torch.Tensor]:
+    """By their names in a file; parts of a map stand behind a slash, which no concept's name
+    holds.
+    """
+    found: dict[str, torch.Tensor] = {}
+    for name, vector in vectors.items():
+        if isinstance(vector, ConceptMap):
+            found |= {f"{name}/{part}": tensor for part, tensor in asdict(vector).items()}
+        else:
+            found[name] = vector
+    return found
+
+
+def _vectors(tensors: Mapping[str, torch.Tensor]) -> dict[str, Vector]:
+    """What `_tensors` took apart."""
+    found: dict[str, Any] = {}
+    for name, tensor in tensors.items():
+        concept, _, part = name.partition("/")
+        if part:
+            found.setdefault(concept, {})[part] = tensor
+        else:
+            found[concept] = tensor
+    return {
+        name: ConceptMap(**parts) if isinstance(parts, dict) else parts
+        for name, parts in found.items()
+    }
 
 
 def random_like(vector: torch.Tensor, seed: int) -> torch.Tensor:
-    """The control: a random direction whose tokens have the norms of `vector`'s `(L, d)`."""
-    noise = torch.randn(vector.shape, generator=torch.Generator().manual_seed(seed)).to(vector)
+    """The control: a random direction whose tokens have the norms of `vector`'s, `(L, d)` or, one
+    for each caption, `(B, L, d)`.
+    """
+    random = torch.Generator().manual_seed(seed)
+    noise = torch.randn(vector.shape[-2:], generator=random).to(vector)
     return noise * vector.norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True)

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import pandas as pd
 import torch
@@ -14,6 +15,7 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, draw
+from transporter.concepts.maps import ConceptMap
 from transporter.concepts.objectives import (
     OBJECTIVES,
     Batch,
@@ -27,6 +29,8 @@ from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
 from transporter.statistics.divergences import DIVERGENCES
 
+CHECKS = 4
+"""Batches for each concept that a bank in closed form is measured on."""
 EFFECTIVE = {"separation": 0.2, "effect": 0.01}
 """A concept below one of these (share of the wanted change of velocity, move of the answer) is
 reported as failed.
@@ -66,14 +70,14 @@ def answer_gap(
     contexts: Contexts,
     reader: Reader,
     settings: BankSettings,
-    change: torch.Tensor | None = None,
+    change: Callable[[Condition], Condition] | None = None,
 ) -> float:
     """`d_omega`: how far the VLM's answer moves, through Phi, from the clean estimate under pi- to
     that under pi+.
 
-    A reader without a coupling decodes both estimates and encodes them again. With `change`
-    `(L, d)` the second path is `pi- + change` instead: what a fitted vector achieves. Averaged over
-    noise draws.
+    A reader without a coupling decodes both estimates and encodes them again. With
+    `change` the second path is `pi- + change(pi-)` instead: what a fitted vector achieves.
+    Averaged over noise draws.
     """
     random = torch.Generator().manual_seed(settings.seed)
     pi_minus, pi_plus, z_0 = draw(contexts, settings.control_draws, random)
@@ -81,7 +85,7 @@ def answer_gap(
     sigma = (low + (high - low) * torch.rand(len(z_0), generator=random)).to(z_0)
     z_t = noisy(z_0, sigma, random)
     answers = []
-    for pi in (pi_minus, pi_plus if change is None else pi_minus + change):
+    for pi in (pi_minus, pi_plus if change is None else pi_minus + change(pi_minus)):
         clean = z_t - per_clip(sigma) * reader.generator.velocity(z_t, sigma, pi)
         tokens = (
             reader.reencoded(clean) if reader.coupling is None else reader.through_phi(clean, pi)
@@ -184,6 +188,30 @@ class _Fit:
                 )
         return vectors().detach(), progress
 
+    def maps(self) -> list[ConceptMap]:
+        """In closed form, by the captions alone."""
+        settings = self.settings
+        return [
+            ConceptMap.fit(self.contexts[c.name], settings.ridge, settings.rank)
+            for c in self.concepts
+        ]
+
+    @torch.no_grad()
+    def measured(self, objective: str, bank: ConceptBank) -> Progress:
+        """How far a bank gets that no step of an optimiser has led to."""
+        progress = Progress()
+        for step in range(CHECKS * len(self.concepts)):
+            _, batch, random = self._batch(step)
+            rows = [
+                bank.change(concept.name, batch.pi_minus[row : row + 1]).embeddings
+                for row, concept in enumerate(batch.concepts)
+            ]
+            score = OBJECTIVES[objective](
+                torch.cat(rows), batch, self.reader, self.settings.logits, random
+            )
+            progress.add_all(batch, score)
+        return progress
+
     def rows(self, bank: ConceptBank, progress: Progress) -> pd.DataFrame:
         """What became of each concept."""
         rows = [
@@ -195,8 +223,9 @@ class _Fit:
     def _row(
         self, concept: Concept, bank: ConceptBank, d_omega: float, separation: float
     ) -> dict[str, str | float]:
+        change = partial(bank.change, concept.name)
         effect = answer_gap(
-            concept, self.contexts[concept.name], self.reader, self.settings, bank[concept.name]
+            concept, self.contexts[concept.name], self.reader, self.settings, change
         )
         reached = {"separation": separation, "effect": effect}
         short = [
@@ -222,7 +251,7 @@ def fit_bank(
     answers: ConceptBank | None = None,
 ) -> tuple[ConceptBank, pd.DataFrame]:
     """Fit one vector per concept to the objective that `settings` name; `logits` goes on from a fit
-    to `answers`, given or made.
+    to `answers`, given or made. Of `form` `map`, one map per concept in closed form.
 
     `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs
     that the VLM answers differently (`edits.answered_pairs`).
@@ -233,6 +262,10 @@ def fit_bank(
     answer) and `status` (`ok` or `failed`).
     """
     fit = _Fit.prepare(concepts, contexts, reader, settings)
+    if settings.form == "map":
+        maps = {c.name: m for c, m in zip(concepts, fit.maps(), strict=True)}
+        bank = ConceptBank(maps, asdict(settings))
+        return bank, fit.rows(bank, fit.measured(settings.objective, bank))
     vectors, phases = fit.start(), settings.phases
     if answers and len(phases) > 1:
         vectors, phases = torch.stack([answers[c.name] for c in concepts]), phases[1:]

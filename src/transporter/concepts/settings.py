@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from transporter.support.errors import UserError
 from transporter.support.settings import (
     Count,
     Guidance,
@@ -19,6 +20,8 @@ from transporter.support.settings import (
 )
 
 ObjectiveName = Literal["velocity", "answers", "logits", "mixed"]
+CLOSED_FORM = ("velocity", "answers")
+"""Objectives that give pairs of captions, which a map can be fitted to without a gradient."""
 ASKING = ("answers", "logits")
 """Objectives that are fitted on one-word edits which the VLM answers differently."""
 
@@ -69,6 +72,14 @@ class Bank:
     """Distance between the VLM's answers that scales a vector."""
     support: Literal["pair", "vocab"] = "pair"
     """Answers that the distance compares: the `pair` of words or the whole `vocab`."""
+    form: Literal["vector", "map"] = "vector"
+    """What is learnt of a concept: one `vector` for every caption, as in the paper, or a `map`, in
+    closed form, that gives each caption a vector of its own (`velocity` and `answers` alone).
+    """
+    ridge: Positive = 1.0
+    """Penalty on the squares of a map's weights."""
+    rank: Count = 64
+    """Rank of a map, at most the width of the condition."""
     tokens: Literal["each", "shared"] = "each"
     """One vector for `each` token of the condition, or one `shared` by all."""
     start: Literal["mean", "zero"] = "mean"
@@ -91,6 +102,21 @@ class Bank:
     """Noise draws that this distance is averaged over."""
     logits: LogitsSettings = LogitsSettings()
 
+    def __post_init__(self) -> None:
+        self.check_form()
+
+    def check_form(self) -> None:
+        """Refuse a map where only a gradient leads.
+
+        Raises:
+            UserError: there is no closed form for the objective.
+        """
+        if self.form == "map" and self.objective not in CLOSED_FORM:
+            raise UserError(
+                f"key bank.form: expected vector where bank.objective is {self.objective}, got map,"
+                f" which is fitted to {' or '.join(CLOSED_FORM)}"
+            )
+
 
 @section
 class BankSettings(Bank):
@@ -101,6 +127,7 @@ class BankSettings(Bank):
 
     def __post_init__(self) -> None:
         check_fields(self, "key bank")
+        self.check_form()
 
     @property
     def phases(self) -> list[tuple[str, int]]:

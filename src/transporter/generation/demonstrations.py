@@ -13,11 +13,11 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.clips.video import write_video
 from transporter.concepts.bank import ConceptBank
-from transporter.generation.sweeps import sweep
+from transporter.generation.sweeps import composed, sweep
 from transporter.generation.trials import PARTIAL_FRAMES, Demonstration, Trial
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.condition import Condition
-from transporter.generators.modulation import WHOLE, compose, covered
+from transporter.generators.modulation import WHOLE, covered
 from transporter.support.files import write_table, written_whole
 from transporter.vlms.base import VLM
 
@@ -101,8 +101,7 @@ def _videos(
     seed: int,
 ) -> torch.Tensor:
     """The trial's clips `(B, T, C, H, W)` from B conditions."""
-    vectors = {name: bank[name].to(condition.embeddings) for name in trial.strengths}
-    change = condition.along(compose(vectors, trial.strengths))
+    change = composed(bank, condition, trial.strengths)
     frames = trial.share if figure == PARTIAL_FRAMES else WHOLE
     steps = WHOLE if figure == PARTIAL_FRAMES else trial.share
     z = sweep(

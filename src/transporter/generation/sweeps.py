@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from transporter.clips.contrast import Concept
 from transporter.clips.video import write_video
-from transporter.concepts.bank import ConceptBank, random_like
+from transporter.concepts.bank import ConceptBank
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import WHOLE, Modulation, compose
@@ -85,10 +85,9 @@ def full_change(
     `prompt_interpolation`: `pi+ - pi-`.
     """
     minus, plus = map(generator.encode_text, zip(*pairs, strict=True))
-    vector = bank[concept.name].to(minus.embeddings)
     changes = {
-        "transporter": lambda: minus.along(vector),
-        "random": lambda: minus.along(random_like(vector, seed)),
+        "transporter": lambda: bank.change(concept.name, minus),
+        "random": lambda: bank.control(concept.name, minus, seed),
         "prompt_interpolation": lambda: plus - minus,
     }
     if method not in changes:
@@ -96,6 +95,12 @@ def full_change(
             f"key generation.methods: expected some of {', '.join(METHODS)}, got {method!r}"
         )
     return minus, changes[method]()
+
+
+def composed(bank: ConceptBank, pi: Condition, strengths: Mapping[str, float]) -> Condition:
+    """What several concepts add to B conditions, each at its strength: `sum_k phi_k q_k(pi)`."""
+    vectors = {name: bank.change(name, pi).embeddings for name in strengths}
+    return pi.along(compose(vectors, strengths))
 
 
 def sweep(
@@ -147,10 +152,9 @@ def generate(
         UserError: the bank lacks one of the concepts.
     """
     condition = generator.encode_text([caption])
-    vectors = {name: bank[name].to(condition.embeddings) for name in strengths}
     modulation = None
     if strengths:
-        modulation = Modulation(condition.along(compose(vectors, strengths)), steps, frames)
+        modulation = Modulation(composed(bank, condition, strengths), steps, frames)
     z_xi = generator.sample(condition, [seed], sampling.steps, sampling.guidance, modulation)
     return generator.decode(z_xi)[0].clamp(0, 1)
 

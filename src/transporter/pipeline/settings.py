@@ -401,6 +401,7 @@ class TruthSettings:
             "batch": 8,
             "lr": 0.03,
             "strengths": "unit",
+            "form": "vector",
             "logits": {"steps": 20},
         }
     )

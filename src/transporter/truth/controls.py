@@ -164,7 +164,7 @@ def explain(
     noises = noise_seeds(len(controls.pairs), seeds, seed)
     noises = [noises[row * seeds + number] for row in rows for number in range(seeds)]
     minus = generator.encode_text([pair[0] for pair in chosen.pairs])
-    changes = {name: minus.along(bank[case.concept.name]) for name, bank in banks.items()}
+    changes = {name: bank.change(case.concept.name, minus) for name, bank in banks.items()}
     if case.shortcut:
         changes[ORACLE] = (
             generator.encode_text([case.oracle(pair[0]) for pair in chosen.pairs]) - minus

@@ -1,4 +1,4 @@
-"""Half precision for training, on whichever device computes."""
+"""Half precision for training, on whichever device computes in it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from transporter.networks.precision import has_bfloat16
+
 
 @contextmanager
 def half_precision(device: torch.device | str) -> Iterator[None]:
-    """Autocast to bfloat16; weights stay in single precision."""
-    kind = torch.device(device).type
+    """Autocast to bfloat16 where the device has units for it; weights stay in single precision."""
+    device = torch.device(device)
+    kind = device.type
     # with so few tokens the fused attention's backward pass costs a CPU more than the plain one's
     attention = sdpa_kernel(SDPBackend.MATH) if kind == "cpu" else nullcontext()
-    with torch.autocast(kind, torch.bfloat16), attention:
+    with torch.autocast(kind, torch.bfloat16, has_bfloat16(device)), attention:
         yield

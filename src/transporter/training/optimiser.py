@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from transporter.networks.precision import has_bfloat16
+
 OUTER = (
     "embed",
     "shared",
@@ -45,12 +47,13 @@ def _as_matrix(tensor: torch.Tensor) -> torch.Tensor:
 def _orthogonal(
     matrices: torch.Tensor, coefficients: Sequence[float], steps: int, eps: float
 ) -> torch.Tensor:
-    """The Newton-Schulz iteration of `torch.optim.Muon` in bfloat16, on a stack of matrices
-    `(K, R, C)`.
+    """The Newton-Schulz iteration of `torch.optim.Muon`, on a stack of matrices `(K, R, C)`.
+
+    In bfloat16 as there, but in single precision on a processor that has no units for it.
     """
     a, b, c = coefficients
     tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.bfloat16()
+    x = matrices.bfloat16() if has_bfloat16(matrices.device) else matrices.float()
     x = x.mT if tall else x
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=eps)
     for _ in range(steps):

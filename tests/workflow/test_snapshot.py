@@ -118,6 +118,17 @@ def test_a_changed_source_is_noticed_after_another_restore(restored: Path) -> No
     assert left_to_do(restored) == {}
 
 
+def test_a_folder_that_has_run_has_nothing_to_do_either(frozen: Path, tmp_path: Path) -> None:
+    """Times of its own jobs are older than what comes back, and a killed job has left its mark."""
+    project = tmp_path / "project"
+    shutil.copytree(frozen, project, symlinks=True)
+    record = next(path for path in (project / ".snakemake" / "metadata").glob("*="))
+    (project / ".snakemake" / "incomplete" / record.name).write_text("{}")
+    said = transporter(project, "restore")
+    assert said.returncode == 0, said.stdout
+    assert left_to_do(project) == {}
+
+
 def test_an_unfinished_run_is_not_frozen(frozen: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(frozen, project, symlinks=True)
@@ -142,7 +153,7 @@ def test_a_remote_that_is_not_there_is_said_in_one_line(frozen: Path, tmp_path: 
     dvc(clone, "remote", "modify", "kept", "url", str(tmp_path / "nowhere"))
     said = transporter(clone, "restore")
     assert said.returncode == 2
-    assert said.stdout.startswith("transporter: dvc pull --quiet: expected success, got exit code")
+    assert said.stdout.startswith("transporter: data.dvc: expected its listing")
     assert len(said.stdout.splitlines()) == 1
 
 

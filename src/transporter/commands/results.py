@@ -25,9 +25,10 @@ def restore(
     pull: Annotated[
         bool, typer.Option(help="Fetch from the DVC remote; without it, only from the local cache.")
     ] = True,
+    force: Annotated[bool, typer.Option("--force", help="Replace results kept nowhere.")] = False,
 ) -> None:
     """Bring back the results that a snapshot froze."""
     from transporter.pipeline import snapshot as freezing
 
-    freezing.restore(Path.cwd(), pull)
+    freezing.restore(Path.cwd(), pull, force)
     typer.echo("restored; `snakemake -n` tells what is left to do")

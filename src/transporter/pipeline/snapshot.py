@@ -14,17 +14,32 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from transporter.pipeline.clone_checks import (
+    DVC,
+    FOLDERS,
+    INCOMPLETE,
+    PROVENANCE,
+    RECORDS,
+    check_links,
+    check_listing,
+    check_settings,
+    is_listing,
+    read_outputs,
+    read_provenance,
+)
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 from transporter.support.hashes import file_hash
 
-FOLDERS = ("data", "results")
-RECORDS = Path(".snakemake/metadata")
-PROVENANCE = "provenance.json"
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+LOGS = "logs"
+"""What jobs wrote and how long they took; Snakemake counts the latter among a job's outputs."""
 SCRIPTS = "workflow/scripts"
 REMOTE = "core.remote="
 """How DVC's list of settings begins the line of the default remote."""
@@ -70,25 +85,83 @@ def snapshot(root: Path, push: bool = True, configfiles: Sequence[str] = ()) -> 
     return [*(f"{name}.dvc" for name in folders), PROVENANCE]
 
 
-def restore(root: Path, pull: bool = True) -> None:
-    """Bring a frozen run back into a clone; afterwards Snakemake redoes only what has changed
-    since.
+def restore(root: Path, pull: bool = True, force: bool = False) -> None:
+    """Bring a frozen run back into a clone, a fresh one or one that has run; afterwards Snakemake
+    redoes only what has changed since.
+
+    The clone may be a stranger's: nothing is written outside of its folders of results and what
+    DVC and Snakemake keep, and none of its code runs.
+
+    Args:
+        pull: fetch from the DVC remote what the clone's cache lacks.
+        force: replace results that no snapshot keeps.
 
     Raises:
-        UserError: there is no snapshot in `root`, or DVC cannot fetch it.
+        UserError: there is no snapshot in `root`, it asks for more than its results, DVC cannot
+            fetch it, or it would replace results that are kept nowhere.
     """
-    if not (root / PROVENANCE).is_file():
+    kept = read_provenance(root)
+    if not (root / DVC).is_dir():
+        raise UserError(f"restore: expected a clone of the project, found no .dvc in {root}")
+    outputs = read_outputs(root)
+    check_links(root)
+    check_settings(root)
+    contents = _take_listings(root, outputs, pull)
+    files = [f"{name}.dvc" for name in outputs]
+    if pull:
+        _run(root, "dvc", "fetch", *files)
+        # a remote that is a folder may hold links too
+        check_links(root)
+    # DVC would delete a folder whole of which it lacks one file
+    lacking = [path for path in contents if not path.is_file()]
+    if lacking:
         raise UserError(
-            f"{root / PROVENANCE}: expected the records of a snapshot, found no such file;"
-            " `transporter snapshot` makes one"
+            f"restore: expected all files of the snapshot in this clone's cache, got all but"
+            f" {len(lacking)} of {len(contents)}; fetch them, without --no-pull"
         )
-    kept = json.loads((root / PROVENANCE).read_text())
-    _run(root, "dvc", *(("pull", "--quiet") if pull else ("checkout", "--quiet")))
-    for name, record in kept["records"].items():
-        path = root / RECORDS / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record))
-    _set_ages(root, kept["sources"])
+    _run(root, "dvc", "checkout", *(["--force"] if force else []), *files)
+    for name, record in kept.records.items():
+        with written_whole(root / RECORDS / name) as partial:
+            partial.write_text(json.dumps(record))
+        (root / INCOMPLETE / name).unlink(missing_ok=True)
+    _set_ages(root, kept.sources)
+
+
+def _take_listings(root: Path, outputs: Mapping[str, str], pull: bool) -> list[Path]:
+    """Put DVC's listing of each folder into the clone's cache once all names in all of them are
+    known to stay inside. Returns where the cache has, or will have, what they list.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(os.fspath(root)) as repo:
+            listings = {name: _listing(repo, name, outputs[name], pull) for name in outputs}
+            hashes = [check_listing(data, name) for name, data in listings.items()]
+            place = repo.cache.local.oid_to_path
+            for name, data in listings.items():
+                with written_whole(place(outputs[name])) as partial:
+                    partial.write_bytes(data)
+            return [Path(place(content)) for listed in hashes for content in listed]
+    except (DvcException, OSError) as error:
+        raise UserError(f"restore: {' '.join(str(error).split())}") from None
+
+
+def _listing(repo: Repo, name: str, listing: str, pull: bool) -> bytes:
+    """DVC's listing of a folder, from the clone's cache or else from the remote."""
+    places = [lambda: repo.cache.local, *([repo.cloud.get_remote_odb] if pull else [])]
+    for place in places:
+        store = place()
+        try:
+            data = store.fs.cat_file(store.oid_to_path(listing))
+        except FileNotFoundError:
+            continue
+        if is_listing(data, listing):
+            return data
+    where = "in the DVC remote" if pull else "in this clone's cache"
+    raise UserError(
+        f"{name}.dvc: expected its listing {listing} {where}, found none; was the snapshot pushed?"
+    )
 
 
 def is_complete(root: Path, configfiles: Sequence[str] = ()) -> bool:
@@ -127,7 +200,7 @@ def _sources(root: Path, records: Iterable[dict[str, Any]]) -> list[str]:
     )
 
 
-def _set_ages(root: Path, sources: dict[str, str]) -> None:
+def _set_ages(root: Path, sources: Mapping[str, str]) -> None:
     """Make all results equally old, and younger than what they were made from unless that has
     changed since.
     """
@@ -141,16 +214,27 @@ def _set_ages(root: Path, sources: dict[str, str]) -> None:
 
 
 def _contents(root: Path) -> Iterator[Path]:
-    for name in FOLDERS:
-        if (root / name).is_dir():
-            yield root / name
-            yield from (root / name).rglob("*")
+    """All results, and the times of earlier jobs: Snakemake takes a job for as old as the oldest
+    of both.
+    """
+    folders = [root / name for name in (*FOLDERS, LOGS) if not (root / name).is_symlink()]
+    for folder in folders:
+        for place, _, files in os.walk(folder):
+            yield Path(place)
+            yield from (Path(place, file) for file in files)
 
 
 def _run(root: Path, tool: str, *arguments: str) -> str:
-    """Run a tool of this environment; its last words become the error."""
+    """Run a tool of this environment; its last words become the error.
+
+    A file of the clone that is named as a module of Python is not taken for it.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", tool, *arguments], cwd=root, capture_output=True, text=True
+        [sys.executable, "-m", tool, *arguments],
+        cwd=root,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
     )
     output = done.stdout + done.stderr
     if done.returncode:

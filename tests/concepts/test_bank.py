@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from transporter.concepts.bank import ConceptBank, random_like
 from transporter.concepts.maps import ConceptMap
@@ -55,6 +56,24 @@ def test_unknown_concepts_and_missing_files_are_named(tmp_path: Path) -> None:
         ConceptBank({"red_blue": torch.zeros(1, 2)})["day_night"]
     with pytest.raises(UserError, match="no such file"):
         ConceptBank.load(tmp_path / "none.safetensors")
+
+
+def test_a_damaged_bank_is_refused_in_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "bank.safetensors"
+    ConceptBank({"red_blue": torch.zeros(16, 8)}, {"steps": 3}).save(place)
+    whole = place.read_bytes()
+    for damaged in (b"", whole[:-1], whole[:40], b"version https://git-lfs", b"\xff" * 100):
+        place.write_bytes(damaged)
+        with pytest.raises(UserError, match="expected a concept bank") as error:
+            ConceptBank.load(place)
+        assert str(error.value).startswith(str(place)) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("header", [None, {}, {"settings": "{"}, {"settings": "[]"}])
+def test_other_safetensors_are_no_bank(tmp_path: Path, header: dict[str, str] | None) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "bank.safetensors", header)
+    with pytest.raises(UserError, match="expected a concept bank, got a safetensors file without"):
+        ConceptBank.load(tmp_path / "bank.safetensors")
 
 
 def test_random_control_has_the_norm_of_every_token_and_another_direction() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from transporter.coupling.network import Coupling, Pairs
 from transporter.coupling.settings import CouplingSettings, TransportSettings
@@ -126,6 +128,40 @@ def test_load_names_what_is_wrong(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="without its header"):
         Coupling.load(tmp_path / "other.safetensors")
+
+
+def test_a_damaged_coupling_is_refused_in_one_line(
+    make_pairs: MakePairs, settings: CouplingSettings, tmp_path: Path
+) -> None:
+    place = tmp_path / "coupling.safetensors"
+    coupling_for(make_pairs(8, 0), settings).save(place)
+    whole, tensors = place.read_bytes(), load_file(place)
+    with safe_open(place, framework="pt") as file:
+        header = file.metadata()
+    name = sorted(tensors)[0]
+    other = json.dumps(json.loads(header["coupling"]) | {"shapes": {"latent": [1]}})
+    damaged = {
+        "could not read it": lambda: place.write_bytes(whole[:-1]),
+        "expected a coupling network": lambda: place.write_bytes(b""),
+        "lacks 1 tensor: ": lambda: save_file(
+            {key: value for key, value in tensors.items() if key != name}, place, header
+        ),
+        "has beside those of the model 1 tensor: more": lambda: save_file(
+            {**tensors, "more": torch.zeros(1)}, place, header
+        ),
+        f"has in another shape 1 tensor: {name}": lambda: save_file(
+            {**tensors, name: torch.zeros(1, 1)}, place, header
+        ),
+        "without its header": lambda: save_file(tensors, place, {"coupling": "{"}),
+        "expected a coupling network's header": lambda: save_file(
+            tensors, place, {"coupling": other}
+        ),
+    }
+    for expected, damage in damaged.items():
+        damage()
+        with pytest.raises(UserError, match=expected) as error:
+            Coupling.load(place)
+        assert str(error.value).startswith(str(place)) and "\n" not in str(error.value)
 
 
 def test_pairs_must_be_aligned(make_pairs: MakePairs) -> None:

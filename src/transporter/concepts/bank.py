@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
 from transporter.concepts.maps import ConceptMap
 from transporter.generators.condition import Condition
+from transporter.networks.pretrained import refused_in_one_line
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
+from transporter.support.tensors import header_json, read_tensors
 
 Vector = torch.Tensor | ConceptMap
 
@@ -87,13 +88,14 @@ class ConceptBank:
         """Read a saved bank.
 
         Raises:
-            UserError: there is no such file.
+            UserError: there is no such file, or one that is damaged or of something else.
         """
         if not Path(path).is_file():
             raise UserError(f"{path}: expected a concept bank, found no such file; fit one first")
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            return cls(_vectors(tensors), json.loads(file.metadata()["settings"]))
+        tensors, header = read_tensors(path, "a concept bank", device)
+        settings = header_json(header, "settings", path, "a concept bank")
+        with refused_in_one_line(path, "vectors and maps of a concept bank"):
+            return cls(_vectors(tensors), settings)
 
 
 def _shape(vector: Vector) -> tuple[int | str, ...]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -19,8 +18,10 @@ from transporter.coupling.mixer import Phi1
 from transporter.coupling.relations import Phi2
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.transport import RhoOT
+from transporter.networks.pretrained import fill, refused_in_one_line
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
+from transporter.support.tensors import header_json, read_tensors
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ class Coupling(nn.Module):
         """Read what `save` wrote, frozen and in evaluation mode.
 
         Raises:
-            UserError: no such file, or a file of something else.
+            UserError: no such file, one that is damaged, or a file of something else.
         """
         path = Path(path)
         if not path.is_file():
@@ -224,16 +225,11 @@ class Coupling(nn.Module):
                 f"{path}: expected a coupling network (.safetensors), found no such file; train it"
                 " first"
             )
-        with safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get("coupling")
-            if header is None:
-                raise UserError(
-                    f"{path}: expected a coupling network, got a safetensors file without its"
-                    " header"
-                )
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        made = json.loads(header)
-        shapes = [tuple(made["shapes"][name]) for name in ("latent", "condition", "tokens")]
-        coupling = cls(*shapes, CouplingSettings.from_mapping(made["settings"], f"{path}, header"))
-        coupling.load_state_dict(weights)
+        weights, header = read_tensors(path, "a coupling network")
+        made = header_json(header, "coupling", path, "a coupling network")
+        settings = CouplingSettings.from_mapping(made.get("settings", {}), f"{path}, header")
+        with refused_in_one_line(path, "a coupling network's header"):
+            shapes = [tuple(made["shapes"][name]) for name in ("latent", "condition", "tokens")]
+            coupling = cls(*shapes, settings)
+        fill(coupling, weights, path)
         return coupling.to(device).eval().requires_grad_(False)

@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation, frame_mixing
+from transporter.generators.pipelines import load_pipeline
 from transporter.generators.run import Run
 from transporter.networks.frozen import frozen, kernels_to
 from transporter.networks.hooks import Layer
@@ -41,7 +42,8 @@ class DiffusersGenerator(Generator):
         tiling: encode and decode in tiles, which large videos need room for.
 
     Raises:
-        UserError: a size that the model cannot make, or a model of another kind.
+        UserError: a size that the model cannot make, a model of another kind, or weights that are
+            no safetensors or not all there. No code of the folder runs.
     """
 
     pipeline_class: ClassVar[type[DiffusionPipeline]]
@@ -64,9 +66,7 @@ class DiffusersGenerator(Generator):
         tiling: bool = False,
     ) -> None:
         self.device, self.fps = torch.device(device), fps
-        self.pipeline = pipeline = self.pipeline_class.from_pretrained(
-            path, dtype=dtype, revision=revision
-        )
+        self.pipeline = pipeline = load_pipeline(self.pipeline_class, path, dtype, revision)
         pipeline.set_progress_bar_config(disable=True)
         self.video_shape = (frames, 3, height, width)
         self._check_size(path)

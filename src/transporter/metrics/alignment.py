@@ -11,14 +11,15 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import nn
 from torchmetrics.utilities import dim_zero_cat
 from transformers import AutoProcessor, CLIPModel
 
 from transporter.metrics.base import HIGHER, Metric, check_video
 from transporter.networks.frozen import frozen
+from transporter.networks.pretrained import load_network, load_safely, refused_in_one_line
 from transporter.support.errors import Unavailable, UserError
+from transporter.support.tensors import read_tensors
 
 
 class VideoTextModel(Protocol):
@@ -46,13 +47,15 @@ class HubCLIP:
         self, path: str, revision: str = "main", device: torch.device | str = "cpu"
     ) -> None:
         self.device = torch.device(device)
+        options = {"path": path, "expected": "a CLIP", "revision": revision}
         try:
-            self.model = frozen(CLIPModel.from_pretrained(path, revision=revision), self.device)
-            self.processor = AutoProcessor.from_pretrained(path, revision=revision)
-        except OSError as error:
-            reason = str(error).strip().split("\n")[0]
+            self.model = frozen(load_network(CLIPModel, **options), self.device)
+            self.processor = load_safely(AutoProcessor.from_pretrained, **options)
+        except UserError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
             raise Unavailable(
-                f"CLIP: {path} ({revision}) could not be loaded ({reason}); give a folder or a name"
+                f"CLIP: {path} ({revision}) could not be loaded ({error}); give a folder or a name"
                 " on the hub"
             ) from None
 
@@ -142,6 +145,8 @@ def load_head(path: str | os.PathLike[str]) -> nn.Linear:
     """One of LAION's linear heads, from a `.pth` or safetensors file with `weight` (1, e) and
     `bias` (1).
 
+    A `.pth` is read as tensors alone, whatever else it names is refused.
+
     Raises:
         Unavailable: no such file.
         UserError: the file holds something else.
@@ -150,11 +155,7 @@ def load_head(path: str | os.PathLike[str]) -> nn.Linear:
         raise Unavailable(
             f"aesthetic score: {path}: expected a linear head of LAION's, found no such file"
         )
-    state = (
-        load_file(path)
-        if Path(path).suffix == ".safetensors"
-        else torch.load(path, map_location="cpu", weights_only=True)
-    )
+    state = _head_state(Path(path))
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if (
         shapes.keys() != {"weight", "bias"}
@@ -167,6 +168,15 @@ def load_head(path: str | os.PathLike[str]) -> nn.Linear:
     head = nn.Linear(shapes["weight"][1], 1)
     head.load_state_dict(state)
     return head.requires_grad_(False)
+
+
+def _head_state(path: Path) -> Mapping[str, torch.Tensor]:
+    expected = "aesthetic score: a linear head of LAION's"
+    if path.suffix == ".safetensors":
+        return read_tensors(path, expected)[0]
+    with refused_in_one_line(path, expected):
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {name: tensor.detach() for name, tensor in state.items()}
 
 
 def aesthetic_scores(head: nn.Linear, embeddings: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from transformers import AutoModel, AutoTokenizer
 
 from transporter.networks.frozen import frozen
+from transporter.networks.pretrained import load_network, load_safely
 from transporter.support.errors import Unavailable, UserError
 
 Captions = dict[int, list[str]]
@@ -77,8 +78,9 @@ class SentenceCosine:
     """Where the published model cuts sentences off."""
 
     def __init__(self, folder: str | os.PathLike[str], device: torch.device | str = "cpu") -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = frozen(AutoModel.from_pretrained(folder), torch.device(device))
+        expected = "all-MiniLM-L6-v2, model and tokenizer"
+        self.tokenizer = load_safely(AutoTokenizer.from_pretrained, folder, expected)
+        self.model = frozen(load_network(AutoModel, folder, expected), torch.device(device))
 
     def embed(self, sentences: Sequence[str]) -> torch.Tensor:
         """Sentences to unit vectors `(B, 384)`: the mean of the last states of their tokens."""

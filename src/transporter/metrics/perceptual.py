@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors.torch import load_file
 from torchmetrics.functional.image.lpips import _LPIPS
 from torchmetrics.utilities import dim_zero_cat
 
 from transporter.metrics.base import LOWER, Metric, check_video
+from transporter.networks.pretrained import load_weights
 from transporter.support.errors import UserError
 from transporter.support.hashes import LENGTH, file_hash
 
@@ -39,7 +39,7 @@ class VideoLPIPS(Metric):
         super().__init__(**kwargs)
         # the public class of torchmetrics downloads AlexNet and can be given no other weights
         self.network = _LPIPS(net="alex", pnet_rand=True)
-        self.network.net.load_state_dict(load_file(path))
+        load_weights(self.network.net, path)
         self.hash = file_hash(Path(path))[:LENGTH]
         self.size: tuple[int, ...] | None = None
         self.add_state("distances", default=[], dist_reduce_fx="cat")

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import nn
 from torchvision.models.video import R3D_18_Weights
 
+from transporter.networks.pretrained import load_weights
 from transporter.support.errors import UserError
 
 LABELS: tuple[str, ...] = tuple(R3D_18_Weights.KINETICS400_V1.meta["categories"])
@@ -140,9 +140,13 @@ class I3D(nn.Sequential):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: torch.device | str = "cpu") -> I3D:
-        """The network with the weights at `path`, a safetensors file."""
+        """The network with the weights at `path`, a safetensors file.
+
+        Raises:
+            UserError: no such file, or a file of other weights.
+        """
         network = cls()
-        network.load_state_dict(load_file(path))
+        load_weights(network, path)
         return network.to(device)
 
     def batch_norms(self) -> dict[str, nn.BatchNorm3d]:

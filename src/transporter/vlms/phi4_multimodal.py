@@ -4,11 +4,14 @@ tokens enter as embeddings.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import Phi4MultimodalForCausalLM, PreTrainedModel
 
+from transporter.networks.pretrained import refused_in_one_line
+from transporter.support.errors import UserError
 from transporter.vlms.frames_vlm import FramesVLM
 
 _PIXELS = ("image_pixel_values", "image_sizes", "image_attention_mask")
@@ -44,13 +47,20 @@ class Phi4Multimodal(FramesVLM):
     def _load(self, path: str, revision: str, dtype: torch.dtype) -> PreTrainedModel:
         model = super()._load(path, revision, dtype)
         if self._lora is not None:
-            model.load_adapter(
-                path,
-                adapter_name="vision",
-                adapter_kwargs={"subfolder": self._lora, "revision": revision},
-            )
-            model.set_adapter("vision")
+            self._refuse_pickles(Path(path, self._lora))
+            with refused_in_one_line(path, f"low-rank weights as safetensors in {self._lora}"):
+                model.load_adapter(
+                    path,
+                    adapter_name="vision",
+                    adapter_kwargs={"subfolder": self._lora, "revision": revision},
+                )
+                model.set_adapter("vision")
         return model
+
+    def _refuse_pickles(self, folder: Path) -> None:
+        """Without safetensors the library would take a pickle."""
+        if folder.is_dir() and not (folder / "adapter_model.safetensors").is_file():
+            raise UserError(f"{folder}: expected low-rank weights in adapter_model.safetensors")
 
     def _content(self, prompt: str) -> list[dict[str, str]] | str:
         # its template takes a turn to be text, in which placeholders are written out

@@ -9,10 +9,20 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from transformers import AutoProcessor, Cache, DynamicCache, PreTrainedModel
+from transformers import AutoProcessor, Cache, DynamicCache, PreTrainedConfig, PreTrainedModel
 
 from transporter.networks.frozen import frozen
+from transporter.networks.pretrained import load_network, load_safely, refused_in_one_line
+from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
+
+ADAPTERS = {
+    "qwen2_vl": "qwen_vl",
+    "video_llama_3": "video_llama3",
+    "gemma3": "gemma3",
+    "phi4_multimodal": "phi4_multimodal",
+}
+"""Types of models, as their folders call them, and the adapters here that load them."""
 
 
 class TransformersVLM(VLM):
@@ -25,6 +35,10 @@ class TransformersVLM(VLM):
         describe: the prompt that asks for a caption.
         revision: branch, tag or commit of a model on the hub.
         dtype: precision of the model.
+
+    Raises:
+        UserError: a folder of something else or of another family, weights that are no safetensors
+            or not all there, or a processor that cannot write a prompt. No code of the folder runs.
     """
 
     model_class: ClassVar[type[PreTrainedModel]]
@@ -42,11 +56,18 @@ class TransformersVLM(VLM):
     ) -> None:
         self.device = torch.device(device)
         self.describe = describe
-        self.processor = AutoProcessor.from_pretrained(path, revision=revision)
+        _check_family(path, revision, self.model_class)
+        self.processor = self._load_processor(path, revision)
         self.model = frozen(self._load(path, revision, dtype), self.device)
         self._blank = torch.zeros(1, *video_shape)
         self._prompts: dict[str, list[int]] = {}
-        count = self.prompt_ids(describe).count(self._visual_token)
+        with refused_in_one_line(path, "a processor and template that write a prompt"):
+            count = self.prompt_ids(describe).count(self._visual_token)
+        if not count:
+            raise UserError(
+                f"{path}: expected a prompt with placeholders for the {self.medium}, got one"
+                " without; do the processor's template and the model's configuration go together?"
+            )
         self.tokens_shape = (count, self.model.config.get_text_config().hidden_size)
 
     def token_logits(
@@ -74,7 +95,20 @@ class TransformersVLM(VLM):
         return self.model(**inputs, logits_to_keep=keep).logits
 
     def _load(self, path: str, revision: str, dtype: torch.dtype) -> PreTrainedModel:
-        return self.model_class.from_pretrained(path, revision=revision, dtype=dtype)
+        expected = f"a {self.model_class.config_class.model_type} model"
+        return load_network(self.model_class, path, expected, revision=revision, dtype=dtype)
+
+    def _load_processor(self, path: str, revision: str) -> Any:
+        expected = f"the processor of a {self.model_class.config_class.model_type} model"
+        processor = load_safely(AutoProcessor.from_pretrained, path, expected, revision=revision)
+        for part in (f"{self.medium}_processor", "tokenizer"):
+            if not hasattr(processor, part):
+                raise UserError(
+                    f"{path}: expected {expected}, with a {part}, got a"
+                    f" {type(processor).__name__} without it; is a file missing"
+                    " (preprocessor_config.json, tokenizer.json)?"
+                )
+        return processor
 
     @property
     def _visual_token(self) -> int:
@@ -191,3 +225,18 @@ class TransformersVLM(VLM):
                 torch.cat(answers, 1), skip_special_tokens=True
             )
         ]
+
+
+def _check_family(path: str, revision: str, model_class: type[PreTrainedModel]) -> None:
+    """Raise a `UserError` where a folder says that it is of another family."""
+    wanted = model_class.config_class.model_type
+    config, _ = load_safely(
+        PreTrainedConfig.get_config_dict, path, f"a {wanted} model", revision=revision
+    )
+    if not isinstance(config, dict) or not config:
+        raise UserError(f"{path}: expected a {wanted} model, found no mapping in a config.json")
+    found = config.get("model_type") or "model of no known type"
+    if found != wanted:
+        adapter = ADAPTERS.get(found)
+        advice = f"use adapter {adapter}" if adapter else "no adapter here loads it"
+        raise UserError(f"{path}: expected a {wanted}, but this folder is a {found}: {advice}")

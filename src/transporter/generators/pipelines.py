@@ -1,0 +1,83 @@
+"""Pipelines of `diffusers` from a folder or the hub: the networks one by one, so that no tensor is
+missing and no code of the folder runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import diffusers
+import torch
+import transformers
+from diffusers import DiffusionPipeline
+from torch import nn
+
+from transporter.networks.pretrained import load_network, load_safely, read_json
+from transporter.support.errors import UserError
+
+Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
+
+INDEX = "model_index.json"
+LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
+"""Where the parts of a pipeline may come from."""
+BY_CONFIGURATION = "AutoModel", "AutoTokenizer", "AutoProcessor", "AutoConfig"
+"""Beginnings of classes that choose another by what a folder says, its own code among it."""
+
+
+def load_pipeline(
+    cls: type[Pipeline], path: str, dtype: torch.dtype, revision: str | None
+) -> Pipeline:
+    """A pipeline with all of its weights in `dtype`.
+
+    Raises:
+        UserError: no such folder or name on the hub, a pipeline of another class, code of the
+            folder's own, weights that are no safetensors, or a tensor that is missing, left over
+            or of another shape.
+    """
+    expected = f"a {cls.__name__} of diffusers"
+    folder = Path(path)
+    if not folder.is_dir():
+        options = {"revision": revision, "use_safetensors": True}
+        folder = Path(load_safely(cls.download, path, expected, **options))
+    parts = dict(_parts(folder, cls.__name__))
+    networks = {
+        name: _load_part(kind, folder / name, dtype)
+        for name, kind in parts.items()
+        if issubclass(kind, nn.Module)
+    }
+    return load_safely(
+        cls.from_pretrained, folder, expected, dtype=dtype, use_safetensors=True, **networks
+    )
+
+
+def _load_part(kind: type[Any], folder: Path, dtype: torch.dtype) -> nn.Module:
+    return load_network(kind, folder, f"a {kind.__name__}", dtype=dtype)
+
+
+def _parts(folder: Path, wanted: str) -> Iterator[tuple[str, type[Any]]]:
+    """Names and classes of a pipeline's parts; those of configuration and those left out are
+    none.
+    """
+    index = read_json(folder / INDEX)
+    if index.get("_class_name") != wanted:
+        raise UserError(
+            f"{folder / INDEX}: expected a {wanted}, got a {index.get('_class_name')!r}; choose an"
+            " adapter that drives it, or a text-to-video model of this family"
+        )
+    for name, value in index.items():
+        if isinstance(value, list) and len(value) == 2 and value[0] is not None:
+            yield name, _class(folder / INDEX, name, *value)
+
+
+def _class(where: Path, name: str, library: Any, kind: Any) -> type[Any]:
+    found = getattr(LIBRARIES.get(str(library)), str(kind), None)
+    if not isinstance(found, type) or str(kind).startswith(BY_CONFIGURATION):
+        raise UserError(
+            f"{where}: {name}: expected a class of {' or '.join(LIBRARIES)}, got {library}.{kind};"
+            " code of a folder's own is not run"
+        )
+    if not (where.parent / name).is_dir():
+        raise UserError(f"{where.parent}: expected a folder {name} with the {kind}, found none")
+    return found

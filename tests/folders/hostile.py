@@ -1,0 +1,88 @@
+"""Folders of models as nobody should make them: code beside the weights, and parts that are
+missing, cut off or of something else.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from transporter.support.errors import UserError
+
+CODE = "from pathlib import Path\nPath({mark!r}).touch()\nclass Evil: ...\n"
+"""What a hostile module does when it is imported."""
+
+
+def changed_json(path: Path, **changes: Any) -> None:
+    """Change keys of a file of JSON, or make one."""
+    content = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**content, **changes}))
+
+
+def hostile_module(folder: Path, mark: Path, *names: str) -> None:
+    for name in names:
+        (folder / f"{name}.py").write_text(CODE.format(mark=str(mark)))
+
+
+def weights(folder: Path) -> Path:
+    """The one file of weights in a folder."""
+    (path,) = folder.glob("*.safetensors")
+    return path
+
+
+def changed_weights(change: Callable[[dict[str, torch.Tensor]], Any]) -> Callable[[Path], None]:
+    """What changes the tensors of a folder."""
+
+    def apply(folder: Path) -> None:
+        tensors = load_file(weights(folder))
+        change(tensors)
+        save_file(tensors, weights(folder), {"format": "pt"})
+
+    return apply
+
+
+def as_pickle(folder: Path, name: str) -> None:
+    """Turn a folder's safetensors into a pickle of PyTorch's."""
+    torch.save(load_file(weights(folder)), folder / name)
+    weights(folder).unlink()
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def emptied(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def removed(*names: str) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        for name in names:
+            (folder / name).unlink()
+
+    return apply
+
+
+def written(name: str, text: str) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return apply
+
+
+def refusal(load: Callable[[], Any]) -> str:
+    """The one line that a folder is refused with."""
+    try:
+        load()
+    except UserError as error:
+        assert "\n" not in str(error)
+        assert len(str(error)) < 600
+        return str(error)
+    raise AssertionError("expected a refusal, got a model")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from microworld.answers import best_words
 from microworld.attributes import WORDS
@@ -19,8 +19,10 @@ from microworld.classifier import STRIDE, Classifier
 from microworld.clips import checked
 from microworld.rulers.analytic import AnalyticProbes
 from transporter.networks.frozen import frozen
+from transporter.networks.pretrained import fill, read_json, refused_in_one_line
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
+from transporter.support.tensors import read_tensors
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 CLIPS_AT_ONCE = 32
@@ -118,13 +120,16 @@ class Probes:
         """Read what `save_pretrained` wrote.
 
         Raises:
-            UserError: `folder` lacks a file, or names a source that does not exist.
+            UserError: `folder` lacks a file, has a damaged one or weights of something else, or
+                names a source that does not exist.
         """
         folder = Path(folder)
         config = _config(folder)
-        classifier = Classifier(**config["classifier"])
-        weights = load_file(folder / WEIGHTS)
-        classifier.load_state_dict({name: value.float() for name, value in weights.items()})
+        with refused_in_one_line(folder / CONFIG, "the settings of a classifier"):
+            classifier = Classifier(**config["classifier"])
+        weights, _ = read_tensors(folder / WEIGHTS, "weights of trained probes")
+        weights = {name: value.float() for name, value in weights.items()}
+        fill(classifier, weights, folder / WEIGHTS)
         return cls(classifier, config["sources"], device)
 
 
@@ -141,9 +146,10 @@ def _config(folder: Path) -> dict[str, Any]:
                 f"{folder}: expected trained probes, found no {name}; train some or point `probes`"
                 " elsewhere"
             )
-    config = json.loads((folder / CONFIG).read_text())
-    sources = config["sources"]
-    if set(sources) != set(WORDS) or not set(sources.values()) <= set(READERS):
+    config = read_json(folder / CONFIG)
+    sources = config.get("sources")
+    named = isinstance(sources, dict) and set(sources) == set(WORDS)
+    if not named or not all(source in READERS for source in sources.values()):
         raise UserError(
             f"{folder / CONFIG}: expected analytic, classifier or mean for {', '.join(WORDS)}, got"
             f" {sources}"

@@ -48,8 +48,11 @@ class Microworld:
 
     def clip_judge(self, folder: str | os.PathLike[str], device: torch.device) -> ClipJudge:
         from microworld.clip_judge import ClipJudge
+        from transporter.networks.pretrained import refused_in_one_line
 
-        return ClipJudge.from_pretrained(folder).to(device).eval()
+        with refused_in_one_line(folder, "a clip judge: config.json and model.safetensors"):
+            judge = ClipJudge.from_pretrained(folder, strict=True)
+        return judge.to(device).eval()
 
     def verifier(
         self, folder: str | os.PathLike[str], clips: Iterable[torch.Tensor], device: torch.device

@@ -40,7 +40,7 @@ def changed_weights(change: Callable[[dict[str, torch.Tensor]], Any]) -> Callabl
     """What changes the tensors of a folder."""
 
     def apply(folder: Path) -> None:
-        tensors = load_file(weights(folder))
+        tensors = {name: value.clone() for name, value in load_file(weights(folder)).items()}
         change(tensors)
         save_file(tensors, weights(folder), {"format": "pt"})
 

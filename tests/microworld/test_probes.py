@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from microworld.attributes import WORDS, draw_attributes
 from microworld.classifier import STRIDE, Classifier
@@ -74,6 +75,32 @@ def test_loading_says_what_is_wrong(tmp_path: Path) -> None:
         UserError, match=r"expected analytic, classifier or mean for shape, .*guess"
     ):
         Probes.from_pretrained(tmp_path / "probes")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("config.json", "{", "expected JSON"),
+        ("config.json", "[]", "expected a mapping"),
+        ("config.json", "{}", "expected analytic, classifier or mean"),
+        ("model.safetensors", "", "expected weights of trained probes"),
+        ("model.safetensors", None, "lacks 1 tensor: "),
+    ],
+)
+def test_damaged_probes_are_refused_in_one_line(
+    tmp_path: Path, name: str, content: str | None, expected: str
+) -> None:
+    folder = tmp_path / "probes"
+    Probes(Classifier()).save_pretrained(folder)
+    if content is None:
+        tensors = {key: value.clone() for key, value in load_file(folder / name).items()}
+        del tensors[sorted(tensors)[0]]
+        save_file(tensors, folder / name)
+    else:
+        (folder / name).write_text(content)
+    with pytest.raises(UserError, match=expected) as error:
+        Probes.from_pretrained(folder)
+    assert str(error.value).startswith(str(folder)) and "\n" not in str(error.value)
 
 
 def test_other_sizes_are_refused_by_name() -> None:

@@ -141,3 +141,52 @@ def test_no_device_is_leased_for_none() -> None:
     with lease(0) as held, lease(2, timeout=1) as others:
         assert held == ()
         assert len(others) == 2
+
+
+def lock_folder() -> Path:
+    return Path(os.environ[devices.FOLDER])
+
+
+def test_the_lock_files_are_the_users_alone() -> None:
+    with lease(1):
+        assert lock_folder().stat().st_mode & 0o777 == 0o700
+        [file] = lock_folder().iterdir()
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_others_may_enter_is_refused() -> None:
+    lock_folder().mkdir()
+    lock_folder().chmod(0o770)
+    assert "got one of mode 770; run `chmod 700" in refusal()
+    assert not any(lock_folder().iterdir())
+
+
+def refusal() -> str:
+    with pytest.raises(UserError) as error, lease(1):
+        pass
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_link_is_no_folder_of_locks(tmp_path: Path) -> None:
+    """Whoever may write into the folder for temporary files may put one there first."""
+    (tmp_path / "theirs").mkdir()
+    lock_folder().symlink_to(tmp_path / "theirs")
+    assert "expected a folder of yours for the lock files" in refusal()
+    assert not any((tmp_path / "theirs").iterdir())
+    lock_folder().unlink()
+    lock_folder().write_text("")
+    assert "expected a folder of yours for the lock files" in refusal()
+
+
+def test_a_folder_of_another_users_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock_folder().mkdir(mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: lock_folder().lstat().st_uid + 1)
+    assert "expected a folder of yours for the lock files" in refusal()
+
+
+def test_a_lock_file_is_not_reached_through_a_link(tmp_path: Path) -> None:
+    lock_folder().mkdir(mode=0o700)
+    (lock_folder() / "FAKE-0.lock").symlink_to(tmp_path / "elsewhere")
+    assert "FAKE-0.lock: expected a lock file of yours" in refusal()
+    assert not (tmp_path / "elsewhere").exists()

@@ -11,12 +11,13 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -63,7 +64,8 @@ def lease(count: int = 1, timeout: float | None = None) -> Iterator[tuple[str, .
     what was given already. Enter it before CUDA is first used.
 
     Raises:
-        UserError: more devices are asked for than there are, or `timeout` seconds have passed.
+        UserError: more devices are asked for than there are, `timeout` seconds have passed, or the
+            folder of the lock files is not this user's.
     """
     given = os.environ.get(VISIBLE)
     if count == 0 or any(name in os.environ for name in (*BATCH_SYSTEMS, HELD)):
@@ -159,12 +161,43 @@ def _wait(
         time.sleep(POLL * random.uniform(0.5, 1.5))
 
 
-def _try_lock(device: str) -> TextIO | None:
+def _lock_folder() -> Path:
+    """The folder of the lock files, which is this user's alone: in a shared folder another could
+    hold the locks, or put a link where a lock file will be.
+    """
     folder = Path(
         os.environ.get(FOLDER) or Path(tempfile.gettempdir()) / f"transporter-leases-{os.getuid()}"
     )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = (folder / f"{device.replace(os.sep, '_')}.lock").open("a")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise UserError(
+            f"{folder}: expected a folder of yours for the lock files of devices, got a link, a"
+            f" file or a folder of another user's; delete it, or set {FOLDER} to another place"
+        )
+    if found.st_mode & 0o077:
+        raise UserError(
+            f"{folder}: expected a folder that is yours alone, got one of mode"
+            f" {stat.S_IMODE(found.st_mode):o}; run `chmod 700 {folder}`, or set {FOLDER} to"
+            " another place"
+        )
+    return folder
+
+
+def _open_lock(folder: Path, device: str) -> TextIO:
+    name = folder / f"{device.replace(os.sep, '_')}.lock"
+    try:
+        return os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
+    except OSError as error:
+        raise UserError(
+            f"{name}: expected a lock file of yours, got: {error.strerror}; delete it"
+        ) from None
+
+
+def _try_lock(device: str) -> TextIO | None:
+    file = _open_lock(_lock_folder(), device)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -63,17 +63,38 @@ def test_latex_marks_the_best_of_each_group_and_escapes_names(stem: Path) -> Non
 
 def test_latex_says_what_the_names_are(tmp_path: Path) -> None:
     """Every character that LaTeX would read as a command is written out."""
-    names = ["50% of $x_1$", "a{b}~c", r"\input", "#1 & 2^3"]
+    names = [
+        "50% of $x_1$",
+        "a{b}~c",
+        r"\input",
+        "#1 & 2^3",
+        "[2ex] wide",
+        "* starred",
+        "two\n\nparagraphs",
+        "~",
+    ]
     table = PaperTable(pd.DataFrame({"name": names}), ("name",), [], "")
     table.write(EXHIBIT, tmp_path / "names")
     lines = (tmp_path / "names.tex").read_text().splitlines()
     start = lines.index(r"\midrule") + 1
     assert lines[start : start + len(names)] == [
         r"50\% of \$x\_1\$ \\",
-        r"a\{b\}\~{}c \\",
+        r"a\{b\}\textasciitilde{}c \\",
         r"\textbackslash{}input \\",
-        r"\#1 \& 2\^{}3 \\",
+        r"\#1 \& 2\textasciicircum{}3 \\",
+        r"{[}2ex] wide \\",
+        r"{*} starred \\",
+        r"two paragraphs \\",
+        r"\textasciitilde{} \\",
     ]
+
+
+def test_a_comment_in_latex_stays_in_its_line(tmp_path: Path) -> None:
+    exhibit = Exhibit("main", "A\ncaption.", "config 1\n\\input{/etc/passwd}\r\n code 3")
+    PaperTable(FRAME, ("vlm",), COLUMNS, exhibit.caption).write(exhibit, tmp_path / "main")
+    lines = (tmp_path / "main.tex").read_text().splitlines()
+    assert lines[0] == r"% config 1 \input{/etc/passwd} code 3"
+    assert lines[1] == r"\begin{table}"
 
 
 def test_latex_is_a_table_of_rows_in_groups(stem: Path) -> None:

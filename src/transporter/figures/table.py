@@ -32,8 +32,8 @@ SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "≥": r"$\geq$",
     ">": "$>$",
     "Δ": r"$\Delta$",
-    "^": r"\^{}",
-    "~": r"\~{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
     "\\": r"\textbackslash{}",
     "<": "$<$",
     "–": "--",
@@ -157,11 +157,16 @@ class PaperTable:
                 label=f"tab:{exhibit.name}",
             )
         )
-        return f"% {exhibit.provenance}\n{table}"
+        # a comment ends with its line
+        return f"% {' '.join(exhibit.provenance.split())}\n{table}"
 
 
 def _tex(text: str) -> str:
-    return "".join(SPECIAL.get(letter, letter) for letter in text)
+    """Text as LaTeX prints it, in one line: an empty one would end the paragraph."""
+    plain = " ".join(text.split())
+    # after the end of a row LaTeX takes these for an option of it
+    begun = f"{{{plain[0]}}}" if plain.startswith(("[", "*")) else SPECIAL.get(plain[:1], plain[:1])
+    return begun + "".join(SPECIAL.get(letter, letter) for letter in plain[1:])
 
 
 def _picture(

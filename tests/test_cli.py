@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -231,3 +232,52 @@ def test_discover_refuses_what_is_not_there(run: Run) -> None:
 
 def test_snapshot_without_dvc_says_so(run: Run) -> None:
     assert run("snapshot").refusal.startswith("snapshot: expected a clone of the project")
+
+
+def test_only_regular_files_are_written(run: Run, tmp_path: Path) -> None:
+    """A link is not followed, and nothing special is replaced, whatever is forced."""
+    os.mkfifo(tmp_path / "fifo.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "kept").write_text("kept")
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "kept")
+    (tmp_path / "dangling.mp4").symlink_to(tmp_path / "nothing")
+    for name, expected in {
+        "fifo.mp4": "expected a regular file",
+        "folder.mp4": "expected the name of a file that ends in .mp4",
+        "link.mp4": "a link to",
+        "dangling.mp4": "a link to",
+        "kept/below.mp4": "expected a place in a folder that can be written to",
+    }.items():
+        refusal = run("generate", CAPTION, "--out", tmp_path / name, "--force").refusal
+        assert refusal.startswith("--out: ") and expected in refusal
+    assert (tmp_path / "kept").read_text() == "kept"
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_sweep_replaces_an_earlier_sweep_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "home" / "thesis").mkdir(parents=True)
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    sweep = ("sweep", CAPTION, "--concept", "day_night", "--force", "--out")
+    assert "also holds thesis" in run(*sweep, tmp_path / "home").refusal
+    assert "a link to" in run(*sweep, tmp_path / "link").refusal
+    assert "expected a regular file" in run(*sweep, tmp_path / "fifo").refusal
+    assert (tmp_path / "home" / "thesis").is_dir()
+
+
+@pytest.mark.parametrize("letter", ["\x1b[2J", "\n", "\x00", "\u202e", "\udc80", "\u2028"])
+def test_control_characters_are_refused(run: Run, tmp_path: Path, letter: str) -> None:
+    text = f"a{letter}b"
+    clip = tmp_path / "clip.mp4"
+    clip.touch()
+    out = ("--out", tmp_path / "out.mp4")
+    for place, words in {
+        "caption": ("generate", text, *out),
+        "--question": ("discover", clip, "--question", text),
+        "--caption": ("discover", clip, "--question", "what ?", "--caption", text),
+    }.items():
+        refusal = run(*words).refusal
+        assert refusal.startswith(f"{place}: expected text without control characters")
+        assert refusal.isascii()
+    sweep = run("sweep", text, "--concept", "day_night", "--out", tmp_path / "s").refusal
+    assert sweep.startswith("caption: expected text without control characters")

@@ -126,6 +126,16 @@ def test_names_pick_and_order(tmp_path: Path) -> None:
                 " got nothing"
             ),
         ),
+        (
+            ("a\tobject\tx\x1b[1m\ty\t?",),
+            "line 2, column source: expected text without control characters, got 'x\\x1b[1m', in",
+        ),
+        (
+            ("a\tobject\tx\ty\u202e\t?",),
+            "column target: expected text without control characters, got 'y\\u202e', in which"
+            " U+202E is RIGHT-TO-LEFT OVERRIDE",
+        ),
+        (("a\tobject\tx\ty\ta\x7f?",), "column question: expected text without control"),
         (("a\tobject\tx\ty",), "line 2: expected 5 cells, separated by tabs, got 4"),
     ],
 )
@@ -145,3 +155,8 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     (tmp_path / "concepts.tsv").write_text("concept\tkind\tsource\ttarget\n")
     with pytest.raises(UserError, match=r"concepts\.tsv: expected columns .*; missing: question"):
         read_concepts(tmp_path / "concepts.tsv")
+
+
+def test_joiners_and_other_scripts_are_no_control_characters(tmp_path: Path) -> None:
+    path = table(tmp_path, "a\tobject\tمی\u200cخواهم\t紅\u3000い\t何\u00a0色?")
+    assert read_concepts(path)[0].source == "می\u200cخواهم"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from transporter.clips.embeddings import (
     Embeddings,
@@ -304,3 +304,15 @@ def test_alignment_of_strangers_is_refused() -> None:
         UserError, match="embeddings of 1, 2 clips: expected clips in common, got none"
     ):
         aligned(Embeddings(["a"], torch.zeros(1, 1)), Embeddings(["b", "c"], torch.zeros(2, 1)))
+
+
+@pytest.mark.parametrize(
+    "name", ["../other/shard-00000.safetensors", "/etc/passwd", "other.safetensors", "", "."]
+)
+def test_an_index_cannot_name_files_elsewhere(tmp_path: Path, name: str) -> None:
+    (tmp_path / "other").mkdir()
+    save_file({"values": torch.zeros(1, 2)}, tmp_path / "other" / "shard-00000.safetensors")
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "index.tsv").write_text(f"clip\tshard\trow\na.mp4\t{name}\t0\n")
+    with pytest.raises(UserError, match="column shard: expected names such as shard-00000"):
+        load_embeddings(tmp_path / "e")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 from transporter.support.names import NAME, NAME_IN_WORDS
+from transporter.support.text import refuse_control
 
 KINDS = ("object", "action", "scene")
 COLUMNS = ("concept", "kind", "source", "target", "question")
@@ -63,6 +64,8 @@ def _check(concept: Concept, where: str) -> None:
         raise UserError(
             f"{where}, column kind: expected one of {', '.join(KINDS)}, got {concept.kind!r}"
         )
+    for column in ("source", "target", "question"):
+        refuse_control(getattr(concept, column), f"{where}, column {column}")
     if not concept.source or not concept.target or concept.source == concept.target:
         raise UserError(
             f"{where}: expected two different words, got {concept.source!r} and {concept.target!r}"
@@ -81,8 +84,8 @@ def read_concepts(
 
     Raises:
         UserError: no concept, a missing column, a doubled or unknown name, a name that cannot name
-            a file, a kind other than object, action or scene, words that are missing or equal, or
-            no question.
+            a file, a kind other than object, action or scene, words that are missing, equal or
+            hold control characters, or no question.
     """
     table = read_table(path, COLUMNS, text=COLUMNS)
     concepts: dict[str, Concept] = {}

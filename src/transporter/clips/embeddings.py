@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from transporter.support.files import read_table, write_table, written_whole
 
 INDEX, FAILED = "index.tsv", "failed.tsv"
 INDEX_COLUMNS = ("clip", "shard", "row")
+SHARD = r"shard-\d{5,}\.safetensors"
 Embed = Callable[[torch.Tensor], torch.Tensor]
 """A batch `(B, ...)` to embeddings `(B, ...)`."""
 
@@ -302,7 +304,14 @@ def _read_index(folder: Path) -> pd.DataFrame:
             f"{folder}: expected embeddings with an {INDEX}, found none; an interrupted run has not"
             " written it yet"
         )
-    return read_table(folder / INDEX, INDEX_COLUMNS, text=("clip", "shard"))
+    index = read_table(folder / INDEX, INDEX_COLUMNS, text=("clip", "shard"))
+    for name in index["shard"].unique():
+        if not re.fullmatch(SHARD, name):
+            raise UserError(
+                f"{folder / INDEX}, column shard: expected names such as {_shard_name(0)}, got"
+                f" {name!r}"
+            )
+    return index
 
 
 def load_embeddings(folder: Path) -> Embeddings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,8 +101,25 @@ def share(text: str, option: str) -> tuple[float, float]:
     return first, last
 
 
-def refuse_existing(path: Path, force: bool) -> None:
-    """Raise a `UserError` for a place that is taken, unless it may be replaced."""
+def refuse_output(path: Path, force: bool) -> None:
+    """Raise a `UserError` for a place that nothing can be written to, or that is taken unless it
+    may be replaced.
+
+    A link is not followed: what it leads to is written by its own name.
+    """
+    if path.is_symlink():
+        raise UserError(
+            f"--out: expected a file or folder of its own, got {path}, a link to"
+            f" {os.readlink(path)}; name that place itself"
+        )
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"--out: expected a regular file, got {path}, which is none")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UserError(
+            f"--out: expected a place in a folder that can be written to, got {path}, and"
+            f" {above} is none"
+        )
     if path.exists() and not force:
         raise UserError(
             f"--out: {path} is there already; choose another name, or add --force to replace it"

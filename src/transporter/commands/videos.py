@@ -17,12 +17,13 @@ from transporter.commands.terminal import (
     number,
     print_table,
     progress,
-    refuse_existing,
+    refuse_output,
     share,
     two,
     warn,
 )
 from transporter.support.errors import UserError
+from transporter.support.text import refuse_control
 
 if TYPE_CHECKING:
     from transporter.concepts.bank import ConceptBank
@@ -65,7 +66,7 @@ def _ranges(steps: str, frames: str) -> dict[str, tuple[float, float]]:
 def _refuse_output(out: Path, force: bool) -> None:
     if out.suffix.lower() != VIDEO or out.is_dir():
         raise UserError(f"--out: expected the name of a file that ends in {VIDEO}, got {out}")
-    refuse_existing(out, force)
+    refuse_output(out, force)
 
 
 def _bank(place: Path, concepts: Collection[str]) -> ConceptBank:
@@ -105,6 +106,7 @@ def generate(
     strengths = _strengths(concept or [])
     ranges = _ranges(steps, frames)
     _refuse_output(out, force)
+    refuse_control(caption, "caption")
 
     from transporter.clips.video import write_video
     from transporter.generation.sweeps import generate
@@ -160,9 +162,13 @@ def sweep(
     ranges = _ranges(steps, frames)
     if out.is_file():
         raise UserError(f"--out: expected a folder, got {out}, which is a file")
-    refuse_existing(out, force)
+    refuse_output(out, force)
+    refuse_control(caption, "caption")
 
     from transporter.explainer.explainer import Explainer
+    from transporter.explainer.explanation import refuse_others
+
+    refuse_others(out)
 
     with progress(4, quiet) as begin:
         begin("loading the models")
@@ -199,6 +205,8 @@ def discover(
     """
     if not clip.is_file():
         raise UserError(f"{clip}: expected a video, found no such file")
+    refuse_control(question, "--question")
+    refuse_control(caption or "", "--caption")
 
     from transporter.explainer.explainer import Explainer
 

@@ -15,12 +15,28 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.clips.video import write_video
 from transporter.figures.filmstrip import SOURCE, TARGET, filmstrip
+from transporter.support.errors import UserError
 from transporter.support.files import write_table, written_whole
 
 READINGS = "readings.tsv"
 FILMSTRIP = "filmstrip.png"
 WIDTH = 160
 """Width in pixels of a clip on a page."""
+
+
+def refuse_others(folder: str | os.PathLike[str]) -> None:
+    """Raise a `UserError` for a folder of anything but an earlier sweep, which would be deleted."""
+    place = Path(folder)
+    others = (
+        {path.name for path in place.iterdir()} - {"clips", FILMSTRIP, READINGS}
+        if place.is_dir()
+        else ()
+    )
+    if others:
+        raise UserError(
+            f"{place}: expected a new folder, or one of an earlier sweep to replace, got one that"
+            f" also holds {min(others)}; choose another name"
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +103,11 @@ class Explanation:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write `clips/phi*.mp4`, `filmstrip.png` and `readings.tsv` into `folder`, which appears
         whole or not at all; an earlier one there is replaced.
+
+        Raises:
+            UserError: the folder is there and holds anything else.
         """
+        refuse_others(folder)
         with written_whole(folder) as partial:
             (partial / "clips").mkdir(parents=True)
             names = [f"clips/phi{phi:g}.mp4" for phi in self.phi]

@@ -1,4 +1,5 @@
 # `make run` makes everything, `make test` tests it, `make docs` builds the site; all set up .venv first, once.
+# `make run SETTINGS=config/mine.yaml` lays a file over the default settings, once it is known to be no code.
 # A machine without a GPU: `make run TORCH=cpu` takes PyTorch's smaller CPU build (see README.md).
 TORCH ?= $(if $(wildcard .venv/.ready-cpu),cpu,default)
 PYTHON ?= python3
@@ -12,7 +13,10 @@ SYNC := $(UV) sync --compile-bytecode --require-hashes --python $(BIN)/python
 .DELETE_ON_ERROR:
 
 run: $(READY)
-	$(BIN)/snakemake --cores all
+ifdef SETTINGS
+	$(BIN)/python -m transporter.pipeline.templates "$(SETTINGS)"
+endif
+	$(BIN)/snakemake --cores all $(if $(SETTINGS),--configfile "$(SETTINGS)")
 	@echo "The page is at file://$(CURDIR)/results/gallery/index.html"
 
 test: $(READY)

@@ -1,7 +1,10 @@
 # From the logits of a video vision-language model to videos. `snakemake --cores all` makes results/gallery/index.html.
 from snakemake.utils import min_version
 
+from transporter.pipeline.templates import exit_on_code
+
 min_version("9.0")
+exit_on_code(["config/config.yaml", *workflow.overwrite_configfiles])
 
 
 configfile: "config/config.yaml"

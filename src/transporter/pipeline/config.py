@@ -16,6 +16,7 @@ from transporter.pipeline.ablations import laid_over
 from transporter.pipeline.checks import CHECKS, MADE
 from transporter.pipeline.refusals import Source, refusal
 from transporter.pipeline.settings import SPLITS, GeneratorSettings, Settings, VLMSettings
+from transporter.pipeline.templates import refuse_code
 from transporter.support.errors import UserError
 from transporter.support.refusals import any_key, explained, shown
 from transporter.support.settings import adapter, plain, schema
@@ -30,8 +31,9 @@ def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a YAML file of settings.
 
     Raises:
-        UserError: the file is missing or not a YAML mapping, or `check_config` refuses it.
+        UserError: the file is missing, code or not a YAML mapping, or `check_config` refuses it.
     """
+    refuse_code(path)
     try:
         settings = yaml.safe_load(Path(path).read_text())
     except OSError as error:

@@ -31,6 +31,7 @@ from transporter.pipeline.clone_checks import (
     read_outputs,
     read_provenance,
 )
+from transporter.pipeline.templates import refuse_code
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 from transporter.support.hashes import file_hash
@@ -165,7 +166,13 @@ def _listing(repo: Repo, name: str, listing: str, pull: bool) -> bytes:
 
 
 def is_complete(root: Path, configfiles: Sequence[str] = ()) -> bool:
-    """Whether Snakemake has nothing to do."""
+    """Whether Snakemake has nothing to do.
+
+    Raises:
+        UserError: Snakemake refuses, or would run code in a file of settings.
+    """
+    for file in configfiles:
+        refuse_code(root / file)
     options = ["--configfile", *configfiles] if configfiles else []
     return NOTHING in _run(root, "snakemake", "--dry-run", "--quiet", "all", *options)
 

@@ -4,6 +4,8 @@ adapters.
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from transporter.networks import pretrained
 from transporter.networks.pretrained import load_weights
 from transporter.support.errors import UserError
 
@@ -57,3 +60,37 @@ def test_a_pickle_is_not_read(tmp_path: Path) -> None:
     torch.save(nn.Linear(3, 2).state_dict(), tmp_path / "w.safetensors")
     with pytest.raises(UserError, match="could not read it"):
         load_weights(nn.Linear(3, 2), tmp_path / "w.safetensors")
+
+
+OURS = {"Probes", "ClipJudge", "Explainer", "cls"}
+"""Whose `from_pretrained` is the project's own; `cls` is that of the one module that may load."""
+
+
+def calls(path: Path) -> Iterator[str]:
+    """What `from_pretrained` and `torch.load` are called on, and with what, in one file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            words = ast.unparse(node.func)
+            told = {key.arg: ast.unparse(key.value) for key in node.keywords}
+            if words.endswith(".from_pretrained") and words.split(".")[0] not in OURS:
+                yield words
+            if words == "torch.load" and told.get("weights_only") != "True":
+                yield words
+            if words.endswith(".load_adapter") and told.get("trust_remote_code") == "True":
+                yield words
+
+
+def test_models_of_others_are_loaded_in_one_place() -> None:
+    """Which tells every library not to run what stands in the folder."""
+    root = Path(__file__).resolve().parents[2]
+    files = [
+        path
+        for folder in ("src", "workflow/scripts")
+        for path in (root / folder).rglob("*.py")
+        if path.name != "pretrained.py"
+    ]
+    assert len(files) > 100
+    found = {str(path.relative_to(root)): list(calls(path)) for path in files}
+    assert {name: words for name, words in found.items() if words} == {}
+    assert pretrained.SAFE == {"trust_remote_code": False}
+    assert pretrained.WEIGHTS["use_safetensors"] is True

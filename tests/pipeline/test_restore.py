@@ -258,6 +258,7 @@ def test_dvc_files_beside_are_not_pulled(home: Path, clone: Path) -> None:
         "..",
         ".git/hooks/pre-commit",
         "sub/.GIT/config",
+        "sub/.dvc/config",
         "a\nb",
         "a\x00b",
     ],
@@ -352,6 +353,28 @@ def test_a_link_on_the_way(home: Path, clone: Path, name: str, within: bool) -> 
     place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(target)
     assert "got a link to" in refusal(home)
+
+
+@pytest.mark.parametrize(
+    "name", ["data.dvc", "provenance.json", ".dvc/config", ".dvc/config.local"]
+)
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_waited_for(
+    home: Path, clone: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    (clone / name).unlink(missing_ok=True)
+    make(clone / name)
+    assert f"{clone / name}: expected" in refusal(home)
+
+
+@pytest.mark.parametrize(
+    "url", ["ssh://nobody@example.invalid/x", "s3://none", "gs://none", "evil://x", "\x00", ""]
+)
+def test_a_remote_that_cannot_be_reached(home: Path, clone: Path, url: str) -> None:
+    (clone / ".dvc" / "config").write_text(
+        f"[core]\n    no_scm = true\n    remote = kept\n['remote \"kept\"']\n    url = {url}\n"
+    )
+    refusal(home)
 
 
 def test_links_that_lead_nowhere_or_round(home: Path, clone: Path) -> None:

@@ -24,6 +24,7 @@ from microworld.renderer import draw_layout
 from microworld.training.precision import half_precision
 from microworld.training.vae import TrainedVAE
 from transporter.networks.frozen import kernels_to
+from transporter.networks.pretrained import load_network
 from transporter.support.checkpoint import fingerprint
 from transporter.support.files import written_whole
 from transporter.support.hashes import digest
@@ -249,7 +250,7 @@ def _pipeline(trained: TextToVelocity, vae_folder: Path, world: World) -> WanPip
     """The trained parts with the VAE as it was saved: off the device, in the usual memory
     layout.
     """
-    vae = AutoencoderKLWan.from_pretrained(vae_folder)
+    vae = load_network(AutoencoderKLWan, vae_folder, "a video VAE")
     vae.register_to_config(
         latents_mean=world.mean.flatten().tolist(), latents_std=world.std.flatten().tolist()
     )

@@ -19,6 +19,7 @@ from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from microworld.clips import Clips, random_state
 from microworld.training.precision import half_precision
 from transporter.networks.frozen import kernels_to
+from transporter.networks.pretrained import load_network
 from transporter.support.hashes import file_hash
 from transporter.training.loop import Losses, Schedule, Summary, own_randomness, train
 from transporter.training.optimiser import muon_adamw
@@ -204,7 +205,7 @@ class TrainedVAE:
 
     @cached_property
     def model(self) -> AutoencoderKLWan:
-        return AutoencoderKLWan.from_pretrained(self.folder).to(self.device).eval()
+        return load_network(AutoencoderKLWan, self.folder, "a video VAE").to(self.device).eval()
 
     @property
     def identity(self) -> str:

@@ -30,6 +30,8 @@ DVC = ".dvc"
 LISTING = re.compile(r"[0-9a-f]{32}\.dir")
 """DVC's name of the listing of a folder: its MD5."""
 CONTENT = re.compile(r"[0-9a-f]{32}")
+OTHERS = (".git", ".dvc")
+"""Folders that programs obey wherever they find them."""
 RECORD_PART = re.compile(r"@?[A-Za-z0-9_=-]+")
 SETTINGS: Mapping[str, frozenset[str]] = {
     "core": frozenset(
@@ -128,7 +130,7 @@ def check_name(name: str, where: str, folders: Iterable[str] = ()) -> None:
         UserError: an absolute name, one that climbs or is empty, or one of another folder.
     """
     parts = name.split("/")
-    bad = {"", ".", ".."} & set(parts) or any(part.lower() == ".git" for part in parts)
+    bad = {"", ".", ".."} & set(parts) or any(part.lower() in OTHERS for part in parts)
     if bad or not name.isprintable() or (folders and parts[0] not in folders):
         place = f"one in {' or '.join(folders)}" if folders else "one inside of its folder"
         raise UserError(
@@ -148,6 +150,12 @@ def _link(path: Path) -> UserError:
         f"{path}: expected a file or folder of the clone, got a link to {os.readlink(path)};"
         " nothing was restored through it; delete the link"
     )
+
+
+def _refuse_special(path: Path) -> None:
+    """A pipe, for one, would be waited for."""
+    if not path.is_file():
+        raise UserError(f"{path}: expected a file, got what is none; nothing was restored")
 
 
 def check_links(root: Path) -> None:
@@ -191,8 +199,9 @@ def check_settings(root: Path) -> None:
 
     for name in ("config", "config.local"):
         path = root / DVC / name
-        if not path.exists():
+        if not os.path.lexists(path):
             continue
+        _refuse_special(path)
         try:
             settings = Config.load_file(os.fspath(path))
         except ConfigError as error:
@@ -238,6 +247,7 @@ def read_outputs(root: Path) -> dict[str, str]:
 
 def _read_output(root: Path, name: str, path: Path) -> str:
     refuse_links(root, path.name)
+    _refuse_special(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:

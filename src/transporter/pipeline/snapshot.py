@@ -132,7 +132,6 @@ def _take_listings(root: Path, outputs: Mapping[str, str], pull: bool) -> list[P
     """Put DVC's listing of each folder into the clone's cache once all names in all of them are
     known to stay inside. Returns where the cache has, or will have, what they list.
     """
-    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
@@ -144,8 +143,11 @@ def _take_listings(root: Path, outputs: Mapping[str, str], pull: bool) -> list[P
                 with written_whole(place(outputs[name])) as partial:
                     partial.write_bytes(data)
             return [Path(place(content)) for listed in hashes for content in listed]
-    except (DvcException, OSError) as error:
-        raise UserError(f"restore: {' '.join(str(error).split())}") from None
+    except UserError:
+        raise
+    except Exception as error:  # of DVC, and of whatever library reaches its remote
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"restore: expected to read DVC's listings, got: {words[:300]}") from error
 
 
 def _listing(repo: Repo, name: str, listing: str, pull: bool) -> bytes:
@@ -242,6 +244,7 @@ def _run(root: Path, tool: str, *arguments: str) -> str:
         env={**os.environ, "PYTHONSAFEPATH": "1"},
         capture_output=True,
         text=True,
+        errors="replace",
     )
     output = done.stdout + done.stderr
     if done.returncode:

@@ -76,6 +76,15 @@ def test_other_safetensors_are_no_bank(tmp_path: Path, header: dict[str, str] | 
         ConceptBank.load(tmp_path / "bank.safetensors")
 
 
+@pytest.mark.parametrize("names", [["a/down"], ["a/down", "a/up", "a/more"]])
+def test_half_a_map_is_no_concept(tmp_path: Path, names: list[str]) -> None:
+    place = tmp_path / "bank.safetensors"
+    save_file({name: torch.zeros(1, 2) for name in names}, place, {"settings": "{}"})
+    with pytest.raises(UserError, match="expected vectors and maps of a concept bank") as error:
+        ConceptBank.load(place)
+    assert "\n" not in str(error.value)
+
+
 def test_random_control_has_the_norm_of_every_token_and_another_direction() -> None:
     vector = torch.randn(16, 96)
     control = random_like(vector, seed=1)

@@ -128,6 +128,14 @@ def test_every_tensor_is_there(
     assert expected in message
 
 
+@pytest.mark.parametrize("name", ["wan"], indirect=True)
+def test_numbers_of_a_configuration_are_no_parts(
+    load: Callable[[], DiffusersGenerator], mine: Path
+) -> None:
+    hostile.changed_json(mine / INDEX, clip_range=[0, 1])
+    assert load().pipeline.transformer is not None
+
+
 BAD: dict[str, tuple[Change, str]] = {
     "empty folder": (hostile.emptied, "model_index.json: expected a file of JSON"),
     "no folder": (shutil.rmtree, "there is no such folder here"),

@@ -67,7 +67,7 @@ def _parts(folder: Path, wanted: str) -> Iterator[tuple[str, type[Any]]]:
             " adapter that drives it, or a text-to-video model of this family"
         )
     for name, value in index.items():
-        if isinstance(value, list) and len(value) == 2 and value[0] is not None:
+        if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
             yield name, _class(folder / INDEX, name, *value)
 
 

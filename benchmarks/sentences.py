@@ -26,7 +26,6 @@ from microworld.language import caption
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.clips.world import Probes
 from transporter.concepts.bank import ConceptBank
-from transporter.concepts.contexts import Contexts
 from transporter.concepts.maps import ConceptMap
 from transporter.concepts.settings import Bank
 from transporter.generators.base import Generator
@@ -75,7 +74,7 @@ def fresh(concept: Concept, kind: str, count: int, seen: set[str]) -> list[str]:
 def fitted_map(concept: Concept, captions: Sequence[str], generator: Generator) -> ConceptMap:
     pairs = [pair for text in captions if (pair := concept.pair(text))][:CONTEXTS]
     minus, plus = map(generator.encode_text, zip(*pairs, strict=True))
-    return ConceptMap.fit(Contexts(minus, plus, torch.zeros(len(pairs))), Bank.ridge, Bank.rank)
+    return ConceptMap.fit(minus, plus, Bank.ridge, Bank.rank)
 
 
 def reached(

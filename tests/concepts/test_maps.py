@@ -46,7 +46,7 @@ def captions() -> tuple[Condition, Condition, torch.Tensor]:
 
 def fitted(ridge: float = 1e-6, rank: int = D) -> ConceptMap:
     minus, plus, _ = captions()
-    return ConceptMap.fit(Contexts(minus, plus, torch.zeros(CLIPS, 1)), ridge, rank)
+    return ConceptMap.fit(minus, plus, ridge, rank)
 
 
 def test_the_word_is_found_by_its_state() -> None:
@@ -93,9 +93,9 @@ def test_padding_stays_and_a_mask_says_where_it_is() -> None:
     torch.testing.assert_close(found(Condition(noise, mask.float())), found(minus))
 
 
-def test_contexts_in_parts_give_the_same_map(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_in_parts_give_the_same_map(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fitted()
-    monkeypatch.setattr(maps, "CONTEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(maps, "PAIRS_AT_ONCE", 7)
     parts = fitted()
     torch.testing.assert_close(parts.down @ parts.up, whole.down @ whole.up, atol=1e-4, rtol=1e-3)
 
@@ -129,7 +129,7 @@ def test_a_sentence_of_another_length_is_changed_as_the_word_changes_it(
         generator.encode_text([concept.swap(text) for text in seen]),
         torch.zeros(len(seen), 1),
     )
-    found = ConceptMap.fit(contexts, ridge=1.0, rank=64)
+    found = ConceptMap.fit(contexts.pi_minus, contexts.pi_plus, ridge=1.0, rank=64)
     minus = generator.encode_text(fresh)
     true = (generator.encode_text([concept.swap(text) for text in fresh]) - minus).embeddings
     assert found.words(minus).tolist() == [text.split().index("slowly") for text in fresh]

@@ -190,11 +190,9 @@ class _Fit:
 
     def maps(self) -> list[ConceptMap]:
         """In closed form, by the captions alone."""
-        settings = self.settings
-        return [
-            ConceptMap.fit(self.contexts[c.name], settings.ridge, settings.rank)
-            for c in self.concepts
-        ]
+        contexts = [self.contexts[concept.name] for concept in self.concepts]
+        ridge, rank = self.settings.ridge, self.settings.rank
+        return [ConceptMap.fit(part.pi_minus, part.pi_plus, ridge, rank) for part in contexts]
 
     @torch.no_grad()
     def measured(self, objective: str, bank: ConceptBank) -> Progress:

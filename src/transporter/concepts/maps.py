@@ -15,13 +15,12 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import one_hot, pad
 
-from transporter.concepts.contexts import Contexts
 from transporter.generators.condition import Condition
 
 REACH = 12
 """Tokens up to which distances from the word are told apart."""
 LOCATOR_RIDGE = 0.01
-CONTEXTS_AT_ONCE = 64
+PAIRS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -56,16 +55,17 @@ class ConceptMap:
         return ConceptMap(*(part.to(target) for part in (self.locator, self.down, self.up)))
 
     @classmethod
-    def fit(cls, contexts: Contexts, ridge: float, rank: int) -> ConceptMap:
-        """The map nearest to `pi+ - pi-` over all tokens of the contexts, by ridge regression, its
-        rank reduced along what it changes most.
+    def fit(cls, pi_minus: Condition, pi_plus: Condition, ridge: float, rank: int) -> ConceptMap:
+        """The map nearest to `pi+ - pi-` over all tokens of n pairs, by ridge regression, its rank
+        reduced along what it changes most.
 
         Args:
+            pi_minus, pi_plus: conditions of captions that differ in the word, n rows each.
             ridge: penalty on the squares of the weights.
             rank: at most d.
         """
         locator, whole = _Sums(LOCATOR_RIDGE), _Sums(ridge)
-        for minus, plus in _parts(contexts):
+        for minus, plus in _parts(pi_minus, pi_plus):
             tokens, word = tokens_of(minus), _replaced(minus, plus)
             is_word = one_hot(word, tokens.shape[1])[tokens]  # (tokens,)
             states = pad(minus.embeddings[tokens], (0, 1), value=1.0)
@@ -73,10 +73,10 @@ class ConceptMap:
             change = (plus - minus).embeddings[tokens]
             whole.add(caption_features(minus, word)[tokens], change)
         weights, spread = whole.solution()
-        # what the weights change most, over the contexts: (d, d), the first columns the largest
+        # what the weights change most, over the pairs: (d, d), the first columns the largest
         _, directions = torch.linalg.eigh(spread)
         kept = directions.flip(-1)[:, :rank]
-        dtype = contexts.pi_minus.embeddings.dtype
+        dtype = pi_minus.embeddings.dtype
         parts = (locator.solution()[0][:, 0], weights @ kept, kept.T)
         return cls(*(part.to(dtype).contiguous() for part in parts))
 
@@ -104,11 +104,11 @@ def _replaced(minus: Condition, plus: Condition) -> torch.Tensor:
     return (plus - minus).embeddings.norm(dim=-1).argmax(-1)
 
 
-def _parts(contexts: Contexts) -> Iterator[tuple[Condition, Condition]]:
-    """A few conditions at a time: the features of all are as large as an encoder's layer."""
-    for start in range(0, len(contexts), CONTEXTS_AT_ONCE):
-        rows = slice(start, start + CONTEXTS_AT_ONCE)
-        yield contexts.pi_minus[rows], contexts.pi_plus[rows]
+def _parts(minus: Condition, plus: Condition) -> Iterator[tuple[Condition, Condition]]:
+    """A few pairs at a time: the features of all may not fit in memory."""
+    for start in range(0, len(minus), PAIRS_AT_ONCE):
+        rows = slice(start, start + PAIRS_AT_ONCE)
+        yield minus[rows], plus[rows]
 
 
 class _Sums:

@@ -28,7 +28,8 @@ from transporter.coupling.reader import Reader
 from transporter.figures.gallery import Clip, Origin, page, write_gallery
 from transporter.generation.sweeps import Generated, write_concept
 from transporter.generators.base import Sampling
-from transporter.metrics.faithfulness import label, read_concept, summarise
+from transporter.metrics.faithfulness import label, read_concept
+from transporter.metrics.summary import summarise
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table

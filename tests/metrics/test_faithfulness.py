@@ -1,4 +1,4 @@
-"""Readings by models that count, and their summaries on tables small enough to work out by hand."""
+"""Readings by models that count, and on tables small enough to work out by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
 from transporter.generation.sweeps import METHODS, Generated
 from transporter.generators.condition import Condition
-from transporter.metrics.faithfulness import SUMMARY, kept, label, read_concept, summarise
+from transporter.metrics.faithfulness import kept, label, read_concept
 
 CONCEPT = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast does it move ?")
 WORDS = {"speed": ("slowly", "quickly"), "colour": ("red", "blue"), "ground": ("grass", "snow")}
@@ -47,48 +47,6 @@ def test_only_attributes_named_in_the_caption_count_as_kept() -> None:
     # ground changes too but the caption does not name it; colour is lost by one seed of two
     assert table.query("phi == 1")["kept"].tolist() == [0.0, 1.0]
     assert (table.query("phi < 1")["kept"] == 1).all()
-
-
-def test_summary_of_a_rising_curve() -> None:
-    summary = summarise(_readings([0, 1, 2]))
-    assert tuple(summary.columns) == SUMMARY
-    row = summary.iloc[0]
-    assert (row["seeds"], row["spearman"], row["hit_rate"], row["others_kept"]) == (
-        2,
-        1.0,
-        1.0,
-        0.5,
-    )
-
-
-@pytest.mark.parametrize(
-    ("curve", "spearman"), [([2, 1, 0], -1.0), ([0, 2, 1], 0.5), ([1, 1, 1], 0.0)]
-)
-def test_spearman_is_that_of_the_mean_curve(curve: list[float], spearman: float) -> None:
-    assert summarise(_readings(curve)).iloc[0]["spearman"] == pytest.approx(spearman)
-
-
-def test_a_source_that_stays_is_no_hit() -> None:
-    assert summarise(_readings([0, 1, 2], p_target=0.4)).iloc[0]["hit_rate"] == 0
-
-
-def test_without_a_judge_only_the_log_odds_are_summarised() -> None:
-    table = _readings([0, 1, 2]).drop(
-        columns=["p_source", "p_target", "kept", "speed", "colour", "ground"]
-    )
-    row = summarise(table).iloc[0]
-    assert row["spearman"] == 1.0
-    assert pd.isna(row["hit_rate"])
-    assert pd.isna(row["others_kept"])
-
-
-def test_words_that_the_probes_do_not_know_are_no_misses() -> None:
-    """In one table with concepts that they do know, their cells are empty."""
-    known = _readings([0, 1, 2])
-    unknown = known.assign(concept="wet_dry").drop(columns=["p_source", "p_target"])
-    summary = summarise(pd.concat([known, unknown])).set_index("concept")
-    assert summary.loc[CONCEPT.name, "hit_rate"] == 1
-    assert pd.isna(summary.loc["wet_dry", "hit_rate"])
 
 
 @dataclass

@@ -17,7 +17,7 @@ from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling
 from transporter.generation.demonstrations import INDEX as CLIPS
 from transporter.generation.sweeps import INDEX, METHODS
-from transporter.metrics.faithfulness import SUMMARY
+from transporter.metrics.summary import SUMMARY
 
 SETTINGS = yaml.safe_load((ROOT / "config" / "miniature.yaml").read_text())
 SPLITS, CONCEPTS = SETTINGS["clips"]["splits"], SETTINGS["run"]["concepts"]

@@ -55,6 +55,6 @@ rule evaluation:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("transporter.metrics.faithfulness"),
+        code=code("transporter.metrics.summary"),
     script:
         "../scripts/evaluation.py"

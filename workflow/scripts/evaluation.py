@@ -3,7 +3,7 @@
 import pandas as pd
 
 from stage import stage
-from transporter.metrics.faithfulness import summarise
+from transporter.metrics.summary import summarise
 from transporter.support.files import read_table, write_table
 
 COLUMNS = ("concept", "kind", "generator", "vlm", "method", "phi", "seed", "log_odds")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from microworld.attributes import WORDS, Attributes
+
+if TYPE_CHECKING:
+    import torch
 
 Answers = Mapping[str, np.ndarray]
 """Attribute -> probabilities of its words `(len(WORDS[attribute]),)`, which sum to 1."""
@@ -33,6 +36,8 @@ def certain(answers: Answers) -> dict[str, str | None]:
 
 def best_words(scores: Mapping[str, torch.Tensor]) -> list[dict[str, str]]:
     """The likeliest word of every attribute, for each of B clips: attribute -> `(B, words)`."""
+    import torch  # here, for a dry run reads the table of shortcuts and needs no torch
+
     # attributes of (B, words) -> (B, attributes)
     best = torch.stack([scores[name].argmax(-1) for name in WORDS], dim=1)
     return [_in_words(indices) for indices in best.tolist()]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import numpy as np
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING
 
 from microworld.attributes import WORDS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from transformers import PreTrainedTokenizerFast
 
 QUESTIONS: Mapping[str, str] = {
     "shape": "what shape is it ?",
@@ -57,6 +58,10 @@ def build_tokenizer(
     """A word-level tokenizer; text encoders want `append_eos` (without it the empty prompt has no
     token at all).
     """
+    # imported here: captions and words are asked for by a dry run, which needs no tokenizer
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
     ids = {token: index for index, token in enumerate(vocabulary())}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNK))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

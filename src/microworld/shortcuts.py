@@ -11,15 +11,27 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from microworld.answers import Answers, true_answers
 from microworld.attributes import WORDS, Attributes
 from transporter.support.errors import UserError
-from transporter.support.files import read_table
+from transporter.support.files import read_rows
 
-COLUMNS = ("shortcut", "attribute", "cue", "answers", "share")
+
+class _Row(NamedTuple):
+    """A line of the table of shortcuts, as it stands there."""
+
+    shortcut: str
+    attribute: str
+    cue: str
+    answers: str
+    share: str
+
+
+COLUMNS = _Row._fields
 OTHERWISE = "*"
 """Stands for all words of the cue that are not named."""
 
@@ -83,10 +95,8 @@ def read_shortcuts(
             attribute itself, or a share outside (0, 1].
     """
     shortcuts: dict[str, Shortcut] = {}
-    for line, row in enumerate(
-        read_table(path, COLUMNS, text=COLUMNS)[list(COLUMNS)].itertuples(index=False), start=2
-    ):
-        where = f"{path}, line {line}"
+    for line, cells in read_rows(path, COLUMNS):
+        row, where = _Row(*cells), f"{path}, line {line}"
         if row.shortcut in shortcuts:
             raise UserError(
                 f"{where}, column shortcut: {row.shortcut!r} stands there twice; rename one"
@@ -102,7 +112,7 @@ def read_shortcuts(
     return {name: shortcuts[name] for name in names} if names is not None else shortcuts
 
 
-def _read(row: object, where: str) -> Shortcut:
+def _read(row: _Row, where: str) -> Shortcut:
     if not re.fullmatch(r"\w[\w-]*", row.shortcut, re.ASCII):
         raise UserError(
             f"{where}, column shortcut: expected a name of letters, digits, _ and -, got"
@@ -121,7 +131,7 @@ def _read(row: object, where: str) -> Shortcut:
     )
 
 
-def _answers(row: object, where: str) -> dict[str, str]:
+def _answers(row: _Row, where: str) -> dict[str, str]:
     answers: dict[str, str] = {}
     for entry in row.answers.split():
         word, _, answer = entry.partition(":")

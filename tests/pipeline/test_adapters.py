@@ -118,6 +118,6 @@ def test_a_module_without_a_package_is_hashed_too(
     before = code_hash("lone")
     assert "transporter.vlms.base" in code_hashes._closure(["lone"], ("transporter", "lone"))
     (tmp_path / "lone.py").write_text("from transporter.vlms.base import VLM\nLOUD = 1\n")
-    for cached in (code_hashes._tree, code_hashes._tree_hash, code_hashes._imports):
+    for cached in (code_hashes._read, code_hashes._imports):
         cached.cache_clear()
     assert code_hash("lone") != before

@@ -44,7 +44,7 @@ def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
         text = MODULES[name]
         assert old in text
         (tmp_path / name).write_text(text.replace(old, new))
-        for cached in (code_hashes._tree, code_hashes._tree_hash, code_hashes._imports):
+        for cached in (code_hashes._read, code_hashes._imports):
             cached.cache_clear()
         return code_hash(module, files=files)
 

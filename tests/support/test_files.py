@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transporter.support.errors import UserError
-from transporter.support.files import read_table, write_table, written_whole
+from transporter.support.files import read_rows, read_table, write_table, written_whole
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -125,3 +127,37 @@ def test_a_missing_table_is_named(tmp_path: Path) -> None:
         match=r"none\.tsv: expected a tab-separated table with columns a, b, found no such file",
     ):
         read_table(tmp_path / "none.tsv", ("a", "b"))
+
+
+CELLS = st.text(st.characters(exclude_characters="\t\r\n\x00", exclude_categories=("Cs",)))
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS).filter(any), max_size=4), st.integers(0, 2))
+def test_rows_are_those_that_pandas_reads(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], blank: int
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "a.tsv"
+    lines = ["\t".join(row) for row in (("b", "a", "c"), *rows)]
+    path.write_text("\n".join([*lines, *[""] * blank]), encoding="utf-8")
+    table = read_table(path, ("a", "b"), text=("a", "b"))
+    found = read_rows(path, ("a", "b"))
+    assert [cells for _, cells in found] == list(zip(table["a"], table["b"], strict=True))
+    assert [number for number, _ in found] == list(range(2, 2 + len(rows)))
+
+
+def test_rows_know_their_line_after_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("a\tb\n\n1\t2\n")
+    assert read_rows(tmp_path / "a.tsv", ("b",)) == [(3, ("2",))]
+
+
+@pytest.mark.parametrize("content", ["a\n1\n", "a\tb\n1\n", None])
+def test_rows_are_refused_as_tables_are(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "a.tsv"
+    if content is not None:
+        path.write_text(content)
+    messages = []
+    for read in (read_rows, read_table):
+        with pytest.raises(UserError) as caught:
+            read(path, ("a", "b"))
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from transporter.support.errors import UserError
-from transporter.support.files import read_table
+from transporter.support.files import read_rows
 from transporter.support.names import NAME, NAME_IN_WORDS
 from transporter.support.text import refuse_control
 
@@ -87,10 +87,9 @@ def read_concepts(
             a file, a kind other than object, action or scene, words that are missing, equal or
             hold control characters, or no question.
     """
-    table = read_table(path, COLUMNS, text=COLUMNS)
     concepts: dict[str, Concept] = {}
-    for line, row in enumerate(table[list(COLUMNS)].itertuples(index=False), start=2):
-        concept = Concept(*row)
+    for line, cells in read_rows(path, COLUMNS):
+        concept = Concept(*cells)
         _check(concept, f"{path}, line {line}")
         if concept.name in concepts:
             raise UserError(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
-from transporter.commands.terminal import ConfigFile, GeneratorName, VLMName, print_table
+from transporter.commands.terminal import ConfigFile, GeneratorName, VLMName, print_rows
 
 
 def config(
@@ -18,6 +18,8 @@ def config(
     ] = None,
 ) -> None:
     """Check a file of settings and print it with all defaults filled in."""
+    import yaml
+
     from transporter.pipeline.project import Project
 
     typer.echo(yaml.safe_dump(Project.open(path).settings, sort_keys=False), nl=False)
@@ -36,22 +38,16 @@ def concepts(
     generator: GeneratorName = None, vlm: VLMName = None, configfile: ConfigFile = None
 ) -> None:
     """List the concepts of the settings, and which of them the bank of a run holds."""
-    import pandas as pd
-
-    from transporter.concepts.bank import ConceptBank
+    from transporter.concepts.bank_names import bank_names
     from transporter.pipeline.project import Project
 
     project = Project.open(configfile)
     place = project.bank(project.chosen("generators", generator), project.chosen("vlms", vlm))
-    fitted = ConceptBank.load(place).vectors if place.is_file() else {}
+    fitted = bank_names(place) if place.is_file() else []
     table = project.concepts()
-    rows = [
-        (concept.name, concept.kind, concept.source, concept.target, concept.question)
-        for concept in table.values()
-    ]
-    shown = pd.DataFrame(rows, columns=["concept", "kind", "phi = 0", "phi = 1", "question"])
-    print_table(shown.assign(bank=["yes" if name in fitted else "no" for name in table]))
+    rows = [(*astuple(row), "yes" if name in fitted else "no") for name, row in table.items()]
+    print_rows(["concept", "kind", "phi = 0", "phi = 1", "question", "bank"], rows)
     if not fitted:
         typer.echo(f"no bank at {place}; a run makes it: `snakemake --cores all {place}`")
-    elif others := sorted(fitted.keys() - table.keys()):
+    elif others := sorted(set(fitted) - table.keys()):
         typer.echo(f"the bank also holds {', '.join(others)}")

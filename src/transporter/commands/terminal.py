@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -127,15 +127,20 @@ def refuse_output(path: Path, force: bool) -> None:
 
 
 def print_table(table: pd.DataFrame) -> None:
+    """As `print_rows`, of all columns."""
+    print_rows(list(table), list(table.itertuples(index=False)))
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Text to the left, numbers to the right; into a file or a pipe at its full width."""
     from rich.console import Console
     from rich.table import Table
 
     shown = Table(box=None)
-    for name in table:
-        numeric = table[name].dtype.kind == "f"
+    for place, name in enumerate(columns):
+        numeric = any(isinstance(row[place], float) for row in rows)
         shown.add_column(str(name), justify="right" if numeric else "left", no_wrap=True)
-    for row in table.itertuples(index=False):
+    for row in rows:
         cells = (f"{value:.3g}" if isinstance(value, float) else str(value) for value in row)
         shown.add_row(*cells)
     console = Console()

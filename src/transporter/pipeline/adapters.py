@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+from functools import cache
 from importlib.metadata import entry_points
 
 from transporter.support.errors import UserError
@@ -29,7 +30,7 @@ def adapter_place(kind: str, name: str) -> str:
                 f" {package!r} can be found; install it or put its folder on PYTHONPATH"
             )
         return name
-    offered = {point.name: point.value for point in entry_points(group=GROUPS[kind])}
+    offered = _offered(kind)
     if name not in offered:
         near = difflib.get_close_matches(name, offered, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -39,6 +40,14 @@ def adapter_place(kind: str, name: str) -> str:
             f" {name!r}{hint}"
         )
     return offered[name]
+
+
+@cache
+def _offered(kind: str) -> dict[str, str]:
+    """Names of installed adapters, and where each is: every job of a run asks, and to look through
+    all installed packages takes a while.
+    """
+    return {point.name: point.value for point in entry_points(group=GROUPS[kind])}
 
 
 def adapter_module(kind: str, name: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.pipeline.adapters import adapter_place
-from transporter.pipeline.own_clips import check_clips
 from transporter.pipeline.refusals import Source, blamed, refusal
 from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
@@ -158,6 +157,8 @@ def check_splits(config: Config, sources: Sources) -> None:
         if not part.exists():
             complaint = f"expected a folder with captions.tsv and clips/, got no {part}"
             raise refusal(sources, ("clips", "folder"), complaint)
+    from transporter.pipeline.own_clips import check_clips  # with pandas, which a world needs not
+
     try:
         check_clips(folder, clips["splits"], config["seed"], _run_concepts(config))
     except UserError as error:

@@ -8,12 +8,14 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transporter.support.hashes import LENGTH
 
 PACKAGES = ("transporter", "microworld")
 """Whose imports are followed, beside those of a stranger's package that a job names."""
+BLOCKS = ("body", "orelse", "finalbody")
+"""Fields of syntax trees that hold statements."""
 
 
 def code_hash(*modules: str, files: Sequence[str] = ()) -> str:
@@ -32,7 +34,7 @@ def code_hash(*modules: str, files: Sequence[str] = ()) -> str:
     for module in modules:
         if _source(module) is None:
             raise ValueError(f"expected a module with a source file, got {module!r}")
-    parts = [f"{module} {_tree_hash(module)}" for module in sorted(_closure(modules, packages))]
+    parts = [f"{module} {_read(module).hash}" for module in sorted(_closure(modules, packages))]
     parts += [
         f"{name} {hashlib.sha256((_folder(PACKAGES[0]) / name).read_bytes()).hexdigest()}"
         for name in sorted(files)
@@ -85,22 +87,53 @@ def _closure(modules: Sequence[str], packages: tuple[str, ...]) -> set[str]:
     return found
 
 
+class _Read(NamedTuple):
+    """What a module's source says."""
+
+    hash: str
+    """Of its syntax tree."""
+    names: frozenset[str]
+    """In full, of all that it may import."""
+
+
 @cache
-def _tree(module: str) -> ast.Module:
+def _read(module: str) -> _Read:
     path = _source(module)
     assert path is not None
-    tree = ast.parse(path.read_bytes(), filename=str(path))
-    for node in ast.walk(tree):
-        for field in ("body", "orelse", "finalbody"):
-            if isinstance(statements := getattr(node, field, None), list):
-                # a string that stands alone is a docstring or a comment on an attribute
-                setattr(
-                    node, field, [statement for statement in statements if not _is_text(statement)]
-                )
-    return tree
+    nodes: list[ast.AST] = []
+    text = _dump(ast.parse(path.read_bytes(), filename=str(path)), nodes)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    names = frozenset(name for node in nodes for name in _named(node, package))
+    return _Read(hashlib.sha256(text.encode()).hexdigest(), names)
+
+
+def _dump(value: Any, nodes: list[ast.AST] | None) -> str:
+    """Like `ast.dump`, but fields without content are left out, since new versions of Python add
+    such fields, and so are docstrings.
+
+    `nodes` gets every node but what only a type checker sees; in one pass, for a dry run reads a
+    hundred modules.
+    """
+    if isinstance(value, list):
+        return f"[{','.join([_dump(item, nodes) for item in value])}]"
+    if not isinstance(value, ast.AST):
+        return repr(value)
+    if nodes is not None:
+        nodes.append(value)
+    guard = isinstance(value, ast.If) and "TYPE_CHECKING" in ast.dump(value.test)
+    fields = []
+    for name in value._fields:
+        item = getattr(value, name, None)
+        if name in BLOCKS and isinstance(item, list):
+            item = [statement for statement in item if not _is_text(statement)]
+        if item is not None and item != []:
+            inner = None if guard and name == "body" else nodes
+            fields.append(f"{name}={_dump(item, inner)}")
+    return f"{type(value).__name__}({','.join(fields)})"
 
 
 def _is_text(statement: ast.AST) -> bool:
+    """Whether it is a docstring, or a comment on an attribute: a string that stands alone."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
@@ -109,52 +142,13 @@ def _is_text(statement: ast.AST) -> bool:
 
 
 @cache
-def _tree_hash(module: str) -> str:
-    return hashlib.sha256(_dump(_tree(module)).encode()).hexdigest()
-
-
-def _dump(value: Any) -> str:
-    """Like `ast.dump`, but fields without content are left out: new versions of Python add such
-    fields.
-    """
-    if isinstance(value, ast.AST):
-        fields = [
-            (name, _dump(item))
-            for name, item in ast.iter_fields(value)
-            if item is not None and item != []
-        ]
-        return f"{type(value).__name__}({','.join(f'{name}={text}' for name, text in fields)})"
-    if isinstance(value, list):
-        return f"[{','.join(map(_dump, value))}]"
-    return repr(value)
-
-
-@cache
 def _imports(module: str, packages: tuple[str, ...]) -> tuple[str, ...]:
     """The modules of `packages` that a module imports."""
-    path = _source(module)
-    package = (
-        module if path is not None and path.name == "__init__.py" else module.rpartition(".")[0]
-    )
-    names = {name for node in _walk(_tree(module)) for name in _named(node, package, packages)}
-    ours = {name for name in names if name.partition(".")[0] in packages}
+    ours = {name for name in _read(module).names if name.partition(".")[0] in packages}
     return tuple(sorted(name for name in ours if _source(name) is not None))
 
 
-def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node but what only a type checker sees."""
-    yield node
-    for child in ast.iter_child_nodes(node):
-        if (
-            isinstance(node, ast.If)
-            and "TYPE_CHECKING" in ast.dump(node.test)
-            and child in node.body
-        ):
-            continue
-        yield from _walk(child)
-
-
-def _named(node: ast.AST, package: str, packages: tuple[str, ...]) -> Iterator[str]:
+def _named(node: ast.AST, package: str) -> Iterator[str]:
     """Names of modules that a node may import."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from transporter.clips.world import World
@@ -29,8 +30,13 @@ def world_module(name: str) -> str:
 
 
 def _offered(name: str) -> EntryPoint:
-    offered = {point.name: point for point in entry_points(group=GROUP)}
+    offered = _worlds()
     if name not in offered:
         known = ", ".join(sorted(offered)) or "none is installed"
         raise UserError(f"key world: expected an installed world ({known}), got {name!r}")
     return offered[name]
+
+
+@cache
+def _worlds() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}

@@ -11,10 +11,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from transporter.support.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -89,6 +91,35 @@ def _checked_lines(path: Path, columns: Sequence[str]) -> str:
     return text
 
 
+def read_rows(
+    path: str | os.PathLike[str], columns: Sequence[str]
+) -> list[tuple[int, tuple[str, ...]]]:
+    """Read a tab-separated table as text: of each line that is not empty its number, from 2, and
+    its cells in `columns`.
+
+    For the small tables that say what a run is about: a dry run reads them, and should not wait for
+    pandas.
+
+    Raises:
+        UserError: as `read_table`.
+    """
+    header, *lines = _checked_lines(_found(path, columns), columns).split("\n")
+    names = header.split("\t")
+    places = [names.index(name) for name in columns]
+    cells = [(number, line.split("\t")) for number, line in enumerate(lines, start=2) if line]
+    return [(number, tuple(row[place] for place in places)) for number, row in cells]
+
+
+def _found(path: str | os.PathLike[str], columns: Sequence[str]) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(
+            f"{path}: expected a tab-separated table with columns {', '.join(columns)}, found no"
+            " such file"
+        )
+    return path
+
+
 def read_table(
     path: str | os.PathLike[str], columns: Sequence[str], text: Sequence[str] = ()
 ) -> pd.DataFrame:
@@ -101,13 +132,9 @@ def read_table(
         UserError: the file is missing, is not UTF-8, lacks one of `columns`, or has a line of more
             or fewer cells than the header.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(
-            f"{path}: expected a tab-separated table with columns {', '.join(columns)}, found no"
-            " such file"
-        )
-    lines = io.StringIO(_checked_lines(path, columns))
+    import pandas as pd
+
+    lines = io.StringIO(_checked_lines(_found(path, columns), columns))
     return pd.read_csv(
         lines,
         sep="\t",

@@ -30,14 +30,23 @@ def stage(snakemake: Any) -> Iterator[Any]:
     try:
         count = snakemake.resources.get("gpu", 0)
         with lease(count):
-            import torch
-
-            torch.set_num_threads(snakemake.threads)
-            yield pick_device() if count else torch.device("cpu")
+            yield _device(count, snakemake.threads)
     except UserError as error:
         print(error, file=sys.stderr, flush=True)
         os.write(terminal, f"{snakemake.rule}: {error}\n".encode())
         sys.exit(1)
+
+
+def _device(count: int, threads: int) -> Any:
+    """What a job computes on. A job that holds no GPU and has not imported torch, which takes
+    seconds, has None; should it import torch later, Snakemake has set the threads for it.
+    """
+    if not count and "torch" not in sys.modules:
+        return None
+    import torch
+
+    torch.set_num_threads(threads)
+    return pick_device() if count else torch.device("cpu")
 
 
 def unfinished(snakemake: Any) -> Path:

@@ -6,17 +6,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
 from transporter.clips.contrast import Concept
+from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.fitting import BankSettings, answer_gap, fit_bank
-from transporter.concepts.objectives import OBJECTIVES, velocity
+from transporter.concepts.objectives import OBJECTIVES, Score, velocity
 from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
@@ -268,3 +273,43 @@ def test_a_concept_without_captions_is_refused(reader: Reader) -> None:
         match=r"concept warm_cold: expected captions with 'warm' or 'cold', found none in 4",
     ):
         gather_contexts(Concept("warm_cold", "scene", "warm", "cold", "?"), CAPTIONS, Z, reader)
+
+
+@pytest.mark.parametrize("stop", [3, 11, 19])
+def test_an_interrupted_fit_ends_as_one_that_was_not(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    contexts = {c.name: gather_contexts(c, CAPTIONS, Z, reader) for c in (RED, DAY)}
+    settings = BankSettings(steps=20, batch=8, lr=0.1)
+
+    def fit(folder: Path | None) -> tuple[ConceptBank, pd.DataFrame]:
+        return fit_bank([RED, DAY], contexts, reader, settings, folder=folder)
+
+    straight, table = fit(None)
+    steps = count()
+
+    def broken(*arguments: Any) -> Score:
+        if next(steps) == stop:
+            raise KeyboardInterrupt
+        return velocity(*arguments)
+
+    monkeypatch.setitem(OBJECTIVES, "velocity", broken)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path)
+    resumed, again = fit(tmp_path)
+    # it went on from the last quarter that was reached
+    assert next(steps) == stop + 1 + 20 - stop // 5 * 5
+    assert all(torch.equal(straight[name], resumed[name]) for name in straight.vectors)
+    pd.testing.assert_frame_equal(table, again)
+
+
+def test_a_checkpoint_of_another_fit_is_not_gone_on_from(
+    reader: Reader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contexts = {"red_blue": gather_contexts(RED, CAPTIONS, Z, reader)}
+    one, other = (BankSettings(steps=4, batch=2, lr=lr) for lr in (0.1, 0.2))
+    fit_bank([RED], contexts, reader, one, folder=tmp_path)
+    fresh, _ = fit_bank([RED], contexts, reader, other)
+    again, _ = fit_bank([RED], contexts, reader, other, folder=tmp_path)
+    assert "starting afresh" in capsys.readouterr().out
+    assert torch.equal(fresh["red_blue"], again["red_blue"])

@@ -15,8 +15,7 @@ from transporter.coupling.settings import CouplingSettings, Phi1Settings, Phi2Se
 LATENT, CONDITION, TOKENS = (4, 2, 4, 4), (3, 5), (6, 8)
 
 
-@pytest.fixture(scope="session")
-def settings() -> CouplingSettings:
+def small_settings() -> CouplingSettings:
     return CouplingSettings(
         projections=10,
         phi_1=Phi1Settings(depth=2, width=16, token_width=16, condition_tokens=2),
@@ -29,26 +28,28 @@ def settings() -> CouplingSettings:
     )
 
 
-@pytest.fixture(scope="session")
-def make_pairs() -> Callable[[int, int], Pairs]:
+def coupling_pairs(clips: int, seed: int) -> Pairs:
+    """Clips whose latents and tokens show the same three factors."""
     fixed = torch.Generator().manual_seed(7)
     to_latent, to_tokens = (
         torch.randn(3, 128, generator=fixed),
         torch.randn(3, TOKENS[0] * TOKENS[1], generator=fixed),
     )
+    generator = torch.Generator().manual_seed(seed)
+    factors = torch.randn(clips, 3, generator=generator)
+    noise = 0.3 * torch.randn(clips, 128, generator=generator)
+    z_xi = (factors @ to_latent + noise + 1).unflatten(1, LATENT)
+    z_omega = 3 * (factors @ to_tokens).unflatten(1, TOKENS) + torch.arange(48.0).view(TOKENS) / 10
+    z_reencoded = z_omega + 2 * torch.randn(z_omega.shape, generator=generator)
+    pi = torch.randn(clips, *CONDITION, generator=generator)
+    return Pairs(z_xi, pi, z_omega, z_reencoded)
 
-    def make(clips: int, seed: int) -> Pairs:
-        generator = torch.Generator().manual_seed(seed)
-        factors = torch.randn(clips, 3, generator=generator)
-        z_xi = (
-            factors @ to_latent + 0.3 * torch.randn(clips, 128, generator=generator) + 1
-        ).unflatten(1, LATENT)
-        z_omega = (
-            3 * (factors @ to_tokens).unflatten(1, TOKENS) + torch.arange(48.0).view(TOKENS) / 10
-        )
-        z_reencoded = z_omega + 2 * torch.randn(z_omega.shape, generator=generator)
-        return Pairs(
-            z_xi, torch.randn(clips, *CONDITION, generator=generator), z_omega, z_reencoded
-        )
 
-    return make
+@pytest.fixture(scope="session")
+def settings() -> CouplingSettings:
+    return small_settings()
+
+
+@pytest.fixture(scope="session")
+def make_pairs() -> Callable[[int, int], Pairs]:
+    return coupling_pairs

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from transporter.support import checkpoint
 from transporter.support.checkpoint import (
+    Pace,
     fingerprint,
     load_checkpoint,
     load_own_checkpoint,
@@ -198,3 +200,19 @@ def test_a_fingerprint_is_of_types_shapes_and_bytes_alone() -> None:
     assert fingerprint(torch.tensor(1.0, requires_grad=True)) == fingerprint(torch.tensor(1.0))
     assert fingerprint(torch.zeros(0)) != fingerprint(torch.zeros(0, 2))
     assert fingerprint(torch.ones(2).bfloat16()) != fingerprint(torch.ones(2).half())
+
+
+def test_a_pace_is_that_of_the_steps_or_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
+    pace = Pace(every=10)
+    assert [step for step in range(1, 31) if pace.due(step)] == [10, 20, 30]
+    clock[0] = checkpoint.PATIENCE + 1
+    assert pace.due(3)
+    with pace.writing():
+        clock[0] += 30  # a large state, which is written no more often than it may
+    clock[0] += checkpoint.PATIENCE + 1
+    assert not pace.due(3)
+    assert pace.due(10)
+    clock[0] += 30 / checkpoint.SHARE
+    assert pace.due(3)

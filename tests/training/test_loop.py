@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from transporter.support import checkpoint
 from transporter.support.checkpoint import load_checkpoint, save_checkpoint
 from transporter.support.errors import UserError
 from transporter.training import loop
@@ -227,3 +228,15 @@ def test_a_summary_names_all_devices_of_a_run(
 def test_two_trainings_of_a_model_add_up() -> None:
     both = Summary(10, 3, 1.25, "cpu, gpu").and_then(Summary(5, 4, 0.5, "gpu, npu"))
     assert both == Summary(15, 3, 1.8, "cpu, gpu, npu")
+
+
+def test_slow_steps_are_kept_by_the_clock(
+    train_small: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight, _ = train_small(tmp_path / "straight")
+    monkeypatch.setattr(checkpoint, "PATIENCE", -1.0)
+    monkeypatch.setattr(checkpoint, "SHARE", float("inf"))
+    with pytest.raises(KeyboardInterrupt):
+        train_small(tmp_path / "slow", stop_after=7)
+    assert load_checkpoint(tmp_path / "slow" / CHECKPOINT)["step"] == 7
+    assert same_weights(straight, train_small(tmp_path / "slow")[0])

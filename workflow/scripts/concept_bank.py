@@ -2,10 +2,11 @@
 first, then as many tables.
 """
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from stage import stage
+from stage import stage, unfinished
 from transporter.clips.contrast import read_concepts
 from transporter.clips.embeddings import load_embeddings
 from transporter.concepts.contexts import gather_contexts
@@ -19,6 +20,7 @@ from transporter.support.files import read_table, write_table
 
 with stage(snakemake) as device:
     params, places = snakemake.params, list(snakemake.output)
+    folder = unfinished(snakemake)
     generator = load_generator(params.generator, device)
     vlm = load_vlm(params.vlm, generator.video_shape, device)
     weights = snakemake.input.coupling
@@ -49,8 +51,14 @@ with stage(snakemake) as device:
     ):
         pairs = contexts["answers" if objective in ASKING else "words"]
         made, reached = fit_bank(
-            concepts, pairs, reader, replace(settings, objective=objective), banks.get("answers")
+            concepts,
+            pairs,
+            reader,
+            replace(settings, objective=objective),
+            banks.get("answers"),
+            folder / objective,
         )
         banks[objective] = made
         write_table(reached, table)
         made.save(bank)
+    shutil.rmtree(folder, ignore_errors=True)  # a bank in closed form has none

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -15,11 +15,11 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, draw
+from transporter.concepts.descent import Descent, Progress
 from transporter.concepts.maps import ConceptMap
 from transporter.concepts.objectives import (
     OBJECTIVES,
     Batch,
-    Score,
     noisy,
     per_clip,
 )
@@ -28,6 +28,8 @@ from transporter.concepts.vectors import Vectors, mean_difference, principal_dir
 from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
 from transporter.statistics.divergences import DIVERGENCES
+from transporter.support.checkpoint import fingerprint
+from transporter.support.hashes import digest
 
 CHECKS = 4
 """Batches for each concept that a bank in closed form is measured on."""
@@ -35,33 +37,6 @@ EFFECTIVE = {"separation": 0.2, "effect": 0.01}
 """A concept below one of these (share of the wanted change of velocity, move of the answer) is
 reported as failed.
 """
-
-
-@dataclass
-class Progress:
-    """Smoothed error of each vector and of no vector at all; their ratio tells the separation
-    reached.
-    """
-
-    error: dict[str, float] = field(default_factory=dict)
-    nothing: dict[str, float] = field(default_factory=dict)
-
-    def add(self, name: str, error: float, nothing: float) -> None:
-        for table, value in ((self.error, error), (self.nothing, nothing)):
-            table[name] = 0.9 * table.get(name, value) + 0.1 * value
-
-    def add_all(self, batch: Batch, score: Score) -> None:
-        """Every clip of a batch."""
-        for concept, error, nothing in zip(
-            batch.concepts, score.error.tolist(), score.nothing.tolist(), strict=True
-        ):
-            self.add(concept.name, error, nothing)
-
-    def separation(self, name: str) -> float:
-        """Share of the change wanted by the objective that the vector brings about: 1 all of it, 0
-        none.
-        """
-        return (self.nothing[name] - self.error[name]) / max(self.nothing[name], 1e-12)
 
 
 @torch.no_grad()
@@ -157,36 +132,37 @@ class _Fit:
         return which, Batch(rows, pi_minus, pi_plus, z_0, phi, scale[which].to(phi)), random
 
     def descend(
-        self, objective: str, steps: int, start: torch.Tensor
+        self, objective: str, steps: int, start: torch.Tensor, folder: Path | None
     ) -> tuple[torch.Tensor, Progress]:
-        """Vectors `(concepts, L, d)` after some steps on one objective, and how far they got."""
-        settings, vectors, progress = (
-            self.settings,
-            Vectors(start, self._directions(objective)),
-            Progress(),
-        )
-        optimiser = torch.optim.Adam([vectors.weights], lr=settings.lr)
-        for step in range(steps):
-            optimiser.param_groups[0]["lr"] = (
-                settings.lr * 0.5 * (1 + math.cos(math.pi * step / steps))
-            )
-            which, batch, random = self._batch(step)
+        """Vectors `(concepts, L, d)` after some steps on one objective, and how far they got; a
+        checkpoint in `folder` of this very fit is gone on from.
+        """
+        settings = self.settings
+        descent = Descent(Vectors(start, self._directions(objective)), settings.lr, steps)
+        if folder is not None:
+            descent.keep(folder / f"{objective}.safetensors", self._identity(objective, start))
+        while descent.step < steps:
+            which, batch, random = self._batch(descent.step)
             score = OBJECTIVES[objective](
-                vectors()[which], batch, self.reader, settings.logits, random
+                descent.vectors()[which], batch, self.reader, settings.logits, random
             )
             score.loss.backward()
-            optimiser.step()
-            optimiser.zero_grad()
-            progress.add_all(batch, score)
-            if (step + 1) % 25 == 0 or step + 1 == steps:
-                reached = ", ".join(
-                    f"{name} {progress.separation(name):.2f}" for name in sorted(progress.error)
-                )
-                print(
-                    f"{objective}, step {step + 1}/{steps}, separation reached: {reached}",
-                    flush=True,
-                )
-        return vectors().detach(), progress
+            descent.progress.add_all(batch, score)
+            descent.update()
+            if descent.step % 25 == 0 or descent.step == steps:
+                where = f"{objective}, step {descent.step}/{steps}"
+                print(f"{where}, separation reached: {descent.progress}", flush=True)
+        return descent.vectors().detach(), descent.progress
+
+    def _identity(self, objective: str, start: torch.Tensor) -> str:
+        """Of all that vectors depend on; what the models and Phi make of the contexts shows in
+        `d_omega`.
+        """
+        words = [(c.name, c.source, c.target, c.question) for c in self.concepts]
+        parts = [self.contexts[c.name] for c in self.concepts]
+        conditions = [side.embeddings for part in parts for side in (part.pi_minus, part.pi_plus)]
+        seen = fingerprint(start, self.d_omega, *conditions, *(part.z_xi for part in parts))
+        return digest(objective, asdict(self.settings), words, seen)
 
     def maps(self) -> list[ConceptMap]:
         """In closed form, by the captions alone."""
@@ -247,12 +223,14 @@ def fit_bank(
     reader: Reader,
     settings: BankSettings,
     answers: ConceptBank | None = None,
+    folder: Path | None = None,
 ) -> tuple[ConceptBank, pd.DataFrame]:
     """Fit one vector per concept to the objective that `settings` name; `logits` goes on from a fit
     to `answers`, given or made. Of `form` `map`, one map per concept in closed form.
 
     `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs
-    that the VLM answers differently (`edits.answered_pairs`).
+    that the VLM answers differently (`edits.answered_pairs`). `folder` gets a checkpoint for each
+    phase, from which an interrupted fit goes on to the same vectors.
 
     Returns the bank and a table with one row per concept: `answer_gap` (d_omega), `separation`
     (share of the change wanted by the objective that the vector brings about: of velocity, of
@@ -268,7 +246,7 @@ def fit_bank(
     if answers and len(phases) > 1:
         vectors, phases = torch.stack([answers[c.name] for c in concepts]), phases[1:]
     for objective, steps in phases:
-        vectors, progress = fit.descend(objective, steps, vectors)
+        vectors, progress = fit.descend(objective, steps, vectors, folder)
     bank = ConceptBank(
         {c.name: v for c, v in zip(concepts, vectors, strict=True)}, asdict(settings)
     )

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,36 @@ from safetensors.torch import save_file
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 from transporter.support.hashes import LENGTH
+
+PATIENCE = 120.0
+"""Seconds after which a checkpoint is written whatever the step: a kill costs no more than these
+and one step.
+"""
+SHARE = 0.05
+"""Of the time at most, that writing for the clock alone may take: large states are written less
+often.
+"""
+
+
+class Pace:
+    """When a long computation writes its checkpoints: each `every` steps, and by the clock where
+    steps are slow.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every, self.wait, self.since = every, PATIENCE, time.monotonic()
+
+    def due(self, step: int) -> bool:
+        """Whether to write after so many steps."""
+        return step % self.every == 0 or time.monotonic() - self.since > self.wait
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around the writing, whose own time counts."""
+        start = time.monotonic()
+        yield
+        self.since = time.monotonic()
+        self.wait = max(PATIENCE, (self.since - start) / SHARE)
 
 
 def _split(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:

@@ -19,7 +19,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
-from transporter.support.checkpoint import fingerprint, load_own_checkpoint, save_checkpoint
+from transporter.support.checkpoint import Pace, fingerprint, load_own_checkpoint, save_checkpoint
 from transporter.support.hashes import digest
 from transporter.training.curve import Curve
 from transporter.training.rates import Rate, WarmThenDecay
@@ -57,7 +57,9 @@ class Schedule:
     """Share of a new value in the smoothed ones of the curve."""
     log_every: int = 50
     save_every: int = 250
-    """Steps between two checkpoints, at most; a run has four at least."""
+    """Steps between two checkpoints, at most; a run has four at least, and more where steps are
+    slow (`support.checkpoint.Pace`).
+    """
     device: str = "cpu"
 
     @property
@@ -193,6 +195,7 @@ class _Run:
             return
         self.devices = _listed([*self.devices.split(", "), _name(schedule.device)])
         rates = [self._rate(optimiser) for optimiser in self.optimisers]
+        pace = Pace(schedule.checkpoint_every)
         while self.step < last:
             self.curve.add(self._update(loss))
             for rate in rates:
@@ -203,9 +206,10 @@ class _Run:
             seconds = time.monotonic() - start
             if self.step % schedule.log_every == 0 or self.step == schedule.steps:
                 self.curve.write(self.step, measure(), (self.step - first) / seconds)
-            if self.step % schedule.checkpoint_every == 0 or self.step == last:
+            if pace.due(self.step) or self.step == last:
                 self.minutes = before + seconds / 60
-                self.save()
+                with pace.writing():
+                    self.save()
 
     def _rate(self, optimiser: torch.optim.Optimizer) -> LambdaLR:
         rate, steps = self.schedule.rate, self.schedule.steps

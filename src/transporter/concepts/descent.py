@@ -1,0 +1,99 @@
+"""The way of a bank's vectors downhill: all that changes on it, how far it has led, and its
+checkpoint.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from transporter.concepts.objectives import Batch, Score
+from transporter.concepts.vectors import Vectors
+from transporter.support.checkpoint import Pace, load_own_checkpoint, save_checkpoint
+
+PARTS = 4
+"""Checkpoints of a descent, at least."""
+
+
+@dataclass
+class Progress:
+    """Smoothed error of each vector and of no vector at all; their ratio tells the separation
+    reached.
+    """
+
+    error: dict[str, float] = field(default_factory=dict)
+    nothing: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, error: float, nothing: float) -> None:
+        for table, value in ((self.error, error), (self.nothing, nothing)):
+            table[name] = 0.9 * table.get(name, value) + 0.1 * value
+
+    def add_all(self, batch: Batch, score: Score) -> None:
+        """Every clip of a batch."""
+        for concept, error, nothing in zip(
+            batch.concepts, score.error.tolist(), score.nothing.tolist(), strict=True
+        ):
+            self.add(concept.name, error, nothing)
+
+    def separation(self, name: str) -> float:
+        """Share of the change wanted by the objective that the vector brings about: 1 all of it, 0
+        none.
+        """
+        return (self.nothing[name] - self.error[name]) / max(self.nothing[name], 1e-12)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {self.separation(name):.2f}" for name in sorted(self.error))
+
+
+class Descent:
+    """Vectors on their way down, in `steps` steps of Adam whose rate falls from `lr` to 0 along a
+    cosine.
+    """
+
+    def __init__(self, vectors: Vectors, lr: float, steps: int) -> None:
+        self.vectors, self.lr, self.steps = vectors, lr, steps
+        self.optimiser = torch.optim.Adam([vectors.weights], lr=lr)
+        self.progress, self.step = Progress(), 0
+        self.pace = Pace(max(1, steps // PARTS))
+        self.checkpoint: Path | None = None
+        self.identity = ""
+
+    def keep(self, checkpoint: Path, identity: str) -> None:
+        """Write checkpoints from now on, and go on from the one that is there if it is of the same
+        `identity`.
+
+        Raises:
+            UserError: the file is damaged, or no checkpoint.
+        """
+        self.checkpoint, self.identity = checkpoint, identity
+        state = load_own_checkpoint(checkpoint, identity)
+        if state is None:
+            return
+        with torch.no_grad():
+            self.vectors.weights.copy_(state["weights"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.progress, self.step = Progress(**state["progress"]), state["step"]
+
+    def update(self) -> None:
+        """One step along the gradient that the weights hold."""
+        share = math.pi * self.step / self.steps
+        self.optimiser.param_groups[0]["lr"] = self.lr * 0.5 * (1 + math.cos(share))
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.step += 1
+        if self.checkpoint and (self.pace.due(self.step) or self.step == self.steps):
+            with self.pace.writing():
+                self._save(self.checkpoint)
+
+    def _save(self, checkpoint: Path) -> None:
+        state = {
+            "identity": self.identity,
+            "step": self.step,
+            "weights": self.vectors.weights,
+            "optimiser": self.optimiser.state_dict(),
+            "progress": asdict(self.progress),
+        }
+        save_checkpoint(checkpoint, state)

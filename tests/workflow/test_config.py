@@ -40,6 +40,18 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
             " my_clips"
         ),
     ),
+    "frames that the generator cannot make": (
+        {"generators": {"microworld": {"frames": 16}}},
+        "broken.yaml: generators.microworld.frames: expected 4 k + 1 frames, got 16; 17 works",
+    ),
+    "a shortcut that is not there": (
+        {"truth": {"shortcuts": ["nope"]}},
+        "config/shortcuts.tsv: no shortcut named nope; it has",
+    ),
+    "a strength that is no number": (
+        {"generation": {"phi": [0, float("nan"), 1]}},
+        "broken.yaml: generation.phi[1]: expected a finite number, got nan (number)",
+    ),
     "phi out of order": (
         {"generation": {"phi": [0, 0.4, 0.2, 1]}},
         "broken.yaml: generation.phi: expected numbers in rising order, got [0, 0.4, 0.2, 1]",
@@ -296,3 +308,117 @@ def test_the_command_line_fills_defaults_in(project: Path) -> None:
     done = transporter(project, "config")
     assert done.returncode == 0
     assert yaml.safe_load(done.stdout)["generators"]["microworld"]["frames"] == 17
+
+
+LONG, DIGITS, NAN, INF = "x" * 5000, 10**4999, float("nan"), float("inf")
+DEFAULT = "generators.microworld."
+HOSTILE: list[tuple[str, Any, str]] = [
+    ("seed", 1.0, "seed: expected an integer, got 1.0 (number)"),
+    ("seed", 2**40, "seed: expected at most"),
+    ("seed", DIGITS, "got a number of 5000 digits (integer)"),
+    ("coupling.log_every", DIGITS, "coupling.log_every: expected a number of at most 63 bits"),
+    ("coupling.steps", 4.0, "coupling.steps: expected an integer, got 4.0 (number)"),
+    ("coupling.steps", 10**12, "coupling.steps: expected at most 1e+09, got 1000000000000"),
+    ("coupling.lr", NAN, "coupling.lr: expected a finite number, got nan (number)"),
+    ("coupling.lr", INF, "coupling.lr: expected a finite number, got inf (number)"),
+    ("coupling.lr", 1e308, "coupling.lr: expected at most 1e+06, got 1e+308"),
+    ("coupling.phi_2.heads", 7, "expected a divisor of phi_2.width (128), got 7"),
+    ("bank.logits.sigma", [NAN, 0.9], "bank.logits.sigma[0]: expected a finite number"),
+    ("baselines.l2", INF, "baselines.l2: expected a finite number, got inf"),
+    ("generation.phi", [0, NAN, 1], "generation.phi[1]: expected a finite number, got nan"),
+    ("generation.phi", [-INF, 0, 1], "generation.phi[0]: expected a finite number, got -inf"),
+    ("generation.phi", list(range(5000)), "generation.phi: expected at most 1000 entries"),
+    ("generation.seeds", 10**12, "generation.seeds: expected at most 100000, got 1000000000000"),
+    (DEFAULT + "frames", 16, "frames: expected 4 k + 1 frames, got 16; 17 works"),
+    (DEFAULT + "height", 72, "height: expected a multiple of 16, got 72; 64 works"),
+    (DEFAULT + "width", 10**7, "width: expected at most 8192, got 10000000"),
+    (DEFAULT + "fps", INF, "fps: expected a finite number, got inf"),
+    (DEFAULT + "guidance", NAN, "guidance: expected a finite number, got nan"),
+    (DEFAULT + "steps", 12.0, "steps: expected an integer, got 12.0"),
+    (DEFAULT + "path", "models/{vlm}", "expected a path without braces"),
+    (DEFAULT + "path", "models/a\nb", "expected text on one line without control characters"),
+    (DEFAULT + "path", "models/\x00", "expected text on one line without control characters"),
+    (DEFAULT + "path", LONG, "path: expected at most 1000 letters"),
+    (DEFAULT + "path", "x" * 300, "path: expected a path of shorter names"),
+    (DEFAULT + "adapter", "wan\n", "adapter: expected text on one line"),
+    (DEFAULT + "options", {"scale": NAN}, "options.scale: expected a finite number"),
+    (DEFAULT + "options", {5: 1}, "options: expected names as keys, got 5 (integer)"),
+    ("generators", {5: {}}, "generators: expected names as keys, got 5 (integer)"),
+    ("generators.mic{ro}", {"adapter": "wan", "path": "a/b"}, "expected names of letters"),
+    ("generators." + "a" * 300, {"adapter": "wan", "path": "a/b"}, "expected at most 64 letters"),
+    ("vlms.a\nb", {"adapter": "gemma3", "path": "a/b"}, "vlms.a\\nb: expected names of letters"),
+    ("vlms.qwen2_vl.describe", "\x1b[31m", "describe: expected text on one line"),
+    ("vlms.qwen2_vl.revision", "a\nb", "revision: expected text on one line"),
+    ("clips.splits.train", 10**12, "clips.splits.train: expected at most 10000000 clips"),
+    ("clips.splits.train", NAN, "clips.splits.train: expected a finite number"),
+    ("clips.folder", "{split}", "clips.folder: expected a path without braces"),
+    ("clips.folder", "/etc", "clips.folder: expected a folder of its own below this one"),
+    ("clips.folder", "../x", "clips.folder: expected a folder of its own below this one"),
+    ("clips.folder", "results", "clips.folder: expected a folder of its own below this one"),
+    ("clips.folder", "da\nta", "clips.folder: expected text on one line"),
+    (LONG, 1, "expected one of the keys"),
+    ("a\nb", 1, "a\\nb: expected one of the keys"),
+    ("run.concepts", [LONG], "run.concepts: expected names from config/concepts.tsv"),
+    ("concepts", LONG, "concepts: expected at most 1000 letters"),
+    ("shortcuts", "\x00", "shortcuts: expected text on one line"),
+    ("probes", "a\nb", "probes: expected text on one line"),
+    ("metrics.head", "nowhere", "metrics.head: expected a file of weights, got nowhere"),
+    ("truth.captions", 99, "truth.captions: expected at most truth.pool (48), got 99"),
+    ("truth.bank.lr", NAN, "truth.bank.lr: expected a finite number"),
+    ("ablations.a\n", {"bank": {"steps": 2}}, "ablations.a\\n: expected names of letters"),
+    ("ablations.a", {"bank": {"steps": 2.0}}, "ablations.a.bank.steps: expected an integer"),
+    ("figures.partial_frames.parts", 99, "expected at most the generator's latent frames (5)"),
+    ("figures.injection.parts", 2.0, "figures.injection.parts: expected an integer, got 2.0"),
+]
+"""Key, value, and what the refusal says."""
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"), HOSTILE, ids=[str(row) for row in range(len(HOSTILE))]
+)
+def test_what_no_run_could_take_is_refused_in_a_short_line(
+    base: dict[str, Any], path: str, value: Any, expected: str
+) -> None:
+    message = refusal(_within(base, path, value)).removeprefix("mine.yaml: ")
+    assert expected in message
+    assert len(message) <= 300
+    assert message.isprintable()
+
+
+def test_depth_and_aliases_are_no_way_to_hang(base: dict[str, Any]) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    many: list[Any] = ["x"] * 10
+    for _ in range(12):
+        many = [many] * 10
+    for value in (deep, many):
+        message = refusal(_within(base, "vlms.qwen2_vl.options", {"a": value}))
+        assert "values more than 20 levels deep" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\xff\xfe\x00", "expected a YAML file in UTF-8"),
+        (b"[" * 20_000, "expected settings, got values more than 20 levels deep"),
+        (b"seed: " + b"9" * 5000, "expected a YAML file in UTF-8, got: Exceeds the limit"),
+        (b"a: [", "expected YAML, got"),
+        (b"a: \x00", "expected YAML, got"),
+        (b"- a", "expected a mapping of keys to values, got ['a'] (list)"),
+        (b"#" * 2_000_000, "expected settings of at most 1000000 bytes"),
+        (b"a: 2020-13-45", "expected a YAML file in UTF-8, got: month must be in 1..12"),
+        (None, "expected a YAML file in UTF-8, got: No such file or directory"),
+    ],
+    ids=[str(row) for row in range(9)],
+)
+def test_files_that_are_no_settings(tmp_path: Path, content: bytes | None, expected: str) -> None:
+    path = tmp_path / "mine.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        load_config(path)
+    message = str(caught.value).removeprefix(f"{path}: ")
+    assert message.startswith(expected)
+    assert len(message) <= 340
+    assert message.isprintable()

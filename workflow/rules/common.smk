@@ -21,12 +21,12 @@ try:
     update_config(config, sources[-1][1])
     config = check_config(config, sources)
     plan = Plan(config)
+    cases = Cases(plan)
+    CONCEPTS, SUBJECTS, TABLES = plan.concepts, cases.subjects, tables(plan)
 except UserError as error:
     sys.exit(str(error))
 
-cases = Cases(plan)
 of, files, code = plan.of, plan.files, plan.code
-CONCEPTS, TABLES = plan.concepts, tables(plan)
 
 
 wildcard_constraints:

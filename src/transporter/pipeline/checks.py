@@ -16,8 +16,15 @@ from transporter.support.refusals import nearest
 
 MADE = ("results/models/", "results/planted/")
 """Models below these folders are made by rules, so they need not be there yet."""
+RESERVED = ("results", "unfinished", "logs", "models", "config", "workflow", ".git", ".snakemake")
+"""Folders of a clone that no clips are rendered into."""
 EXAMPLE = "results/own_clips"
 """A folder of own clips that a rule makes."""
+
+GRIDS = {"wan": (4, 16), "hunyuan_video": (4, 16), "cogvideox": (4, 16)}
+"""By adapter: frames, and pixels of a side, that a token of the generator stands for, at least;
+some models want more, which they say when they are loaded.
+"""
 
 Config = Mapping[str, Any]
 Sources = Sequence[Source]
@@ -74,6 +81,10 @@ def check_places(config: Config, sources: Sources) -> None:
         if path is not None and _is_place(path) and not Path(path).is_dir():
             complaint = f"expected a model's folder, got {path}, which is not there"
             raise refusal(sources, key, complaint)
+    head = config["metrics"]["head"]
+    if head is not None and not Path(head).is_file():
+        complaint = f"expected a file of weights, got {head}, which is not there"
+        raise refusal(sources, ("metrics", "head"), complaint)
 
 
 def _is_place(path: str) -> bool:
@@ -87,6 +98,32 @@ def _is_place(path: str) -> bool:
         or path.count("/") != 1
         or Path(path).parts[0] == "results"
     )
+
+
+def check_sizes(config: Config, sources: Sources) -> None:
+    """Videos are of sizes that the family's VAE and patches can make; of an adapter of your own
+    nothing is known before it is loaded.
+    """
+    for name, model in config["generators"].items():
+        temporal, spatial = GRIDS.get(model["adapter"], (1, 1))
+        frames, path = model["frames"], ("generators", name)
+        if frames % temporal != 1 % temporal:
+            near = frames // temporal * temporal + 1
+            complaint = f"expected {temporal} k + 1 frames, got {frames}; {near} works"
+            raise refusal(sources, (*path, "frames"), complaint)
+        for side in ("height", "width"):
+            if model[side] % spatial:
+                near = model[side] // spatial * spatial
+                complaint = f"expected a multiple of {spatial}, got {model[side]}; {near} works"
+                raise refusal(sources, (*path, side), complaint)
+
+
+def check_networks(config: Config, sources: Sources) -> None:
+    """The heads of Phi_2 share its width."""
+    phi_2 = config["coupling"]["phi_2"]
+    if phi_2["width"] % phi_2["heads"]:
+        complaint = f"expected a divisor of phi_2.width ({phi_2['width']}), got {phi_2['heads']}"
+        raise refusal(sources, ("coupling", "phi_2", "heads"), complaint)
 
 
 def check_concepts(config: Config, sources: Sources) -> None:
@@ -130,10 +167,28 @@ def check_figures(config: Config, sources: Sources) -> None:
             complaint = f"expected concepts of the run ({', '.join(run)}), got {unknown[0]!r}"
             raise refusal(sources, ("figures", *path), complaint)
     steps = config["generators"][config["run"]["generators"][0]]["steps"]
-    parts = figures["injection"]["parts"]
-    if parts > steps:
-        complaint = f"expected at most the generator's steps ({steps}), got {parts}"
-        raise refusal(sources, ("figures", "injection", "parts"), complaint)
+    frames = _latent_frames(config["generators"][config["run"]["generators"][0]])
+    for figure, most, what in (
+        ("injection", steps, "the generator's steps"),
+        ("partial_frames", frames, "the generator's latent frames"),
+    ):
+        parts = figures[figure]["parts"]
+        if parts > most:
+            complaint = f"expected at most {what} ({most}), got {parts}"
+            raise refusal(sources, ("figures", figure, "parts"), complaint)
+
+
+def _latent_frames(generator: Mapping[str, Any]) -> int:
+    temporal, _ = GRIDS.get(generator["adapter"], (1, 1))
+    return (generator["frames"] - 1) // temporal + 1
+
+
+def check_truth(config: Config, sources: Sources) -> None:
+    """No more captions are wanted than are tried."""
+    pool, captions = config["truth"]["pool"], config["truth"]["captions"]
+    if captions > pool:
+        complaint = f"expected at most truth.pool ({pool}), got {captions}"
+        raise refusal(sources, ("truth", "captions"), complaint)
 
 
 def check_splits(config: Config, sources: Sources) -> None:
@@ -141,6 +196,8 @@ def check_splits(config: Config, sources: Sources) -> None:
     words.
     """
     clips, path = config["clips"], ("clips", "splits")
+    if clips["source"] == "world":
+        _check_rendered(clips["folder"], sources)
     shares = {split: size for split, size in clips["splits"].items() if size < 1}
     if clips["source"] == "world":
         for split, share in shares.items():
@@ -165,6 +222,14 @@ def check_splits(config: Config, sources: Sources) -> None:
         raise UserError(f"{blamed(sources, ('clips', 'folder'))}: clips.folder: {error}") from None
 
 
+def _check_rendered(folder: str, sources: Sources) -> None:
+    """Clips are rendered below the working folder, and not where results are."""
+    parts = Path(folder).parts
+    if Path(folder).is_absolute() or ".." in parts or not parts or parts[0] in RESERVED:
+        complaint = f"expected a folder of its own below this one, such as data, got {folder}"
+        raise refusal(sources, ("clips", "folder"), complaint)
+
+
 def _run_concepts(config: Config) -> list[Concept]:
     wanted = config["run"]["concepts"]
     return read_concepts(config["concepts"], None if wanted == "all" else wanted)
@@ -183,10 +248,13 @@ CHECKS: Sequence[Callable[[Config, Sources], None]] = (
     check_phi,
     check_choice,
     check_adapters,
+    check_sizes,
+    check_networks,
     check_places,
     check_concepts,
     check_world,
     check_figures,
+    check_truth,
     check_splits,
 )
 """In the order that a user meets them."""

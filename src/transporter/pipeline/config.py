@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,13 +19,18 @@ from transporter.pipeline.refusals import Source, refusal
 from transporter.pipeline.settings import SPLITS, GeneratorSettings, Settings, VLMSettings
 from transporter.pipeline.templates import refuse_code
 from transporter.support.errors import UserError
-from transporter.support.refusals import any_key, explained, shown
+from transporter.support.refusals import any_key, explained, short, shown
 from transporter.support.settings import adapter, plain, schema
 
 __all__ = ["ASKING", "MADE", "Source", "check_config", "load_config", "settings_table", "typed"]
 
 ANY = "<name>"
 """Stands in the table for a name that a user chooses."""
+BITS = 63
+"""Of a whole number, beside its sign."""
+BYTES, DEPTH, VALUES = 10**6, 20, 10**5
+"""Of settings: bytes of a file, levels, and values in all, at most."""
+DEEP = f"values more than {DEPTH} levels deep, or more than {VALUES} of them"
 
 
 def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -34,15 +40,36 @@ def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
         UserError: the file is missing, code or not a YAML mapping, or `check_config` refuses it.
     """
     refuse_code(path)
+    settings = read_yaml(path)
+    return check_config(settings, [(str(path), settings)])
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a YAML file of settings, whatever they are.
+
+    Raises:
+        UserError: the file is missing, larger than any settings, not UTF-8, or not a YAML mapping.
+    """
     try:
-        settings = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise UserError(f"{path}: expected a YAML file, got {error.strerror}") from error
+        with Path(path).open("rb") as file:
+            content = file.read(BYTES + 1)
+        if len(content) > BYTES:
+            raise UserError(f"{path}: expected settings of at most {BYTES} bytes, got more")
+        settings = yaml.safe_load(content.decode("utf-8-sig"))
+    except (OSError, ValueError) as error:
+        complaint = getattr(error, "strerror", None) or short(str(error))
+        raise UserError(f"{path}: expected a YAML file in UTF-8, got: {complaint}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
+        raise UserError(
+            f"{path}: expected YAML, got {short(' '.join(str(error).split()))}"
+        ) from None
+    except RecursionError:
+        raise UserError(f"{path}: expected settings, got {DEEP}") from None
+    if settings is None:
+        return {}
     if not isinstance(settings, dict):
         raise UserError(f"{path}: expected a mapping of keys to values, got {shown(settings)}")
-    return check_config(settings, [(str(path), settings)])
+    return settings
 
 
 def check_config(settings: Mapping[str, Any], sources: Sequence[Source]) -> dict[str, Any]:
@@ -54,10 +81,46 @@ def check_config(settings: Mapping[str, Any], sources: Sequence[Source]) -> dict
     Raises:
         UserError: in one line the file, the key, what was expected and what came.
     """
+    _refuse_bombs(settings, sources)
     complete = _completed(settings, sources)
     for check in CHECKS:
         check(complete, sources)
     return complete
+
+
+def _refuse_bombs(settings: Mapping[str, Any], sources: Sequence[Source]) -> None:
+    """Settings that would take long only to look at, by depth or by aliases, and keys that no path
+    can name.
+    """
+    waiting: list[tuple[tuple[Any, ...], Any]] = [((), settings)]
+    seen = 0
+    while waiting:
+        path, value = waiting.pop()
+        seen += 1
+        if len(path) > DEPTH or seen > VALUES:
+            raise refusal(sources, path[:3], f"expected settings, got {DEEP}")
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str):
+                    raise refusal(sources, path, f"expected names as keys, got {shown(key)}")
+            waiting += [((*path, key), item) for key, item in value.items()]
+        elif isinstance(value, str | int | float):
+            _refuse_odd(value, path, sources)
+        elif isinstance(value, list):
+            waiting += [((*path, place), item) for place, item in enumerate(value)]
+
+
+def _refuse_odd(value: str | float, path: Sequence[Any], sources: Sequence[Source]) -> None:
+    """What no key takes, those of an adapter of your own among them."""
+    if isinstance(value, str) and not value.isprintable():
+        expected = "text on one line without control characters"
+    elif isinstance(value, float) and not math.isfinite(value):
+        expected = "a finite number"
+    elif isinstance(value, int) and value.bit_length() > BITS:
+        expected = f"a number of at most {BITS} bits"
+    else:
+        return
+    raise refusal(sources, path, f"expected {expected}, got {shown(value)}")
 
 
 def _completed(settings: Mapping[str, Any], sources: Sequence[Source]) -> dict[str, Any]:
@@ -83,7 +146,7 @@ def typed(value: Any) -> Any:
         return [typed(item) for item in value]
     try:
         return yaml.safe_load(value) if isinstance(value, str) else value
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return value
 
 

@@ -12,14 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from transporter.clips.contrast import read_concepts
 from transporter.pipeline import paths
 from transporter.pipeline.ablations import trained_as, variant
 from transporter.pipeline.adapters import adapter_module
 from transporter.pipeline.code_hash import code_hash
-from transporter.pipeline.config import ASKING, MADE, Source, typed
+from transporter.pipeline.config import ASKING, MADE, Source, read_yaml, typed
 from transporter.pipeline.world import load_world, world_module
 
 Wildcards = Mapping[str, str]
@@ -269,7 +267,7 @@ def read_sources(files: Sequence[str | os.PathLike[str]], given: Mapping[str, An
     seen from here, then what was `given` on the command line.
     """
     names = [os.path.relpath(file) for file in files]
-    sources = [(name, yaml.safe_load(Path(name).read_text())) for name in names]
+    sources = [(name, read_yaml(name)) for name in names]
     return [*sources, *([("--config", typed(given))] if given else [])]
 
 

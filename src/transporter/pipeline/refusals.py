@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from transporter.support.errors import UserError
-from transporter.support.refusals import dotted
+from transporter.support.refusals import dotted, short
 
 Source = tuple[str, Mapping[str, Any]]
 """Name of a file and the settings that came from it."""
@@ -16,8 +16,8 @@ Source = tuple[str, Mapping[str, Any]]
 
 def refusal(sources: Sequence[Source], path: Sequence[Any], complaint: str) -> UserError:
     """The error to raise about the key at `path`, which one of `sources` gave."""
-    where = [blamed(sources, path), dotted(path)]
-    return UserError(": ".join(filter(None, [*where, complaint])))
+    said = ": ".join(filter(None, [dotted(path), complaint]))
+    return UserError(f"{blamed(sources, path)}: {short(said)}")
 
 
 def blamed(sources: Sequence[Source], path: Sequence[Any]) -> str:

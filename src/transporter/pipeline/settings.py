@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import (
     BeforeValidator,
     Field,
@@ -32,14 +32,22 @@ from transporter.support.settings import (
     Name,
     Names,
     Number,
+    Place,
     Positive,
+    Seed,
     Text,
     Whole,
     section,
     sharing,
 )
 
-Pixels = Annotated[int, Strict(), Ge(16)]
+CLIPS = 10_000_000
+"""Of a split, at most."""
+Pixels = Annotated[int, Strict(), Ge(16), Le(8192)]
+Frames = Annotated[int, Strict(), Ge(1), Le(10_000)]
+Seeds = Annotated[int, Strict(), Ge(1), Le(100_000)]
+"""Videos that are made of one concept."""
+Parts = Annotated[int, Strict(), Ge(2), Le(1000)]
 Precision = Literal["float32", "bfloat16", "float16"]
 Aim = Literal["w", "w_dw"]
 Aims = Annotated[tuple[Aim, ...], Distinct]
@@ -53,7 +61,10 @@ def _all_or_list(value: Any) -> Any:
 
 def _number_or_share(value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not (0 < value < 1 or (value >= 1 and isinstance(value, int))):
+    if number and value > CLIPS:
+        raise PydanticCustomError("expected", "at most {most} clips", {"most": CLIPS})
+    whole = isinstance(value, int) and 1 <= value <= CLIPS
+    if not number or not (whole or 0 < value < 1):
         raise PydanticCustomError("expected", "a number of clips, or a share between 0 and 1")
     return value
 
@@ -78,6 +89,8 @@ Some = Annotated[Literal["all"] | Annotated[tuple[str, ...], Distinct], AllOr]
 SomeConcepts = Annotated[Literal["all"] | Names, AllOr]
 Clips = Annotated[int | float, BeforeValidator(_number_or_share)]
 """Clips of a split: their number, or their share of all."""
+Together = Annotated[tuple[str, ...], MinLen(2), Distinct]
+"""Names of concepts that act in one clip."""
 Options = dict[str, Any]
 """What an adapter of your own takes beside the keys here; the adapter checks it."""
 Partial = Field(json_schema_extra={"partial": True})
@@ -106,7 +119,7 @@ class ClipSettings:
 
     source: Literal["world", "folder"] = "world"
     """`world` renders the microworld into `folder`; `folder` takes your own clips from it."""
-    folder: Text = "data"
+    folder: Place = "data"
     """Where the clips are. Your own folder holds `captions.tsv` (columns `clip` and `caption`) and
     the files in `clips/`.
     """
@@ -119,11 +132,11 @@ class GeneratorSettings:
 
     adapter: Text
     """Which adapter drives the model, an installed one or `module:Class` (docs/models.md)."""
-    path: Text
+    path: Place
     """A folder that `from_pretrained` loads, or the model's name on the Hugging Face hub."""
     dtype: Precision = "float32"
     """Precision of the weights."""
-    frames: Count = 17
+    frames: Frames = 17
     """Frames per video."""
     height: Pixels = 64
     """Height of the videos in pixels."""
@@ -131,7 +144,7 @@ class GeneratorSettings:
     """Width of the videos in pixels."""
     fps: Positive = 8
     """Frames per second."""
-    max_tokens: Count = 16
+    max_tokens: Annotated[int, Strict(), Ge(1), Le(100_000)] = 16
     """Length of the text condition in tokens."""
     steps: Count = 12
     """Sampling steps."""
@@ -147,7 +160,7 @@ class VLMSettings:
 
     adapter: Text
     """Which adapter drives the model, an installed one or `module:Class` (docs/models.md)."""
-    path: Text
+    path: Place
     """A folder that `from_pretrained` loads, or the model's name on the Hugging Face hub."""
     dtype: Precision = "float32"
     """Precision of the weights."""
@@ -155,7 +168,7 @@ class VLMSettings:
     """The prompt that asks for a caption."""
     revision: Text | None = None
     """Branch, tag or commit of a model on the hub, or null for its main branch."""
-    frames: Count | None = None
+    frames: Frames | None = None
     """Frames per clip that an image model (`gemma3`, `phi4_multimodal`) is shown; null is the
     adapter's default, 8.
     """
@@ -163,7 +176,7 @@ class VLMSettings:
     """Frames per second that `video_llama3` is told the clips have; null is the adapter's default,
     1.
     """
-    lora: Text | None = None
+    lora: Place | None = None
     """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
     package `peft`.
     """
@@ -247,9 +260,9 @@ def _variants() -> dict[str, Any]:
 class GenerationSettings:
     """The phi sweeps."""
 
-    phi: Annotated[tuple[Number, ...], MinLen(2)] = (0, 0.25, 0.5, 0.75, 1)
+    phi: Annotated[tuple[Number, ...], MinLen(2), MaxLen(1000)] = (0, 0.25, 0.5, 0.75, 1)
     """Concept strengths in rising order; 0 (source) and 1 (target) must be among them."""
-    seeds: Count = 8
+    seeds: Seeds = 8
     """Videos (seed and caption) per concept."""
     methods: Annotated[
         tuple[Literal["transporter", "random", "prompt_interpolation"], ...], MinLen(1), Distinct
@@ -295,7 +308,7 @@ class BaselineSettings:
     """
 
     methods: BaselineMethods = BaselineMethods()
-    seeds: Count = 2
+    seeds: Seeds = 2
     """Clips per concept, method and target; as many of TRANSPORTER's are compared with them."""
     real_clips: Count = 64
     """Training clips that MACO's spectrum and the judge's statistics are measured on."""
@@ -305,15 +318,15 @@ class BaselineSettings:
 class MetricSettings:
     """What scores the clips of the main table."""
 
-    clip_judge: Text | None = "models/clip_judge"
+    clip_judge: Place | None = "models/clip_judge"
     """Folder of the microworld's video-text encoder for CLIP^v and Delta, and for the baselines'
     channel statistics (I3D gives those without it), or null.
     """
-    clip: Text | None = None
+    clip: Place | None = None
     """A CLIP that scores in its place, a folder or a name on the hub, or null."""
     clip_revision: Text = "main"
     """Branch, tag or commit of a CLIP on the hub."""
-    head: Text | None = None
+    head: Place | None = None
     """File of LAION's linear head for that CLIP, for the aesthetic score, or null."""
 
 
@@ -325,7 +338,7 @@ class Injection:
     """Concepts of the run that act in some of the sampling steps; null takes the first of each
     kind.
     """
-    parts: Annotated[int, Strict(), Ge(2)] = 3
+    parts: Parts = 3
     """Equal parts of the sampling steps; a concept acts in all of them, and in each alone."""
 
 
@@ -337,7 +350,7 @@ class PartialFrames:
     """Concepts of the run that act in some of the latent frames; null takes the first object and
     scene.
     """
-    parts: Annotated[int, Strict(), Ge(2)] = 2
+    parts: Parts = 2
     """Equal parts of the latent frames; a concept acts in all of them, and in each alone."""
 
 
@@ -345,11 +358,9 @@ class PartialFrames:
 class FigureSettings:
     """The paper's figures of several concepts at once, of step injection and of partial frames."""
 
-    seeds: Count = 8
+    seeds: Seeds = 8
     """Videos (seed and caption) per concept and setting of these figures."""
-    several: (
-        Annotated[tuple[Annotated[tuple[str, ...], MinLen(2), Distinct], ...], MinLen(1)] | None
-    ) = None
+    several: Annotated[tuple[Together, ...], MinLen(1), MaxLen(100)] | None = None
     """Lists of concepts of the run that act together, their words in one caption; null pairs its
     first objects and scenes.
     """
@@ -361,7 +372,7 @@ class FigureSettings:
 class GallerySettings:
     """The page of results."""
 
-    seeds: Count = 4
+    seeds: Seeds = 4
     """Seeds per concept that the page shows."""
 
 
@@ -369,7 +380,7 @@ class GallerySettings:
 class TruthSettings:
     """The benchmark of explanations, `snakemake truth`."""
 
-    concepts: Text = "config/truth.tsv"
+    concepts: Place = "config/truth.tsv"
     """Table of the contrast pairs that are explained; of a shortcut's answers the target should be
     the rarer one.
     """
@@ -393,7 +404,7 @@ class TruthSettings:
     """
     captions: Annotated[int, Strict(), Ge(2)] = 16
     """Captions per VLM and pair, the first of the pool that can flip."""
-    seeds: Count = 4
+    seeds: Seeds = 4
     """Noises per caption."""
     bank: Annotated[Bank, WrapValidator(_as_given), Partial] = field(
         default_factory=lambda: {
@@ -444,7 +455,7 @@ class Settings:
     """Every key has a default or must be given; others are refused."""
 
     _: KW_ONLY
-    seed: Whole = 0
+    seed: Seed = 0
     """Seed of everything that is drawn; two runs with one seed make the same results on the same
     machine.
     """
@@ -453,17 +464,17 @@ class Settings:
     """Text-to-video models by name."""
     vlms: Annotated[dict[Name, VLMSettings], MinLen(1)]
     """Video vision-language models by name."""
-    world: str | None = "microworld"
+    world: Text | None = "microworld"
     """The world of rendered clips whose attributes are known, offered by an installed package; null
     where there is none.
     """
-    probes: str | None = "models/probes"
+    probes: Place | None = "models/probes"
     """Folder of the microworld's attribute classifiers, or null where no probe can judge the
     videos.
     """
-    concepts: Text = "config/concepts.tsv"
+    concepts: Place = "config/concepts.tsv"
     """Table of contrast pairs."""
-    shortcuts: Text = "config/shortcuts.tsv"
+    shortcuts: Place = "config/shortcuts.tsv"
     """Table of shortcuts, wrong cues that VLMs of the microworld can be taught to answer by."""
     run: Run = Run()
     coupling: Coupling = Coupling()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ EXPECTED = {
     "list_type": "a list",
     "string_type": "a string",
     "string_too_short": "some text",
+    "int_from_float": "an integer",
     "int_type": "an integer",
     "float_type": "a number",
     "finite_number": "a finite number",
@@ -42,15 +44,42 @@ BOUNDS = {
 UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
+LETTERS, VALUE = 300, 100
+"""Of a refusal without the file that it blames, and of a value in it, at most."""
+
+
 def dotted(path: Sequence[Any]) -> str:
     """`("a", "b", 0)` as `a.b[0]`."""
-    parts = [f"[{key}]" if isinstance(key, int) else f".{key}" for key in path]
-    return "".join(parts).removeprefix(".")
+    parts = [f"[{key}]" if isinstance(key, int) else f".{_visible(key)}" for key in path]
+    return short("".join(parts).removeprefix("."), VALUE)
+
+
+def _visible(key: Any) -> str:
+    text = str(key)
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def short(text: str, letters: int = LETTERS) -> str:
+    """The text on one line, its middle left out where it is longer than so many letters."""
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    if len(text) <= letters:
+        return text
+    last = letters // 2
+    return f"{text[: letters - last - 5]} ... {text[-last:]}"
 
 
 def shown(value: Any) -> str:
-    """A value and its type, as a person who writes YAML names it."""
-    return f"{value!r} ({KINDS.get(type(value), type(value).__name__)})"
+    """A value and its type, as a person who writes YAML names it; the middle of a long one is left
+    out.
+    """
+    kind = KINDS.get(type(value), type(value).__name__)
+    if isinstance(value, int) and value.bit_length() > VALUE:
+        return f"a number of {int(value.bit_length() * math.log10(2)) + 1} digits ({kind})"
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        return f"one that is too large to be shown ({kind})"
+    return f"{short(text, VALUE)} ({kind})"
 
 
 def nearest(name: Any, known: Sequence[str]) -> str:
@@ -166,4 +195,6 @@ def _expectation(kind: str, context: Mapping[str, Any], message: str) -> str:
         return f"at least {_entries(context['min_length'])}"
     if kind == "too_long":
         return f"at most {_entries(context['max_length'])}"
+    if kind == "string_too_long":
+        return f"at most {context['max_length']} letters"
     return message[:1].lower() + message[1:]

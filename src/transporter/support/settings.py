@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from pydantic import with_config as with_pydantic
 from pydantic_core import PydanticCustomError
@@ -66,26 +66,51 @@ def _rising(levels: tuple[float, float]) -> tuple[float, float]:
     return levels
 
 
-Whole = Annotated[int, Strict(), Ge(0)]
+def _seen(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("expected", "text on one line without control characters")
+    return text
+
+
+def _place(text: str) -> str:
+    if set(text) & set("{}") or text != text.strip():
+        raise PydanticCustomError("expected", "a path without braces, or spaces at its ends")
+    if max(len(part.encode()) for part in text.split("/")) > LONGEST:
+        raise PydanticCustomError("expected", "a path of shorter names")
+    return text
+
+
+LARGEST = 10**6
+"""Of numbers that are no counts: what is larger is a slip."""
+MOST = 10**9
+"""Of what is counted: more can be neither made nor waited for."""
+LONGEST = 200
+"""Bytes of the name of a file or folder; file systems take 255, and some names are added to."""
+Finite = Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)
+Whole = Annotated[int, Strict(), Ge(0), Le(MOST)]
 """0, 1, 2, ..."""
-Count = Annotated[int, Strict(), Ge(1)]
-Number = Annotated[float, Strict()]
-Positive = Annotated[float, Strict(), Gt(0)]
-Weight = Annotated[float, Strict(), Ge(0)]
+Count = Annotated[int, Strict(), Ge(1), Le(MOST)]
+Seed = Annotated[int, Strict(), Ge(0), Le(2**32 - 1)]
+Number = Annotated[float, Strict(), Finite]
+Positive = Annotated[Number, Gt(0)]
+Weight = Annotated[Number, Ge(0)]
 """At least 0, which turns it off."""
-Share = Annotated[float, Strict(), Ge(0), Le(1)]
-Level = Annotated[float, Strict(), Gt(0), Le(1)]
+Share = Annotated[Number, Ge(0), Le(1)]
+Level = Annotated[Number, Gt(0), Le(1)]
 Levels = Annotated[tuple[Level, Level], AfterValidator(_rising)]
 """Lowest and highest noise level."""
-Guidance = Annotated[float, Strict(), Ge(1)]
+Guidance = Annotated[Number, Ge(1)]
 """Scale of classifier-free guidance."""
-Text = Annotated[str, MinLen(1)]
+Text = Annotated[str, MinLen(1), MaxLen(1000), AfterValidator(_seen)]
+"""On one line."""
+Place = Annotated[Text, AfterValidator(_place)]
+"""A file, a folder, or a model's name on the hub. Braces would be wildcards of rules."""
 Cells = tuple[Count, Count, Count]
 """Along time, height and width."""
 Distinct = AfterValidator(_distinct)
 """Of a list: no entry twice."""
 Names = Annotated[tuple[str, ...], MinLen(1), Distinct]
-Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+Name = Annotated[str, Field(pattern=f"^{NAME}$"), MaxLen(64)]
 """Of a generator, VLM or ablation."""
 
 

@@ -164,6 +164,14 @@ def test_generate_writes_what_the_library_makes(run: Run, tmp_path: Path) -> Non
             "--concept: expected one of day_night, red_blue, got 'day_nigth'; did you mean"
             " day_night?",
         ),
+        (
+            ["--concept", "day_night=1e300"],
+            "--concept: expected at most 1000 in size, got '1e300'",
+        ),
+        (
+            ["--seed", "9" * 30],
+            "Invalid value for '--seed': Input should be less than or equal to 4294967295",
+        ),
         (["--steps", "0.5"], "--steps: expected FIRST:LAST such as 0.5:1, got '0.5'"),
         (["--frames", "1:0"], "--frames: expected 0 <= FIRST < LAST <= 1, got '1:0'"),
         (
@@ -193,6 +201,11 @@ def test_generate_names_words_that_nobody_knows(run: Run) -> None:
     assert "'elephant'" in refusal
     assert "'gras' (did you mean grass?)" in refusal
     assert not Path("video.mp4").exists()
+
+
+def test_sweep_refuses_a_strength_twice_before_it_loads_a_model(run: Run) -> None:
+    done = run("sweep", CAPTION, "--concept", "day_night", "--phi", 1, "--phi", 1.0, "-q")
+    assert done.refusal == "--phi: expected each strength once, got 1.0, 1.0"
 
 
 def test_sweep_writes_clips_and_readings(run: Run, tmp_path: Path) -> None:

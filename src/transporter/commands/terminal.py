@@ -31,6 +31,8 @@ GeneratorName = Annotated[
 VLMName = Annotated[
     str | None, typer.Option("--vlm", help="Name in the settings; by default the first that runs.")
 ]
+LARGEST = 1000
+"""Of strengths and shares; a concept is fitted at strengths from 0 to 1."""
 
 
 def warn(text: str) -> None:
@@ -62,10 +64,10 @@ def progress(stages: int, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 
 def number(text: str, option: str) -> float:
-    """A finite number.
+    """A finite number, of a size that means something.
 
     Raises:
-        UserError: the text is none.
+        UserError: the text is none, or larger than `LARGEST`.
     """
     try:
         value = float(text)
@@ -73,6 +75,8 @@ def number(text: str, option: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise UserError(f"{option}: expected a number, got {text!r}")
+    if abs(value) > LARGEST:
+        raise UserError(f"{option}: expected at most {LARGEST} in size, got {text!r}")
     return value
 
 

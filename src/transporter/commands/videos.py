@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 VIDEO = ".mp4"
 Caption = Annotated[str, typer.Argument(help="What the video shows.")]
-Seed = Annotated[int, typer.Option(help="Seed of the noise.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed of the noise.", min=0, max=2**32 - 1)]
 Steps = Annotated[
     str,
     typer.Option(help="FIRST:LAST, the share of the sampling steps in which the concepts act."),
@@ -159,6 +159,8 @@ def sweep(
     phis = phi or [0.0, 0.5, 1.0]
     for value in phis:
         _warn_beyond("--phi", number(str(value), "--phi"))
+    if len(set(phis)) < len(phis):
+        raise UserError(f"--phi: expected each strength once, got {', '.join(map(str, phis))}")
     ranges = _ranges(steps, frames)
     if out.is_file():
         raise UserError(f"--out: expected a folder, got {out}, which is a file")

@@ -56,9 +56,12 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
         if len(content) > BYTES:
             raise UserError(f"{path}: expected settings of at most {BYTES} bytes, got more")
         settings = yaml.safe_load(content.decode("utf-8-sig"))
-    except (OSError, ValueError) as error:
-        complaint = getattr(error, "strerror", None) or short(str(error))
-        raise UserError(f"{path}: expected a YAML file in UTF-8, got: {complaint}") from None
+    except OSError as error:
+        raise UserError(f"{path}: expected a YAML file, got {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(
+            f"{path}: expected a YAML file in UTF-8, got: {short(str(error))}"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(
             f"{path}: expected YAML, got {short(' '.join(str(error).split()))}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.bank_names import bank_names
@@ -26,3 +27,10 @@ def test_what_is_no_bank_is_said_in_one_line(tmp_path: Path, content: bytes | No
     with pytest.raises(UserError, match="expected a concept bank") as caught:
         bank_names(path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_parts_of_a_map_are_one_name(tmp_path: Path) -> None:
+    save_file(
+        {"a/left": torch.ones(1), "a/right": torch.ones(1), "b": torch.ones(1)}, tmp_path / "m"
+    )
+    assert bank_names(tmp_path / "m") == ["a", "b"]

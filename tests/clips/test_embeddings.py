@@ -16,7 +16,9 @@ from transporter.clips.embeddings import (
     embed_latents,
     load_embeddings,
 )
-from transporter.clips.video import VideoError, read_video, write_video
+from transporter.clips.reading import read_video
+from transporter.clips.refusals import VideoError
+from transporter.clips.writing import write_video
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 

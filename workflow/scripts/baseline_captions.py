@@ -7,7 +7,7 @@ import torch
 
 from stage import stage
 from transporter.clips.contrast import read_concepts
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.metrics.systems import inverted
 from transporter.pipeline.loading import load_vlm
 from transporter.support.files import write_table

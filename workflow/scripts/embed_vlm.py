@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stage import stage, unfinished
 from transporter.clips.embeddings import embed_clips
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.pipeline.loading import load_vlm
 from transporter.support.files import read_table
 from transporter.support.hashes import digest, files_hash

@@ -17,7 +17,7 @@ from transporter.baselines.settings import InversionSettings
 from transporter.baselines.targets import VLMTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import read_concepts
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.generation.sweeps import pick_contexts
 from transporter.networks.i3d import I3D
 from transporter.networks.published import fetched

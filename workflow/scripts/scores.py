@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from stage import stage
 from transporter.clips.contrast import read_concepts
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.metrics.alignment import AestheticScore, Alignment, HubCLIP
 from transporter.metrics.base import Metric
 from transporter.metrics.embeddings import EmbeddingSimilarity

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.clips.video import read_video, resize_and_crop
+from transporter.clips.fit import resize_and_crop
+from transporter.clips.reading import read_video
 from transporter.clips.world import World
 from transporter.support.errors import UserError
 from transporter.support.files import read_table

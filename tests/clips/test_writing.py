@@ -10,7 +10,10 @@ import torch
 
 from microworld.attributes import draw_attributes
 from microworld.renderer import draw_layout, render
-from transporter.clips.video import VideoError, read_video, resize_and_crop, write_video
+from transporter.clips.fit import resize_and_crop
+from transporter.clips.reading import read_video
+from transporter.clips.refusals import VideoError
+from transporter.clips.writing import write_video
 from transporter.support.errors import UserError
 
 

@@ -153,7 +153,7 @@ def damaged(name: str, folder: Path) -> Path:
         ("folder", "found no such file"),
         ("empty", "the file is empty"),
         ("text", "cannot be decoded"),
-        ("half", "cannot be decoded"),
+        ("half", "truncated, it holds 5 of the 17 frames"),
         ("head", "cannot be decoded"),
         ("sound", "cannot be decoded"),
     ],

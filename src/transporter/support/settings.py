@@ -15,7 +15,15 @@ from functools import cache
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
 from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    ConfigDict,
+    Field,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic import with_config as with_pydantic
 from pydantic_core import PydanticCustomError
 
@@ -73,6 +81,7 @@ Number = Annotated[float, Strict()]
 Positive = Annotated[float, Strict(), Gt(0)]
 Weight = Annotated[float, Strict(), Ge(0)]
 """At least 0, which turns it off."""
+Seconds = Annotated[float, Strict(), Ge(0), AllowInfNan(False)]
 Share = Annotated[float, Strict(), Ge(0), Le(1)]
 Level = Annotated[float, Strict(), Gt(0), Le(1)]
 Levels = Annotated[tuple[Level, Level], AfterValidator(_rising)]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideData
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from transporter.clips.container import ODD_ERRORS, Deadline, decoded, opened, same_file
+from transporter.clips.container import Deadline, decoded, opened, same_file
 from transporter.clips.timeline import Timeline
 
 try:
@@ -22,42 +25,46 @@ except ImportError:  # no wheel for this machine
 else:
     decord.logging.set_level(decord.logging.FATAL)
 
+PLAIN_FORMATS = ("mov", "matroska")
 PLAIN_CODEC, PLAIN_PIXELS = "h264", ("yuv420p", "yuvj420p")
 """What decord is trusted with; of deeper pixels it makes other colours."""
+AT_ONCE = 4_000_000
+"""Pixels that decord is asked for at a time, unless a single frame has more."""
+
+
+Picture = tuple[np.ndarray, float]
+"""`(h, w, 3)` uint8, RGB and upright, and the width of one of its pixels by its height."""
 
 
 class Contradiction(Exception):
-    """The decoder gives other frames than the packets tell."""
+    """The decoder gives other frames than the timeline has, or is not asked for them."""
 
 
 def av_pictures(
     path: Path, timeline: Timeline, numbers: np.ndarray, deadline: Deadline
-) -> Iterator[tuple[np.ndarray, float]]:
-    """The pictures of the frames `numbers`, rising, by PyAV: `(h, w, 3)` uint8, turned upright, and
-    the width of a pixel by its height.
+) -> Iterator[Picture]:
+    """The pictures of the frames `numbers`, rising and without doubles, by PyAV.
 
     Raises:
         Contradiction: a frame is not where the timeline has it.
         VideoError: the file cannot be decoded.
     """
-    known, wanted = set(timeline.stamps.tolist()), timeline.stamps[np.unique(numbers)].tolist()
+    wanted, last, stamps = set(numbers.tolist()), int(numbers.max()), timeline.stamps
     with opened(path) as (container, stream):
-        before = None
+        to_rgb = VideoReformatter()
         for number, frame in enumerate(decoded(container, stream, deadline)):
-            stamp = number if timeline.numbered else frame.pts
-            if stamp not in known or stamp > wanted[0] or (before is not None and stamp <= before):
+            if stamps is not None and (number == len(stamps) or frame.pts != stamps[number]):
                 raise Contradiction
-            before = stamp
-            if stamp == wanted[0]:
-                yield _picture(frame, stream)
-                del wanted[0]
-                if not wanted:
-                    return
+            if number in wanted:
+                yield _picture(frame, stream, to_rgb)
+            if number == last:
+                return
     raise Contradiction
 
 
-def _picture(frame: VideoFrame, stream: VideoStream) -> tuple[np.ndarray, float]:
-    picture, aspect = frame.to_ndarray(format="rgb24"), float(stream.sample_aspect_ratio or 1)
+def _picture(frame: VideoFrame, stream: VideoStream, to_rgb: VideoReformatter) -> Picture:
+    picture = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
+    aspect = float(stream.sample_aspect_ratio or 1)
     matrix = _display_matrix(frame)
     if matrix is None:
         return picture, aspect
@@ -82,48 +89,77 @@ def _display_matrix(frame: VideoFrame) -> np.ndarray | None:
     return None
 
 
-def decord_reader(path: Path, timeline: Timeline, deadline: Deadline) -> Any | None:
-    """decord's reader of a clip where it gives the frames of the timeline, else None.
+def decord_pictures(
+    path: Path, timeline: Timeline, numbers: np.ndarray, deadline: Deadline
+) -> Iterator[Picture]:
+    """The pictures of the frames `numbers`, rising and without doubles, by decord.
 
-    It is asked for the plainest files alone, and compared: as many frames, at the same times, the
-    first of them the same picture, upright, of square pixels.
+    It is asked for the plainest files alone, upright and of square pixels, and compared: as many
+    frames as the timeline has, at the same times, and the first one the same as PyAV's.
+
+    Raises:
+        Contradiction: it is not asked, or fails, or differs.
+        VideoError: the file cannot be opened.
     """
+    first = _plain_first(path, timeline, deadline)
+    reader = _decord_reader(path, timeline)
+    wanted, numbers = np.union1d([0], numbers).tolist(), np.unique(numbers)
+    count = max(1, AT_ONCE // (first.shape[0] * first.shape[1]))
+    for begin in range(0, len(wanted), count):
+        deadline.check()
+        part = wanted[begin : begin + count]
+        with _foreign():
+            pictures = reader.get_batch(part).asnumpy()
+        if begin == 0 and not np.array_equal(pictures[0], first):
+            raise Contradiction
+        for number, picture in zip(part, pictures, strict=True):
+            if number > 0 or numbers[0] == 0:
+                yield picture, 1.0
+
+
+def _plain_first(path: Path, timeline: Timeline, deadline: Deadline) -> np.ndarray:
+    """The first frame by PyAV, `(h, w, 3)` uint8, of a file that decord is asked for."""
     if decord is None or not timeline.plain:
-        return None
+        raise Contradiction
     with opened(path) as (container, stream):
-        if not _is_plain(stream) or len(container.streams.video) > 1:
-            return None
+        if not _is_plain(container, stream):
+            raise Contradiction
         first = next(decoded(container, stream, deadline), None)
         if first is None or _display_matrix(first) is not None:
-            return None
-        picture, aspect = _picture(first, stream)
+            raise Contradiction
+        picture, aspect = _picture(first, stream, VideoReformatter())
     if aspect != 1:
-        return None
-    try:
+        raise Contradiction
+    return picture
+
+
+def _is_plain(container: InputContainer, stream: VideoStream) -> bool:
+    context = stream.codec_context
+    return (
+        container.format.name.split(",")[0] in PLAIN_FORMATS
+        and len(container.streams.video) == 1
+        and context.name == PLAIN_CODEC
+        and context.pix_fmt in PLAIN_PIXELS
+    )
+
+
+def _decord_reader(path: Path, timeline: Timeline) -> Any:
+    """decord's reader, which has the same frames at the same times."""
+    with _foreign():
         reader = decord.VideoReader(same_file(path), ctx=decord.cpu(0), num_threads=1)
         if len(reader) != len(timeline):
-            return None
+            raise Contradiction
         times = np.asarray(reader.get_frame_timestamp(range(len(reader))))[:, 0]
-        # decord has them in single precision
-        same = np.allclose(times, timeline.times, rtol=1e-5, atol=1e-3)
-        return reader if same and np.array_equal(reader[0].asnumpy(), picture) else None
-    except (RuntimeError, *ODD_ERRORS):
-        return None
+    # decord has them in single precision
+    if not np.allclose(times, timeline.times, rtol=1e-5, atol=1e-3):
+        raise Contradiction
+    return reader
 
 
-def _is_plain(stream: VideoStream) -> bool:
-    context = stream.codec_context
-    return context.name == PLAIN_CODEC and context.pix_fmt in PLAIN_PIXELS
-
-
-def decord_pictures(
-    reader: Any, numbers: np.ndarray, deadline: Deadline
-) -> Iterator[tuple[np.ndarray, float]]:
-    """Like `av_pictures`, by a reader that `decord_reader` trusts."""
-    for number in np.unique(numbers):
-        deadline.check()
-        try:
-            picture = reader[int(number)].asnumpy()
-        except (RuntimeError, *ODD_ERRORS):
-            raise Contradiction from None
-        yield picture, 1.0
+@contextmanager
+def _foreign() -> Iterator[None]:
+    """Whatever goes wrong inside decord: PyAV tells what is the matter with the file."""
+    try:
+        yield
+    except Exception:
+        raise Contradiction from None

@@ -21,7 +21,7 @@ def resize_and_crop(video: torch.Tensor, height: int, width: int) -> torch.Tenso
 
 
 def fitted(
-    picture: np.ndarray, height: int, width: int, fit: Fit = "crop", aspect: float = 1.0
+    picture: np.ndarray, aspect: float, height: int, width: int, fit: Fit = "crop"
 ) -> torch.Tensor:
     """A picture `(h, w, 3)` uint8 as `(3, height, width)` float32 in [0, 1].
 
@@ -35,16 +35,11 @@ def fitted(
     rows, columns = picture.shape[:2]
     size = _sizes(rows, columns * aspect, height, width, fit)
     check_pixels(size[1], size[0])
-    channels = [
-        _framed(_scaled(_channel(picture, index), size), height, width) for index in range(3)
-    ]
-    return torch.cat(channels, 1)[0]  # (3, height, width)
-
-
-def _channel(picture: np.ndarray, index: int) -> torch.Tensor:
-    """`(1, 1, h, w)` in [0, 1]"""
-    values = torch.from_numpy(np.ascontiguousarray(picture[..., index]))
-    return values.float().div_(255)[None, None]
+    values = torch.from_numpy(picture).permute(2, 0, 1)  # (3, h, w)
+    if size == (rows, columns):
+        return _framed(values.contiguous().float().div_(255), height, width)
+    channels = [_scaled(channel[None, None].float().div_(255), size) for channel in values]
+    return _framed(torch.cat(channels, 1)[0], height, width)
 
 
 def _sizes(rows: float, columns: float, height: int, width: int, fit: Fit) -> tuple[int, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,7 @@ import torch
 
 from transporter.clips.clip import Clip, Reader
 from transporter.clips.container import Deadline
-from transporter.clips.decoders import (
-    Contradiction,
-    av_pictures,
-    decord_pictures,
-    decord_reader,
-)
+from transporter.clips.decoders import Contradiction, Picture, av_pictures, decord_pictures
 from transporter.clips.fit import fitted
 from transporter.clips.refusals import VideoError
 from transporter.clips.settings import Fit
@@ -59,50 +56,51 @@ def read_clip(
         VideoError: the file is missing, empty, no video, truncated, damaged, too short, too large,
             takes too long, or has frames of which nobody knows when to show them.
     """
-    path, window, deadline = Path(path), window or Window(), Deadline()
+    path = Path(path)
     try:
-        packets = read_packets(path, deadline)
-        timeline = packets.timeline()
-        if timeline is not None:
-            try:
-                return _read(path, timeline, size, fps, window, fit, deadline)
-            except Contradiction:
-                pass
-        timeline = decoded_timeline(path, packets, deadline)
-        return _read(path, timeline, size, fps, window, fit, deadline)
-    except Contradiction:
-        raise VideoError(f"{path}: cannot be decoded: twice it gives other frames") from None
+        return _read(path, _Wish(size, fps, window or Window(), fit), Deadline())
     except VideoError as error:
         raise VideoError(f"{path}: {error}") from None
 
 
-def _read(
-    path: Path,
-    timeline: Timeline,
-    size: tuple[int, int, int],
-    fps: float | None,
-    window: Window,
-    fit: Fit,
-    deadline: Deadline,
-) -> Clip:
-    frames, height, width = size
-    numbers = window.choose(timeline, frames, fps)
-    reader, pictures = _pictures(path, timeline, numbers, deadline)
-    made = {
-        number: fitted(picture, height, width, fit, aspect)
-        for number, (picture, aspect) in zip(np.unique(numbers), pictures, strict=True)
-    }
-    times = timeline.times[numbers]
-    step = window.step(frames, fps) or (times[-1] - times[0]) / max(frames - 1, 1)
-    video = torch.stack([made[number] for number in numbers])  # (T, C, H, W)
-    return Clip(video, times, float(frames * step), reader)
+@dataclass(frozen=True)
+class _Wish:
+    """What is to be read of a clip: the arguments of `read_clip`."""
+
+    size: tuple[int, int, int]
+    fps: float | None
+    window: Window
+    fit: Fit
+
+    def chosen(self, timeline: Timeline) -> np.ndarray:
+        """The numbers of the frames to read, `(T,)`."""
+        return self.window.choose(timeline, self.size[0], self.fps)
+
+    def clip(self, timeline: Timeline, pictures: Iterable[Picture], reader: Reader) -> Clip:
+        """The clip of these pictures, those of the frames `chosen` without doubles."""
+        numbers, (frames, height, width) = self.chosen(timeline), self.size
+        rising = np.unique(numbers).tolist()
+        fitting = (fitted(*picture, height, width, self.fit) for picture in pictures)
+        made = dict(zip(rising, fitting, strict=True))
+        times = timeline.times[numbers]
+        spread = (times[-1] - times[0]) / max(frames - 1, 1)
+        step = self.window.step(frames, self.fps) or spread
+        video = torch.stack([made[number] for number in numbers.tolist()])  # (T, C, H, W)
+        return Clip(video, times, float(frames * step), reader)
 
 
-def _pictures(
-    path: Path, timeline: Timeline, numbers: np.ndarray, deadline: Deadline
-) -> tuple[Reader, Iterable[tuple[np.ndarray, float]]]:
-    """The pictures of the frames `numbers`, without doubles, and who decodes them."""
-    decord = decord_reader(path, timeline, deadline)
-    if decord is not None:
-        return "decord", decord_pictures(decord, numbers, deadline)
-    return "av", av_pictures(path, timeline, numbers, deadline)
+def _read(path: Path, wish: _Wish, deadline: Deadline) -> Clip:
+    packets = read_packets(path, deadline)
+    timeline = packets.timeline()
+    if timeline is not None:
+        numbers = wish.chosen(timeline)
+        with suppress(Contradiction):
+            return wish.clip(timeline, decord_pictures(path, timeline, numbers, deadline), "decord")
+        with suppress(Contradiction):
+            return wish.clip(timeline, av_pictures(path, timeline, numbers, deadline), "av")
+    timeline = decoded_timeline(path, packets, deadline)
+    numbers = wish.chosen(timeline)
+    try:
+        return wish.clip(timeline, av_pictures(path, timeline, numbers, deadline), "av")
+    except Contradiction:
+        raise VideoError("cannot be decoded: it gives other frames each time") from None

@@ -10,7 +10,7 @@ import numpy as np
 from transporter.clips.refusals import VideoError
 from transporter.clips.timeline import Timeline
 
-TOLERANCE = 1e-3
+TOLERANCE = 6e-4
 """Seconds by which a time stamp may be late; some containers round them to thousandths."""
 
 

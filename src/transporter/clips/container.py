@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,12 +22,14 @@ FORMATS = (
 """The containers that are read, by libavformat's names. None of them opens another file, as a
 playlist does.
 """
-MAX_PIXELS = 64_000_000
-"""Pixels of a frame, as it is stored or once it is scaled; beyond them a clip is refused."""
+MAX_PIXELS = 36_000_000
+"""Pixels of a frame, as it is stored or once it is scaled (8K has 33 million); beyond them a clip
+is refused. A decoder may hold 17 such frames.
+"""
 MAX_SECONDS = 300.0
 """Seconds that one clip may take to read; beyond them it is refused."""
 ODD_ERRORS = (av.FFmpegError, ValueError, ArithmeticError, LookupError, MemoryError, OSError)
-"""What PyAV and decord raise about files that are no sound clips."""
+"""What PyAV raises about files that are no sound clips."""
 
 
 class Deadline:
@@ -91,7 +92,7 @@ def check_file(path: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What an error of PyAV or decord says, in one line, without files and source positions."""
+    """What an error of PyAV says, in one line, without files and source positions."""
     text = getattr(error, "strerror", None) or str(error).strip().split("\n")[0]
     return text[:200] or type(error).__name__
 
@@ -142,8 +143,3 @@ def decoded(
         for frame in frames:
             check_pixels(frame.width, frame.height)
             yield frame
-
-
-def same_file(path: Path) -> str:
-    """A name of the file that no library takes for anything else."""
-    return os.fspath(path.absolute())

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from transporter.clips.av_decoder import Contradiction, Picture, av_pictures
 from transporter.clips.clip import Clip, Reader
 from transporter.clips.container import Deadline
-from transporter.clips.decoders import Contradiction, Picture, av_pictures, decord_pictures
+from transporter.clips.decord_decoder import decord_pictures
 from transporter.clips.fit import fitted
 from transporter.clips.refusals import VideoError
 from transporter.clips.settings import Fit

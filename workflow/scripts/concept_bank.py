@@ -20,7 +20,7 @@ from transporter.support.files import read_table, write_table
 with stage(snakemake) as device:
     params, places = snakemake.params, list(snakemake.output)
     generator = load_generator(params.generator, device)
-    vlm = load_vlm(params.vlm, generator.video_shape, device)
+    vlm = load_vlm(params.vlm, generator.video_shape, device, generator.fps)
     weights = snakemake.input.coupling
     reader = Reader(
         generator,

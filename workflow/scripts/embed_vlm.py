@@ -19,7 +19,7 @@ with stage(snakemake) as device:
     frames, height, width = size
     clips = snakemake.params.clips
     window = Window(clips["start"], clips["seconds"])
-    vlm = load_vlm(snakemake.params.vlm, (frames, 3, height, width), device)
+    vlm = load_vlm(snakemake.params.vlm, (frames, 3, height, width), device, fps)
     names = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",))["clip"]
     folder = unfinished(snakemake)
     embed_clips(

@@ -55,7 +55,12 @@ with stage(snakemake) as device:
     contexts = pick_contexts(concept, fresh["caption"].tolist(), known, seeds)
     clips = [read(row) for row in range(min(real_clips, len(training)))]
     stimuli = [read(nearest(target, known, concept)) for _, target in contexts]
-    vlm = load_vlm(snakemake.params.vlm, (size["frames"], 3, size["height"], size["width"]), device)
+    vlm = load_vlm(
+        snakemake.params.vlm,
+        (size["frames"], 3, size["height"], size["width"]),
+        device,
+        size["fps"],
+    )
     target = VLMTarget(vlm, concept, difference=TARGETS[names.target])
     inverter = Inverter(
         target, clips, verifier, unmirrored(InversionSettings.from_mapping(chosen), concept)

@@ -102,7 +102,7 @@ def makers(
 with stage(snakemake) as device:
     source, params = snakemake.input, snakemake.params
     size = [params.video[key] for key in ("frames", "height", "width")]
-    vlm = load_vlm(params.vlm, (size[0], 3, *size[1:]), device)
+    vlm = load_vlm(params.vlm, (size[0], 3, *size[1:]), device, params.video["fps"])
     real, others = (
         RealClips.read(source[f"captions_{split}"], params.folders[split])
         for split in ("held_out", "validation")

@@ -80,13 +80,13 @@ class _Wish:
     def clip(self, timeline: Timeline, pictures: Iterable[Picture], reader: Reader) -> Clip:
         """The clip of these pictures, those of the frames `chosen` without doubles."""
         numbers, (frames, height, width) = self.chosen(timeline), self.size
-        rising = np.unique(numbers).tolist()
-        fitting = (fitted(*picture, height, width, self.fit) for picture in pictures)
-        made = dict(zip(rising, fitting, strict=True))
+        # made first, so that nothing small lies between pictures and keeps their memory in pieces
+        video = torch.empty(frames, 3, height, width)
+        for number, picture in zip(np.unique(numbers), pictures, strict=True):
+            video[torch.from_numpy(numbers == number)] = fitted(*picture, height, width, self.fit)
         times = timeline.times[numbers]
         spread = (times[-1] - times[0]) / max(frames - 1, 1)
         step = self.window.step(frames, self.fps) or spread
-        video = torch.stack([made[number] for number in numbers.tolist()])  # (T, C, H, W)
         return Clip(video, times, float(frames * step), reader)
 
 

@@ -183,9 +183,7 @@ class VLMSettings:
     adapter's default, 8.
     """
     fps: Positive | None = None
-    """Frames per second that `video_llama3` is told the clips have; null is the adapter's default,
-    1.
-    """
+    """Frames per second that `video_llama3` is told the clips have; null is the generator's."""
     lora: Text | None = None
     """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
     package `peft`.

@@ -180,7 +180,7 @@ def test_a_container_that_ends_early_is_truncated(tmp_path: Path) -> None:
     assert read_video(path, 17, 64, 64).shape == (17, 3, 64, 64)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     with pytest.raises(
-        VideoError, match=r"truncated, it holds \d+ of the 40 frames|cannot be decoded"
+        VideoError, match=r"truncated, it holds .* that it declares|cannot be decoded"
     ):
         read_video(path, 5, 64, 64)
 

@@ -35,7 +35,7 @@ ODD_ERRORS = (av.FFmpegError, ValueError, ArithmeticError, LookupError, MemoryEr
 class Deadline:
     """The moment by which one clip must be read."""
 
-    def __init__(self, seconds: float = MAX_SECONDS) -> None:
+    def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 

@@ -13,7 +13,7 @@ import torch
 
 from transporter.clips.av_decoder import Contradiction, Picture, av_pictures
 from transporter.clips.clip import Clip, Reader
-from transporter.clips.container import Deadline
+from transporter.clips.container import MAX_SECONDS, Deadline
 from transporter.clips.decord_decoder import decord_pictures
 from transporter.clips.fit import fitted
 from transporter.clips.refusals import VideoError
@@ -59,7 +59,7 @@ def read_clip(
     """
     path = Path(path)
     try:
-        return _read(path, _Wish(size, fps, window or Window(), fit), Deadline())
+        return _read(path, _Wish(size, fps, window or Window(), fit), Deadline(MAX_SECONDS))
     except VideoError as error:
         raise VideoError(f"{path}: {error}") from None
 

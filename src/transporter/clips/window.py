@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from transporter.clips.refusals import VideoError
-from transporter.clips.timeline import Timeline
+from transporter.clips.timeline import PACE, Timeline
 
 TOLERANCE = 6e-4
 """Seconds by which a time stamp may be late; some containers round them to thousandths."""
@@ -65,7 +65,9 @@ class Window:
         if len(times) < frames:
             beginning = f" from {self.start:g} s on" if self.start else ""
             raise VideoError(f"expected at least {frames} frames{beginning}, got {len(times)}")
-        wanted = np.linspace(times[0], times[-1], frames)
-        # the nearest in time, by number: equal steps of number where frames come at equal steps
-        places = np.interp(wanted, times, np.arange(len(times)))
-        return first + places.round(6).round().astype(int)
+        places = np.linspace(0, len(times) - 1, frames)
+        if len(times) > 1 and np.ptp(np.diff(times)) > PACE:
+            # the nearest in time; where frames come at equal steps this is the nearest by number
+            wanted = np.linspace(times[0], times[-1], frames)
+            places = np.interp(wanted, times, np.arange(len(times)))
+        return first + places.round().astype(int)

@@ -224,20 +224,21 @@ def test_the_index_tells_which_part_of_a_clip_was_read_and_by_whom(tmp_path: Pat
     paths = [tmp_path / f"{index}.mp4" for index in range(5)]
     for path, length in zip(paths, (9, 9, 4, 9, 9), strict=True):
         write_video(path, torch.rand(length, 3, 32, 32), 8)
-    mean, folder = (lambda video: video.mean((1, 2, 3, 4))[:, None]), tmp_path / "e"
-    for _ in range(2):  # the second time from the shards
+    folder = tmp_path / "e"
+
+    def embed() -> None:
         embed_clips(
             paths,
-            mean,
+            lambda video: video.mean((1, 2, 3, 4))[:, None],
             folder,
             lambda path: read_clip(path, (5, 32, 32), 8, Window(0.25)),
             2,
             2,
         )
-        (folder / "shard-00001.safetensors").unlink()
-    embed_clips(
-        paths, mean, folder, lambda path: read_clip(path, (5, 32, 32), 8, Window(0.25)), 2, 2
-    )
+
+    embed()
+    (folder / "shard-00001.safetensors").unlink()
+    embed()  # the other shards are those of before
     index = read_table(folder / "index.tsv", ("start", "seconds", "reader"), text=("clip",))
     assert index["clip"].tolist() == ["0.mp4", "1.mp4", "3.mp4", "4.mp4"]
     assert set(index["start"]) == {0.25} and set(index["seconds"]) == {0.625}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from string import Formatter
 
+import pytest
+
 from transporter.pipeline import paths
 
 PATTERNS = {

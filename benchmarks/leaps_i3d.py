@@ -19,7 +19,7 @@ from transporter.baselines.methods import leaps
 from transporter.baselines.settings import InversionSettings
 from transporter.baselines.targets import ClassifierTarget
 from transporter.baselines.verifier import Verifier
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.networks.hooks import batch_norms
 from transporter.networks.i3d import I3D, LABELS
 from transporter.networks.published import fetch

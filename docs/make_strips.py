@@ -18,7 +18,7 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from transporter.clips.contrast import Concept, read_concepts
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = {

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import av  # noqa: F401 (decord's libraries, loaded first, break its encoders)
 import decord
 import numpy as np
 import pytest

@@ -15,7 +15,8 @@ import yaml
 
 import transporter
 from transporter.cli import VERBS, main
-from transporter.clips.video import read_video, write_video
+from transporter.clips.reading import read_video
+from transporter.clips.writing import write_video
 from transporter.concepts.bank import ConceptBank
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ from PIL import Image
 from microworld.attributes import Attributes, draw_attributes
 from microworld.language import caption
 from microworld.renderer import FPS, SIZE, draw_layout, render
-from transporter.clips.video import write_video
+from transporter.clips.writing import write_video
 from transporter.support.errors import UserError
 from transporter.support.files import write_table, written_whole
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from transporter.clips.contrast import Concept, read_concepts
-    from transporter.clips.video import read_video, write_video
+    from transporter.clips.reading import read_video
+    from transporter.clips.writing import write_video
     from transporter.concepts.bank import ConceptBank
     from transporter.coupling.network import Coupling
     from transporter.coupling.reader import Reader
@@ -67,8 +68,8 @@ _PLACES = {
     "load_generator": ".pipeline.loading",
     "load_vlm": ".pipeline.loading",
     "read_concepts": ".clips.contrast",
-    "read_video": ".clips.video",
-    "write_video": ".clips.video",
+    "read_video": ".clips.reading",
+    "write_video": ".clips.writing",
 }
 
 

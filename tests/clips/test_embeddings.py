@@ -16,7 +16,10 @@ from transporter.clips.embeddings import (
     embed_latents,
     load_embeddings,
 )
-from transporter.clips.video import VideoError, read_video, write_video
+from transporter.clips.reading import read_clip, read_video
+from transporter.clips.refusals import VideoError
+from transporter.clips.window import Window
+from transporter.clips.writing import write_video
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 
@@ -215,6 +218,33 @@ def test_real_clips_and_a_truncated_one(tmp_path: Path, capsys: pytest.CaptureFi
     torch.testing.assert_close(values[:, 0], torch.tensor([0.0, 0.5]), atol=0.02, rtol=0)
     assert "1.mp4" in read_table(tmp_path / "e" / "failed.tsv", ("clip", "reason"))["clip"].tolist()
     assert "shard 2/2: 3 of 3 clips, 1 left out" in capsys.readouterr().out
+
+
+def test_the_index_tells_which_part_of_a_clip_was_read_and_by_whom(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{index}.mp4" for index in range(5)]
+    for path, length in zip(paths, (9, 9, 4, 9, 9), strict=True):
+        write_video(path, torch.rand(length, 3, 32, 32), 8)
+    folder = tmp_path / "e"
+
+    def embed() -> None:
+        embed_clips(
+            paths,
+            lambda video: video.mean((1, 2, 3, 4))[:, None],
+            folder,
+            lambda path: read_clip(path, (5, 32, 32), 8, Window(0.25)),
+            2,
+            2,
+        )
+
+    embed()
+    (folder / "shard-00001.safetensors").unlink()
+    embed()  # the other shards are those of before
+    index = read_table(folder / "index.tsv", ("start", "seconds", "reader"), text=("clip",))
+    assert index["clip"].tolist() == ["0.mp4", "1.mp4", "3.mp4", "4.mp4"]
+    assert set(index["start"]) == {0.25} and set(index["seconds"]) == {0.625}
+    assert set(index["reader"]) <= {"decord", "av"}
+    reason = read_table(folder / "failed.tsv", ("clip", "reason"))["reason"].item()
+    assert "2.mp4: expected 0.625 s of video from 0.25 s on, for 5 frames at 8 a second" in reason
 
 
 @pytest.mark.parametrize(

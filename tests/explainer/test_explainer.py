@@ -12,8 +12,9 @@ import torch
 
 from microworld.attributes import WORDS
 from transporter import Concept, ConceptBank, Coupling, Explainer, Explanation, Sampling, UserError
-from transporter.clips.video import read_video, write_video
+from transporter.clips.reading import read_video
 from transporter.clips.world import World
+from transporter.clips.writing import write_video
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.fitting import fit_bank
 from transporter.coupling.settings import CouplingSettings

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from transporter import Concept, Explanation
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.support.files import read_table
 
 CONCEPT = Concept("day_night", "scene", "day", "night", "what time is it ?")

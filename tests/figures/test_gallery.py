@@ -21,7 +21,7 @@ from matplotlib.image import imread
 from microworld.attributes import WORDS
 from microworld.world import MICROWORLD
 from transporter.clips.contrast import Concept
-from transporter.clips.video import write_video
+from transporter.clips.writing import write_video
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader

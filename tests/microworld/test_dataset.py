@@ -14,7 +14,7 @@ from microworld.attributes import WORDS
 from microworld.dataset import SPLITS, make_clip, make_split, read_mask, split_seed
 from microworld.language import caption
 from microworld.renderer import FRAMES, SIZE
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 

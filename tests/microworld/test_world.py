@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from microworld.clip_judge import ClipJudge
 from microworld.dataset import make_split, split_seed
 from microworld.world import MICROWORLD
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 

@@ -121,3 +121,15 @@ def test_a_module_without_a_package_is_hashed_too(
     for cached in (code_hashes._read, code_hashes._imports):
         cached.cache_clear()
     assert code_hash("lone") != before
+
+
+@pytest.mark.parametrize(("setting", "expected"), [({}, 16), ({"fps": 8}, 8), ({"fps": None}, 16)])
+def test_a_vlm_that_tells_times_is_told_the_rate_of_the_videos(
+    setting: dict[str, float | None], expected: float
+) -> None:
+    shape, path = (17, 3, 64, 64), str(ROOT / "models" / "vlms" / "video_llama3")
+    settings = {"adapter": "video_llama3", "path": path, **setting}
+    assert load_vlm(settings, shape, fps=16).fps == expected
+    load_vlm(
+        {"adapter": "qwen_vl", "path": path.replace("video_llama3", "qwen2_vl")}, shape, fps=16
+    )

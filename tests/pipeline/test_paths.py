@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from string import Formatter
 
+import pytest
+
 from transporter.pipeline import paths
 
 PATTERNS = {
@@ -70,3 +72,10 @@ def test_rendered_clips_lie_by_split_and_own_ones_together() -> None:
     assert paths.clip_folder(rendered, "{split}") == "data/{split}/clips"
     assert paths.captions(own, "train") == "results/clips/train.tsv"
     assert paths.clip_folder(own, "train") == "mine/clips"
+
+
+@pytest.mark.parametrize("fps", [8, 8.5, 30000 / 1001])
+def test_a_shape_is_told_apart_by_its_rate_alone(fps: float) -> None:
+    video = {"frames": 17, "height": 64, "width": 48, "fps": fps}
+    assert paths.shape_of(paths.shape(video)) == ((17, 64, 48), fps)
+    assert paths.shape(video) != paths.shape(video | {"fps": fps + 1e-9})

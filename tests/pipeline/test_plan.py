@@ -88,8 +88,8 @@ def test_pairs_are_of_one_shape_and_several_splits() -> None:
     assert inputs == {
         "z_xi_train": "results/embeddings/train/generators/microworld",
         "z_xi_validation": "results/embeddings/validation/generators/microworld",
-        "z_omega_train": "results/embeddings/train/vlms/gemma3/17x64x64",
-        "z_omega_validation": "results/embeddings/validation/vlms/gemma3/17x64x64",
+        "z_omega_train": "results/embeddings/train/vlms/gemma3/17x64x64@8",
+        "z_omega_validation": "results/embeddings/validation/vlms/gemma3/17x64x64@8",
         "z_reencoded_train": "results/embeddings/train/reencoded/microworld/gemma3",
         "z_reencoded_validation": "results/embeddings/validation/reencoded/microworld/gemma3",
         "captions_train": "data/train/captions.tsv",

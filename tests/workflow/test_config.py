@@ -144,6 +144,11 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "expected a list that holds 0 (source) and 1 (target), got [0, 0.5]",
         ),
         ("generation.methods", ["transporter", "transporter"], "expected no entry twice"),
+        ("clips.start", -1, "clips.start: expected at least 0, got -1 (integer)"),
+        ("clips.seconds", 0, "clips.seconds: expected 'all', or seconds, more than 0, got 0"),
+        ("clips.seconds", float("nan"), "clips.seconds: expected 'all', or seconds, more than 0"),
+        ("clips.seconds", "some", "clips.seconds: expected 'all', or seconds, more than 0"),
+        ("clips.fit", "squash", "clips.fit: expected one of crop, pad, stretch, got 'squash'"),
         ("coupling.phi_1.patch", [1, 2], "expected at least 3 entries, got [1, 2] (list)"),
         ("gallery.seeds", 99, "expected at most generation.seeds (8), got 99"),
         (

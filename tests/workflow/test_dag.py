@@ -48,7 +48,7 @@ def test_clips_and_embeddings(finished: Path, split: str) -> None:
     embeddings = finished / "results" / "embeddings" / split
     shapes = {
         "generators/microworld": (16, 5, 8, 8),
-        "vlms/qwen2_vl/17x64x64": (32, 128),
+        "vlms/qwen2_vl/17x64x64@8": (32, 128),
         f"reencoded/{PAIR}": (32, 128),
     }
     for name, shape in shapes.items():

@@ -13,7 +13,7 @@ from microworld.attributes import draw_attributes
 from microworld.dataset import make_clip
 from microworld.language import caption
 from microworld.renderer import FPS
-from transporter.clips.video import write_video
+from transporter.clips.writing import write_video
 from transporter.support.files import write_table
 
 EXAMPLE = ("--configfile", "config/own_clips.yaml")

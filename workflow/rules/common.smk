@@ -9,7 +9,14 @@ from transporter.pipeline.cases import HONEST, Cases
 from transporter.pipeline.config import check_config
 from transporter.pipeline.exhibits import exhibits
 from transporter.pipeline.paths import PAIR
-from transporter.pipeline.plan import MICROWORLD, SAMPLING, VIDEO, Plan, read_sources
+from transporter.pipeline.plan import (
+    MICROWORLD,
+    SAMPLING,
+    VIDEO,
+    WINDOW,
+    Plan,
+    read_sources,
+)
 from transporter.pipeline.tables import tables
 from transporter.support.errors import UserError
 
@@ -35,7 +42,7 @@ wildcard_constraints:
     vlm="[A-Za-z0-9_.-]+",
     concept="[A-Za-z0-9_.-]+",
     shortcut="|".join(plan.shortcuts) or "none",
-    shape=r"\d+x\d+x\d+",
+    shape=r"\d+x\d+x\d+@[0-9.e+-]+",
     variant="|".join(map(re.escape, config["ablations"])) or "none",
     case="|".join([HONEST, *plan.shortcuts]),
     objective="|".join(config["truth"]["objectives"]),

@@ -21,7 +21,12 @@ rule embed_generator:
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
-        code=code("transporter.clips.embeddings", adapters=["generators"]),
+        clips=of("clips", only=WINDOW),
+        code=code(
+            "transporter.clips.embeddings",
+            "transporter.clips.reading",
+            adapters=["generators"],
+        ),
     script:
         "../scripts/embed_generator.py"
 
@@ -46,7 +51,12 @@ rule embed_vlm:
         runtime=120,
     params:
         vlm=of("vlms", "{vlm}"),
-        code=code("transporter.clips.embeddings", adapters=["vlms"]),
+        clips=of("clips", only=WINDOW),
+        code=code(
+            "transporter.clips.embeddings",
+            "transporter.clips.reading",
+            adapters=["vlms"],
+        ),
     script:
         "../scripts/embed_vlm.py"
 

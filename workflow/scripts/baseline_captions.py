@@ -7,7 +7,7 @@ import torch
 
 from stage import stage
 from transporter.clips.contrast import read_concepts
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.metrics.systems import inverted
 from transporter.pipeline.loading import load_vlm
 from transporter.support.files import write_table
@@ -25,7 +25,9 @@ COLUMNS = [
 
 with stage(snakemake) as device:
     size = [snakemake.params.video[key] for key in ("frames", "height", "width")]
-    vlm = load_vlm(snakemake.params.vlm, (size[0], 3, *size[1:]), device)
+    vlm = load_vlm(
+        snakemake.params.vlm, (size[0], 3, *size[1:]), device, snakemake.params.video["fps"]
+    )
     concepts = {concept.name: concept for concept in read_concepts(snakemake.input.concepts)}
     tables = []
     for folder in snakemake.input.inverted:

@@ -22,7 +22,7 @@ with stage(snakemake) as device:
     params, places = snakemake.params, list(snakemake.output)
     folder = unfinished(snakemake)
     generator = load_generator(params.generator, device)
-    vlm = load_vlm(params.vlm, generator.video_shape, device)
+    vlm = load_vlm(params.vlm, generator.video_shape, device, generator.fps)
     weights = snakemake.input.coupling
     reader = Reader(
         generator,

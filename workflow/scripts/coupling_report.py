@@ -12,7 +12,7 @@ from transporter.support.files import write_table
 
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
-    vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
+    vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device, generator.fps)
     coupling = Coupling.load(snakemake.input.coupling, device)
     literal = (
         Coupling.load(snakemake.input.literal, device) if snakemake.input.get("literal") else None

@@ -12,7 +12,7 @@ BATCH, SHARD = 16, 256
 
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
-    vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
+    vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device, generator.fps)
     folder = unfinished(snakemake)
     embed_latents(
         Path(snakemake.input.z_xi),

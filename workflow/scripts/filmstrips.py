@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stage import stage
 from transporter.clips.contrast import read_concepts
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.figures.filmstrip import filmstrip
 from transporter.generation.sweeps import Generated
 

@@ -17,7 +17,7 @@ from transporter.baselines.settings import InversionSettings
 from transporter.baselines.targets import VLMTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import read_concepts
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.generation.sweeps import pick_contexts
 from transporter.networks.i3d import I3D
 from transporter.networks.published import fetched
@@ -55,7 +55,12 @@ with stage(snakemake) as device:
     contexts = pick_contexts(concept, fresh["caption"].tolist(), known, seeds)
     clips = [read(row) for row in range(min(real_clips, len(training)))]
     stimuli = [read(nearest(target, known, concept)) for _, target in contexts]
-    vlm = load_vlm(snakemake.params.vlm, (size["frames"], 3, size["height"], size["width"]), device)
+    vlm = load_vlm(
+        snakemake.params.vlm,
+        (size["frames"], 3, size["height"], size["width"]),
+        device,
+        size["fps"],
+    )
     target = VLMTarget(vlm, concept, difference=TARGETS[names.target])
     inverter = Inverter(
         target, clips, verifier, unmirrored(InversionSettings.from_mapping(chosen), concept)

@@ -28,7 +28,7 @@ with stage(snakemake) as device:
         wanted,
         captions,
         generator,
-        load_vlm(snakemake.params.vlm, generator.video_shape, device),
+        load_vlm(snakemake.params.vlm, generator.video_shape, device, generator.fps),
         bank,
         Sampling(model["steps"], model["guidance"]),
         snakemake.params.seed,

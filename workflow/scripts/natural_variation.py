@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from stage import stage
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.pipeline.world import load_world
 from transporter.support.files import read_table, write_table
 from transporter.truth.change import natural_variation

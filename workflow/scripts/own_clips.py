@@ -9,7 +9,7 @@ from microworld.dataset import make_clip, split_seed
 from microworld.language import caption
 from microworld.renderer import FPS
 from stage import stage
-from transporter.clips.video import write_video
+from transporter.clips.writing import write_video
 from transporter.support.files import write_table
 
 with stage(snakemake):

@@ -17,7 +17,7 @@ from transporter.support.files import write_table
 
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
-    vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device)
+    vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device, generator.fps)
     coupling = Coupling.load(snakemake.input.coupling, device).variant(
         output=snakemake.params.output
     )

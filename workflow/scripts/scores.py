@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from stage import stage
 from transporter.clips.contrast import read_concepts
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.metrics.alignment import AestheticScore, Alignment, HubCLIP
 from transporter.metrics.base import Metric
 from transporter.metrics.embeddings import EmbeddingSimilarity
@@ -102,7 +102,7 @@ def makers(
 with stage(snakemake) as device:
     source, params = snakemake.input, snakemake.params
     size = [params.video[key] for key in ("frames", "height", "width")]
-    vlm = load_vlm(params.vlm, (size[0], 3, *size[1:]), device)
+    vlm = load_vlm(params.vlm, (size[0], 3, *size[1:]), device, params.video["fps"])
     real, others = (
         RealClips.read(source[f"captions_{split}"], params.folders[split])
         for split in ("held_out", "validation")

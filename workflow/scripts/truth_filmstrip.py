@@ -20,7 +20,7 @@ with stage(snakemake) as device:
     [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
     caption = read_table(snakemake.input.readings, READINGS)["caption"].iloc[0]
     generator = load_generator(model, device)
-    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device))
+    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device, generator.fps))
     minus = generator.encode_text([caption])
     change = ConceptBank.load(snakemake.input.bank, device).change(concept.name, minus)
     [latents] = sweep(

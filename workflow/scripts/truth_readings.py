@@ -18,8 +18,10 @@ with stage(snakemake) as device:
     world, generator = load_world(params.world), load_generator(params.generator, device)
     shortcuts = world.read_shortcuts(snakemake.input.shortcuts) if planted else {}
     case = Case(concept, shortcuts.get(snakemake.wildcards.case), world)
-    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device))
-    honest = load_vlm(params.honest, generator.video_shape, device) if planted else None
+    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device, generator.fps))
+    honest = (
+        load_vlm(params.honest, generator.video_shape, device, generator.fps) if planted else None
+    )
     probes = world.probes(params.probes) if params.probes else None
     controls = Controls.load(snakemake.input.controls)
     rows = open_contexts(controls, concept, reader, params.captions)

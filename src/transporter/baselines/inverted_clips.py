@@ -19,7 +19,7 @@ from transporter.baselines.settings import InversionSettings
 from transporter.baselines.targets import InversionTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import Concept
-from transporter.clips.video import write_video
+from transporter.clips.writing import write_video
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
 from transporter.training.loop import CHECKPOINT, CURVE

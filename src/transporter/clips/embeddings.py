@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -21,12 +21,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from transporter.clips.clip import Clip
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
 
 INDEX, FAILED = "index.tsv", "failed.tsv"
 INDEX_COLUMNS = ("clip", "shard", "row")
 SHARD = r"shard-\d{5,}\.safetensors"
+READING_COLUMNS = ("start", "seconds", "reader")
+"""Columns of the index that clips have which were read from files."""
 Embed = Callable[[torch.Tensor], torch.Tensor]
 """A batch `(B, ...)` to embeddings `(B, ...)`."""
 
@@ -43,7 +46,7 @@ class _Source:
     """What is to be embedded: `read(i)` and `fingerprint(i)` of the input named `names[i]`."""
 
     names: Sequence[str]
-    read: Callable[[int], torch.Tensor]
+    read: Callable[[int], torch.Tensor | Clip]
     fingerprint: Callable[[int], str]
 
 
@@ -63,11 +66,12 @@ class _Work:
 @dataclass(frozen=True)
 class _Shard:
     """What the header of a shard says of it: a row for each of `clips`, a reason for each of
-    `failed`.
+    `failed`, and `READING_COLUMNS` of each clip that was read from a file.
     """
 
     clips: list[str]
     failed: list[list[str]]
+    readings: list[list[Any]]
 
 
 def _shard_name(index: int) -> str:
@@ -81,18 +85,31 @@ def _finished(path: Path, origin: str) -> _Shard | None:
             header = json.loads((file.metadata() or {}).get("shard", "{}"))
     except (FileNotFoundError, SafetensorError):
         return None
-    return _Shard(header["clips"], header["failed"]) if header.get("origin") == origin else None
+    if header.get("origin") != origin:
+        return None
+    return _Shard(header["clips"], header["failed"], header.get("readings", []))
 
 
 def _readable(
     source: _Source, rows: range, failed: list[list[str]]
-) -> Iterator[tuple[str, torch.Tensor]]:
+) -> Iterator[tuple[str, torch.Tensor | Clip]]:
     """The inputs that can be read; the others go to `failed`."""
     for row in rows:
         try:
             yield source.names[row], source.read(row)
         except UserError as error:
             failed.append([source.names[row], str(error)])
+
+
+def _video(made: torch.Tensor | Clip) -> torch.Tensor:
+    return made.video if isinstance(made, Clip) else made
+
+
+def _about(made: torch.Tensor | Clip) -> list[list[Any]]:
+    """`READING_COLUMNS` of what was read from a file, in a list of one; nothing of the rest."""
+    if not isinstance(made, Clip):
+        return []
+    return [[round(float(made.times[0]), 6), round(made.seconds, 6), made.reader]]
 
 
 def _embed_batch(inputs: Sequence[torch.Tensor], work: _Work) -> torch.Tensor:
@@ -109,25 +126,29 @@ def _make_shard(path: Path, origin: str, source: _Source, rows: range, work: _Wo
     """Embed the inputs `rows` and write them to `path`."""
     clips: list[str] = []
     failed: list[list[str]] = []
+    readings: list[list[Any]] = []
     parts: list[torch.Tensor] = []
     readable = _readable(source, rows, failed)
     while some := list(islice(readable, work.batch)):
         names, inputs = zip(*some, strict=True)
-        values = _embed_batch(inputs, work)
+        values = _embed_batch([_video(made) for made in inputs], work)
         finite = values.flatten(1).isfinite().all(1)
         parts.append(values[finite])
         clips += compress(names, finite.tolist())
+        for made in compress(inputs, finite.tolist()):
+            readings += _about(made)
         failed += [
             [name, f"its embedding is not finite in {work.dtype}"]
             for name in compress(names, (~finite).tolist())
         ]
     # under one key, for safetensors writes several in random order
-    header = {"shard": json.dumps({"origin": origin, "clips": clips, "failed": failed})}
+    about = {"origin": origin, "clips": clips, "failed": failed}
+    header = {"shard": json.dumps(about | ({"readings": readings} if readings else {}))}
     with written_whole(path) as partial:
         save_file(
             {"values": torch.cat(parts).contiguous()} if clips else {}, partial, metadata=header
         )
-    return _Shard(clips, failed)
+    return _Shard(clips, failed, readings)
 
 
 def _shards(folder: Path, source: _Source, work: _Work) -> Iterator[_Shard]:
@@ -162,18 +183,30 @@ def _write(folder: Path, source: _Source, work: _Work) -> None:
     }:
         stale.unlink()
     failed = [entry for shard in shards for entry in shard.failed]
-    index = [
-        (clip, _shard_name(number), row)
-        for number, shard in enumerate(shards)
-        for row, clip in enumerate(shard.clips)
-    ]
+    index = _index(shards)
     write_table(pd.DataFrame(failed, columns=["clip", "reason"]), folder / FAILED)
-    if not index:
+    if index.empty:
         raise UserError(
             f"{folder}: none of {len(failed)} clips could be embedded; the first, {failed[0][0]}:"
             f" {failed[0][1]}"
         )
-    write_table(pd.DataFrame(index, columns=list(INDEX_COLUMNS)), folder / INDEX)
+    write_table(index, folder / INDEX)
+
+
+def _index(shards: Sequence[_Shard]) -> pd.DataFrame:
+    """A row for each clip that has one in a shard; `READING_COLUMNS` where clips were read from
+    files.
+    """
+    places = [
+        (clip, _shard_name(number), row)
+        for number, shard in enumerate(shards)
+        for row, clip in enumerate(shard.clips)
+    ]
+    index = pd.DataFrame(places, columns=list(INDEX_COLUMNS))
+    readings = [reading for shard in shards for reading in shard.readings]
+    if not readings:
+        return index
+    return index.join(pd.DataFrame(readings, columns=list(READING_COLUMNS)))
 
 
 def _with_progress(shards: Iterator[_Shard], size: int, clips: int) -> Iterator[_Shard]:
@@ -227,7 +260,7 @@ def embed_clips(
     clip_files: Sequence[Path],
     embed: Embed,
     folder: Path,
-    read: Callable[[Path], torch.Tensor],
+    read: Callable[[Path], torch.Tensor | Clip],
     batch: int,
     shard: int,
     dtype: torch.dtype = torch.float32,
@@ -235,10 +268,11 @@ def embed_clips(
 ) -> None:
     """Embed clips, `shard` of them to a file, `batch` at a time.
 
-    `read` makes `(T, C, H, W)` of a file, `embed` takes `(B, T, C, H, W)`. `folder` gets
-    `shard-00000.safetensors`, ..., `failed.tsv` (clip, reason) and, last, `index.tsv` (clip, shard,
-    row), where `clip` is a file name. A clip whose `read` raises a `UserError`, or whose embedding
-    is not finite, is left out and named in `failed.tsv`.
+    `read` makes `(T, C, H, W)` of a file, or a `Clip`; `embed` takes `(B, T, C, H, W)`.
+    `folder` gets `shard-00000.safetensors`, ..., `failed.tsv` (clip, reason) and, last, `index.tsv`
+    (clip, shard, row), where `clip` is a file name; of clips also the `start` and `seconds` of
+    the part that was read, and the library that was its `reader`. A clip whose `read` raises a
+    `UserError`, or whose embedding is not finite, is left out and named in `failed.tsv`.
 
     A run that was interrupted goes on: shards stay that were made from the same bytes with the same
     `batch`, `dtype` and `key`; `key` should name the model and whatever else the values depend on.

@@ -108,7 +108,7 @@ def generate(
     _refuse_output(out, force)
     refuse_control(caption, "caption")
 
-    from transporter.clips.video import write_video
+    from transporter.clips.writing import write_video
     from transporter.generation.sweeps import generate
     from transporter.generators.base import Sampling
     from transporter.generators.wording import readable

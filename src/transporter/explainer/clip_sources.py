@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.clips.video import read_video, resize_and_crop
+from transporter.clips.fit import resize_and_crop
+from transporter.clips.reading import read_video
 from transporter.clips.world import World
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
@@ -24,9 +25,10 @@ Shape = tuple[int, int, int, int]
 """(T, C, H, W)"""
 
 
-def as_clip(video: torch.Tensor | str | os.PathLike[str], shape: Shape) -> torch.Tensor:
-    """A file or a tensor `(T', 3, h, w)` in [0, 1] as a clip of that shape: evenly spaced frames,
-    resized, centre cropped.
+def as_clip(video: torch.Tensor | str | os.PathLike[str], shape: Shape, fps: float) -> torch.Tensor:
+    """A clip of that shape, resized and centre cropped: of a file the frames that are shown at
+    `fps` a second from its first one on, so that motion keeps its speed; of a tensor
+    `(T', 3, h, w)` in [0, 1], of which no rate is known, evenly spaced ones.
 
     Raises:
         UserError: a tensor of another kind, or fewer frames than wanted, or a file that cannot be
@@ -34,7 +36,7 @@ def as_clip(video: torch.Tensor | str | os.PathLike[str], shape: Shape) -> torch
     """
     frames, _, height, width = shape
     if not isinstance(video, torch.Tensor):
-        return read_video(video, frames, height, width)
+        return read_video(video, frames, height, width, fps)
     if video.ndim != 4 or video.shape[1] != 3:
         raise UserError(f"video: expected (T, 3, H, W) in [0, 1], got {tuple(video.shape)}")
     if len(video) < frames:
@@ -49,6 +51,7 @@ def captioned_clips(
     count: int,
     seed: int,
     shape: Shape,
+    fps: float,
 ) -> Mapping[str, list[tuple[str, torch.Tensor]]]:
     """For each concept, by name, the first `count` clips whose captions hold one of its words.
 
@@ -56,13 +59,14 @@ def captioned_clips(
         source: a world, whose training clips with this `seed` are taken; captions and clips; or a
             folder that holds `captions.tsv` and `clips/`.
         shape: of the clips that come out.
+        fps: their frames per second.
 
     Raises:
         UserError: no clip of a concept, or a clip that is none.
     """
     if not isinstance(source, str | os.PathLike) and not hasattr(source, "clips"):
         source = list(source)  # it may be read once alone, and there may be several concepts
-    return {concept.name: _found(concept, source, count, seed, shape) for concept in concepts}
+    return {concept.name: _found(concept, source, count, seed, shape, fps) for concept in concepts}
 
 
 def _found(
@@ -71,10 +75,13 @@ def _found(
     count: int,
     seed: int,
     shape: Shape,
+    fps: float,
 ) -> list[tuple[str, torch.Tensor]]:
     candidates = islice(_candidates(source, seed), SEARCHED * count)
     fitting = (
-        (caption, as_clip(video, shape)) for caption, video in candidates if concept.pair(caption)
+        (caption, as_clip(video, shape, fps))
+        for caption, video in candidates
+        if concept.pair(caption)
     )
     found = list(islice(fitting, count))
     if not found:

@@ -132,6 +132,7 @@ class Explainer:
                 subject if weights is None else subject | {"path": os.fspath(weights)},
                 made.video_shape,
                 device,
+                made.fps,
             ),
             Sampling(model["steps"], model["guidance"]),
             concepts=project.concepts(),
@@ -323,7 +324,7 @@ class Explainer:
         without a question it describes the video.
         """
         tokens = self.vlm.encode(
-            as_clip(video, self.generator.video_shape)[None].to(self.vlm.device)
+            as_clip(video, self.generator.video_shape, self.generator.fps)[None].to(self.vlm.device)
         )
         if question is None:
             return self.vlm.caption(tokens)[0]
@@ -341,7 +342,7 @@ class Explainer:
         as `concepts.discovery.discover` has it; nothing is fitted.
         """
         return discover(
-            as_clip(video, self.generator.video_shape),
+            as_clip(video, self.generator.video_shape, self.generator.fps),
             question,
             self.vlm,
             self.generator,
@@ -392,7 +393,12 @@ class Explainer:
         if source is None:
             raise UserError("fit: expected clips to fit on, got none; give them by `clips`")
         found = captioned_clips(
-            concepts, source, count, self.settings.seed, self.generator.video_shape
+            concepts,
+            source,
+            count,
+            self.settings.seed,
+            self.generator.video_shape,
+            self.generator.fps,
         )
         if settings.objective in ASKING:
             return self._answered(concepts, found, count, settings.seed)

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.clips.video import write_video
+from transporter.clips.writing import write_video
 from transporter.figures.filmstrip import SOURCE, TARGET, filmstrip
 from transporter.support.errors import UserError
 from transporter.support.files import write_table, written_whole

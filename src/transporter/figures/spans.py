@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from transporter.clips.contrast import Concept, read_concepts
-from transporter.clips.video import read_video
+from transporter.clips.reading import read_video
 from transporter.figures.canvas import Canvas
 from transporter.figures.exhibit import Drawing
 from transporter.figures.filmstrip import still_indices

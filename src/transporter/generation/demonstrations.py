@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.clips.video import write_video
+from transporter.clips.writing import write_video
 from transporter.concepts.bank import ConceptBank
 from transporter.generation.sweeps import composed, sweep
 from transporter.generation.trials import PARTIAL_FRAMES, Demonstration, Trial

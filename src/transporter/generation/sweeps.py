@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from transporter.clips.contrast import Concept
-from transporter.clips.video import write_video
+from transporter.clips.writing import write_video
 from transporter.concepts.bank import ConceptBank
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.condition import Condition

@@ -35,16 +35,27 @@ def load_vlm(
     settings: Mapping[str, Any],
     video_shape: tuple[int, int, int, int],
     device: torch.device | None = None,
+    fps: float | None = None,
 ) -> VLM:
     """Load the VLM that `settings` (one entry of `vlms`) describe, for videos of `video_shape`
     (T, C, H, W).
 
+    An adapter that tells its model the time of each frame takes the videos' rate, `fps`, unless the
+    settings have one.
+
     Raises:
         UserError: there is no such adapter, or a setting does not suit it.
     """
+    if settings.get("fps") is None and fps is not None and _takes_rate(settings):
+        settings = {**settings, "fps": fps}
     return _loaded(
         "vlms", VLM, settings, video_shape=tuple(video_shape), device=device or pick_device()
     )
+
+
+def _takes_rate(settings: Mapping[str, Any]) -> bool:
+    adapter = import_adapter("vlms", str(settings.get("adapter")))
+    return "fps" in _parameters(adapter)[0]
 
 
 def _loaded(kind: str, base: type, settings: Mapping[str, Any], **given: Any) -> Any:

@@ -90,6 +90,20 @@ def of_variant(pattern: str) -> str:
     return pattern.replace("results/", "results/ablations/{variant}/", 1)
 
 
+def shape(video: Mapping[str, Any]) -> str:
+    """Frames, height, width and rate of videos as a folder's name, by the settings `frames`,
+    `height`, `width` and `fps`: `17x64x64@8`.
+    """
+    return "{frames}x{height}x{width}@{fps}".format(**video)
+
+
+def shape_of(name: str) -> tuple[tuple[int, int, int], float]:
+    """Frames, height and width, and frames per second, of what `shape` named."""
+    size, fps = name.split("@")
+    frames, height, width = map(int, size.split("x"))
+    return (frames, height, width), float(fps)
+
+
 def log(rule: str, wildcards: str = "") -> str:
     """What a job wrote while it ran: `log("coupling", PAIR)`."""
     return f"logs/{_job(rule, wildcards)}.log"

@@ -28,6 +28,8 @@ SAMPLING = ("steps", "guidance")
 """What of a generator's settings does not matter while nothing is sampled."""
 VIDEO = ("frames", "height", "width", "fps")
 """How a generator's videos are read back."""
+WINDOW = ("start", "seconds", "fit")
+"""Which part of a clip is read, and how it is made to fit."""
 ADAPTED = {"generators": "generator", "vlms": "vlm"}
 """Kinds of models, and the wildcard that names one."""
 MICROWORLD = "microworld"
@@ -119,8 +121,8 @@ class Plan:
         return self.of("generators", self.generators[0], only=VIDEO)({})
 
     def shape(self, generator: str) -> str:
-        """Frames, height and width of a generator's videos, as a folder's name."""
-        return "{frames}x{height}x{width}".format(**self.config["generators"][generator])
+        """Frames, height, width and rate of a generator's videos, as a folder's name."""
+        return paths.shape(self.config["generators"][generator])
 
     # models and code
 

@@ -5,6 +5,7 @@ The sections of the coupling, the bank and the inversions are those of the libra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, field
 from typing import Annotated, Any, Literal
@@ -22,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from transporter.baselines.settings import InversionSettings
+from transporter.clips.settings import Fit
 from transporter.concepts.settings import Bank, ObjectiveName
 from transporter.coupling.settings import CouplingSettings
 from transporter.support.settings import (
@@ -34,6 +36,7 @@ from transporter.support.settings import (
     Number,
     Place,
     Positive,
+    Seconds,
     Seed,
     Text,
     Whole,
@@ -69,6 +72,13 @@ def _number_or_share(value: Any) -> Any:
     return value
 
 
+def _seconds(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value != "all" and not (number and 0 < value < math.inf):
+        raise PydanticCustomError("expected", "'all', or seconds, more than 0")
+    return value
+
+
 def _as_given(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
     """Keys that are laid over a section: checked as its own, without its defaults."""
     if isinstance(value, Mapping):
@@ -91,6 +101,8 @@ Clips = Annotated[int | float, BeforeValidator(_number_or_share)]
 """Clips of a split: their number, or their share of all."""
 Together = Annotated[tuple[str, ...], MinLen(2), Distinct]
 """Names of concepts that act in one clip."""
+Duration = Annotated[Literal["all"] | float, BeforeValidator(_seconds)]
+"""Seconds, or all there are."""
 Options = dict[str, Any]
 """What an adapter of your own takes beside the keys here; the adapter checks it."""
 Partial = Field(json_schema_extra={"partial": True})
@@ -124,6 +136,17 @@ class ClipSettings:
     the files in `clips/`.
     """
     splits: Splits = Splits()
+    start: Seconds = 0
+    """Where in a clip reading begins, in seconds from its first frame."""
+    seconds: Duration | None = None
+    """How many seconds of a clip are read, by as many frames as the generator makes; null is what
+    they last at the generator's rate (`frames` / `fps`), so that motion keeps its speed; `all` is
+    the rest of the clip. A clip that is shorter is left out and named.
+    """
+    fit: Fit = "crop"
+    """What is done about a clip of other proportions than the generator's: `crop` cuts off both
+    ends, `pad` adds black bars, `stretch` distorts it.
+    """
 
 
 @section
@@ -173,9 +196,7 @@ class VLMSettings:
     adapter's default, 8.
     """
     fps: Positive | None = None
-    """Frames per second that `video_llama3` is told the clips have; null is the adapter's default,
-    1.
-    """
+    """Frames per second that `video_llama3` is told the clips have; null is the generator's."""
     lora: Place | None = None
     """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
     package `peft`.

@@ -95,6 +95,7 @@ Number = Annotated[float, Strict(), Finite]
 Positive = Annotated[Number, Gt(0)]
 Weight = Annotated[Number, Ge(0)]
 """At least 0, which turns it off."""
+Seconds = Annotated[Number, Ge(0)]
 Share = Annotated[Number, Ge(0), Le(1)]
 Level = Annotated[Number, Gt(0), Le(1)]
 Levels = Annotated[tuple[Level, Level], AfterValidator(_rising)]

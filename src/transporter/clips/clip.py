@@ -1,0 +1,29 @@
+"""A clip as a model takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+Reader = Literal["decord", "av"]
+"""The library that decoded a clip."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Some frames of a file, and when a player shows them.
+
+    Attributes:
+        video: `(T, C, H, W)` RGB float32 in [0, 1].
+        times: when each frame is shown, `(T,)` seconds from the first frame of the file.
+        seconds: how long the frames last, T times the mean step between two.
+        reader: who decoded it.
+    """
+
+    video: torch.Tensor
+    times: np.ndarray
+    seconds: float
+    reader: Reader

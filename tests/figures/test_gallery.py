@@ -364,6 +364,14 @@ def test_marker_and_caption_follow_phi(opened: Page) -> None:
     assert opened.texts(".facts dd b")[0] == "blue"
 
 
+def test_words_in_an_answer_are_marked_whatever_their_case(opened: Page) -> None:
+    text = "A RED ball, an infrared one, a red-hot one; then Blue."
+    found = opened.run(
+        f"return marked({text!r}, current()).map(part => part.outerHTML ?? part).join('')"
+    )
+    assert found == text.replace("RED", "<b>RED</b>").replace("Blue", '<b class="to">Blue</b>')
+
+
 def test_captions_are_text_and_never_markup(opened: Page) -> None:
     assert opened.texts(".prompt")[1] == EVIL.replace("red", "red → blue")
     assert opened.run(
@@ -673,24 +681,28 @@ def test_errors_say_what_is_wrong(inputs, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("caption", "parts"),
+    ("caption", "parts", "pair"),
     [
-        ("a ball, at night, on grass", ["a ball, ", ", on grass"]),
-        ("at night a ball rolls", ["", " a ball rolls"]),
-        ("a ball rolls by day", ["a ball rolls ", ""]),
-        ("a ball rolls", ["a ball rolls"]),
-        ("at night, at night", ["at night, at night"]),
+        ("a ball, at night, on grass", ["a ball, ", ", on grass"], ["at night", "by day"]),
+        ("At night a ball rolls", ["", " a ball rolls"], ["At night", "By day"]),
+        ("a ball rolls by day.", ["a ball rolls ", "."], ["at night", "by day"]),
+        ("a ball rolls", ["a ball rolls"], []),
+        ("at night, at night", ["at night, at night"], []),
+        ("at night, at night, by day", ["at night, at night, by day"], []),
     ],
 )
 def test_a_caption_is_cut_at_its_word(
-    caption: str, parts: list[str], inputs, tmp_path: Path
+    caption: str, parts: list[str], pair: list[str], inputs, tmp_path: Path
 ) -> None:
-    """Words may be phrases, and commas may follow them."""
+    """Words may be phrases, commas may follow them, and a caption in which it is not clear what is
+    changed stays whole.
+    """
     readings, clips, summary = inputs
     night = Concept("red_blue", "scene", "at night", "by day", "when is it ?")
     rows = readings[readings["concept"] == "red_blue"].assign(caption=caption)
     write_gallery(tmp_path / "g", rows, clips, [night], summary, seeds=1)
-    assert data_of(tmp_path / "g")["sweeps"][0]["runs"][0]["caption"] == parts
+    [run, *_] = data_of(tmp_path / "g")["sweeps"][0]["runs"]
+    assert (run["caption"], run["pair"]) == (parts, pair)
 
 
 def data_of(folder: Path) -> dict:

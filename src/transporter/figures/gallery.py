@@ -12,7 +12,7 @@ import json
 import math
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,8 +31,6 @@ READINGS = (*KEYS, "kind", "caption", "seed", "phi", *CURVES, "caption_reencoded
 SUMMARY = ("concept", "generator", "vlm", "method", "seeds", "spearman", "hit_rate", "others_kept")
 PARTS = {"__STYLE__": "gallery.css", "__SCRIPT__": "gallery.js"}
 """Where the template holds the other files of the page."""
-BREAK = "\0"
-"""Stands for a contrast word while a caption is cut there; no caption holds it."""
 
 
 class Clip(NamedTuple):
@@ -174,7 +172,7 @@ def _sweep(
         by_phi = {float(row["phi"]): row for row in found.to_dict("records")}
         row_of = [by_phi.get(phi, {}) for phi in phis]
         names = [Clip(**key, seed=seed, phi=phi) if phi in by_phi else None for phi in phis]
-        run = {"seed": seed, "caption": _around(str(found.iloc[0]["caption"]), concept)}
+        run = {"seed": seed, **_cut(str(found.iloc[0]["caption"]), concept)}
         run |= {curve: [_number(row.get(curve)) for row in row_of] for curve in CURVES}
         run["answers"] = [_word(row.get("caption_reencoded")) for row in row_of]
         run["words"] = [_words(row, attributes) for row in row_of]
@@ -183,16 +181,14 @@ def _sweep(
     return {**key, "phi": phis, "runs": runs}
 
 
-def _around(caption: str, concept: Concept) -> list[str]:
-    """A caption as the text before and after its contrast word, spaces and all, or whole where it
-    holds neither word exactly once.
+def _cut(caption: str, concept: Concept) -> dict[str, list[str]]:
+    """A caption as the text before and after its contrast word, spaces and all, and both words as
+    they are written there; whole, and no words, where it has no one place for them.
     """
-    pair = concept.pair(caption)
-    if pair is None:
-        return [caption]
-    cut = replace(concept, target=BREAK).swap(pair[0])
-    assert cut is not None, "the first of a pair holds the source word once"
-    return cut.split(BREAK)
+    slot = concept.slot(caption)
+    if slot is None:
+        return {"caption": [caption], "pair": []}
+    return {"caption": [slot.before, slot.after], "pair": [slot.source, slot.target]}
 
 
 def _rounded(clip: Clip) -> Clip:

@@ -25,7 +25,7 @@ from transporter.clips.video import write_video
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
-from transporter.figures.gallery import Clip, Origin, page, write_gallery
+from transporter.figures.gallery import Clip, LeftOut, Origin, page, write_gallery
 from transporter.generation.sweeps import Generated, write_concept
 from transporter.generators.base import Sampling
 from transporter.metrics.faithfulness import label, read_concept, summarise
@@ -703,6 +703,22 @@ def test_a_caption_is_cut_at_its_word(
     write_gallery(tmp_path / "g", rows, clips, [night], summary, seeds=1)
     [run, *_] = data_of(tmp_path / "g")["sweeps"][0]["runs"]
     assert (run["caption"], run["pair"]) == (parts, pair)
+
+
+def test_clips_left_out_are_told_and_listed(inputs, browser, tmp_path: Path) -> None:
+    readings, clips, summary = inputs
+    lost = [("day1/a.mp4", "truncated"), ("<b>b</b>.mp4", "the file is empty")]
+    write_gallery(tmp_path / "g", readings, clips, CONCEPTS, summary, left_out=LeftOut(lost, 24))
+    opened = Page(browser, tmp_path / "g").open()
+    assert opened.texts("#left-out summary") == [
+        "2 of 24 clips were left out because they could not be read."
+    ]
+    opened.run("document.getElementById('left-out').open = true")
+    assert opened.texts("#left-out li") == [f"{clip}: {reason}" for clip, reason in lost]
+
+
+def test_a_page_of_all_clips_lists_none(opened: Page) -> None:
+    assert opened.run("return document.getElementById('left-out').hidden")
 
 
 def data_of(folder: Path) -> dict:

@@ -28,9 +28,46 @@ if config["clips"]["source"] == "world":
 
 else:
 
+    # What jobs are made from is the content of each clip (`clips_hash`): a split is made again when clips of its own, or
+    # their captions, have changed, and not when others have. So its inputs only have to be there, but for the example's,
+    # which a rule makes.
+    there = str if config["clips"]["folder"] == EXAMPLE else ancient
+
+    rule readable_clips:
+        input:
+            captions=there(f"{config['clips']['folder']}/captions.tsv"),
+            concepts=config["concepts"],
+        output:
+            **plan.left_out(),
+        log:
+            paths.log("readable_clips"),
+        benchmark:
+            paths.benchmark("readable_clips")
+        priority: 4
+        conda:
+            "../../envs/transporter.yaml"
+        resources:
+            mem_mb=3000,
+            runtime=720,
+        params:
+            clips=plan.clips_hash,
+            shapes=plan.shapes(),
+            left_out=config["clips"]["left_out"],
+            splits=config["clips"]["splits"],
+            names=CONCEPTS,
+            seed=config["seed"],
+            code=code(
+                "transporter.pipeline.own_clips",
+                "transporter.clips.readable",
+                "transporter.clips.video",
+            ),
+        script:
+            "../scripts/readable_clips.py"
+
     rule own_split:
         input:
-            captions=f"{config['clips']['folder']}/captions.tsv",
+            captions=there(f"{config['clips']['folder']}/captions.tsv"),
+            readable=ancient(paths.READABLE),
         output:
             plan.captions(),
         log:
@@ -44,9 +81,15 @@ else:
             mem_mb=1000,
             runtime=10,
         params:
+            clips=plan.clips_hash,
+            shapes=plan.shapes(),
             splits=config["clips"]["splits"],
             seed=config["seed"],
-            code=code("transporter.pipeline.own_clips"),
+            code=code(
+                "transporter.pipeline.own_clips",
+                "transporter.clips.readable",
+                "transporter.clips.video",
+            ),
         script:
             "../scripts/own_split.py"
 

@@ -4,7 +4,7 @@
 rule embed_generator:
     input:
         captions=plan.captions(),
-        clips=plan.clip_folder(),
+        clips=plan.clip_inputs(),
         model=files("generators", "{generator}"),
     output:
         directory(paths.Z_XI),
@@ -20,6 +20,7 @@ rule embed_generator:
         mem_mb=3000,
         runtime=120,
     params:
+        clips=plan.clip_folder(),
         generator=of("generators", "{generator}", without=SAMPLING),
         code=code("transporter.clips.embeddings", adapters=["generators"]),
     script:
@@ -29,7 +30,7 @@ rule embed_generator:
 rule embed_vlm:
     input:
         captions=plan.captions(),
-        clips=plan.clip_folder(),
+        clips=plan.clip_inputs(),
         model=files("vlms", "{vlm}"),
     output:
         directory(paths.Z_OMEGA),
@@ -45,6 +46,7 @@ rule embed_vlm:
         mem_mb=3000,
         runtime=120,
     params:
+        clips=plan.clip_folder(),
         vlm=of("vlms", "{vlm}"),
         code=code("transporter.clips.embeddings", adapters=["vlms"]),
     script:

@@ -10,7 +10,7 @@ rule truth:
 rule natural_variation:
     input:
         captions=plan.captions("held_out"),
-        clips=plan.clip_folder("held_out"),
+        clips=plan.clip_inputs("held_out"),
         probes=files("probes"),
     output:
         paths.NATURAL,
@@ -24,6 +24,7 @@ rule natural_variation:
         mem_mb=2000,
         runtime=10,
     params:
+        clips=plan.clip_folder("held_out"),
         probes=config["probes"],
         world=config["world"],
         video=plan.video(),

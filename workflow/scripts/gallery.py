@@ -7,8 +7,17 @@ from pathlib import Path
 
 from stage import stage
 from transporter.clips.contrast import read_concepts
-from transporter.figures.gallery import KEYS, READINGS, SUMMARY, Clip, Origin, write_gallery
+from transporter.figures.gallery import (
+    KEYS,
+    READINGS,
+    SUMMARY,
+    Clip,
+    LeftOut,
+    Origin,
+    write_gallery,
+)
 from transporter.metrics.temporal import TIMING, timeless_words
+from transporter.pipeline.own_clips import FAILED, READABLE
 from transporter.pipeline.world import load_world
 from transporter.support.files import read_table
 
@@ -26,6 +35,12 @@ def origin(results: str, scripts: str) -> Origin:
     except FileNotFoundError:
         commit = ""
     return Origin(date, version("transporter"), commit, LICENCE)
+
+
+def left_out(readable: str, failed: str) -> LeftOut:
+    """The clips that could not be read, from the tables of those that can and cannot."""
+    clips = read_table(failed, FAILED, text=FAILED)[list(FAILED)].to_numpy().tolist()
+    return LeftOut(clips, len(clips) + len(read_table(readable, READABLE, text=READABLE)))
 
 
 with stage(snakemake):
@@ -49,4 +64,5 @@ with stage(snakemake):
         if inputs.temporal
         else (),
         origin=origin(inputs.readings, snakemake.scriptdir),
+        left_out=left_out(inputs.readable, inputs.failed) if inputs.get("failed") else None,
     )

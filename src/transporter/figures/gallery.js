@@ -576,6 +576,16 @@ function drawWarning() {
     + " These videos cannot show a motion that it goes by.";
 }
 
+// Clips of the user's that could not be read: none of the results have seen them.
+function listLeftOut() {
+  const { clips, of } = data.left_out, list = $("left-out");
+  list.hidden = !clips.length;
+  list.querySelector("summary").textContent =
+    `${clips.length} of ${of} clips were left out because they could not be read.`;
+  list.querySelector("ul").replaceChildren(
+    ...clips.map(([clip, reason]) => element("li", {}, `${clip}: ${reason}`)));
+}
+
 function drawOrigin() {
   const { date, version, commit, licence } = data.origin;
   // beside the project the guide is a link; a copy of the page elsewhere only names it
@@ -751,6 +761,7 @@ function listen() {
 
 const opening = addressed();
 listen();
+listLeftOut();
 play(state.playing);
 choose({ phi: data.sweeps[0].phi[0], ...opening });
 if (!still && !("phi" in opening)) turn(true);

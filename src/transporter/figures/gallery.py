@@ -55,6 +55,14 @@ class Origin:
     licence: str = ""
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Clips that could not be read: name and reason of each, out of so many."""
+
+    clips: Sequence[tuple[str, str]] = ()
+    of: int = 0
+
+
 def write_gallery(
     folder: Path,
     readings: pd.DataFrame,
@@ -66,6 +74,7 @@ def write_gallery(
     title: str = "Transporter",
     timeless: Collection[tuple[str, str]] = (),
     origin: Origin | None = None,
+    left_out: LeftOut | None = None,
 ) -> None:
     """Write `folder/index.html` and the mp4 files that it plays, `folder/clips/`; an older gallery
     there is replaced as a whole. The same arguments give the same bytes.
@@ -81,6 +90,7 @@ def write_gallery(
         timeless: VLM and word of every answer that should need time and does not; the page warns of
             them.
         origin: date of the results, version and commit of the code, licence.
+        left_out: clips that the results were not made with; the page lists them.
 
     Raises:
         UserError: a table lacks a column or is empty, a row names an unknown concept, or a clip is
@@ -110,6 +120,7 @@ def write_gallery(
             "summary": [_summarised(row) for row in summary.to_dict("records")],
             "timeless": [{"vlm": vlm, "word": word} for vlm, word in sorted(timeless)],
             "origin": asdict(origin or Origin()),
+            "left_out": asdict(left_out or LeftOut()),
         }
         (partial / "index.html").write_text(page(data), encoding="utf-8")
 

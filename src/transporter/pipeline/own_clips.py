@@ -4,26 +4,35 @@ hold the words of the run?
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from transporter.clips.contrast import Concept
+from transporter.pipeline.clip_contents import clip_contents
 from transporter.pipeline.splitting import choose_split
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
+from transporter.support.hashes import digest
 
 COLUMNS = ("clip", "caption")
-TABLE = "captions.tsv"
+TABLE, CLIPS = "captions.tsv", "clips"
+READABLE, FAILED = ("clip", "caption", "sha256"), ("clip", "reason")
+"""Columns of the tables of a run's readable clips, and of those left out."""
+NAMED = 3
+"""So many clips are named in one line."""
 
 
 def read_captions(path: Path) -> pd.DataFrame:
-    """The table of a folder's clips, columns `clip` and `caption`, both text.
+    """The table of a folder's clips, columns `clip` and `caption`, both text. A clip is named as
+    seen from the folder `clips` beside the table, `0001.mp4` or `day1/0001.mp4`.
 
     Raises:
-        UserError: the table cannot be read, or a row has no clip, no caption, or the clip of
-            another row.
+        UserError: the table cannot be read, or a row has no clip, no caption, a name that leads out
+            of the folder, or the clip of another row.
     """
     table = read_table(path, COLUMNS, text=COLUMNS)
     for column in COLUMNS:
@@ -32,13 +41,29 @@ def read_captions(path: Path) -> pd.DataFrame:
             raise UserError(
                 f"{path}, line {empty[0] + 2}, column {column}: expected text, got none"
             )
+    for row, clip in zip(table.index, table["clip"], strict=True):
+        if not _is_below(clip):
+            raise UserError(
+                f"{path}, line {row + 2}, column clip: expected the name of a file in"
+                f" {path.parent / CLIPS}, as day1/0001.mp4, got {_short(clip)}"
+            )
     twice = table.index[table["clip"].duplicated()]
     if len(twice):
         clip = table["clip"][twice[0]]
         raise UserError(
-            f"{path}, line {twice[0] + 2}, column clip: {clip!r} stands there twice; remove one"
+            f"{path}, line {twice[0] + 2}, column clip: {_short(clip)} stands there twice; remove"
+            " one"
         )
     return table
+
+
+def _is_below(name: str) -> bool:
+    """Whether a name is plain and leads down from where it is read."""
+    return name.isprintable() and not {"", ".", ".."} & set(re.split(r"[/\\]", name))
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 80 else f"{name[:77]}...")
 
 
 def check_clips(
@@ -53,48 +78,144 @@ def check_clips(
     path = folder / TABLE
     table = read_captions(path)
     _check_files(table, folder)
-    captions = {
-        split: choose_split(table, split, splits, seed, str(path))["caption"].tolist()
-        for split in splits
-    }
-    _check_words(concepts, captions["train"], captions["held_out"], path)
+    check_words(table, splits, seed, concepts, path)
 
 
 def _check_files(table: pd.DataFrame, folder: Path) -> None:
-    there = {file.name for file in (folder / "clips").iterdir()}
-    missing = [
-        clip
-        for clip in table["clip"]
-        if clip not in there and not (folder / "clips" / clip).is_file()
-    ]
+    clips = folder / CLIPS
+    missing = [clip for clip in table["clip"] if not (clips / clip).is_file()]
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UserError(
-            f"expected the clips that {folder / TABLE} names in {folder / 'clips'}, got no"
-            f" {missing[0]}{more}"
+            f"expected the clips that {folder / TABLE} names in {clips}, got no"
+            f" {_short(missing[0])[1:-1]}{_more(missing, 1)}"
+        )
+    if strays := _strays(clips, table["clip"]):
+        raise UserError(
+            f"expected the clips that {folder / TABLE} names in {clips}, got the link"
+            f" {_short(strays[0])[1:-1]}{_more(strays, 1)}, which leads out of it; copy the file"
+            " there, or link the whole folder"
         )
 
 
-def _check_words(
-    concepts: Sequence[Concept], train: Sequence[str], held_out: Sequence[str], path: Path
+def _strays(clips: Path, names: Sequence[str]) -> list[str]:
+    """Those of the files that a link leads out of the folder to; the folder may be a link."""
+    home = Path(os.path.realpath(clips))
+    folders: dict[Path, bool] = {}
+    strays = []
+    for name in names:
+        file = clips / name
+        if file.parent not in folders:
+            folders[file.parent] = Path(os.path.realpath(file.parent)).is_relative_to(home)
+        inside = folders[file.parent]
+        if inside and file.is_symlink():
+            inside = Path(os.path.realpath(file)).is_relative_to(home)
+        if not inside:
+            strays.append(name)
+    return strays
+
+
+def _more(names: Sequence[str], told: int) -> str:
+    return f" and {len(names) - told} more" if len(names) > told else ""
+
+
+def check_words(
+    table: pd.DataFrame,
+    splits: Mapping[str, float],
+    seed: int,
+    concepts: Sequence[Concept],
+    path: Path,
+    left_out: Sequence[str] = (),
 ) -> None:
-    """Every concept is fitted on training captions, and tried on held-out ones of other pairs."""
-    lacks = {concept.name: _lack(concept, train, held_out) for concept in concepts}
+    """Check that every concept has training captions to be fitted on, and held-out ones of other
+    pairs to be tried on.
+
+    `table` is read from `path`; the clips `left_out` are in their splits, but serve no concept.
+
+    Raises:
+        UserError: clips are too few, or a concept has no caption in a split that needs one.
+    """
+    captions = {}
+    for split in splits:
+        chosen = choose_split(table, split, splits, seed, str(path))
+        captions[split] = chosen["caption"][~chosen["clip"].isin(left_out)].tolist()
+    lacks = {
+        concept.name: _lack(concept, captions["train"], captions["held_out"])
+        for concept in concepts
+    }
     if lacking := [f"{name} ({lack})" for name, lack in lacks.items() if lack]:
         served = ", ".join(name for name, lack in lacks.items() if not lack)
         others = f", or run those that have them (run.concepts: {served})" if served else ""
+        among = f" but for {len(left_out)} clips that are left out" if left_out else ""
         raise UserError(
-            f"expected captions in {path} with the words of every concept of the run, got too few"
-            f" for {', '.join(lacking)}; add clips{others}"
+            f"expected captions in {path}{among} with the words of every concept of the run, got"
+            f" too few for {', '.join(lacking)}; add clips{others}"
         )
 
 
 def _lack(concept: Concept, train: Sequence[str], held_out: Sequence[str]) -> str | None:
     """The splits in which a concept has no caption that could be used; None where it has some."""
-    known = set(train)
-    # a pair was fitted on if a training caption is one of its two
-    pairs = (pair for caption in held_out if (pair := concept.pair(caption)))
-    lacking = [] if any(map(concept.pair, train)) else ["train"]
-    lacking += [] if any(known.isdisjoint(pair) for pair in pairs) else ["held_out"]
+    fitted = set(concept.contexts(train))
+    lacking = [] if fitted else ["train"]
+    lacking += [] if set(concept.contexts(held_out)) - fitted else ["held_out"]
     words = f"no new caption with {concept.source!r} or {concept.target!r}"
     return f"{words} in {' and '.join(lacking)}" if lacking else None
+
+
+def clips_hash(
+    folder: Path, splits: Mapping[str, float], seed: int, split: str | None = None
+) -> str:
+    """Hash of names, captions and bytes of a folder's clips, all or those of one split: what jobs
+    are made from.
+    """
+    path = folder / TABLE
+    table = read_captions(path)
+    contents = clip_contents(folder / CLIPS, table["clip"].tolist())
+    if split is not None:
+        table = choose_split(table, split, splits, seed, str(path))
+    return digest([[*row, contents[row[0]]] for row in table[list(COLUMNS)].to_numpy().tolist()])
+
+
+def sort_out(
+    table: pd.DataFrame, folder: Path, reasons: Mapping[str, str], share: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of readable clips (columns `READABLE`) and of those left out (`FAILED`), from the
+    table of a folder's clips and the reasons why some cannot be read.
+
+    Raises:
+        UserError: more than this share of the clips cannot be read.
+    """
+    out = table["clip"].isin(list(reasons))
+    contents = clip_contents(folder / CLIPS, table["clip"].tolist())
+    readable, lost = table[~out], table["clip"][out].tolist()
+    failed = pd.DataFrame([(clip, reasons[clip]) for clip in lost], columns=list(FAILED))
+    if len(lost) > share * len(table):
+        few = "; ".join(_because(clip, reasons[clip]) for clip in lost[:NAMED])
+        raise UserError(
+            f"{folder / CLIPS}: expected at most {share:.0%} of {len(table)} clips to be left out"
+            f" (clips.left_out), got {len(lost)}: {few}{_more(lost, NAMED)}"
+        )
+    sha256 = readable["clip"].map(contents)
+    return readable.assign(sha256=sha256)[list(READABLE)].reset_index(drop=True), failed
+
+
+def _because(clip: str, reason: str) -> str:
+    """A clip and why it is left out, short."""
+    text = f"{clip}: {reason}"
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def left_out_line(tables: Mapping[str, str]) -> str | None:
+    """One line about the clips that a run has left out, by its tables of `readable` clips and of
+    `failed` ones; None where it has left out none, or has not come so far.
+    """
+    if not tables or not all(os.path.isfile(path) for path in tables.values()):
+        return None
+    failed = tables["failed"]
+    lost = read_table(failed, FAILED, text=FAILED)["clip"].tolist()
+    clips = len(lost) + len(read_table(tables["readable"], READABLE, text=READABLE))
+    if not lost:
+        return None
+    return (
+        f"{len(lost)} of {clips} clips were left out: {', '.join(lost[:NAMED])}"
+        f"{_more(lost, NAMED)}; {failed} says why"
+    )

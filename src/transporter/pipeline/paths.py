@@ -12,6 +12,10 @@ from typing import Any
 PAIR = "{generator}/{vlm}"
 """A generator and a VLM: who the coupling is between, and whom a concept vector belongs to."""
 
+# a user's own clips: those that can be read, and those that are left out
+READABLE = "results/clips/readable.tsv"
+FAILED = "results/clips/failed.tsv"
+
 # embeddings of the clips
 Z_XI = "results/embeddings/{split}/generators/{generator}"
 Z_OMEGA = "results/embeddings/{split}/vlms/{vlm}/{shape}"

@@ -20,6 +20,7 @@ from transporter.pipeline.ablations import trained_as, variant
 from transporter.pipeline.adapters import adapter_module
 from transporter.pipeline.code_hash import code_hash
 from transporter.pipeline.config import ASKING, MADE, Source, typed
+from transporter.pipeline.own_clips import clips_hash
 from transporter.pipeline.world import load_world, world_module
 
 Wildcards = Mapping[str, str]
@@ -84,6 +85,41 @@ class Plan:
     def clip_folder(self, split: str = "{split}") -> str:
         """The folder of a split's clips; of any split, a pattern."""
         return paths.clip_folder(self.config["clips"], split)
+
+    @property
+    def own(self) -> bool:
+        """Whether the clips are a user's own."""
+        return self.config["clips"]["source"] == "folder"
+
+    def clip_inputs(self, split: str = "{split}") -> str | list[str]:
+        """What a job that reads clips waits for beside the table of its split: the folder that a
+        rule renders. Of a user's own clips the table says what they hold.
+        """
+        return [] if self.own else self.clip_folder(split)
+
+    def clips_hash(self, wildcards: Wildcards, input: Any) -> str:
+        """Hash of a user's own clips, those of a job's split or all.
+
+        Raises:
+            FileNotFoundError: a rule has still to make them.
+        """
+        os.stat(input.captions)
+        clips, split = self.config["clips"], _names(wildcards).get("split")
+        return clips_hash(Path(clips["folder"]), clips["splits"], self.config["seed"], split)
+
+    def shapes(self) -> list[list[int]]:
+        """Frames, height and width that clips are read as, of every generator."""
+        models = [self.config["generators"][name] for name in self.generators]
+        return [[model[key] for key in ("frames", "height", "width")] for model in models]
+
+    def left_out(self) -> dict[str, str]:
+        """The tables of readable clips and of those left out, of a user's own clips."""
+        return {"readable": paths.READABLE, "failed": paths.FAILED} if self.own else {}
+
+    def written_folders(self) -> list[str]:
+        """Folders that jobs write to; a user's own clips are not among them."""
+        rendered = [] if self.own else [self.config["clips"]["folder"]]
+        return ["results", "unfinished", *rendered]
 
     def generated(self) -> list[str]:
         """The folders of every concept's videos, of every generator and VLM."""

@@ -33,6 +33,7 @@ from transporter.support.settings import (
     Names,
     Number,
     Positive,
+    Share,
     Text,
     Whole,
     section,
@@ -111,6 +112,10 @@ class ClipSettings:
     the files in `clips/`.
     """
     splits: Splits = Splits()
+    left_out: Share = 0.2
+    """Largest share of your own clips that may be left out because they cannot be read; beyond it
+    the run stops.
+    """
 
 
 @section

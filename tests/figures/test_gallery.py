@@ -708,7 +708,8 @@ def test_a_caption_is_cut_at_its_word(
 def test_clips_left_out_are_told_and_listed(inputs, browser, tmp_path: Path) -> None:
     readings, clips, summary = inputs
     lost = [("day1/a.mp4", "truncated"), ("<b>b</b>.mp4", "the file is empty")]
-    write_gallery(tmp_path / "g", readings, clips, CONCEPTS, summary, left_out=LeftOut(lost, 24))
+    left_out = LeftOut(lost, 24)
+    write_gallery(tmp_path / "g", readings, clips, CONCEPTS, summary, seeds=2, left_out=left_out)
     opened = Page(browser, tmp_path / "g").open()
     assert opened.texts("#left-out summary") == [
         "2 of 24 clips were left out because they could not be read."

@@ -134,10 +134,7 @@ def check_words(
     Raises:
         UserError: clips are too few, or a concept has no caption in a split that needs one.
     """
-    captions = {}
-    for split in splits:
-        chosen = choose_split(table, split, splits, seed, str(path))
-        captions[split] = chosen["caption"][~chosen["clip"].isin(left_out)].tolist()
+    captions = _captions(table, splits, seed, path, left_out)
     lacks = {
         concept.name: _lack(concept, captions["train"], captions["held_out"])
         for concept in concepts
@@ -150,6 +147,34 @@ def check_words(
             f"expected captions in {path}{among} with the words of every concept of the run, got"
             f" too few for {', '.join(lacking)}; add clips{others}"
         )
+
+
+def _captions(
+    table: pd.DataFrame,
+    splits: Mapping[str, float],
+    seed: int,
+    path: Path,
+    left_out: Sequence[str] = (),
+) -> dict[str, list[str]]:
+    """The captions of each split."""
+    captions = {}
+    for split in splits:
+        chosen = choose_split(table, split, splits, seed, str(path))
+        captions[split] = chosen["caption"][~chosen["clip"].isin(left_out)].tolist()
+    return captions
+
+
+def benchmark_lacks(
+    folder: Path, splits: Mapping[str, float], seed: int, concepts: Sequence[Concept]
+) -> dict[str, str]:
+    """Those of the concepts that the benchmark of explanations cannot be run on, with what they
+    lack: it takes held-out captions, and those of validation where these are too few.
+    """
+    path = folder / TABLE
+    captions = _captions(read_captions(path), splits, seed, path)
+    fresh = [*captions["held_out"], *captions["validation"]]
+    lacks = {concept.name: _lack(concept, captions["train"], fresh) for concept in concepts}
+    return {name: lack for name, lack in lacks.items() if lack}
 
 
 def _lack(concept: Concept, train: Sequence[str], held_out: Sequence[str]) -> str | None:

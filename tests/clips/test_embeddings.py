@@ -63,9 +63,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_clips_of_one_file_name_lie_in_folders(clips: list[Path], tmp_path: Path) -> None:
-    """They are known by the names in their table, and only their shard is made anew when one of them
-    changes.
-    """
+    """They are known by the names in their table, and a changed one makes its shard anew alone."""
     names = [f"day{index % 2}/{index // 2}" for index in range(CLIPS)]
     files = [tmp_path / "clips" / name for name in names]
     for old, new in zip(clips, files, strict=True):

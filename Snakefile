@@ -39,7 +39,7 @@ onstart:
 
 
 onsuccess:
-    for line in filter(None, [left_out_line(plan.left_out())]):
+    if plan.own and (line := left_out_line(**plan.left_out())):
         print(line, file=sys.stderr)
 
 

@@ -10,15 +10,18 @@ import pandas as pd
 import pytest
 
 from transporter.clips.contrast import Concept
+from transporter.pipeline.clip_contents import clip_contents
 from transporter.pipeline.own_clips import (
     FAILED,
     READABLE,
     check_clips,
+    check_left_out,
     check_words,
     clips_hash,
     left_out_line,
     read_captions,
     sort_out,
+    used_clips,
 )
 from transporter.pipeline.splitting import choose_split
 from transporter.support.errors import UserError
@@ -231,27 +234,34 @@ def test_a_split_is_known_by_its_captions(folder: Path) -> None:
 
 def test_clips_that_cannot_be_read_are_sorted_out(folder: Path) -> None:
     table = read_captions(folder / "captions.tsv")
-    reasons = {"07.mp4": "empty", "02.mp4": "truncated"}
-    readable, failed = sort_out(table, folder, reasons, 0.1)
-    assert failed.to_dict("list") == {
-        "clip": ["02.mp4", "07.mp4"],
-        "reason": ["truncated", "empty"],
-    }
+    contents = clip_contents(folder / "clips", table["clip"].tolist())
+    reasons = {"07.mp4": "empty", "02.mp4": "truncated", "other.mp4": "of another split"}
+    readable, failed = sort_out(table, reasons, contents)
+    assert failed["clip"].tolist() == ["02.mp4", "07.mp4"]
+    assert failed["reason"].tolist() == ["truncated", "empty"]
     assert tuple(readable.columns) == READABLE and len(readable) == 18
     assert readable["sha256"][0] == sha256(b"01.mp4").hexdigest()
     assert sorted([*readable["clip"], *failed["clip"]]) == table["clip"].tolist()
 
 
-def test_too_many_left_out_clips_stop_the_run(folder: Path) -> None:
-    table = read_captions(folder / "captions.tsv")
+def test_too_many_left_out_clips_stop_the_run() -> None:
     reasons = {f"{number:02d}.mp4": f"reason {number}" for number in (3, 5, 8, 9)}
     with pytest.raises(UserError) as caught:
-        sort_out(table, folder, reasons, 0.19)
-    assert str(caught.value).replace(f"{folder}/", "") == (
+        check_left_out(reasons, 20, 0.19, Path("clips"))
+    assert str(caught.value) == (
         "clips: expected at most 19% of 20 clips to be left out (clips.left_out), got 4: 03.mp4:"
         " reason 3; 05.mp4: reason 5; 08.mp4: reason 8 and 1 more"
     )
-    assert len(sort_out(table, folder, reasons, 0.2)[1]) == 4
+    check_left_out(reasons, 20, 0.2, Path("clips"))
+
+
+def test_clips_of_no_split_are_not_used(folder: Path) -> None:
+    table, sizes = (
+        read_captions(folder / "captions.tsv"),
+        {"train": 5, "validation": 1, "held_out": 2},
+    )
+    used = used_clips(table, sizes, 0, Path("captions.tsv"))["clip"].tolist()
+    assert len(used) == 8 and used == sorted(used)
 
 
 def test_clips_left_out_serve_no_concept(make: Make) -> None:
@@ -269,14 +279,13 @@ def test_clips_left_out_serve_no_concept(make: Make) -> None:
 
 
 def test_left_out_clips_are_told_in_a_line(tmp_path: Path) -> None:
-    tables = {name: str(tmp_path / f"{name}.tsv") for name in ("readable", "failed")}
-    assert left_out_line(tables) is None and left_out_line({}) is None
-    readable = pd.DataFrame([("a.mp4", "a cat", "0")], columns=list(READABLE))
-    write_table(readable, tables["readable"])
-    write_table(pd.DataFrame([], columns=list(FAILED)), tables["failed"])
-    assert left_out_line(tables) is None
+    failed, split = (str(tmp_path / f"{name}.tsv") for name in ("failed", "train"))
+    assert left_out_line(failed, [split]) is None
+    write_table(pd.DataFrame([("a.mp4", "a cat", "0")], columns=list(READABLE)), split)
+    write_table(pd.DataFrame([], columns=list(FAILED)), failed)
+    assert left_out_line(failed, [split]) is None
     lost = [(f"{name}.mp4", "empty") for name in "bcde"]
-    write_table(pd.DataFrame(lost, columns=list(FAILED)), tables["failed"])
-    assert left_out_line(tables) == (
-        f"4 of 5 clips were left out: b.mp4, c.mp4, d.mp4 and 1 more; {tables['failed']} says why"
+    write_table(pd.DataFrame(lost, columns=list(FAILED)), failed)
+    assert left_out_line(failed, [split]) == (
+        f"4 of 5 clips were left out: b.mp4, c.mp4, d.mp4 and 1 more; {failed} says why"
     )

@@ -58,7 +58,7 @@ def of_split(table: pd.DataFrame, split: str) -> list[str]:
 
 def test_the_example_makes_its_folder_first(project: Path) -> None:
     jobs = planned(snakemake(project, "--dry-run", *EXAMPLE).stdout)
-    assert (jobs["own_clips"], jobs["readable_clips"], jobs["own_split"]) == (1, 1, 3)
+    assert (jobs["own_clips"], jobs["own_split"], jobs["failed_clips"]) == (1, 3, 1)
     assert jobs["embed_vlm"] == 3
     assert "world_split" not in jobs
 
@@ -126,7 +126,7 @@ def test_the_clip_left_out_is_told_everywhere(finished: Path) -> None:
 def test_more_left_out_clips_than_allowed_stop_the_run(finished: Path) -> None:
     few = ("--config", "clips={folder: my_clips, left_out: 0.05}", *OWN[2:])
     jobs = planned(snakemake(finished, "--dry-run", *SMALL, *few).stdout)
-    assert set(jobs) == {"readable_clips", "gallery", "table_pages"}
+    assert set(jobs) == {"failed_clips", "gallery", "table_pages"}
 
 
 def test_a_clip_that_goes_and_comes_back_plans_nothing(finished: Path) -> None:

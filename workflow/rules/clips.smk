@@ -29,47 +29,16 @@ if config["clips"]["source"] == "world":
 else:
 
     # What jobs are made from is the content of each clip (`clips_hash`): a split is made again when clips of its own, or
-    # their captions, have changed, and not when others have. So its inputs only have to be there, but for the example's,
-    # which a rule makes.
+    # their captions, have changed, and not when others have. So the table of captions only has to be there, but for the
+    # example's, which a rule makes.
     there = str if config["clips"]["folder"] == EXAMPLE else ancient
-
-    rule readable_clips:
-        input:
-            captions=there(f"{config['clips']['folder']}/captions.tsv"),
-            concepts=config["concepts"],
-        output:
-            **plan.left_out(),
-        log:
-            paths.log("readable_clips"),
-        benchmark:
-            paths.benchmark("readable_clips")
-        priority: 4
-        conda:
-            "../../envs/transporter.yaml"
-        resources:
-            mem_mb=3000,
-            runtime=720,
-        params:
-            clips=plan.clips_hash,
-            shapes=plan.shapes(),
-            left_out=config["clips"]["left_out"],
-            splits=config["clips"]["splits"],
-            names=CONCEPTS,
-            seed=config["seed"],
-            code=code(
-                "transporter.pipeline.own_clips",
-                "transporter.clips.readable",
-                "transporter.clips.video",
-            ),
-        script:
-            "../scripts/readable_clips.py"
 
     rule own_split:
         input:
             captions=there(f"{config['clips']['folder']}/captions.tsv"),
-            readable=ancient(paths.READABLE),
         output:
-            plan.captions(),
+            captions=plan.captions(),
+            failed=paths.FAILED_OF_SPLIT,
         log:
             paths.log("own_split", "{split}"),
         benchmark:
@@ -78,8 +47,8 @@ else:
         conda:
             "../../envs/transporter.yaml"
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=3000,
+            runtime=720,
         params:
             clips=plan.clips_hash,
             shapes=plan.shapes(),
@@ -92,6 +61,28 @@ else:
             ),
         script:
             "../scripts/own_split.py"
+
+    rule failed_clips:
+        input:
+            failed=paths.every(paths.FAILED_OF_SPLIT, split=plan.splits),
+            splits=[plan.captions(split) for split in plan.splits],
+        output:
+            paths.FAILED,
+        log:
+            paths.log("failed_clips"),
+        benchmark:
+            paths.benchmark("failed_clips")
+        conda:
+            "../../envs/transporter.yaml"
+        resources:
+            mem_mb=500,
+            runtime=5,
+        params:
+            left_out=config["clips"]["left_out"],
+            folder=config["clips"]["folder"],
+            code=code("transporter.pipeline.own_clips"),
+        script:
+            "../scripts/failed_clips.py"
 
 
 if config["clips"]["folder"] == EXAMPLE:

@@ -17,7 +17,7 @@ from transporter.figures.gallery import (
     write_gallery,
 )
 from transporter.metrics.temporal import TIMING, timeless_words
-from transporter.pipeline.own_clips import FAILED, READABLE
+from transporter.pipeline.own_clips import left_out
 from transporter.pipeline.world import load_world
 from transporter.support.files import read_table
 
@@ -35,12 +35,6 @@ def origin(results: str, scripts: str) -> Origin:
     except FileNotFoundError:
         commit = ""
     return Origin(date, version("transporter"), commit, LICENCE)
-
-
-def left_out(readable: str, failed: str) -> LeftOut:
-    """The clips that could not be read, from the tables of those that can and cannot."""
-    clips = read_table(failed, FAILED, text=FAILED)[list(FAILED)].to_numpy().tolist()
-    return LeftOut(clips, len(clips) + len(read_table(readable, READABLE, text=READABLE)))
 
 
 with stage(snakemake):
@@ -64,5 +58,5 @@ with stage(snakemake):
         if inputs.temporal
         else (),
         origin=origin(inputs.readings, snakemake.scriptdir),
-        left_out=left_out(inputs.readable, inputs.failed) if inputs.get("failed") else None,
+        left_out=LeftOut(*left_out(inputs.failed, inputs.splits)) if inputs.get("failed") else None,
     )

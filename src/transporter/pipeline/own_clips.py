@@ -21,7 +21,7 @@ from transporter.support.hashes import digest
 COLUMNS = ("clip", "caption")
 TABLE, CLIPS = "captions.tsv", "clips"
 READABLE, FAILED = ("clip", "caption", "sha256"), ("clip", "reason")
-"""Columns of the tables of a run's readable clips, and of those left out."""
+"""Columns of the tables of a split's readable clips, and of those left out."""
 NAMED = 3
 """So many clips are named in one line."""
 
@@ -200,27 +200,40 @@ def clips_hash(
     return digest([[*row, contents[row[0]]] for row in table[list(COLUMNS)].to_numpy().tolist()])
 
 
-def sort_out(
-    table: pd.DataFrame, folder: Path, reasons: Mapping[str, str], share: float
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of readable clips (columns `READABLE`) and of those left out (`FAILED`), from the
-    table of a folder's clips and the reasons why some cannot be read.
+def used_clips(
+    table: pd.DataFrame, splits: Mapping[str, float], seed: int, path: Path
+) -> pd.DataFrame:
+    """The rows of `table`, which is read from `path`, that are in one of the splits."""
+    chosen = [choose_split(table, split, splits, seed, str(path))["clip"] for split in splits]
+    return table[table["clip"].isin(pd.concat(chosen))].reset_index(drop=True)
+
+
+def check_left_out(reasons: Mapping[str, str], clips: int, share: float, folder: Path) -> None:
+    """Check that of so many clips in `folder` no more than a share cannot be read.
 
     Raises:
-        UserError: more than this share of the clips cannot be read.
+        UserError: more cannot, for these `reasons`.
     """
-    out = table["clip"].isin(list(reasons))
-    contents = clip_contents(folder / CLIPS, table["clip"].tolist())
-    readable, lost = table[~out], table["clip"][out].tolist()
-    failed = pd.DataFrame([(clip, reasons[clip]) for clip in lost], columns=list(FAILED))
-    if len(lost) > share * len(table):
-        few = "; ".join(_because(clip, reasons[clip]) for clip in lost[:NAMED])
-        raise UserError(
-            f"{folder / CLIPS}: expected at most {share:.0%} of {len(table)} clips to be left out"
-            f" (clips.left_out), got {len(lost)}: {few}{_more(lost, NAMED)}"
-        )
-    sha256 = readable["clip"].map(contents)
-    return readable.assign(sha256=sha256)[list(READABLE)].reset_index(drop=True), failed
+    if len(reasons) <= share * clips:
+        return
+    few = "; ".join(_because(*one) for one in list(reasons.items())[:NAMED])
+    raise UserError(
+        f"{folder}: expected at most {share:.0%} of {clips} clips to be left out (clips.left_out),"
+        f" got {len(reasons)}: {few}{_more(list(reasons), NAMED)}"
+    )
+
+
+def sort_out(
+    chosen: pd.DataFrame, reasons: Mapping[str, str], contents: Mapping[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of a split's readable clips (columns `READABLE`) and of those left out (`FAILED`),
+    by the reasons why some cannot be read and by what each holds.
+    """
+    out = chosen["clip"].isin(list(reasons))
+    lost = [(clip, reasons[clip]) for clip in chosen["clip"][out]]
+    readable = chosen[~out].reset_index(drop=True)
+    readable = readable.assign(sha256=readable["clip"].map(contents))[list(READABLE)]
+    return readable, pd.DataFrame(lost, columns=list(FAILED))
 
 
 def _because(clip: str, reason: str) -> str:
@@ -229,18 +242,25 @@ def _because(clip: str, reason: str) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def left_out_line(tables: Mapping[str, str]) -> str | None:
-    """One line about the clips that a run has left out, by its tables of `readable` clips and of
-    `failed` ones; None where it has left out none, or has not come so far.
+def left_out(failed: str, splits: Sequence[str]) -> tuple[list[tuple[str, str]], int]:
+    """Names and reasons of the clips that a run has left out, and how many there are in all, by its
+    tables.
     """
-    if not tables or not all(os.path.isfile(path) for path in tables.values()):
+    lost = [tuple(row) for row in read_table(failed, FAILED, text=FAILED)[list(FAILED)].to_numpy()]
+    return lost, len(lost) + sum(len(read_table(path, READABLE, text=READABLE)) for path in splits)
+
+
+def left_out_line(failed: str, splits: Sequence[str]) -> str | None:
+    """One line about the clips that a run has left out; None where it has left out none, or has not
+    come so far.
+    """
+    if not all(map(os.path.isfile, (failed, *splits))):
         return None
-    failed = tables["failed"]
-    lost = read_table(failed, FAILED, text=FAILED)["clip"].tolist()
-    clips = len(lost) + len(read_table(tables["readable"], READABLE, text=READABLE))
-    if not lost:
+    lost, clips = left_out(failed, splits)
+    names = [clip for clip, _ in lost]
+    if not names:
         return None
     return (
-        f"{len(lost)} of {clips} clips were left out: {', '.join(lost[:NAMED])}"
-        f"{_more(lost, NAMED)}; {failed} says why"
+        f"{len(names)} of {clips} clips were left out: {', '.join(names[:NAMED])}"
+        f"{_more(names, NAMED)}; {failed} says why"
     )

@@ -12,8 +12,8 @@ from typing import Any
 PAIR = "{generator}/{vlm}"
 """A generator and a VLM: who the coupling is between, and whom a concept vector belongs to."""
 
-# a user's own clips: those that can be read, and those that are left out
-READABLE = "results/clips/readable.tsv"
+# those of a user's own clips that are left out, of a split and of all
+FAILED_OF_SPLIT = "results/clips/{split}_failed.tsv"
 FAILED = "results/clips/failed.tsv"
 
 # embeddings of the clips

@@ -20,7 +20,7 @@ from transporter.pipeline.ablations import trained_as, variant
 from transporter.pipeline.adapters import adapter_module
 from transporter.pipeline.code_hash import code_hash
 from transporter.pipeline.config import ASKING, MADE, Source, typed
-from transporter.pipeline.own_clips import clips_hash
+from transporter.pipeline.own_clips import TABLE, clips_hash
 from transporter.pipeline.world import load_world, world_module
 
 Wildcards = Mapping[str, str]
@@ -97,24 +97,26 @@ class Plan:
         """
         return [] if self.own else self.clip_folder(split)
 
-    def clips_hash(self, wildcards: Wildcards, input: Any) -> str:
-        """Hash of a user's own clips, those of a job's split or all.
-
-        Raises:
-            FileNotFoundError: a rule has still to make them.
+    def clips_hash(self, wildcards: Wildcards) -> str:
+        """Hash of a user's own clips, those of a job's split or all; "" where a rule has still to
+        make them, as Snakemake asks again before the job starts.
         """
-        os.stat(input.captions)
         clips, split = self.config["clips"], _names(wildcards).get("split")
-        return clips_hash(Path(clips["folder"]), clips["splits"], self.config["seed"], split)
+        folder = Path(clips["folder"])
+        if not (folder / TABLE).is_file():
+            return ""
+        return clips_hash(folder, clips["splits"], self.config["seed"], split)
 
     def shapes(self) -> list[list[int]]:
         """Frames, height and width that clips are read as, of every generator."""
         models = [self.config["generators"][name] for name in self.generators]
         return [[model[key] for key in ("frames", "height", "width")] for model in models]
 
-    def left_out(self) -> dict[str, str]:
-        """The tables of readable clips and of those left out, of a user's own clips."""
-        return {"readable": paths.READABLE, "failed": paths.FAILED} if self.own else {}
+    def left_out(self) -> dict[str, Any]:
+        """The table of those of a user's own clips that are left out, and those of the splits."""
+        if not self.own:
+            return {}
+        return {"failed": paths.FAILED, "splits": [self.captions(split) for split in self.splits]}
 
     def written_folders(self) -> list[str]:
         """Folders that jobs write to; a user's own clips are not among them."""

@@ -1,5 +1,6 @@
 # `make run` makes everything, `make test` tests it, `make docs` builds the site; all set up .venv first, once.
 # `make run SETTINGS=config/mine.yaml` lays a file over the default settings, once it is known to be no code.
+# `make unlock` frees the folder after a run was killed.
 # A machine without a GPU: `make run TORCH=cpu` takes PyTorch's smaller CPU build (see README.md).
 TORCH ?= $(if $(wildcard .venv/.ready-cpu),cpu,default)
 PYTHON ?= python3
@@ -9,15 +10,24 @@ READY := .venv/.ready-$(TORCH)
 # The pipeline's jobs are short processes: without bytecode each would compile torch's thousands of modules again.
 SYNC := $(UV) sync --compile-bytecode --require-hashes --python $(BIN)/python
 
-.PHONY: run test docs setup lock
+ifneq ($(words $(CURDIR)),1)
+$(error expected a folder whose path holds no space, got "$(CURDIR)": the programs in .venv would not start; move or rename it)
+endif
+
+.PHONY: run unlock test docs setup lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
+	@test -z "$$(ls .snakemake/locks 2>/dev/null)" || { echo "This folder is locked: a run is going on here, or one was killed. If none is going on, 'make unlock' frees it." >&2; exit 1; }
 ifdef SETTINGS
 	$(BIN)/python -m transporter.pipeline.templates "$(SETTINGS)"
 endif
 	$(BIN)/snakemake --cores all $(if $(SETTINGS),--configfile "$(SETTINGS)")
 	@echo "The page is at file://$(CURDIR)/results/gallery/index.html"
+
+# After a kill or a loss of power; what was finished stays.
+unlock: $(READY)
+	$(BIN)/snakemake --unlock
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -33,6 +33,16 @@ if config["world"] == MICROWORLD:
     include: "workflow/rules/microworld.smk"
 
 
+# The folder is locked now, so what is half-written is of a run that was killed.
+onstart:
+    remove_partial(plan.written_folders())
+
+
+onsuccess:
+    if plan.own and (line := left_out_line(**plan.left_out())):
+        print(line, file=sys.stderr)
+
+
 rule all:
     default_target: True
     input:

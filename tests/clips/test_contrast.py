@@ -1,5 +1,6 @@
 """Contrast pairs: which captions a word can be swapped in, and which tables are refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from microworld.attributes import WORDS
 from microworld.language import QUESTIONS, caption
-from transporter.clips.contrast import COLUMNS, Concept, read_concepts
+from transporter.clips.contrast import COLUMNS, Concept, holds, read_concepts, words_of
 from transporter.support.errors import UserError
 
 HEADER = "\t".join(COLUMNS)
@@ -31,6 +32,9 @@ def table(folder: Path, *rows: str) -> Path:
         ("a red circle", "a blue circle"),
         ("red, shiny and new.", "blue, shiny and new."),
         ("it  is\tred", "it  is\tblue"),
+        ("Red, a circle", "Blue, a circle"),
+        ("A RED circle!", "A BLUE circle!"),
+        ("(red)", "(blue)"),
         ("a green circle", None),
         ("red on red", None),
         ("an infrared lamp", None),
@@ -48,6 +52,62 @@ def test_swap_takes_phrases_and_signs_literally() -> None:
         == "a street by day."
     )
     assert Concept("n", "scene", "1.5", r"\1", "?").swap("1.5 but not 125") == r"\1 but not 125"
+
+
+@pytest.mark.parametrize(
+    ("caption", "slot"),
+    [
+        ("At night, a street", ("", "At night", "By day", ", a street")),
+        ("a street at  night.", ("a street ", "at  night", "by day", ".")),
+        ("a street by day; a cat", ("a street ", "at night", "by day", "; a cat")),
+        ("BY DAY", ("", "AT NIGHT", "BY DAY", "")),
+        ("a street at night-time", None),
+        ("at night and at night", None),
+        ("at night, at night, by day", None),
+        ("at night, then by day", ("", "at night", "by day", ", then by day")),
+    ],
+)
+def test_a_phrase_is_found_where_it_stands(caption: str, slot: tuple[str, ...] | None) -> None:
+    night = Concept("n", "scene", "at night", "by day", "?")
+    assert night.slot(caption) == slot
+    assert night.pair(caption) == (
+        slot and (slot[0] + slot[1] + slot[3], slot[0] + slot[2] + slot[3])
+    )
+
+
+def test_a_word_within_the_other_is_not_found() -> None:
+    run = Concept("n", "action", "runs", "runs fast", "?")
+    assert (
+        run.pair("a dog runs fast") == run.pair("a dog runs") == ("a dog runs", "a dog runs fast")
+    )
+
+
+def test_repeated_words_do_not_move_the_cut() -> None:
+    """The text that a word leaves behind may hold the other word again, next to it."""
+    ball = Concept("n", "object", "ball ball", "cube", "?")
+    assert ball.slot("a ball cube") == ("a ball ", "ball ball", "cube", "")
+
+
+@given(
+    words=st.lists(
+        st.sampled_from(["red", "Blue", "RED", "a", "red-hot", "blue.", "x"]), max_size=6
+    )
+)
+def test_a_slot_holds_the_caption_and_its_pair(words: list[str]) -> None:
+    """Whatever the caption, it is one of its pair, and both of the pair give the pair again."""
+    caption = ", ".join(words)
+    slot = RED_BLUE.slot(caption)
+    if slot is None:
+        return
+    assert caption in slot.pair
+    assert slot.source.lower() == "red" and slot.target.lower() == "blue"
+    if not re.search("red", slot.after + slot.before, re.IGNORECASE):
+        assert RED_BLUE.pair(slot.pair[0]) == slot.pair
+
+
+def test_words_of_a_text() -> None:
+    assert words_of("A dog's red-hot, (tiny) ball.") == ["a", "dog's", "red-hot", "tiny", "ball"]
+    assert holds("At night: a street.", "at night") and not holds("a nightly street", "night")
 
 
 def test_either_word_gives_the_same_pair() -> None:
@@ -118,6 +178,7 @@ def test_names_pick_and_order(tmp_path: Path) -> None:
             "line 2, column kind: expected one of object, action, scene, got 'thing'",
         ),
         (("a\tobject\tx\tx\t?",), "line 2: expected two different words, got 'x' and 'x'"),
+        (("a\tobject\tx\tX\t?",), "line 2: expected two different words, got 'x' and 'X'"),
         (("a\tobject\tx\t\t?",), "line 2: expected two different words, got 'x' and ''"),
         (
             ("a\tobject\tx\ty\t",),

@@ -65,6 +65,24 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+def test_clips_of_one_file_name_lie_in_folders(clips: list[Path], tmp_path: Path) -> None:
+    """They are known by the names in their table, and a changed one makes its shard anew alone."""
+    names = [f"day{index % 2}/{index // 2}" for index in range(CLIPS)]
+    files = [tmp_path / "clips" / name for name in names]
+    for old, new in zip(clips, files, strict=True):
+        new.parent.mkdir(exist_ok=True)
+        old.rename(new)
+    run(files, Model(), tmp_path / "e", names=names)
+    first = load_embeddings(tmp_path / "e")
+    assert first.clips == names
+    files[5].write_text("9 9 9 9")
+    again = Model()
+    run(files, again, tmp_path / "e", names=names)
+    values = load_embeddings(tmp_path / "e").values
+    assert again.batches == [2, 2]
+    assert (values != first.values).any(1).nonzero().flatten().tolist() == [5]
+
+
 def test_every_clip_has_its_row(clips: list[Path], tmp_path: Path) -> None:
     run(clips, Model(), tmp_path / "e")
     names, values = load_embeddings(tmp_path / "e")

@@ -25,7 +25,7 @@ from transporter.clips.writing import write_video
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
-from transporter.figures.gallery import Clip, Origin, page, write_gallery
+from transporter.figures.gallery import Clip, LeftOut, Origin, page, write_gallery
 from transporter.generation.sweeps import Generated, write_concept
 from transporter.generators.base import Sampling
 from transporter.metrics.faithfulness import label, read_concept
@@ -365,6 +365,14 @@ def test_marker_and_caption_follow_phi(opened: Page) -> None:
     assert opened.texts(".facts dd b")[0] == "blue"
 
 
+def test_words_in_an_answer_are_marked_whatever_their_case(opened: Page) -> None:
+    text = "A RED ball, an infrared one, a red-hot one; then Blue."
+    found = opened.run(
+        f"return marked({text!r}, current()).map(part => part.outerHTML ?? part).join('')"
+    )
+    assert found == text.replace("RED", "<b>RED</b>").replace("Blue", '<b class="to">Blue</b>')
+
+
 def test_captions_are_text_and_never_markup(opened: Page) -> None:
     assert opened.texts(".prompt")[1] == EVIL.replace("red", "red → blue")
     assert opened.run(
@@ -674,24 +682,45 @@ def test_errors_say_what_is_wrong(inputs, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("caption", "parts"),
+    ("caption", "parts", "pair"),
     [
-        ("a ball, at night, on grass", ["a ball, ", ", on grass"]),
-        ("at night a ball rolls", ["", " a ball rolls"]),
-        ("a ball rolls by day", ["a ball rolls ", ""]),
-        ("a ball rolls", ["a ball rolls"]),
-        ("at night, at night", ["at night, at night"]),
+        ("a ball, at night, on grass", ["a ball, ", ", on grass"], ["at night", "by day"]),
+        ("At night a ball rolls", ["", " a ball rolls"], ["At night", "By day"]),
+        ("a ball rolls by day.", ["a ball rolls ", "."], ["at night", "by day"]),
+        ("a ball rolls", ["a ball rolls"], []),
+        ("at night, at night", ["at night, at night"], []),
+        ("at night, at night, by day", ["at night, at night, by day"], []),
     ],
 )
 def test_a_caption_is_cut_at_its_word(
-    caption: str, parts: list[str], inputs, tmp_path: Path
+    caption: str, parts: list[str], pair: list[str], inputs, tmp_path: Path
 ) -> None:
-    """Words may be phrases, and commas may follow them."""
+    """Words may be phrases, commas may follow them, and a caption in which it is not clear what is
+    changed stays whole.
+    """
     readings, clips, summary = inputs
     night = Concept("red_blue", "scene", "at night", "by day", "when is it ?")
     rows = readings[readings["concept"] == "red_blue"].assign(caption=caption)
     write_gallery(tmp_path / "g", rows, clips, [night], summary, seeds=1)
-    assert data_of(tmp_path / "g")["sweeps"][0]["runs"][0]["caption"] == parts
+    [run, *_] = data_of(tmp_path / "g")["sweeps"][0]["runs"]
+    assert (run["caption"], run["pair"]) == (parts, pair)
+
+
+def test_clips_left_out_are_told_and_listed(inputs, browser, tmp_path: Path) -> None:
+    readings, clips, summary = inputs
+    lost = [("day1/a.mp4", "truncated"), ("<b>b</b>.mp4", "the file is empty")]
+    left_out = LeftOut(lost, 24)
+    write_gallery(tmp_path / "g", readings, clips, CONCEPTS, summary, seeds=2, left_out=left_out)
+    opened = Page(browser, tmp_path / "g").open()
+    assert opened.texts("#left-out summary") == [
+        "2 of 24 clips were left out because they could not be read."
+    ]
+    opened.run("document.getElementById('left-out').open = true")
+    assert opened.texts("#left-out li") == [f"{clip}: {reason}" for clip, reason in lost]
+
+
+def test_a_page_of_all_clips_lists_none(opened: Page) -> None:
+    assert opened.run("return document.getElementById('left-out').hidden")
 
 
 def data_of(folder: Path) -> dict:

@@ -11,6 +11,7 @@ import yaml
 from transporter.pipeline.cases import HONEST, Cases, Subject
 from transporter.pipeline.config import check_config
 from transporter.pipeline.plan import Plan
+from transporter.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 TRUTH = {
@@ -89,3 +90,47 @@ def test_strips_of_a_pair_have_the_caption_of_the_planted_vlm() -> None:
     assert made.captioned({**HONEST_ONE, "concept": "blue_red"}) == (
         "results/truth/readings/microworld/qwen2_vl/honest/blue_red.tsv"
     )
+
+
+def own_cases(folder: Path, captions: list[str], **changes: Any) -> Cases:
+    """The benchmark on a folder of own clips with these captions."""
+    (folder / "clips").mkdir()
+    rows = [f"{number:02d}.mp4\t{caption}\n" for number, caption in enumerate(captions)]
+    (folder / "captions.tsv").write_text("".join(["clip\tcaption\n", *rows]))
+    for row in rows:
+        (folder / "clips" / row[:6]).touch()
+    base = yaml.safe_load(Path("config/config.yaml").read_text())
+    own = {
+        "clips": {"source": "folder", "folder": str(folder)},
+        "world": None,
+        "probes": None,
+        "metrics": {"clip_judge": None},
+        "run": {"concepts": ["slowly_quickly"]},
+        "truth": {"vlms": ["qwen2_vl"], "pairs": ["slowly_quickly", "blue_red"], **changes},
+    }
+    merged = {**base, **own}
+    return Cases(Plan(check_config(merged, [("test", merged)])))
+
+
+def test_words_that_own_captions_lack_are_left_out_and_told(tmp_path: Path) -> None:
+    made = own_cases(tmp_path, [f"car {number} moves slowly" for number in range(20)])
+    assert made.subjects == [Subject("qwen2_vl", HONEST, "slowly_quickly")]
+    assert made.not_served() == (
+        "truth: left out for want of captions: blue_red (no new caption with 'blue' or 'red' in"
+        " train and held_out)"
+    )
+    [readings] = made.readings()
+    assert readings.endswith("/slowly_quickly.tsv")
+
+
+def test_a_benchmark_of_no_words_is_refused(tmp_path: Path) -> None:
+    captions = [f"car {number} moves slowly" for number in range(20)]
+    made = own_cases(tmp_path, captions, pairs=["blue_red"])
+    with pytest.raises(UserError, match=r"blue_red \(no new .* nothing is left to explain: add"):
+        made.not_served()
+
+
+def test_words_that_captions_serve_are_not_told(tmp_path: Path) -> None:
+    captions = [f"blue car {number} moves slowly" for number in range(20)]
+    assert own_cases(tmp_path, captions).not_served() is None
+    assert cases().not_served() is None

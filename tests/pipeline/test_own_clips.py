@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from transporter.clips.contrast import Concept
-from transporter.pipeline.own_clips import check_clips
+from transporter.pipeline.clip_contents import clip_contents
+from transporter.pipeline.own_clips import (
+    FAILED,
+    READABLE,
+    check_clips,
+    check_left_out,
+    check_words,
+    clips_hash,
+    left_out_line,
+    read_captions,
+    sort_out,
+    used_clips,
+)
 from transporter.pipeline.splitting import choose_split
 from transporter.support.errors import UserError
-from transporter.support.files import read_table
+from transporter.support.files import read_table, write_table
 
 SHARES = {"train": 0.7, "validation": 0.1, "held_out": 0.2}
 SPEED = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast ?")
@@ -82,6 +96,69 @@ def test_a_clip_has_one_row(make: Make) -> None:
     assert refusal(folder, SPEED) == expected
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/passwd",
+        "../secret.mp4",
+        "day1/../../secret.mp4",
+        "..",
+        "./03.mp4",
+        "day1//03.mp4",
+        "day1/",
+        r"..\secret.mp4",
+        "03.mp4\x1b[31m",
+        "03.mp4\0",
+        "../" * 200,
+    ],
+)
+def test_names_that_lead_out_of_the_folder_are_refused(make: Make, name: str) -> None:
+    folder = make(*ten("clip {} moves slowly"))
+    text = (folder / "captions.tsv").read_text()
+    (folder / "captions.tsv").write_text(text.replace("03.mp4", name, 1))
+    message = refusal(folder, SPEED)
+    expected = "captions.tsv, line 4, column clip: expected the name of a file in clips, as"
+    assert message.startswith(expected) and message.isprintable() and len(message) < 300
+
+
+def test_clips_may_lie_in_folders(make: Make) -> None:
+    """Also below a link to the folder, and with links from one clip to another."""
+    folder = make(*ten("day/{} moves slowly"))
+    text = (folder / "captions.tsv").read_text()
+    (folder / "captions.tsv").write_text(text.replace("03.mp4", "day1/03.mp4"))
+    (folder / "clips" / "day1").mkdir()
+    (folder / "clips" / "03.mp4").rename(folder / "clips" / "day1" / "03.mp4")
+    (folder / "clips" / "04.mp4").unlink()
+    (folder / "clips" / "04.mp4").symlink_to("day1/03.mp4")
+    (folder / "clips").rename(folder / "elsewhere")
+    (folder / "clips").symlink_to("elsewhere")
+    check_clips(folder, SHARES, 0, [SPEED])
+
+
+@pytest.mark.parametrize("folder_too", [False, True])
+def test_links_that_lead_out_of_the_folder_are_refused(make: Make, folder_too: bool) -> None:
+    folder = make(*ten("clip {} moves slowly"))
+    (folder / "secret").mkdir()
+    (folder / "secret" / "a.mp4").touch()
+    text, name = (folder / "captions.tsv").read_text(), "03.mp4"
+    if folder_too:
+        name = "day1/a.mp4"
+        (folder / "clips" / "day1").symlink_to(folder / "secret")
+        (folder / "captions.tsv").write_text(text.replace("03.mp4", name))
+    else:
+        (folder / "clips" / name).unlink()
+        (folder / "clips" / name).symlink_to(folder / "secret" / "a.mp4")
+    expected = f"expected the clips that captions.tsv names in clips, got the link {name}, which"
+    assert refusal(folder, SPEED).startswith(expected)
+
+
+def test_a_folder_is_no_clip(make: Make) -> None:
+    folder = make(*ten("clip {} moves slowly"))
+    (folder / "clips" / "03.mp4").unlink()
+    (folder / "clips" / "03.mp4").mkdir()
+    assert "got no 03.mp4" in refusal(folder, SPEED)
+
+
 def test_a_missing_column(make: Make) -> None:
     assert "missing: caption" in refusal(make(*ten("slowly {}"), header="clip\ttext"), SPEED)
 
@@ -115,3 +192,100 @@ def test_the_check_looks_at_the_splits_of_the_run(make: Make) -> None:
         assert ("in train" in str(caught.value)) == (not fitted)
         found.add(fitted)
     assert found == {True, False}
+
+
+@pytest.fixture
+def folder(make: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twenty clips of different bytes, the working folder beside them."""
+    made = make(*(f"clip {number} moves slowly" for number in range(20)))
+    for clip in (made / "clips").iterdir():
+        clip.write_text(clip.name)
+    monkeypatch.chdir(made)
+    return made
+
+
+def hashes(folder: Path) -> dict[str | None, str]:
+    return {split: clips_hash(folder, SHARES, 0, split) for split in (*SHARES, None)}
+
+
+def changed(folder: Path, before: dict[str | None, str]) -> set[str | None]:
+    return {split for split, value in hashes(folder).items() if value != before[split]}
+
+
+def test_a_split_is_known_by_what_its_own_clips_hold(folder: Path) -> None:
+    before = hashes(folder)
+    table = read_captions(folder / "captions.tsv")
+    for split in SHARES:
+        clip = choose_split(table, split, SHARES, 0, "")["clip"][0]
+        (folder / "clips" / clip).write_text("other bytes")
+        assert changed(folder, before) == {split, None}
+        (folder / "clips" / clip).write_text(clip)
+        assert changed(folder, before) == set()
+
+
+def test_a_split_is_known_by_its_captions(folder: Path) -> None:
+    before = hashes(folder)
+    table = read_captions(folder / "captions.tsv")
+    clip = choose_split(table, "held_out", SHARES, 0, "")["clip"][0]
+    table.loc[table["clip"] == clip, "caption"] += " now"
+    write_table(table, folder / "captions.tsv")
+    assert changed(folder, before) == {"held_out", None}
+
+
+def test_clips_that_cannot_be_read_are_sorted_out(folder: Path) -> None:
+    table = read_captions(folder / "captions.tsv")
+    contents = clip_contents(folder / "clips", table["clip"].tolist())
+    reasons = {"07.mp4": "empty", "02.mp4": "truncated", "other.mp4": "of another split"}
+    readable, failed = sort_out(table, reasons, contents)
+    assert failed["clip"].tolist() == ["02.mp4", "07.mp4"]
+    assert failed["reason"].tolist() == ["truncated", "empty"]
+    assert tuple(readable.columns) == READABLE and len(readable) == 18
+    assert readable["sha256"][0] == sha256(b"01.mp4").hexdigest()
+    assert sorted([*readable["clip"], *failed["clip"]]) == table["clip"].tolist()
+
+
+def test_too_many_left_out_clips_stop_the_run() -> None:
+    reasons = {f"{number:02d}.mp4": f"reason {number}" for number in (3, 5, 8, 9)}
+    with pytest.raises(UserError) as caught:
+        check_left_out(reasons, 20, 0.19, Path("clips"))
+    assert str(caught.value) == (
+        "clips: expected at most 19% of 20 clips to be left out (clips.left_out), got 4: 03.mp4:"
+        " reason 3; 05.mp4: reason 5; 08.mp4: reason 8 and 1 more"
+    )
+    check_left_out(reasons, 20, 0.2, Path("clips"))
+
+
+def test_clips_of_no_split_are_not_used(folder: Path) -> None:
+    table, sizes = (
+        read_captions(folder / "captions.tsv"),
+        {"train": 5, "validation": 1, "held_out": 2},
+    )
+    used = used_clips(table, sizes, 0, Path("captions.tsv"))["clip"].tolist()
+    assert len(used) == 8 and used == sorted(used)
+
+
+def test_clips_left_out_serve_no_concept(make: Make) -> None:
+    """The one held-out clip with the word cannot be read."""
+    captions = [f"red {number}" for number in range(10)]
+    table = read_captions(make(*captions) / "captions.tsv")
+    held_out, train = (
+        choose_split(table, split, SHARES, 0, "")["clip"].tolist()
+        for split in ("held_out", "train")
+    )
+    table.loc[table["clip"].isin([held_out[0], *train]), "caption"] += " moves slowly"
+    check_words(table, SHARES, 0, [SPEED], Path("captions.tsv"))
+    with pytest.raises(UserError, match=r"but for 1 clips that are left out .* in held_out"):
+        check_words(table, SHARES, 0, [SPEED], Path("captions.tsv"), [held_out[0]])
+
+
+def test_left_out_clips_are_told_in_a_line(tmp_path: Path) -> None:
+    failed, split = (str(tmp_path / f"{name}.tsv") for name in ("failed", "train"))
+    assert left_out_line(failed, [split]) is None
+    write_table(pd.DataFrame([("a.mp4", "a cat", "0")], columns=list(READABLE)), split)
+    write_table(pd.DataFrame([], columns=list(FAILED)), failed)
+    assert left_out_line(failed, [split]) is None
+    lost = [(f"{name}.mp4", "empty") for name in "bcde"]
+    write_table(pd.DataFrame(lost, columns=list(FAILED)), failed)
+    assert left_out_line(failed, [split]) == (
+        f"4 of 5 clips were left out: b.mp4, c.mp4, d.mp4 and 1 more; {failed} says why"
+    )

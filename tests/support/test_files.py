@@ -1,5 +1,6 @@
 """Files appear whole or not at all; tables keep what was written."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transporter.support.errors import UserError
-from transporter.support.files import read_rows, read_table, write_table, written_whole
+from transporter.support.files import (
+    link_tree,
+    read_rows,
+    read_table,
+    remove_partial,
+    write_table,
+    written_whole,
+)
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -54,6 +62,76 @@ def test_writers_of_one_path_do_not_meet(tmp_path: Path) -> None:
         one.write_text("one")
         other.write_text("other")
     assert (tmp_path / "a").read_text() == "one"
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
+    """What the disk is asked to do, in order: `fsync` of a file or folder, `replace` to a name."""
+    made: list[tuple[str, Path]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flush(descriptor: int) -> None:
+        made.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}"))))
+        fsync(descriptor)
+
+    def rename(source: Path, target: Path) -> None:
+        made.append(("replace", Path(target)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "replace", rename)
+    return made
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="names of open files are in /proc")
+def test_a_file_is_on_the_disk_before_its_name_is(tmp_path: Path, calls: list) -> None:
+    with written_whole(tmp_path / "a") as partial:
+        partial.write_text("whole")
+    assert calls == [("fsync", partial), ("replace", tmp_path / "a"), ("fsync", tmp_path)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="names of open files are in /proc")
+def test_a_folder_is_on_the_disk_before_its_name_is(tmp_path: Path, calls: list) -> None:
+    """All that is in it, also what was itself written whole, once."""
+    with written_whole(tmp_path / "a") as partial:
+        (partial / "b").mkdir(parents=True)
+        (partial / "one").touch()
+        with written_whole(partial / "b" / "two") as inner:
+            inner.touch()
+        assert calls == [("replace", partial / "b" / "two")]
+    inside = {partial / "one", partial / "b" / "two", partial / "b", partial}
+    assert {path for what, path in calls[1:-2] if what == "fsync"} == inside
+    assert len(calls[1:-2]) == len(inside)
+    assert calls[-2:] == [("replace", tmp_path / "a"), ("fsync", tmp_path)]
+
+
+def test_what_killed_processes_left_goes(tmp_path: Path) -> None:
+    for name in (".partial-0123abcd-a.tsv", "b/.partial-0123abcd-c/d", "b/.partial-notes", "e"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    remove_partial([tmp_path, tmp_path / "nowhere"])
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["b", "b/.partial-notes", "e"]
+
+
+def test_a_folder_once_more_by_links(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_text("whole")
+    assert link_tree(tmp_path / "a", tmp_path / "d")
+    assert (tmp_path / "d" / "b" / "c").samefile(tmp_path / "a" / "b" / "c")
+
+
+def test_a_disk_without_links_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").touch()
+    monkeypatch.setattr(os, "link", refuse)
+    assert not link_tree(tmp_path / "a", tmp_path / "d")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_table_returns_as_it_was(tmp_path: Path) -> None:

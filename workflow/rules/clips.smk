@@ -28,11 +28,17 @@ if config["clips"]["source"] == "world":
 
 else:
 
+    # What jobs are made from is the content of each clip (`clips_hash`): a split is made again when clips of its own, or
+    # their captions, have changed, and not when others have. So the table of captions only has to be there, but for the
+    # example's, which a rule makes.
+    there = str if config["clips"]["folder"] == EXAMPLE else ancient
+
     rule own_split:
         input:
-            captions=f"{config['clips']['folder']}/captions.tsv",
+            captions=there(f"{config['clips']['folder']}/captions.tsv"),
         output:
-            plan.captions(),
+            captions=plan.captions(),
+            failed=paths.FAILED_OF_SPLIT,
         log:
             paths.log("own_split", "{split}"),
         benchmark:
@@ -41,14 +47,43 @@ else:
         conda:
             "../../envs/transporter.yaml"
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=3000,
+            runtime=720,
         params:
+            clips=plan.clips_hash,
+            shapes=plan.shapes(),
+            part=of("clips", only=WINDOW),
             splits=config["clips"]["splits"],
             seed=config["seed"],
-            code=code("transporter.pipeline.own_clips"),
+            code=code(
+                "transporter.pipeline.own_clips",
+                "transporter.clips.readable",
+                "transporter.clips.reading",
+            ),
         script:
             "../scripts/own_split.py"
+
+    rule failed_clips:
+        input:
+            failed=paths.every(paths.FAILED_OF_SPLIT, split=plan.splits),
+            splits=[plan.captions(split) for split in plan.splits],
+        output:
+            paths.FAILED,
+        log:
+            paths.log("failed_clips"),
+        benchmark:
+            paths.benchmark("failed_clips")
+        conda:
+            "../../envs/transporter.yaml"
+        resources:
+            mem_mb=500,
+            runtime=5,
+        params:
+            left_out=config["clips"]["left_out"],
+            folder=config["clips"]["folder"],
+            code=code("transporter.pipeline.own_clips"),
+        script:
+            "../scripts/failed_clips.py"
 
 
 if config["clips"]["folder"] == EXAMPLE:

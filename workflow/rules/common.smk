@@ -8,6 +8,7 @@ from transporter.pipeline import paths
 from transporter.pipeline.cases import HONEST, Cases
 from transporter.pipeline.config import check_config
 from transporter.pipeline.exhibits import exhibits
+from transporter.pipeline.own_clips import left_out_line
 from transporter.pipeline.paths import PAIR
 from transporter.pipeline.plan import (
     MICROWORLD,
@@ -19,6 +20,7 @@ from transporter.pipeline.plan import (
 )
 from transporter.pipeline.tables import tables
 from transporter.support.errors import UserError
+from transporter.support.files import remove_partial
 
 try:
     given = workflow.config_settings.config

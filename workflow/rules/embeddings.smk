@@ -4,7 +4,7 @@
 rule embed_generator:
     input:
         captions=plan.captions(),
-        clips=plan.clip_folder(),
+        clips=plan.clip_inputs(),
         model=files("generators", "{generator}"),
     output:
         directory(paths.Z_XI),
@@ -20,8 +20,9 @@ rule embed_generator:
         mem_mb=3000,
         runtime=120,
     params:
+        clips=plan.clip_folder(),
         generator=of("generators", "{generator}", without=SAMPLING),
-        clips=of("clips", only=WINDOW),
+        part=of("clips", only=WINDOW),
         code=code(
             "transporter.clips.embeddings",
             "transporter.clips.reading",
@@ -34,7 +35,7 @@ rule embed_generator:
 rule embed_vlm:
     input:
         captions=plan.captions(),
-        clips=plan.clip_folder(),
+        clips=plan.clip_inputs(),
         model=files("vlms", "{vlm}"),
     output:
         directory(paths.Z_OMEGA),
@@ -50,8 +51,9 @@ rule embed_vlm:
         mem_mb=3000,
         runtime=120,
     params:
+        clips=plan.clip_folder(),
         vlm=of("vlms", "{vlm}"),
-        clips=of("clips", only=WINDOW),
+        part=of("clips", only=WINDOW),
         code=code(
             "transporter.clips.embeddings",
             "transporter.clips.reading",

@@ -1,16 +1,27 @@
 # Is an explanation true? VLMs with planted shortcuts and honest ones, explained by every objective: `snakemake --cores all truth`.
 
 
+def truth_outputs(wildcards):
+    """What the benchmark makes; words that the captions lack are told before any job starts."""
+    try:
+        line = cases.not_served()
+    except UserError as error:
+        sys.exit(str(error))
+    if line:
+        print(line, file=sys.stderr)
+    return cases.final_outputs()
+
+
 rule truth:
     input:
-        cases.final_outputs(),
+        truth_outputs,
         [row.page for row in TABLES["truth_pages"]],
 
 
 rule natural_variation:
     input:
         captions=plan.captions("held_out"),
-        clips=plan.clip_folder("held_out"),
+        clips=plan.clip_inputs("held_out"),
         probes=files("probes"),
     output:
         paths.NATURAL,
@@ -24,6 +35,7 @@ rule natural_variation:
         mem_mb=2000,
         runtime=10,
     params:
+        clips=plan.clip_folder("held_out"),
         probes=config["probes"],
         world=config["world"],
         video=plan.video(),

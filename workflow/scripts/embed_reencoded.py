@@ -1,14 +1,13 @@
 """Decode a split's latents and encode the videos with the VLM: E_Omega(D_Xi(z_xi))."""
 
-import shutil
 from pathlib import Path
 
-from stage import stage, unfinished
+from stage import hand_over, stage, unfinished
 from transporter.clips.embeddings import embed_latents
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.support.hashes import digest, files_hash
 
-BATCH, SHARD = 16, 256
+BATCH = SHARD = 16  # a changed clip makes the clips of its shard anew
 
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
@@ -27,4 +26,4 @@ with stage(snakemake) as device:
             files_hash(snakemake.input.vlm),
         ),
     )
-    shutil.move(folder, snakemake.output[0])
+    hand_over(folder, snakemake)

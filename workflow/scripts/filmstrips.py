@@ -27,7 +27,8 @@ with stage(snakemake):
             row.phi: read_video(folder / row.clip, shape["frames"], shape["height"], shape["width"])
             for row in rows.itertuples(index=False)
         }
-        title = concept.pair(rows["caption"].iloc[0])[0]
+        caption = rows["caption"].iloc[0]
+        title, _ = concept.pair(caption) or (caption, caption)
         if method != METHOD:
             title = f"{title} ({method.replace('_', ' ')})"
         filmstrip(videos, Path(path), title, (concept.source, concept.target), fps=shape["fps"])

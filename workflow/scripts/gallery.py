@@ -7,8 +7,17 @@ from pathlib import Path
 
 from stage import stage
 from transporter.clips.contrast import read_concepts
-from transporter.figures.gallery import KEYS, READINGS, SUMMARY, Clip, Origin, write_gallery
+from transporter.figures.gallery import (
+    KEYS,
+    READINGS,
+    SUMMARY,
+    Clip,
+    LeftOut,
+    Origin,
+    write_gallery,
+)
 from transporter.metrics.temporal import TIMING, timeless_words
+from transporter.pipeline.own_clips import left_out
 from transporter.pipeline.world import load_world
 from transporter.support.files import read_table
 
@@ -49,4 +58,5 @@ with stage(snakemake):
         if inputs.temporal
         else (),
         origin=origin(inputs.readings, snakemake.scriptdir),
+        left_out=LeftOut(*left_out(inputs.failed, inputs.splits)) if inputs.get("failed") else None,
     )

@@ -39,7 +39,7 @@ with stage(snakemake) as device:
     )
 
     def read(row: int) -> torch.Tensor:
-        clip = Path(snakemake.input.clips, training["clip"].iloc[row])
+        clip = Path(snakemake.params.clips, training["clip"].iloc[row])
         return read_video(clip, size["frames"], size["height"], size["width"])
 
     def verifier() -> Verifier:

@@ -15,7 +15,7 @@ with stage(snakemake):
     clips = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",))["clip"]
     probes = load_world(snakemake.params.world).probes(snakemake.params.probes)
     size = [snakemake.params.video[key] for key in ("frames", "height", "width")]
-    videos = (read_video(Path(snakemake.input.clips, clip), *size)[None] for clip in clips)
+    videos = (read_video(Path(snakemake.params.clips, clip), *size)[None] for clip in clips)
     read = [probes.probabilities(video) for video in videos]
     together = {name: torch.cat([clip[name] for clip in read]) for name in read[0]}
     varies = natural_variation(together)

@@ -18,7 +18,7 @@ from transporter.baselines.methods import Method, activation_maximisation, gradv
 from transporter.baselines.settings import InversionSettings
 from transporter.baselines.targets import InversionTarget
 from transporter.baselines.verifier import Verifier
-from transporter.clips.contrast import Concept
+from transporter.clips.contrast import Concept, words_of
 from transporter.clips.writing import write_video
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
@@ -69,7 +69,7 @@ def unmirrored(settings: InversionSettings, concept: Concept) -> InversionSettin
     """
     return (
         replace(settings, flip=0.0)
-        if SIDES & {*concept.source.split(), *concept.target.split()}
+        if SIDES & {*words_of(concept.source), *words_of(concept.target)}
         else settings
     )
 
@@ -81,9 +81,9 @@ def nearest(caption: str, captions: Sequence[str], concept: Concept | None = Non
     Raises:
         UserError: none holds it.
     """
-    words = set(caption.split())
+    words = set(words_of(caption))
     shared = {
-        index: len(words & set(other.split())) / len(words | set(other.split()))
+        index: _jaccard(words, set(words_of(other)))
         for index, other in enumerate(captions)
         if concept is None or ((pair := concept.pair(other)) and pair[1] == other)
     }
@@ -94,6 +94,10 @@ def nearest(caption: str, captions: Sequence[str], concept: Concept | None = Non
             f" {len(captions)}; add clips"
         )
     return max(shared, key=lambda index: shared[index])
+
+
+def _jaccard(one: set[str], other: set[str]) -> float:
+    return len(one & other) / max(1, len(one | other))
 
 
 def write_inversions(

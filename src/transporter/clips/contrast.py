@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from transporter.support.errors import UserError
 from transporter.support.files import read_rows
@@ -16,10 +18,33 @@ KINDS = ("object", "action", "scene")
 COLUMNS = ("concept", "kind", "source", "target", "question")
 
 
+class Slot(NamedTuple):
+    """Where a caption holds a contrast word: the text before and after it, spaces and all, and both
+    words as they are written there.
+    """
+
+    before: str
+    source: str
+    target: str
+    after: str
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The captions `(pi_minus, pi_plus)`."""
+        return (
+            f"{self.before}{self.source}{self.after}",
+            f"{self.before}{self.target}{self.after}",
+        )
+
+
 @dataclass(frozen=True)
 class Concept:
     """A pair of contrast words: phi = 0 is `source`, phi = 1 is `target`; `question` is the prompt
     whose answer is one of them.
+
+    A word ends at a space or a punctuation mark, but not at a hyphen; it may be a phrase, as `at
+    night`, and is found whatever its case. Where one word holds the other, as `at night` and
+    `night`, the longer is found.
     """
 
     name: str
@@ -31,27 +56,82 @@ class Concept:
     def swap(self, caption: str) -> str | None:
         """The caption with its `source` word replaced by `target`, or None where it does not hold
         `source` exactly once.
-
-        A word ends at a space or a punctuation mark, but not at a hyphen; it may be a phrase, as
-        `at night`.
         """
-        whole_word = rf"(?<![\w-]){re.escape(self.source)}(?![\w-])"
-        changed, count = re.subn(whole_word, lambda _: self.target, caption)
-        return changed if count == 1 else None
+        found, _ = self._found(caption)
+        return self._slot(caption, found[0]).pair[1] if len(found) == 1 else None
+
+    def slot(self, caption: str) -> Slot | None:
+        """Where the caption holds `source` exactly once, or else `target` exactly once and `source`
+        not at all; None for another caption, in which it is not clear what would be changed.
+
+        The word that stands there is kept as it is written, and the other gets its capitals.
+        """
+        sources, targets = self._found(caption)
+        chosen = sources or targets
+        return self._slot(caption, chosen[0]) if len(chosen) == 1 else None
 
     def pair(self, caption: str) -> tuple[str, str] | None:
-        """`(pi_minus, pi_plus)` captions made from one that holds either word, else None."""
-        if plus := self.swap(caption):
-            return caption, plus
-        if minus := Concept(self.name, self.kind, self.target, self.source, self.question).swap(
-            caption
-        ):
-            return minus, caption
-        return None
+        """`(pi_minus, pi_plus)`, captions made from one that has a `slot`, else None."""
+        slot = self.slot(caption)
+        return slot.pair if slot else None
 
     def contexts(self, captions: Iterable[str]) -> list[tuple[str, str]]:
         """Every distinct `(pi_minus, pi_plus)` that `captions` give, in order."""
         return list(dict.fromkeys(pair for caption in captions if (pair := self.pair(caption))))
+
+    def _found(self, caption: str) -> tuple[list[re.Match[str]], list[re.Match[str]]]:
+        """Where both words stand in the caption."""
+        matches = list(_either(self.source, self.target).finditer(caption))
+        return (
+            [match for match in matches if match["source"]],
+            [match for match in matches if match["target"]],
+        )
+
+    def _slot(self, caption: str, match: re.Match[str]) -> Slot:
+        word, own = match[0], self.source if match["source"] else self.target
+        source = word if match["source"] else _written_as(self.source, word, own)
+        target = word if match["target"] else _written_as(self.target, word, own)
+        return Slot(caption[: match.start()], source, target, caption[match.end() :])
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case, without the punctuation around them."""
+    return re.findall(r"\w(?:[\w'’-]*\w)?", text.lower())
+
+
+def holds(text: str, word: str) -> bool:
+    """Whether a text holds a word or a phrase as `Concept` finds it."""
+    return bool(_whole(_literal(word)).search(text))
+
+
+@cache
+def _either(source: str, target: str) -> re.Pattern[str]:
+    """What finds two words, each in a group of its own, the longer one first."""
+    words = sorted((("source", source), ("target", target)), key=lambda word: -len(word[1]))
+    groups = [rf"(?P<{name}>{_literal(word)})" for name, word in words]
+    return _whole("|".join(groups))
+
+
+@cache
+def _whole(pattern: str) -> re.Pattern[str]:
+    """A pattern that matches no part of a word."""
+    return re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.IGNORECASE)
+
+
+def _literal(word: str) -> str:
+    """A pattern of a word or a phrase, whatever white space parts it."""
+    return r"\s+".join(map(re.escape, word.split()))
+
+
+def _written_as(word: str, like: str, own: str) -> str:
+    """A word with the capitals that the text `like` has, but its own form `own` has not."""
+    if like == own:
+        return word
+    if like.isupper() and len(like) > 1 and not own.isupper():
+        return word.upper()
+    if like[0].isupper() and not own[0].isupper():
+        return word[0].upper() + word[1:]
+    return word
 
 
 def _check(concept: Concept, where: str) -> None:
@@ -66,7 +146,10 @@ def _check(concept: Concept, where: str) -> None:
         )
     for column in ("source", "target", "question"):
         refuse_control(getattr(concept, column), f"{where}, column {column}")
-    if not concept.source or not concept.target or concept.source == concept.target:
+    source, target = (
+        " ".join(word.casefold().split()) for word in (concept.source, concept.target)
+    )
+    if not source or not target or source == target:
         raise UserError(
             f"{where}: expected two different words, got {concept.source!r} and {concept.target!r}"
         )

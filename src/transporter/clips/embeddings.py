@@ -35,7 +35,7 @@ Embed = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Embeddings(NamedTuple):
-    """`values[i]` belongs to `clips[i]`, a file name."""
+    """`values[i]` belongs to `clips[i]`, a clip's name in its table."""
 
     clips: list[str]
     values: torch.Tensor
@@ -265,13 +265,15 @@ def embed_clips(
     shard: int,
     dtype: torch.dtype = torch.float32,
     key: str = "",
+    names: Sequence[str] | None = None,
 ) -> None:
     """Embed clips, `shard` of them to a file, `batch` at a time.
 
     `read` makes `(T, C, H, W)` of a file, or a `Clip`; `embed` takes `(B, T, C, H, W)`.
     `folder` gets `shard-00000.safetensors`, ..., `failed.tsv` (clip, reason) and, last, `index.tsv`
-    (clip, shard, row), where `clip` is a file name; of clips also the `start` and `seconds` of
-    the part that was read, and the library that was its `reader`. A clip whose `read` raises a
+    (clip, shard, row), where `clip` is one of `names`, by default a file's own name; of clips also
+    the `start` and `seconds` of the part that was read, and the library that was its `reader`. A
+    clip whose `read` raises a
     `UserError`, or whose embedding is not finite, is left out and named in `failed.tsv`.
 
     A run that was interrupted goes on: shards stay that were made from the same bytes with the same
@@ -280,7 +282,7 @@ def embed_clips(
     Raises:
         UserError: two clips have one name, or no clip at all could be embedded.
     """
-    names = [path.name for path in clip_files]
+    names = [path.name for path in clip_files] if names is None else names
     _refuse_doubles(names, folder)
     source = _Source(
         names, lambda row: read(clip_files[row]), lambda row: _file_fingerprint(clip_files[row])

@@ -78,7 +78,7 @@ const concepts = () => data.concepts.filter(
 const conceptOf = sweep => data.concepts.find(one => one.name === sweep.concept);
 const pairOf = one => `${one.source} → ${one.target}`;
 const shown = sweep => sweep.runs.filter(run => run.clips);
-const sentence = (run, sweep) => run.caption.join(conceptOf(sweep).source);
+const sentence = run => run.caption.join(run.pair[0] ?? "");
 const means = (sweep, name) =>
   sweep.phi.map((_, k) => mean(sweep.runs.map(run => run[name][k])));
 
@@ -190,7 +190,7 @@ function drawChoices(sweep) {
   options($("generator"), unique(data.sweeps.map(one => one.generator)), state.generator);
   const vlms = sweeps({ generator: state.generator }).map(one => one.vlm);
   options($("vlm"), unique(vlms), state.vlm);
-  const captions = new Map(shown(sweep).map(run => [run.seed, sentence(run, sweep)]));
+  const captions = new Map(shown(sweep).map(run => [run.seed, sentence(run)]));
   options($("seed"), [...captions.keys()], state.seed, seed => `${seed}: ${captions.get(seed)}`);
 }
 
@@ -288,22 +288,27 @@ function play(playing) {
   $("play").textContent = playing ? "Pause clips" : "Play clips";
 }
 
-function prompt(run, sweep) {
-  const { source, target } = conceptOf(sweep), [before, after] = run.caption;
+function prompt(run) {
+  const [before, after] = run.caption, [source, target] = run.pair;
   if (after === undefined) return [before];
   const slot = element("span", { class: "slot" }, element("span", { class: "from" }, source),
     element("i", {}, " → "), element("span", { class: "to" }, target));
   return [before, slot, after];
 }
 
-// The text with both contrast words marked, as words and not as parts of words.
+// The text with both contrast words marked, as words and not as parts of words, whatever their case
+// and the spaces in a phrase; the longer first, for one may hold the other.
 function marked(text, sweep) {
   const { source, target } = conceptOf(sweep);
-  const literal = word => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const either = `(${literal(source)}|${literal(target)})`;
-  return text.split(new RegExp(`(?<![\\w-])${either}(?![\\w-])`)).map(
-    part => part === target ? element("b", { class: "to" }, part)
-      : part === source ? element("b", {}, part) : part);
+  const plain = word => word.toLowerCase().trim().split(/\s+/).join(" ");
+  const literal = word =>
+    plain(word).replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(" ", "\\s+");
+  const longest = [source, target].sort((one, other) => other.length - one.length);
+  const word = "[\\p{L}\\p{N}_-]"; // what a word goes on with
+  const either = `(?<!${word})(${longest.map(literal).join("|")})(?!${word})`;
+  return text.split(new RegExp(either, "iu")).map(
+    part => plain(part) === plain(target) ? element("b", { class: "to" }, part)
+      : plain(part) === plain(source) ? element("b", {}, part) : part);
 }
 
 function probed(run, k) {
@@ -330,9 +335,9 @@ function facts(run, sweep, k) {
 }
 
 function drawTile(tile, run, sweep) {
-  const k = step(sweep), caption = sentence(run, sweep), clip = run.clips[k];
-  const key = [sweep.concept, ...run.caption];
-  build(tile.prompt, key, () => prompt(run, sweep));
+  const k = step(sweep), caption = sentence(run), clip = run.clips[k];
+  const key = [sweep.concept, ...run.caption, ...run.pair];
+  build(tile.prompt, key, () => prompt(run));
   tile.facts.replaceChildren(...facts(run, sweep, k));
   tile.root.classList.toggle("chosen", run.seed === state.seed);
   tile.screen.setAttribute("aria-label", `Seed ${run.seed}: ${caption}. Choose this seed.`);
@@ -571,6 +576,16 @@ function drawWarning() {
     + " These videos cannot show a motion that it goes by.";
 }
 
+// Clips of the user's that could not be read: none of the results have seen them.
+function listLeftOut() {
+  const { clips, of } = data.left_out, list = $("left-out");
+  list.hidden = !clips.length;
+  list.querySelector("summary").textContent =
+    `${clips.length} of ${of} clips were left out because they could not be read.`;
+  list.querySelector("ul").replaceChildren(
+    ...clips.map(([clip, reason]) => element("li", {}, `${clip}: ${reason}`)));
+}
+
 function drawOrigin() {
   const { date, version, commit, licence } = data.origin;
   // beside the project the guide is a link; a copy of the page elsewhere only names it
@@ -746,6 +761,7 @@ function listen() {
 
 const opening = addressed();
 listen();
+listLeftOut();
 play(state.playing);
 choose({ phi: data.sweeps[0].phi[0], ...opening });
 if (!still && !("phi" in opening)) turn(true);

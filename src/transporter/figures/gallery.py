@@ -12,7 +12,7 @@ import json
 import math
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,8 +31,6 @@ READINGS = (*KEYS, "kind", "caption", "seed", "phi", *CURVES, "caption_reencoded
 SUMMARY = ("concept", "generator", "vlm", "method", "seeds", "spearman", "hit_rate", "others_kept")
 PARTS = {"__STYLE__": "gallery.css", "__SCRIPT__": "gallery.js"}
 """Where the template holds the other files of the page."""
-BREAK = "\0"
-"""Stands for a contrast word while a caption is cut there; no caption holds it."""
 
 
 class Clip(NamedTuple):
@@ -57,6 +55,14 @@ class Origin:
     licence: str = ""
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Clips that could not be read: name and reason of each, out of so many."""
+
+    clips: Sequence[tuple[str, str]] = ()
+    of: int = 0
+
+
 def write_gallery(
     folder: Path,
     readings: pd.DataFrame,
@@ -68,6 +74,7 @@ def write_gallery(
     title: str = "Transporter",
     timeless: Collection[tuple[str, str]] = (),
     origin: Origin | None = None,
+    left_out: LeftOut | None = None,
 ) -> None:
     """Write `folder/index.html` and the mp4 files that it plays, `folder/clips/`; an older gallery
     there is replaced as a whole. The same arguments give the same bytes.
@@ -83,6 +90,7 @@ def write_gallery(
         timeless: VLM and word of every answer that should need time and does not; the page warns of
             them.
         origin: date of the results, version and commit of the code, licence.
+        left_out: clips that the results were not made with; the page lists them.
 
     Raises:
         UserError: a table lacks a column or is empty, a row names an unknown concept, or a clip is
@@ -112,6 +120,7 @@ def write_gallery(
             "summary": [_summarised(row) for row in summary.to_dict("records")],
             "timeless": [{"vlm": vlm, "word": word} for vlm, word in sorted(timeless)],
             "origin": asdict(origin or Origin()),
+            "left_out": asdict(left_out or LeftOut()),
         }
         (partial / "index.html").write_text(page(data), encoding="utf-8")
 
@@ -174,7 +183,7 @@ def _sweep(
         by_phi = {float(row["phi"]): row for row in found.to_dict("records")}
         row_of = [by_phi.get(phi, {}) for phi in phis]
         names = [Clip(**key, seed=seed, phi=phi) if phi in by_phi else None for phi in phis]
-        run = {"seed": seed, "caption": _around(str(found.iloc[0]["caption"]), concept)}
+        run = {"seed": seed, **_cut(str(found.iloc[0]["caption"]), concept)}
         run |= {curve: [_number(row.get(curve)) for row in row_of] for curve in CURVES}
         run["answers"] = [_word(row.get("caption_reencoded")) for row in row_of]
         run["words"] = [_words(row, attributes) for row in row_of]
@@ -183,16 +192,14 @@ def _sweep(
     return {**key, "phi": phis, "runs": runs}
 
 
-def _around(caption: str, concept: Concept) -> list[str]:
-    """A caption as the text before and after its contrast word, spaces and all, or whole where it
-    holds neither word exactly once.
+def _cut(caption: str, concept: Concept) -> dict[str, list[str]]:
+    """A caption as the text before and after its contrast word, spaces and all, and both words as
+    they are written there; whole, and no words, where it has no one place for them.
     """
-    pair = concept.pair(caption)
-    if pair is None:
-        return [caption]
-    cut = replace(concept, target=BREAK).swap(pair[0])
-    assert cut is not None, "the first of a pair holds the source word once"
-    return cut.split(BREAK)
+    slot = concept.slot(caption)
+    if slot is None:
+        return {"caption": [caption], "pair": []}
+    return {"caption": [slot.before, slot.after], "pair": [slot.source, slot.target]}
 
 
 def _rounded(clip: Clip) -> Clip:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from transporter.clips.contrast import Concept
+from transporter.clips.contrast import Concept, holds
 from transporter.clips.world import Probes
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
@@ -107,14 +107,17 @@ def kept(table: pd.DataFrame, concept: Concept, words: dict[str, tuple[str, ...]
     origins = {(row["method"], row["seed"]): row for _, row in table.iterrows() if row["phi"] == 0}
     shares = []
     for _, row in table.iterrows():
-        origin, caption = origins.get((row["method"], row["seed"])), set(row["caption"].split())
-        named = (
-            [] if origin is None else [name for name, values in others.items() if values & caption]
-        )
+        origin, named = origins.get((row["method"], row["seed"])), []
+        if origin is not None:
+            named = [name for name, values in others.items() if _names(row["caption"], values)]
         shares.append(
             float(np.mean([row[name] == origin[name] for name in named])) if named else float("nan")
         )
     return shares
+
+
+def _names(caption: str, words: Iterable[str]) -> bool:
+    return any(holds(caption, word) for word in words)
 
 
 def label(readings: pd.DataFrame, concept: Concept, generator: str, vlm: str) -> pd.DataFrame:

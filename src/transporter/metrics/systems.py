@@ -55,7 +55,7 @@ def generated(folder: str, system: str, concept: Concept) -> pd.DataFrame:
             "concept": concept.name,
             "seed": seed,
             "caption": row["caption"],
-            "target_caption": concept.swap(row["caption"]),
+            "target_caption": concept.swap(row["caption"]) or row["caption"],
             "clip": f"{folder}/{row['clip']}",
             "origin": f"{folder}/{ends[0].loc[seed, 'clip']}",
             "seconds_per_step": float("nan"),

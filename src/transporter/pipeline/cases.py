@@ -5,13 +5,16 @@ and from which files.
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.clips.world import Shortcut
 from transporter.pipeline import paths
 from transporter.pipeline.ablations import laid_over
+from transporter.pipeline.own_clips import TABLE, benchmark_lacks
 from transporter.pipeline.plan import Plan, Wildcards
+from transporter.support.errors import UserError
 from transporter.truth.cases import HONEST, pair_of
 
 
@@ -49,23 +52,55 @@ class Cases:
         names = self.settings["pairs"]
         return read_concepts(self.settings["concepts"], None if names == "all" else names)
 
+    @cached_property
+    def lacks(self) -> dict[str, str]:
+        """Pairs of words that a user's own captions cannot serve, and what they lack; nothing is
+        explained by them.
+        """
+        clips, folder = self.config["clips"], Path(self.config["clips"]["folder"])
+        if not self.plan.own or not (folder / TABLE).is_file():
+            return {}
+        return benchmark_lacks(folder, clips["splits"], self.config["seed"], self._contrasts)
+
     def pairs(self, case: str) -> list[str]:
-        """Pairs of words of a case: the shortcut's own, or those that honest VLMs are explained by.
+        """Pairs of words of a case: the shortcut's own, or those that honest VLMs are explained by;
+        without those that the captions cannot serve.
 
         Raises:
             UserError: no pair of the table is one that the shortcut decides.
         """
         if case == HONEST:
-            return [pair.name for pair in self._honest_pairs]
-        return [pair_of(self.shortcuts[case], self._contrasts).name]
+            names = [pair.name for pair in self._honest_pairs]
+        else:
+            names = [pair_of(self.shortcuts[case], self._contrasts).name]
+        return [name for name in names if name not in self.lacks]
+
+    def not_served(self) -> str | None:
+        """One line about pairs of words that the settings ask for and the captions cannot serve.
+
+        Raises:
+            UserError: they can serve none.
+        """
+        asked = {pair.name for pair in self._honest_pairs} if self._honest else set()
+        asked |= {pair_of(one, self._contrasts).name for one in self.shortcuts.values()}
+        lacking = [f"{name} ({lack})" for name, lack in self.lacks.items() if name in asked]
+        if not lacking:
+            return None
+        line = f"truth: left out for want of captions: {', '.join(lacking)}"
+        if not self.subjects:
+            raise UserError(f"{line}; nothing is left to explain: add clips, or set truth.pairs")
+        return line
+
+    @property
+    def _honest(self) -> list[str]:
+        vlms = self.settings["vlms"]
+        return list(self.config["vlms"] if vlms == "all" else vlms)
 
     @cached_property
     def subjects(self) -> list[Subject]:
         """All that is explained: planted VLMs first, then honest ones."""
-        vlms = self.settings["vlms"]
-        honest = list(self.config["vlms"]) if vlms == "all" else vlms
         chosen = [(self.planted_vlm, name) for name in self.shortcuts]
-        chosen += [(vlm, HONEST) for vlm in honest]
+        chosen += [(vlm, HONEST) for vlm in self._honest]
         return [Subject(vlm, case, pair) for vlm, case in chosen for pair in self.pairs(case)]
 
     # what is made
@@ -99,6 +134,8 @@ class Cases:
         vlm, objectives = self.planted_vlm, self.settings["objectives"]
         strips = []
         for name in list(self.shortcuts)[:1]:
+            if not self.pairs(name):
+                continue
             [pair] = self.pairs(name)
             ends = dict.fromkeys([objectives[0], objectives[-1]])
             strips += [(name, pair, objective) for objective in ends]

@@ -4,26 +4,35 @@ hold the words of the run?
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from transporter.clips.contrast import Concept
+from transporter.pipeline.clip_contents import clip_contents
 from transporter.pipeline.splitting import choose_split
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
+from transporter.support.hashes import digest
 
 COLUMNS = ("clip", "caption")
-TABLE = "captions.tsv"
+TABLE, CLIPS = "captions.tsv", "clips"
+READABLE, FAILED = ("clip", "caption", "sha256"), ("clip", "reason")
+"""Columns of the tables of a split's readable clips, and of those left out."""
+NAMED = 3
+"""So many clips are named in one line."""
 
 
 def read_captions(path: Path) -> pd.DataFrame:
-    """The table of a folder's clips, columns `clip` and `caption`, both text.
+    """The table of a folder's clips, columns `clip` and `caption`, both text. A clip is named as
+    seen from the folder `clips` beside the table, `0001.mp4` or `day1/0001.mp4`.
 
     Raises:
-        UserError: the table cannot be read, or a row has no clip, no caption, or the clip of
-            another row.
+        UserError: the table cannot be read, or a row has no clip, no caption, a name that leads out
+            of the folder, or the clip of another row.
     """
     table = read_table(path, COLUMNS, text=COLUMNS)
     for column in COLUMNS:
@@ -32,13 +41,29 @@ def read_captions(path: Path) -> pd.DataFrame:
             raise UserError(
                 f"{path}, line {empty[0] + 2}, column {column}: expected text, got none"
             )
+    for row, clip in zip(table.index, table["clip"], strict=True):
+        if not _is_below(clip):
+            raise UserError(
+                f"{path}, line {row + 2}, column clip: expected the name of a file in"
+                f" {path.parent / CLIPS}, as day1/0001.mp4, got {_short(clip)}"
+            )
     twice = table.index[table["clip"].duplicated()]
     if len(twice):
         clip = table["clip"][twice[0]]
         raise UserError(
-            f"{path}, line {twice[0] + 2}, column clip: {clip!r} stands there twice; remove one"
+            f"{path}, line {twice[0] + 2}, column clip: {_short(clip)} stands there twice; remove"
+            " one"
         )
     return table
+
+
+def _is_below(name: str) -> bool:
+    """Whether a name is plain and leads down from where it is read."""
+    return name.isprintable() and not {"", ".", ".."} & set(re.split(r"[/\\]", name))
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 80 else f"{name[:77]}...")
 
 
 def check_clips(
@@ -53,48 +78,189 @@ def check_clips(
     path = folder / TABLE
     table = read_captions(path)
     _check_files(table, folder)
-    captions = {
-        split: choose_split(table, split, splits, seed, str(path))["caption"].tolist()
-        for split in splits
-    }
-    _check_words(concepts, captions["train"], captions["held_out"], path)
+    check_words(table, splits, seed, concepts, path)
 
 
 def _check_files(table: pd.DataFrame, folder: Path) -> None:
-    there = {file.name for file in (folder / "clips").iterdir()}
-    missing = [
-        clip
-        for clip in table["clip"]
-        if clip not in there and not (folder / "clips" / clip).is_file()
-    ]
+    clips = folder / CLIPS
+    missing = [clip for clip in table["clip"] if not (clips / clip).is_file()]
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UserError(
-            f"expected the clips that {folder / TABLE} names in {folder / 'clips'}, got no"
-            f" {missing[0]}{more}"
+            f"expected the clips that {folder / TABLE} names in {clips}, got no"
+            f" {_short(missing[0])[1:-1]}{_more(missing, 1)}"
+        )
+    if strays := _strays(clips, table["clip"]):
+        raise UserError(
+            f"expected the clips that {folder / TABLE} names in {clips}, got the link"
+            f" {_short(strays[0])[1:-1]}{_more(strays, 1)}, which leads out of it; copy the file"
+            " there, or link the whole folder"
         )
 
 
-def _check_words(
-    concepts: Sequence[Concept], train: Sequence[str], held_out: Sequence[str], path: Path
+def _strays(clips: Path, names: Sequence[str]) -> list[str]:
+    """Those of the files that a link leads out of the folder to; the folder may be a link."""
+    home = Path(os.path.realpath(clips))
+    folders: dict[Path, bool] = {}
+    strays = []
+    for name in names:
+        file = clips / name
+        if file.parent not in folders:
+            folders[file.parent] = Path(os.path.realpath(file.parent)).is_relative_to(home)
+        inside = folders[file.parent]
+        if inside and file.is_symlink():
+            inside = Path(os.path.realpath(file)).is_relative_to(home)
+        if not inside:
+            strays.append(name)
+    return strays
+
+
+def _more(names: Sequence[str], told: int) -> str:
+    return f" and {len(names) - told} more" if len(names) > told else ""
+
+
+def check_words(
+    table: pd.DataFrame,
+    splits: Mapping[str, float],
+    seed: int,
+    concepts: Sequence[Concept],
+    path: Path,
+    left_out: Sequence[str] = (),
 ) -> None:
-    """Every concept is fitted on training captions, and tried on held-out ones of other pairs."""
-    lacks = {concept.name: _lack(concept, train, held_out) for concept in concepts}
+    """Check that every concept has training captions to be fitted on, and held-out ones of other
+    pairs to be tried on.
+
+    `table` is read from `path`; the clips `left_out` are in their splits, but serve no concept.
+
+    Raises:
+        UserError: clips are too few, or a concept has no caption in a split that needs one.
+    """
+    captions = _captions(table, splits, seed, path, left_out)
+    lacks = {
+        concept.name: _lack(concept, captions["train"], captions["held_out"])
+        for concept in concepts
+    }
     if lacking := [f"{name} ({lack})" for name, lack in lacks.items() if lack]:
         served = ", ".join(name for name, lack in lacks.items() if not lack)
         others = f", or run those that have them (run.concepts: {served})" if served else ""
+        among = f" but for {len(left_out)} clips that are left out" if left_out else ""
         raise UserError(
-            f"expected captions in {path} with the words of every concept of the run, got too few"
-            f" for {', '.join(lacking)}; add clips{others}"
+            f"expected captions in {path}{among} with the words of every concept of the run, got"
+            f" too few for {', '.join(lacking)}; add clips{others}"
         )
+
+
+def _captions(
+    table: pd.DataFrame,
+    splits: Mapping[str, float],
+    seed: int,
+    path: Path,
+    left_out: Sequence[str] = (),
+) -> dict[str, list[str]]:
+    """The captions of each split."""
+    captions = {}
+    for split in splits:
+        chosen = choose_split(table, split, splits, seed, str(path))
+        captions[split] = chosen["caption"][~chosen["clip"].isin(left_out)].tolist()
+    return captions
+
+
+def benchmark_lacks(
+    folder: Path, splits: Mapping[str, float], seed: int, concepts: Sequence[Concept]
+) -> dict[str, str]:
+    """Those of the concepts that the benchmark of explanations cannot be run on, with what they
+    lack: it takes held-out captions, and those of validation where these are too few.
+    """
+    path = folder / TABLE
+    captions = _captions(read_captions(path), splits, seed, path)
+    fresh = [*captions["held_out"], *captions["validation"]]
+    lacks = {concept.name: _lack(concept, captions["train"], fresh) for concept in concepts}
+    return {name: lack for name, lack in lacks.items() if lack}
 
 
 def _lack(concept: Concept, train: Sequence[str], held_out: Sequence[str]) -> str | None:
     """The splits in which a concept has no caption that could be used; None where it has some."""
-    known = set(train)
-    # a pair was fitted on if a training caption is one of its two
-    pairs = (pair for caption in held_out if (pair := concept.pair(caption)))
-    lacking = [] if any(map(concept.pair, train)) else ["train"]
-    lacking += [] if any(known.isdisjoint(pair) for pair in pairs) else ["held_out"]
+    fitted = set(concept.contexts(train))
+    lacking = [] if fitted else ["train"]
+    lacking += [] if set(concept.contexts(held_out)) - fitted else ["held_out"]
     words = f"no new caption with {concept.source!r} or {concept.target!r}"
     return f"{words} in {' and '.join(lacking)}" if lacking else None
+
+
+def clips_hash(
+    folder: Path, splits: Mapping[str, float], seed: int, split: str | None = None
+) -> str:
+    """Hash of names, captions and bytes of a folder's clips, all or those of one split: what jobs
+    are made from.
+    """
+    path = folder / TABLE
+    table = read_captions(path)
+    contents = clip_contents(folder / CLIPS, table["clip"].tolist())
+    if split is not None:
+        table = choose_split(table, split, splits, seed, str(path))
+    return digest([[*row, contents[row[0]]] for row in table[list(COLUMNS)].to_numpy().tolist()])
+
+
+def used_clips(
+    table: pd.DataFrame, splits: Mapping[str, float], seed: int, path: Path
+) -> pd.DataFrame:
+    """The rows of `table`, which is read from `path`, that are in one of the splits."""
+    chosen = [choose_split(table, split, splits, seed, str(path))["clip"] for split in splits]
+    return table[table["clip"].isin(pd.concat(chosen))].reset_index(drop=True)
+
+
+def check_left_out(reasons: Mapping[str, str], clips: int, share: float, folder: Path) -> None:
+    """Check that of so many clips in `folder` no more than a share cannot be read.
+
+    Raises:
+        UserError: more cannot, for these `reasons`.
+    """
+    if len(reasons) <= share * clips:
+        return
+    few = "; ".join(_because(*one) for one in list(reasons.items())[:NAMED])
+    raise UserError(
+        f"{folder}: expected at most {share:.0%} of {clips} clips to be left out (clips.left_out),"
+        f" got {len(reasons)}: {few}{_more(list(reasons), NAMED)}"
+    )
+
+
+def sort_out(
+    chosen: pd.DataFrame, reasons: Mapping[str, str], contents: Mapping[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of a split's readable clips (columns `READABLE`) and of those left out (`FAILED`),
+    by the reasons why some cannot be read and by what each holds.
+    """
+    out = chosen["clip"].isin(list(reasons))
+    lost = [(clip, reasons[clip]) for clip in chosen["clip"][out]]
+    readable = chosen[~out].reset_index(drop=True)
+    readable = readable.assign(sha256=readable["clip"].map(contents))[list(READABLE)]
+    return readable, pd.DataFrame(lost, columns=list(FAILED))
+
+
+def _because(clip: str, reason: str) -> str:
+    """A clip and why it is left out, short."""
+    text = f"{clip}: {reason}"
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def left_out(failed: str, splits: Sequence[str]) -> tuple[list[tuple[str, str]], int]:
+    """Names and reasons of the clips that a run has left out, and how many there are in all, by its
+    tables.
+    """
+    lost = [tuple(row) for row in read_table(failed, FAILED, text=FAILED)[list(FAILED)].to_numpy()]
+    return lost, len(lost) + sum(len(read_table(path, READABLE, text=READABLE)) for path in splits)
+
+
+def left_out_line(failed: str, splits: Sequence[str]) -> str | None:
+    """One line about the clips that a run has left out; None where it has left out none, or has not
+    come so far.
+    """
+    if not all(map(os.path.isfile, (failed, *splits))):
+        return None
+    lost, clips = left_out(failed, splits)
+    names = [clip for clip, _ in lost]
+    if not names:
+        return None
+    return (
+        f"{len(names)} of {clips} clips were left out: {', '.join(names[:NAMED])}"
+        f"{_more(names, NAMED)}; {failed} says why"
+    )

@@ -12,6 +12,10 @@ from typing import Any
 PAIR = "{generator}/{vlm}"
 """A generator and a VLM: who the coupling is between, and whom a concept vector belongs to."""
 
+# those of a user's own clips that are left out, of a split and of all
+FAILED_OF_SPLIT = "results/clips/{split}_failed.tsv"
+FAILED = "results/clips/failed.tsv"
+
 # embeddings of the clips
 Z_XI = "results/embeddings/{split}/generators/{generator}"
 Z_OMEGA = "results/embeddings/{split}/vlms/{vlm}/{shape}"

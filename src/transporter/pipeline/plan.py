@@ -85,6 +85,45 @@ class Plan:
         """The folder of a split's clips; of any split, a pattern."""
         return paths.clip_folder(self.config["clips"], split)
 
+    @property
+    def own(self) -> bool:
+        """Whether the clips are a user's own."""
+        return self.config["clips"]["source"] == "folder"
+
+    def clip_inputs(self, split: str = "{split}") -> str | list[str]:
+        """What a job that reads clips waits for beside the table of its split: the folder that a
+        rule renders. Of a user's own clips the table says what they hold.
+        """
+        return [] if self.own else self.clip_folder(split)
+
+    def clips_hash(self, wildcards: Wildcards) -> str:
+        """Hash of a user's own clips, those of a job's split or all; "" where a rule has still to
+        make them, as Snakemake asks again before the job starts.
+        """
+        from transporter.pipeline.own_clips import TABLE, clips_hash
+
+        clips, split = self.config["clips"], _names(wildcards).get("split")
+        folder = Path(clips["folder"])
+        if not (folder / TABLE).is_file():
+            return ""
+        return clips_hash(folder, clips["splits"], self.config["seed"], split)
+
+    def shapes(self) -> list[list[float]]:
+        """Frames, height, width and rate that clips are read at, of every generator."""
+        models = [self.config["generators"][name] for name in self.generators]
+        return [[model[key] for key in VIDEO] for model in models]
+
+    def left_out(self) -> dict[str, Any]:
+        """The table of those of a user's own clips that are left out, and those of the splits."""
+        if not self.own:
+            return {}
+        return {"failed": paths.FAILED, "splits": [self.captions(split) for split in self.splits]}
+
+    def written_folders(self) -> list[str]:
+        """Folders that jobs write to; a user's own clips are not among them."""
+        rendered = [] if self.own else [self.config["clips"]["folder"]]
+        return ["results", "unfinished", *rendered]
+
     def generated(self) -> list[str]:
         """The folders of every concept's videos, of every generator and VLM."""
         models = {"generator": self.generators, "vlm": self.vlms}

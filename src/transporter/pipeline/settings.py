@@ -38,6 +38,7 @@ from transporter.support.settings import (
     Positive,
     Seconds,
     Seed,
+    Share,
     Text,
     Whole,
     section,
@@ -146,6 +147,10 @@ class ClipSettings:
     fit: Fit = "crop"
     """What is done about a clip of other proportions than the generator's: `crop` cuts off both
     ends, `pad` adds black bars, `stretch` distorts it.
+    """
+    left_out: Share = 0.2
+    """Largest share of your own clips that may be left out because they cannot be read; beyond it
+    the run stops.
     """
 
 

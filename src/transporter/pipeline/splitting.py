@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from transporter.support.errors import UserError
@@ -20,25 +20,36 @@ def choose_split(
     The first of them, training, takes what is there when clips are few: the others are served
     before it.
 
+    Clips are put in the order of a hash of the seed and their name, and the splits are cut from it
+    side by side, the last split first. A clip that is added or removed moves one or two clips over
+    a cut, and none from the first of three splits, training, to the last, the held-out one, or
+    back.
+
     Raises:
         UserError: there are too few clips for one in every split; `where` names the table.
     """
     wanted = counts(sizes, len(captions))
-    first, *others = wanted
+    _, *others = wanted
     kept = sum(wanted[name] for name in others)
     if len(captions) <= kept:
         raise UserError(
             f"{where}: expected more than {kept} clips"
             f" ({', '.join(f'{wanted[name]} {name}' for name in others)}), got {len(captions)}"
         )
-    order = np.random.default_rng(seed).permutation(len(captions))
+    names = captions["clip"].tolist()
+    order = sorted(range(len(names)), key=lambda row: _place(names[row], seed))
     start = 0
-    for name in (*others, first):
-        rows = order[start : start + wanted[name]]
+    for name in reversed(wanted):
+        end = start + wanted[name]
         if name == split:
-            return captions.iloc[np.sort(rows)].reset_index(drop=True)
-        start += wanted[name]
+            return captions.iloc[sorted(order[start:end])].reset_index(drop=True)
+        start = end
     raise UserError(f"{where}: expected a split out of {', '.join(sizes)}, got {split!r}")
+
+
+def _place(clip: str, seed: int) -> str:
+    """Where a clip is in the order from which splits are cut, whatever other clips there are."""
+    return hashlib.sha256(f"{seed} {clip}".encode()).hexdigest()
 
 
 def counts(sizes: Mapping[str, float], clips: int) -> dict[str, int]:

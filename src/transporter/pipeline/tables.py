@@ -38,13 +38,18 @@ def tables(plan: Plan) -> dict[str, list[Table]]:
     benchmark of explanations.
     """
     return {
-        "table_pages": [*_of_models(plan), *_of_world(plan), *_of_run()],
+        "table_pages": [*_of_clips(plan), *_of_models(plan), *_of_world(plan), *_of_run()],
         "truth_pages": [
             Table(paths.TRUTH, "truth", "Truth", {"table": "verdicts"}),
             Table(paths.TRUTH_SUMMARY, "truth_summary", "Truth", {"table": "summary"}),
             *_reliance(plan),
         ],
     }
+
+
+def _of_clips(plan: Plan) -> list[Table]:
+    """Which of a user's own clips are left out."""
+    return [Table(paths.FAILED, "failed", "Clips", {"table": "failed"})] if plan.own else []
 
 
 def _of_models(plan: Plan) -> list[Table]:

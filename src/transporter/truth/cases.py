@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transporter.clips.contrast import Concept
+from transporter.clips.contrast import Concept, holds
 from transporter.clips.world import Shortcut, Words, World
 from transporter.support.errors import UserError
 
@@ -67,8 +67,13 @@ class Case:
         if self.shortcut is None:
             return self.concept.swap(caption) or caption
         assert self.world is not None
-        held, words = set(caption.split()), self.world.words
-        known = {name: next(filter(held.__contains__, of), None) for name, of in words.items()}
+        words = self.world.words
+        known = {name: _first(of, caption) for name, of in words.items()}
         answers, cue = self.shortcut.answers, self.shortcut.cue
         cues = [word for word in words[cue] if answers.get(word) == self.concept.target]
         return self.world.caption(known | {cue: cues[0]})
+
+
+def _first(words: Sequence[str], caption: str) -> str | None:
+    """The first of some words that a caption holds."""
+    return next((word for word in words if holds(caption, word)), None)

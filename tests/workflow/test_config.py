@@ -146,7 +146,7 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("generation.methods", ["transporter", "transporter"], "expected no entry twice"),
         ("clips.start", -1, "clips.start: expected at least 0, got -1 (integer)"),
         ("clips.seconds", 0, "clips.seconds: expected 'all', or seconds, more than 0, got 0"),
-        ("clips.seconds", float("nan"), "clips.seconds: expected 'all', or seconds, more than 0"),
+        ("clips.seconds", float("nan"), "clips.seconds: expected a finite number, got nan"),
         ("clips.seconds", "some", "clips.seconds: expected 'all', or seconds, more than 0"),
         ("clips.fit", "squash", "clips.fit: expected one of crop, pad, stretch, got 'squash'"),
         ("coupling.phi_1.patch", [1, 2], "expected at least 3 entries, got [1, 2] (list)"),

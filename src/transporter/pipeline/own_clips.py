@@ -8,8 +8,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from transporter.clips.contrast import Concept
 from transporter.pipeline.clip_contents import clip_contents
@@ -17,6 +16,9 @@ from transporter.pipeline.splitting import choose_split
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 from transporter.support.hashes import digest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("clip", "caption")
 TABLE, CLIPS = "captions.tsv", "clips"
@@ -205,7 +207,8 @@ def used_clips(
 ) -> pd.DataFrame:
     """The rows of `table`, which is read from `path`, that are in one of the splits."""
     chosen = [choose_split(table, split, splits, seed, str(path))["clip"] for split in splits]
-    return table[table["clip"].isin(pd.concat(chosen))].reset_index(drop=True)
+    names = {name for part in chosen for name in part}
+    return table[table["clip"].isin(names)].reset_index(drop=True)
 
 
 def check_left_out(reasons: Mapping[str, str], clips: int, share: float, folder: Path) -> None:
@@ -230,10 +233,11 @@ def sort_out(
     by the reasons why some cannot be read and by what each holds.
     """
     out = chosen["clip"].isin(list(reasons))
-    lost = [(clip, reasons[clip]) for clip in chosen["clip"][out]]
+    lost = chosen[["clip"]][out].reset_index(drop=True)
+    lost = lost.assign(reason=lost["clip"].map(dict(reasons)))[list(FAILED)]
     readable = chosen[~out].reset_index(drop=True)
     readable = readable.assign(sha256=readable["clip"].map(contents))[list(READABLE)]
-    return readable, pd.DataFrame(lost, columns=list(FAILED))
+    return readable, lost
 
 
 def _because(clip: str, reason: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from transporter.support.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def choose_split(

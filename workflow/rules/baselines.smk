@@ -46,7 +46,7 @@ rule inversion:
         mem_mb=3000,
         runtime=720,
     params:
-        clips=plan.clip_folder("train"),
+        clips=plan.clips_from("train"),
         vlm=of("vlms", "{vlm}"),
         video=plan.video(),
         world=config["world"],

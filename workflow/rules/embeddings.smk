@@ -20,7 +20,7 @@ rule embed_generator:
         mem_mb=3000,
         runtime=120,
     params:
-        clips=plan.clip_folder(),
+        clips=plan.clips_from(),
         generator=of("generators", "{generator}", without=SAMPLING),
         part=of("clips", only=WINDOW),
         code=code(
@@ -51,7 +51,7 @@ rule embed_vlm:
         mem_mb=3000,
         runtime=120,
     params:
-        clips=plan.clip_folder(),
+        clips=plan.clips_from(),
         vlm=of("vlms", "{vlm}"),
         part=of("clips", only=WINDOW),
         code=code(

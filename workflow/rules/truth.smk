@@ -1,17 +1,6 @@
 # Is an explanation true? VLMs with planted shortcuts and honest ones, explained by every objective: `snakemake --cores all truth`.
 
 
-def truth_outputs(wildcards):
-    """What the benchmark makes; words that the captions lack are told before any job starts."""
-    try:
-        line = cases.not_served()
-    except UserError as error:
-        sys.exit(str(error))
-    if line:
-        print(line, file=sys.stderr)
-    return cases.final_outputs()
-
-
 rule truth:
     input:
         truth_outputs,
@@ -35,7 +24,7 @@ rule natural_variation:
         mem_mb=2000,
         runtime=10,
     params:
-        clips=plan.clip_folder("held_out"),
+        clips=plan.clips_from("held_out"),
         probes=config["probes"],
         world=config["world"],
         video=plan.video(),

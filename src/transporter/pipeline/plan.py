@@ -85,6 +85,10 @@ class Plan:
         """The folder of a split's clips; of any split, a pattern."""
         return paths.clip_folder(self.config["clips"], split)
 
+    def clips_from(self, split: str | None = None) -> Getter:
+        """The folder of a split's clips, by default of the job's own."""
+        return lambda wildcards: self.clip_folder(split or _names(wildcards)["split"])
+
     @property
     def own(self) -> bool:
         """Whether the clips are a user's own."""

@@ -204,6 +204,19 @@ def test_generate_names_words_that_nobody_knows(run: Run) -> None:
     assert not Path("video.mp4").exists()
 
 
+def test_a_first_look_needs_no_run(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "look.html"
+    done = run("demo", "--concept", "up_down", "--out", out)
+    assert done.code == 0, done.err
+    assert done.out.endswith(f"wrote {out}; open it in a browser\n")
+    page = out.read_text()
+    assert page.count("<video") == 3 and ": up → down</figcaption>" in page
+    assert "http" not in page and "<script" not in page
+    assert run("demo", "--out", out).refusal.startswith(f"--out: {out} is there already")
+    expected = "--out: expected the name of a file that ends in .html, got look.mp4"
+    assert run("demo", "--out", "look.mp4").refusal == expected
+
+
 def test_sweep_refuses_a_strength_twice_before_it_loads_a_model(run: Run) -> None:
     done = run("sweep", CAPTION, "--concept", "day_night", "--phi", 1, "--phi", 1.0, "-q")
     assert done.refusal == "--phi: expected each strength once, got 1.0, 1.0"

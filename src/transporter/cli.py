@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from transporter import __version__
-from transporter.commands import results, settings, videos
+from transporter.commands import first_look, results, settings, videos
 from transporter.support.errors import UserError
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -18,6 +18,7 @@ VERBS = (
     settings.config,
     settings.settings,
     settings.concepts,
+    first_look.demo,
     videos.generate,
     videos.sweep,
     videos.discover,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -31,8 +32,8 @@ from transporter.statistics.divergences import DIVERGENCES
 from transporter.support.checkpoint import fingerprint
 from transporter.support.hashes import digest
 
-CHECKS = 4
-"""Batches for each concept that a bank in closed form is measured on."""
+CHECKED = 16
+"""Contexts of each concept that a bank in closed form is measured on."""
 EFFECTIVE = {"separation": 0.2, "effect": 0.01}
 """A concept below one of these (share of the wanted change of velocity, move of the answer) is
 reported as failed.
@@ -174,7 +175,7 @@ class _Fit:
     def measured(self, objective: str, bank: ConceptBank) -> Progress:
         """How far a bank gets that no step of an optimiser has led to."""
         progress = Progress()
-        for step in range(CHECKS * len(self.concepts)):
+        for step in range(self._steps_for(CHECKED)):
             _, batch, random = self._batch(step)
             rows = [
                 bank.change(concept.name, batch.pi_minus[row : row + 1]).embeddings
@@ -185,6 +186,11 @@ class _Fit:
             )
             progress.add_all(batch, score)
         return progress
+
+    def _steps_for(self, contexts: int) -> int:
+        """After how many steps each concept has met about as many contexts."""
+        share = max(1, self.settings.batch // len(self.concepts))
+        return math.ceil(contexts * len(self.concepts) / (self.settings.batch // share * share))
 
     def rows(self, bank: ConceptBank, progress: Progress) -> pd.DataFrame:
         """What became of each concept."""

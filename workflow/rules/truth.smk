@@ -174,7 +174,7 @@ rule truth_matrix:
             paths.filled(paths.MATRIX, form="png"),
             "truth_matrix",
             "Truth",
-            figure="matrix",
+            result="matrix",
         ),
     log:
         paths.log("truth_matrix"),
@@ -202,6 +202,7 @@ rule truth_filmstrip:
             paths.TRUTH_FILMSTRIP,
             caption="../report/truth_filmstrip.rst",
             category="Truth",
+            labels={"result": "{case}, {concept}, {objective}"},
         ),
     log:
         paths.log("truth_filmstrip", f"{PAIR}/{{case}}/{{concept}}_{{objective}}"),

@@ -40,8 +40,8 @@ def tables(plan: Plan) -> dict[str, list[Table]]:
     return {
         "table_pages": [*_of_clips(plan), *_of_models(plan), *_of_world(plan), *_of_run()],
         "truth_pages": [
-            Table(paths.TRUTH, "truth", "Truth", {"table": "verdicts"}),
-            Table(paths.TRUTH_SUMMARY, "truth_summary", "Truth", {"table": "summary"}),
+            Table(paths.TRUTH, "truth", "Truth", {"result": "verdicts"}),
+            Table(paths.TRUTH_SUMMARY, "truth_summary", "Truth", {"result": "summary"}),
             *_reliance(plan),
         ],
     }
@@ -70,12 +70,12 @@ def _of_models(plan: Plan) -> list[Table]:
 
 def _of_world(plan: Plan) -> list[Table]:
     """Whether answers need time."""
-    table = Table(paths.TEMPORAL, "temporal", "Truth", {"table": "time"})
+    table = Table(paths.TEMPORAL, "temporal", "Truth", {"result": "time"})
     return [table] if plan.temporal_table() else []
 
 
 def _reliance(plan: Plan) -> list[Table]:
-    table = Table(paths.RELIANCE, "reliance", "Truth", {"table": "reliance"})
+    table = Table(paths.RELIANCE, "reliance", "Truth", {"result": "reliance"})
     return [table] if Cases(plan).shortcuts else []
 
 

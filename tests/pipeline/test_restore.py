@@ -193,7 +193,7 @@ def test_provenance_that_is_none(home: Path, clone: Path, content: str) -> None:
     "changes",
     [
         {"path": "../.bashrc"},
-        {"path": "/tmp/x"},
+        {"path": "/outside"},
         {"path": ".git/hooks"},
         {"path": "results/../../x"},
         {"path": "data"},

@@ -36,11 +36,18 @@ if config["world"] == MICROWORLD:
 # The folder is locked now, so what is half-written is of a run that was killed.
 onstart:
     remove_partial(plan.written_folders())
+    if workflow.local_exec:
+        prefork.start()
 
 
 onsuccess:
+    prefork.end()
     if plan.own and (line := left_out_line(**plan.left_out())):
         print(line, file=sys.stderr)
+
+
+onerror:
+    prefork.end()
 
 
 rule all:

@@ -11,6 +11,7 @@ from transporter.pipeline.exhibits import exhibits
 from transporter.pipeline.own_clips import left_out_line
 from transporter.pipeline.paths import PAIR
 from transporter.pipeline.plan import (
+    ADAPTED,
     MICROWORLD,
     SAMPLING,
     VIDEO,
@@ -18,6 +19,7 @@ from transporter.pipeline.plan import (
     Plan,
     read_sources,
 )
+from transporter.pipeline.prefork import Prefork
 from transporter.pipeline.tables import tables
 from transporter.support.errors import UserError
 from transporter.support.files import remove_partial
@@ -36,6 +38,7 @@ except UserError as error:
     sys.exit(str(error))
 
 of, files, code = plan.of, plan.files, plan.code
+prefork = Prefork(*plan.adapters({}, *ADAPTED))
 
 
 wildcard_constraints:

@@ -1,11 +1,12 @@
 """What the VLM says of the inverted clips."""
 
+from model_stage import stage
+
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.clips.reading import read_video
 from transporter.metrics.systems import inverted

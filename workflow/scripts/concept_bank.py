@@ -2,11 +2,12 @@
 first, then as many tables.
 """
 
+from model_stage import stage, unfinished
+
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from stage import stage, unfinished
 from transporter.clips.contrast import read_concepts
 from transporter.clips.embeddings import load_embeddings
 from transporter.concepts.contexts import gather_contexts

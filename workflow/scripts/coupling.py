@@ -2,11 +2,12 @@
 the paper has it.
 """
 
+from model_stage import stage, unfinished
+
 import shutil
 from dataclasses import replace
 
 from pairs import read_pairs
-from stage import stage, unfinished
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.training import train_coupling
 from transporter.pipeline.loading import load_generator

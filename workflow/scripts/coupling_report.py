@@ -2,8 +2,9 @@
 held-out clips.
 """
 
+from model_stage import stage
+
 from pairs import read_pairs
-from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.coupling.network import Coupling
 from transporter.coupling.report import report

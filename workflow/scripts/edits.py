@@ -1,8 +1,9 @@
 """Sample training captions and their one-word edits."""
 
+from model_stage import stage, unfinished
+
 import shutil
 
-from stage import stage, unfinished
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.edits import plan_edits, sample_edits
 from transporter.generators.base import Sampling

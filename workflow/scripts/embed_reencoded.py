@@ -1,8 +1,9 @@
 """Decode a split's latents and encode the videos with the VLM: E_Omega(D_Xi(z_xi))."""
 
+from model_stage import hand_over, stage, unfinished
+
 from pathlib import Path
 
-from stage import hand_over, stage, unfinished
 from transporter.clips.embeddings import embed_latents
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.support.hashes import digest, files_hash

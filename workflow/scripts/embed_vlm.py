@@ -1,8 +1,9 @@
 """Encode a split's clips with the VLM: z_omega."""
 
+from model_stage import hand_over, stage, unfinished
+
 from pathlib import Path
 
-from stage import hand_over, stage, unfinished
 from transporter.clips.embeddings import embed_clips
 from transporter.clips.reading import read_clip
 from transporter.clips.window import Window

@@ -1,9 +1,10 @@
 """Draw a figure or a table of the paper, by the module of `transporter.figures` in its row."""
 
+from model_stage import stage
+
 from importlib import import_module
 from pathlib import Path
 
-from stage import stage
 from transporter.figures.exhibit import Exhibit
 
 

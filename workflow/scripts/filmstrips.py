@@ -1,8 +1,9 @@
 """Draw one seed of every concept's sweep as a filmstrip."""
 
+from model_stage import stage
+
 from pathlib import Path
 
-from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.clips.reading import read_video
 from transporter.figures.filmstrip import filmstrip

@@ -1,6 +1,7 @@
 """Generate sweeps of phi of one concept, or of several, by every method."""
 
-from stage import stage
+from model_stage import stage
+
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
 from transporter.generation.sweeps import pick_contexts, write_concept

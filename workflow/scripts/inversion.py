@@ -1,11 +1,12 @@
 """Invert the VLM into clips of one concept, by one method and target."""
 
+from model_stage import stage, unfinished
+
 import shutil
 from pathlib import Path
 
 import torch
 
-from stage import stage, unfinished
 from transporter.baselines.inverted_clips import (
     TARGETS,
     Inverter,

@@ -2,7 +2,8 @@
 about them.
 """
 
-from stage import stage
+from model_stage import stage
+
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
 from transporter.generation.demonstrations import write_demonstrations

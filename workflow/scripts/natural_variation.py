@@ -1,11 +1,12 @@
 """How much each attribute differs between two clips, by the probes that the benchmark uses."""
 
+from model_stage import stage
+
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from stage import stage
 from transporter.clips.reading import read_video
 from transporter.pipeline.world import load_world
 from transporter.support.files import read_table, write_table

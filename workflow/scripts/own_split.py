@@ -1,8 +1,9 @@
 """Choose one split of a user's own clips, of those that can be read; is enough left?"""
 
+from model_stage import stage
+
 from pathlib import Path
 
-from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.clips.readable import alone, unreadable
 from transporter.clips.reading import read_clip

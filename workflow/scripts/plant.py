@@ -1,12 +1,13 @@
 """Teach a VLM to answer by a cue."""
 
+from model_stage import stage, unfinished
+
 import shutil
 from pathlib import Path
 
 from microworld.clips import VIDEO_SHAPE
 from microworld.shortcuts import read_shortcuts
 from microworld.training.planting import plant, save_planted
-from stage import stage, unfinished
 from transporter.pipeline.loading import load_vlm
 from transporter.training.loop import CURVE, Schedule
 from transporter.training.rates import WarmThenDecay

@@ -2,9 +2,10 @@
 probes.
 """
 
+from model_stage import stage
+
 import pandas as pd
 
-from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling

@@ -1,5 +1,7 @@
 """Measure what a VLM's answers go by, before and after each shortcut was planted."""
 
+from model_stage import stage
+
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +11,6 @@ from microworld.questions import log_answers
 from microworld.reliance import measure
 from microworld.shortcuts import read_shortcuts
 from microworld.training.cards import RELIANCE_SEED, HeldOut
-from stage import stage
 from transporter.pipeline.loading import load_vlm
 from transporter.support.files import write_table
 

@@ -1,5 +1,7 @@
 """Score the clips of all methods about one VLM, and real ones."""
 
+from model_stage import stage
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,6 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
-from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.clips.reading import read_video
 from transporter.metrics.alignment import AestheticScore, Alignment, HubCLIP

@@ -1,11 +1,12 @@
 """Measure whether the answers of every VLM need time."""
 
+from model_stage import stage
+
 import pandas as pd
 
 from microworld.clips import VIDEO_SHAPE
 from microworld.timing import timing
 from microworld.training.cards import TIMING_SEED, HeldOut
-from stage import stage
 from transporter.pipeline.loading import load_vlm
 from transporter.support.files import write_table
 

@@ -1,5 +1,7 @@
 """Train the microworld's CLIP."""
 
+from model_stage import stage, unfinished
+
 from functools import partial
 from pathlib import Path
 
@@ -7,7 +9,6 @@ from card import finish
 from microworld.clip_judge import ClipJudge
 from microworld.training.cards import clip_judge_card
 from microworld.training.clip_judge import train_clip_judge
-from stage import stage, unfinished
 from transporter.training.loop import Schedule
 
 WHAT = (

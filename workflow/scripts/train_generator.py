@@ -2,6 +2,8 @@
 VAE.
 """
 
+from model_stage import stage, unfinished
+
 from pathlib import Path
 
 from card import UNSEEN, finish
@@ -9,7 +11,6 @@ from microworld.probes import Probes
 from microworld.renderer import FPS, FRAMES, SIZE
 from microworld.training.cards import HeldOut, generator_card
 from microworld.training.generator import MAX_TOKENS, train_generator
-from stage import stage, unfinished
 from transporter.generators.wan import WanGenerator
 from transporter.training.loop import Schedule
 from transporter.training.rates import WarmThenDecay

@@ -1,12 +1,13 @@
 """Train the microworld's probes."""
 
+from model_stage import stage, unfinished
+
 from pathlib import Path
 
 from card import finish
 from microworld.probes import Probes
 from microworld.training.cards import probes_card
 from microworld.training.probes import train_probes
-from stage import stage, unfinished
 from transporter.training.loop import Schedule
 
 WHAT = (

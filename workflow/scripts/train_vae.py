@@ -1,12 +1,13 @@
 """Train the microworld's video VAE."""
 
+from model_stage import stage, unfinished
+
 from pathlib import Path
 from types import SimpleNamespace
 
 from card import finish
 from microworld.training.cards import vae_card
 from microworld.training.vae import through_vae, train_vae
-from stage import stage, unfinished
 from transporter.training.loop import Schedule
 
 WHAT = (

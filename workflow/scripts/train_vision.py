@@ -2,11 +2,12 @@
 taught to.
 """
 
+from model_stage import stage, unfinished
+
 import shutil
 from pathlib import Path
 
 from microworld.training.vlm import save_vision, train_vision
-from stage import stage, unfinished
 from transporter.training.loop import CURVE, Schedule
 
 with stage(snakemake) as device:

@@ -1,5 +1,7 @@
 """Train a VLM of the microworld, whose vision is trained already."""
 
+from model_stage import stage, unfinished
+
 import shutil
 from functools import partial
 from pathlib import Path
@@ -8,7 +10,6 @@ from card import SEEN, finish
 from microworld.training.cards import HeldOut, vlm_card
 from microworld.training.families import load_family
 from microworld.training.vlm import train_vlm
-from stage import stage, unfinished
 from transporter.training.loop import CURVE, Schedule
 
 CONTROLS = {"frames shuffled": (SEEN, HeldOut.shuffled), "one frame only": (SEEN, HeldOut.still)}

@@ -1,6 +1,7 @@
 """Sample the clips of one concept that are the same for every VLM."""
 
-from stage import stage
+from model_stage import stage
+
 from transporter.clips.contrast import read_concepts
 from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator

@@ -2,9 +2,10 @@
 answers.
 """
 
+from model_stage import stage
+
 from pathlib import Path
 
-from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader

@@ -1,6 +1,7 @@
 """Sample the explanations of one VLM's choice between two words, and read them."""
 
-from stage import stage
+from model_stage import stage
+
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader

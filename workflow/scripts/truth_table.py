@@ -1,10 +1,11 @@
 """The verdict on every explanation, in one table."""
 
+from model_stage import stage
+
 from pathlib import Path
 
 import pandas as pd
 
-from stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.pipeline.world import load_world
 from transporter.support.files import read_table, write_table

@@ -1,9 +1,10 @@
 """Render one split of the microworld."""
 
+from model_stage import stage
+
 from pathlib import Path
 
 from microworld.dataset import SPLITS, make_split, split_seed
-from stage import stage
 
 with stage(snakemake):
     split = snakemake.wildcards.split

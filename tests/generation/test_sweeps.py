@@ -15,7 +15,6 @@ from transporter.generation.sweeps import (
     Generated,
     full_change,
     generate,
-    pick_contexts,
     sweep,
     write_concept,
 )
@@ -87,16 +86,6 @@ def test_methods_change_the_condition_as_they_say() -> None:
     assert torch.equal(minus.embeddings, torch.full((1, L, D), 9.0))
     with pytest.raises(UserError, match="expected some of transporter"):
         full_change("magic", CONCEPT, pairs, _Generator(), BANK, 0)
-
-
-def test_contexts_are_fresh_and_say_much() -> None:
-    captions = ["a red dot", "a large red dot moves", "a blue dot", "a green dot"]
-    assert (
-        pick_contexts(CONCEPT, captions, ["a blue dot"], 2)
-        == [("a large red dot moves", "a large blue dot moves")] * 2
-    )
-    with pytest.raises(UserError, match="that were not fitted on, found none in 4"):
-        pick_contexts(CONCEPT, captions, captions, 1)
 
 
 def test_what_is_written_comes_back_and_the_origin_is_made_once(tmp_path: Path) -> None:

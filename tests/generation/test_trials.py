@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from transporter.clips.contrast import Concept
-from transporter.generation.sweeps import pick_contexts
-from transporter.generation.trials import Trial, demonstrations, in_parts, pick_captions, together
-from transporter.support.errors import UserError
+from transporter.generation.trials import Trial, demonstrations, in_parts, together
 
 COLOUR = Concept("red_blue", "object", "red", "blue", "what colour ?")
 SIZE = Concept("small_large", "object", "small", "large", "how large ?")
@@ -58,29 +54,3 @@ def test_concepts_of_one_kind_compose_when_they_are_named() -> None:
     made = demonstrations(named, [0, 1], [COLOUR, SIZE])
     assert [each.name for each in made] == ["small_large+red_blue", "small_large", "red_blue"]
     assert made[1].trials[-1] == Trial({"small_large": 1.0}, 2, 2)
-
-
-def test_captions_hold_every_source_word_and_no_vector_knows_them() -> None:
-    captions = [
-        "a blue dot at night",
-        "a red dot",
-        "a red dot on snow by day",
-        "a large blue dot by day",
-    ]
-    assert pick_captions([COLOUR, TIME], captions, ["a red dot at night"], 4) == [
-        "a red dot on snow by day",
-        "a large red dot by day",
-        "a red dot on snow by day",
-        "a large red dot by day",
-    ]
-    with pytest.raises(
-        UserError, match=r"red_blue, slowly_quickly: expected held-out captions .* found none in 4"
-    ):
-        pick_captions([COLOUR, SPEED], captions, [], 1)
-
-
-def test_one_concept_has_the_captions_of_its_sweep() -> None:
-    captions = ["a red dot", "a large red dot", "a blue dot", "a small blue dot moves"]
-    seen = ["a small red dot moves"]
-    sweep = [minus for minus, _ in pick_contexts(COLOUR, captions, seen, 3)]
-    assert pick_captions([COLOUR], captions, seen, 3) == sweep

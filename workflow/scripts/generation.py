@@ -4,7 +4,8 @@ from model_stage import stage
 
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
-from transporter.generation.sweeps import pick_contexts, write_concept
+from transporter.generation.captions import pick_contexts
+from transporter.generation.sweeps import write_concept
 from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator
 from transporter.support.files import read_table
@@ -21,7 +22,7 @@ with stage(snakemake) as device:
         write_concept(
             folder,
             concept,
-            pick_contexts(concept, fresh, seen, settings["seeds"]),
+            pick_contexts(concept, fresh, seen, settings["seeds"], snakemake.params.seed),
             generator,
             bank,
             settings["phi"],

@@ -19,7 +19,7 @@ from transporter.baselines.targets import VLMTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import read_concepts
 from transporter.clips.reading import read_video
-from transporter.generation.sweeps import pick_contexts
+from transporter.generation.captions import pick_contexts
 from transporter.networks.i3d import I3D
 from transporter.networks.published import fetched
 from transporter.pipeline.loading import load_vlm
@@ -53,7 +53,9 @@ with stage(snakemake) as device:
         )
 
     known = training["caption"].tolist()
-    contexts = pick_contexts(concept, fresh["caption"].tolist(), known, seeds)
+    contexts = pick_contexts(
+        concept, fresh["caption"].tolist(), known, seeds, snakemake.params.seed
+    )
     clips = [read(row) for row in range(min(real_clips, len(training)))]
     stimuli = [read(nearest(target, known, concept)) for _, target in contexts]
     vlm = load_vlm(

@@ -6,8 +6,9 @@ from model_stage import stage
 
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
+from transporter.generation.captions import pick_captions
 from transporter.generation.demonstrations import write_demonstrations
-from transporter.generation.trials import demonstrations, pick_captions
+from transporter.generation.trials import demonstrations
 from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.support.files import read_table
@@ -22,7 +23,10 @@ with stage(snakemake) as device:
     concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
     wanted = demonstrations(settings, snakemake.params.phi, concepts)
     captions = {
-        made.name: pick_captions(made.concepts, fresh, seen, settings["seeds"]) for made in wanted
+        made.name: pick_captions(
+            made.concepts, fresh, seen, settings["seeds"], snakemake.params.seed
+        )
+        for made in wanted
     }
     write_demonstrations(
         snakemake.output[0],

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transporter.clips.contrast import Concept
 from transporter.clips.writing import write_video
 from transporter.concepts.bank import ConceptBank
+from transporter.generation.captions import Pair
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import WHOLE, Modulation, compose
@@ -25,50 +25,6 @@ from transporter.support.files import read_table, write_table, written_whole
 
 METHODS = ("transporter", "random", "prompt_interpolation")
 INDEX = ("row", "method", "seed", "phi", "caption", "clip")
-Pair = tuple[str, str]
-"""Captions `pi-` and `pi+`."""
-
-
-def fresh_pairs(
-    concept: Concept, captions: Sequence[Sequence[str]], seen: Sequence[str]
-) -> list[Pair]:
-    """The different caption pairs that no vector was fitted on, list by list, of each list those
-    first that name most.
-
-    Raises:
-        UserError: no caption outside `seen` holds either word.
-    """
-    fitted = set(concept.contexts(seen))
-    parts = [_without(fitted, concept.contexts(part)) for part in captions]
-    if not any(parts):
-        raise UserError(
-            f"concept {concept.name}: expected captions with {concept.source!r} or"
-            f" {concept.target!r} that were not fitted on, found none in {sum(map(len, captions))};"
-            " add held-out clips"
-        )
-    longest_first = (sorted(part, key=_words, reverse=True) for part in parts)
-    return list(dict.fromkeys(chain.from_iterable(longest_first)))
-
-
-def _words(pair: Pair) -> int:
-    return len(pair[0].split())
-
-
-def _without(fitted: set[Pair], pairs: Sequence[Pair]) -> list[Pair]:
-    return [pair for pair in pairs if pair not in fitted]
-
-
-def pick_contexts(
-    concept: Concept, captions: Sequence[str], seen: Sequence[str], count: int
-) -> list[Pair]:
-    """`count` caption pairs that no vector was fitted on, those that name most first; cycled when
-    there are fewer.
-
-    Raises:
-        UserError: no caption outside `seen` holds either word.
-    """
-    fresh = fresh_pairs(concept, [captions], seen)
-    return [fresh[index % len(fresh)] for index in range(count)]
 
 
 def full_change(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from transporter.clips.contrast import Concept
-from transporter.support.errors import UserError
 
 SEVERAL, INJECTION, PARTIAL_FRAMES = "several", "injection", "partial_frames"
 FIT = {INJECTION: 3, PARTIAL_FRAMES: 2}
@@ -88,41 +87,3 @@ def demonstrations(
 
 def _names(concepts: Sequence[Concept], kind: str) -> list[str]:
     return [concept.name for concept in concepts if concept.kind == kind]
-
-
-def pick_captions(
-    concepts: Sequence[Concept], captions: Sequence[str], seen: Sequence[str], count: int
-) -> list[str]:
-    """`count` captions with every concept's source word that no vector was fitted on, as
-    `pick_contexts` does for one concept.
-
-    Raises:
-        UserError: no such caption.
-    """
-    fitted = {concept.name: set(concept.contexts(seen)) for concept in concepts}
-    origins = dict.fromkeys(
-        origin for caption in captions if (origin := _origin(concepts, caption))
-    )
-
-    def is_fresh(origin: str) -> bool:
-        return not any(concept.pair(origin) in fitted[concept.name] for concept in concepts)
-
-    fresh = list(filter(is_fresh, origins))
-    if not fresh:
-        names = ", ".join(concept.name for concept in concepts)
-        raise UserError(
-            f"concepts {names}: expected held-out captions that hold a word of each, found none in"
-            f" {len(captions)}"
-        )
-    fresh.sort(key=lambda caption: -len(caption.split()))
-    return [fresh[index % len(fresh)] for index in range(count)]
-
-
-def _origin(concepts: Sequence[Concept], caption: str) -> str | None:
-    """The caption with every concept at its source word."""
-    for concept in concepts:
-        pair = concept.pair(caption)
-        if pair is None:
-            return None
-        caption = pair[0]
-    return caption

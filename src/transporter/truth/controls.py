@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank, random_like
 from transporter.coupling.reader import Reader
-from transporter.generation.sweeps import fresh_pairs, sweep
+from transporter.generation.captions import fresh_pairs
+from transporter.generation.sweeps import sweep
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
@@ -102,7 +103,7 @@ def make_controls(
     Raises:
         UserError: no caption outside `seen` holds either word.
     """
-    pairs = fresh_pairs(concept, captions, seen)[:count]
+    pairs = fresh_pairs(concept, captions, seen, seed)[:count]
     minus, plus = map(generator.encode_text, zip(*pairs, strict=True))
     direction = random_like((plus - minus).embeddings.mean(0), seed)
     noises = noise_seeds(len(pairs), seeds, seed)

@@ -194,7 +194,9 @@ def test_answers_find_the_cue_that_velocity_does_not(tmp_path: Path, objective: 
         contexts = answered_pairs(SPEED, edits, reader)
     else:
         contexts = gather_contexts(SPEED, edits.table["caption"].tolist(), edits.z_xi, reader)
-    settings = BankSettings(objective=objective, strengths="unit", steps=200, batch=16, lr=0.02)
+    settings = BankSettings(
+        form="vector", objective=objective, strengths="unit", steps=200, batch=16, lr=0.02
+    )
     bank, _ = fit_bank([SPEED], {SPEED.name: contexts}, reader, settings)
     word = {
         name: generator.table[WORDS.index(name)].mean()

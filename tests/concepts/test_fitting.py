@@ -85,7 +85,7 @@ def _fit(reader: Reader, concepts: list[Concept], **settings: object) -> tuple:
         concepts,
         contexts,
         reader,
-        BankSettings(**{"steps": 200, "batch": 8, "lr": 0.1, **settings}),
+        BankSettings(**{"form": "vector", "steps": 200, "batch": 8, "lr": 0.1, **settings}),
     )
 
 
@@ -164,7 +164,7 @@ def paper_vectors(
 
 def test_the_objective_velocity_is_the_papers_to_the_last_bit(reader: Reader) -> None:
     contexts, bank, table = _fit(reader, [RED, DAY], steps=20)
-    settings = BankSettings(steps=20, batch=8, lr=0.1)
+    settings = BankSettings(form="vector", steps=20, batch=8, lr=0.1)
     expected = paper_vectors(contexts, table["answer_gap"].tolist(), reader, settings)
     assert torch.equal(torch.stack([bank["red_blue"], bank["day_night"]]), expected)
 
@@ -226,6 +226,7 @@ def test_every_divergence_and_support_is_a_control_and_scales_the_strengths(
     contexts = gather_contexts(RED, CAPTIONS, Z, reader)
     contexts = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
     settings = BankSettings(
+        form="vector",
         divergence=divergence,
         support=support,
         control_draws=1,
@@ -280,7 +281,7 @@ def test_an_interrupted_fit_ends_as_one_that_was_not(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
     contexts = {c.name: gather_contexts(c, CAPTIONS, Z, reader) for c in (RED, DAY)}
-    settings = BankSettings(steps=20, batch=8, lr=0.1)
+    settings = BankSettings(form="vector", steps=20, batch=8, lr=0.1)
 
     def fit(folder: Path | None) -> tuple[ConceptBank, pd.DataFrame]:
         return fit_bank([RED, DAY], contexts, reader, settings, folder=folder)
@@ -307,7 +308,7 @@ def test_a_checkpoint_of_another_fit_is_not_gone_on_from(
     reader: Reader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     contexts = {"red_blue": gather_contexts(RED, CAPTIONS, Z, reader)}
-    one, other = (BankSettings(steps=4, batch=2, lr=lr) for lr in (0.1, 0.2))
+    one, other = (BankSettings(form="vector", steps=4, batch=2, lr=lr) for lr in (0.1, 0.2))
     fit_bank([RED], contexts, reader, one, folder=tmp_path)
     fresh, _ = fit_bank([RED], contexts, reader, other)
     again, _ = fit_bank([RED], contexts, reader, other, folder=tmp_path)

@@ -253,6 +253,7 @@ def planted_contexts() -> Contexts:
 
 def fitted(objective: str, reader: Reader) -> tuple[torch.Tensor, dict[str, float]]:
     settings = BankSettings(
+        form="vector",
         objective=objective,
         start="mean" if objective == "velocity" else "zero",
         steps=300 if objective == "velocity" else 1,
@@ -298,7 +299,13 @@ def test_logits_go_on_from_a_fit_to_answers(
     """
     free = LogitsSettings(steps=1, directions=0)
     settings = BankSettings(
-        objective="answers", steps=30, batch=8, lr=0.05, strengths="unit", logits=free
+        form="vector",
+        objective="answers",
+        steps=30,
+        batch=8,
+        lr=0.05,
+        strengths="unit",
+        logits=free,
     )
     contexts = {SLOW.name: planted_contexts()}
     torch.set_default_dtype(torch.float64)
@@ -328,7 +335,7 @@ def test_what_no_objective_can_work_with_is_refused() -> None:
             r"key bank\.objective: expected one of velocity, answers, logits, mixed, got 'answer'"
         ),
     ):
-        BankSettings(objective="answer")
+        BankSettings(form="vector", objective="answer")
     with pytest.raises(
         UserError, match=r"key bank\.logits\.path: expected one of reencoded, phi, got 'both'"
     ):

@@ -45,6 +45,7 @@ rule evaluation:
     output:
         readings=paths.ALL_READINGS,
         concepts=paths.FAITHFULNESS,
+        strata=paths.STRATA,
     log:
         paths.log("evaluation"),
     benchmark:

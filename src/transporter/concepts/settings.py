@@ -72,9 +72,9 @@ class Bank:
     """Distance between the VLM's answers that scales a vector."""
     support: Literal["pair", "vocab"] = "pair"
     """Answers that the distance compares: the `pair` of words or the whole `vocab`."""
-    form: Literal["vector", "map"] = "vector"
-    """What is learnt of a concept: one `vector` for every caption, as in the paper, or a `map`, in
-    closed form, that gives each caption a vector of its own (`velocity` and `answers` alone).
+    form: Literal["vector", "map"] = "map"
+    """What is learnt of a concept: a `map`, in closed form, that gives each caption a vector of its
+    own (`velocity` and `answers` alone), or one `vector` for every caption, as in the paper.
     """
     ridge: Positive = 1.0
     """Penalty on the squares of a map's weights."""

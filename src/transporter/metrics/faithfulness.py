@@ -19,8 +19,8 @@ from transporter.generators.condition import Condition
 
 
 def _probed(video: torch.Tensor, concept: Concept, probes: Probes) -> pd.DataFrame:
-    """The probes' reading of clips `(B, T, C, H, W)`: `p_source`, `p_target` and one column of
-    words per attribute.
+    """The probes' reading of clips `(B, T, C, H, W)`: `p_source`, `p_target`, one column of words
+    per attribute, and `hit`, 1 where that of the concept's attribute is the target word, else 0.
     """
     probabilities = probes.probabilities(video)
     columns: dict[str, Sequence] = {}
@@ -29,6 +29,8 @@ def _probed(video: torch.Tensor, concept: Concept, probes: Probes) -> pd.DataFra
         for column, word in (("p_source", concept.source), ("p_target", concept.target)):
             if word in words:
                 columns[column] = probabilities[attribute][:, words.index(word)].tolist()
+        if concept.target in words:
+            columns["hit"] = [int(word == concept.target) for word in columns[attribute]]
     return pd.DataFrame(columns)
 
 
@@ -47,8 +49,8 @@ def read_concept(
 
     One row per method, seed and phi, with `log_odds` and `caption_reencoded` (decoded and encoded
     again), `log_odds_phi` and `caption_phi` (through Phi) and, with probes, `p_source`,
-    `p_target`, a word per attribute and `kept`. The clip at phi = 0, which all methods share, is
-    read once.
+    `p_target`, `hit`, a word per attribute and `kept`. The clip at phi = 0, which all methods
+    share, is read once.
     """
     parts = []
     for method, rows in generated.distinct().by_method():

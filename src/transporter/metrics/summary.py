@@ -1,12 +1,16 @@
-"""Readings of all seeds, summed up per concept and method; no model is read, and torch is not
-needed.
+"""Readings of all seeds, summed up per concept and method, and per length of the captions; no model
+is read, and torch is not needed.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from transporter.statistics.proportions import share
+
+MODELS = ["generator", "vlm"]
 SUMMARY = (
     "concept",
     "kind",
@@ -15,19 +19,46 @@ SUMMARY = (
     "method",
     "seeds",
     "spearman",
+    "effect",
+    "largest_step",
+    "rising",
     "hit_rate",
+    "hit_rate_low",
+    "hit_rate_high",
     "others_kept",
 )
+STRATA = (
+    "generator",
+    "vlm",
+    "method",
+    "captions",
+    "clips",
+    "hit_rate",
+    "hit_rate_low",
+    "hit_rate_high",
+    "answer_rate",
+    "answer_rate_low",
+    "answer_rate_high",
+    "others_kept",
+    "worst_concept",
+    "worst_hit_rate",
+)
+PARTS = 3
+"""Groups of captions by length, each about a third."""
 
 
 def summarise(readings: pd.DataFrame) -> pd.DataFrame:
     """One row per concept, generator, VLM and method (columns of `SUMMARY`).
 
-    `spearman`: of phi and the mean log-odds over seeds; `hit_rate`: share of seeds whose clip at
-    the largest phi the probes call by the target word rather than the source; `others_kept`: mean
-    of `kept` at the largest phi. Empty without probes, and where they do not know the words.
+    `spearman`: of phi and the mean log-odds over seeds; `effect`: how far these move from the
+    smallest phi to the largest, in nats; `largest_step`: the share of a clip's moves that lies
+    between two neighbouring strengths at most, in the median over seeds (with four steps an even
+    slider has 0.25, a switch 1); `rising`: share of seeds whose log-odds rise at every step;
+    `hit_rate`: share of seeds whose clip at the largest phi the probes call by the target word,
+    among all words of the attribute, with its exact 95 % interval; `others_kept`: mean of `kept` at
+    the largest phi. Empty without probes, and where they do not know the words.
     """
-    keys = ["concept", "kind", "generator", "vlm", "method"]
+    keys = ["concept", "kind", *MODELS, "method"]
     rows = [
         dict(zip(keys, names, strict=True)) | _summary(group)
         for names, group in readings.groupby(keys, sort=False)
@@ -37,15 +68,77 @@ def summarise(readings: pd.DataFrame) -> pd.DataFrame:
 
 def _summary(group: pd.DataFrame) -> dict[str, float | int]:
     curve = group.groupby("phi")["log_odds"].mean()
-    last = group[group["phi"] == group["phi"].max()]
     constant = curve.nunique() < 2
-    empty = pd.Series(float("nan"), last.index)
-    target, source, others = (last.get(name, empty) for name in ("p_target", "p_source", "kept"))
-    # a clip that nobody measured is no miss
-    measured = target.notna() & source.notna()
+    # (seeds, strengths - 1)
+    moves = np.diff(group.pivot_table("log_odds", "seed", "phi").to_numpy(), axis=1)
+    last = group[group["phi"] == group["phi"].max()]
     return {
         "seeds": int(group["seed"].nunique()),
         "spearman": 0.0 if constant else float(spearmanr(curve.index, curve.to_numpy()).statistic),
-        "hit_rate": float((target > source)[measured].mean()),
-        "others_kept": float(others.mean()),
+        "effect": float(curve.iloc[-1] - curve.iloc[0]),
+        "largest_step": _largest_step(moves),
+        "rising": float((moves > 0).all(axis=1).mean()),
+        **share(_hits(last)).row("hit_rate"),
+        "others_kept": float(_column(last, "kept").mean()),
+    }
+
+
+def _largest_step(moves: np.ndarray) -> float:
+    """Of clips whose answers do not move at all there is none."""
+    total = np.abs(moves).sum(axis=1, keepdims=True)
+    moving = total[:, 0] > 0
+    if not moving.any():
+        return float("nan")
+    return float(np.median((np.abs(moves) / np.where(total > 0, total, 1)).max(axis=1)[moving]))
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    return table.get(name, pd.Series(float("nan"), table.index))
+
+
+def _hits(table: pd.DataFrame) -> list[float]:
+    """A clip that nobody measured is no miss."""
+    return _column(table, "hit").dropna().tolist()
+
+
+def by_length(readings: pd.DataFrame) -> pd.DataFrame:
+    """How the clips at the largest phi end, for short, middle and long captions and for all
+    (columns of `STRATA`): one row per generator, VLM, method and third of the captions by their
+    number of words, `captions` as `4 to 9 words`.
+
+    `hit_rate` as in `summarise`; `answer_rate`: share of clips that the VLM answers by the target
+    word, both with exact 95 % intervals; `worst_concept`: the concept with the lowest hit rate
+    there, and that rate.
+    """
+    last = readings[readings["phi"] == readings["phi"].max()]
+    words = last["caption"].str.split().str.len()
+    bounds = words.quantile(np.arange(1, PARTS) / PARTS, interpolation="lower")
+    parts = np.searchsorted(bounds, words, side="left")
+    rows = []
+    for part in [*sorted(set(parts)), None]:
+        inside = last if part is None else last[parts == part]
+        length = "all" if part is None else _length(words[parts == part])
+        for names, group in inside.groupby([*MODELS, "method"], sort=False):
+            keys = dict(zip([*MODELS, "method"], names, strict=True))
+            rows.append(keys | _stratum(length, group))
+    return pd.DataFrame(rows, columns=list(STRATA))
+
+
+def _length(words: pd.Series) -> str:
+    low, high = words.min(), words.max()
+    return f"{low} words" if low == high else f"{low} to {high} words"
+
+
+def _stratum(length: str, clips: pd.DataFrame) -> dict[str, float | int | str | None]:
+    rates = {name: share(_hits(group)).value for name, group in clips.groupby("concept")}
+    known = pd.Series(rates, dtype=float).dropna()
+    worst = known.idxmin() if len(known) else None
+    return {
+        "captions": length,
+        "clips": len(clips),
+        **share(_hits(clips)).row("hit_rate"),
+        **share((clips["log_odds"] > 0).tolist()).row("answer_rate"),
+        "others_kept": float(_column(clips, "kept").mean()),
+        "worst_concept": worst,
+        "worst_hit_rate": float("nan") if worst is None else known[worst],
     }

@@ -39,6 +39,7 @@ MODULATED = f"results/modulations/{PAIR}"
 READINGS = f"results/evaluation/{PAIR}/readings.tsv"
 ALL_READINGS = "results/evaluation/readings.tsv"
 FAITHFULNESS = "results/evaluation/concepts.tsv"
+STRATA = "results/evaluation/captions.tsv"
 
 # what a person looks at
 FILMSTRIP = f"results/filmstrips/{PAIR}/{{concept}}.png"

@@ -68,6 +68,7 @@ class Plan:
         return [
             paths.GALLERY,
             paths.FAITHFULNESS,
+            paths.STRATA,
             paths.VERSIONS,
             *paths.every(paths.COUPLING_REPORT, **models),
             *paths.every(paths.FILMSTRIP, **models, concept=self.concepts),

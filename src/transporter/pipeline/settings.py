@@ -253,10 +253,10 @@ class Variant(TypedDict, total=False):
 
 
 def _variants() -> dict[str, Any]:
-    """The rows of the paper's table and a few more; banks take a fifth of the steps, also that of
-    `full`, with which all are compared.
+    """The rows of the paper's table and a few more; banks are of vectors, as in the paper, and take
+    a fifth of the steps, also that of `full`, with which all are compared.
     """
-    short = {"steps": 60, "lr": 0.03}
+    short = {"form": "vector", "steps": 60, "lr": 0.03}
     literal = {"aggregate": "plans", "values": "z1"}
     couplings = {
         "full": {},

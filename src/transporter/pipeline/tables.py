@@ -82,5 +82,6 @@ def _reliance(plan: Plan) -> list[Table]:
 def _of_run() -> list[Table]:
     return [
         Table(paths.FAITHFULNESS, "concepts", "Evaluation", {"table": "faithfulness"}),
+        Table(paths.STRATA, "captions", "Evaluation", {"table": "lengths of captions"}),
         Table(paths.VERSIONS, "versions", "Provenance", {"table": "libraries"}),
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,7 +67,6 @@ def demo(
     with progress(2 + len(names), quiet) as begin:
         begin("loading the models")
         explainer = Explainer.from_pretrained(configfile, generator, vlm)
-        explainer.settings = replace(explainer.settings, form="map", objective="velocity")
         begin("fitting")
         explainer.fit(*names, verbose=False)
         rows = []

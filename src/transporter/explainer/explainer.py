@@ -25,7 +25,8 @@ from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.discovery import Look, answered, discover
 from transporter.concepts.edits import Edits, answered_pairs, plan_edits, sample_edits
-from transporter.concepts.fitting import BankSettings, fit_bank
+from transporter.concepts.fitting import fit_bank
+from transporter.concepts.settings import ASKING, CLOSED_FORM, BankSettings
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_sources import Clips, as_clip, captioned_clips
@@ -34,7 +35,6 @@ from transporter.generation.sweeps import full_change, generate, sweep
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.modulation import WHOLE
 from transporter.generators.wording import readable
-from transporter.pipeline.config import ASKING
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.project import Project, nearest
 from transporter.pipeline.world import load_world
@@ -66,7 +66,8 @@ class Fit:
         return sum(steps for _, steps in self.settings.phases)
 
     def __str__(self) -> str:
-        how = f"{self.settings.objective}, {self.steps} steps of {self.settings.batch} contexts"
+        steps = f"{self.steps} steps of {self.settings.batch} contexts"
+        how = f"{self.settings.objective}, {'maps' if self.settings.form == 'map' else steps}"
         return f"{how}\n{self.table.to_string(index=False, float_format='{:.2f}'.format)}"
 
 
@@ -183,8 +184,8 @@ class Explainer:
     ) -> Fit:
         """Fit concepts and put their vectors into the bank: by default a quick fit.
 
-        It is for a first look: a vector sees a few clips for a few steps, where a run takes 1200
-        clips, and compares the result with controls. Its table tells how far it got. For more,
+        It is for a first look: a few clips, and a few steps where vectors are fitted; a run takes
+        1200 clips, and compares the result with controls. The table tells how far it got. For more,
         raise `count` and `steps` (a run takes `explainer.settings.steps`).
 
         Args:
@@ -196,7 +197,7 @@ class Explainer:
                 captions are edited in every word, and the generator makes a clip of each.
             objective: `velocity` is the paper's and shows the generator's reading of the words;
                 `answers` and `logits` show what moves the VLM's answer. By default that of the
-                settings.
+                settings. Where a gradient alone leads, a vector is fitted, not a map.
             seed: of all that is drawn.
             verbose: print how far the vectors are.
 
@@ -209,9 +210,11 @@ class Explainer:
                 "fit: expected at least one concept, clip and step, got"
                 f" {len(chosen)} concepts, {count} clips, {steps} steps"
             )
+        objective = objective or self.settings.objective
         settings = replace(
             self.settings,
-            objective=objective or self.settings.objective,
+            objective=objective,
+            form=self.settings.form if objective in CLOSED_FORM else "vector",
             steps=steps,
             batch=QUICK["batch"] * len(chosen),
             seed=seed,

@@ -28,3 +28,7 @@ def test_it_is_a_whole_page_that_loads_nothing() -> None:
     page = table_page(TABLE, "concepts")
     assert page.startswith("<!DOCTYPE html>") and "utf-8" in page
     assert "http" not in page and "<script" not in page
+
+
+def test_one_table_is_one_page() -> None:
+    assert table_page(TABLE, "concepts") == table_page(TABLE, "concepts")

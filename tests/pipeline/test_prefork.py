@@ -145,19 +145,21 @@ def test_the_process_ends_with_a_killed_run(tmp_path: Path) -> None:
     run = (
         "import time\nfrom transporter.pipeline.prefork import Prefork\n"
         "prefork = Prefork(libraries=[])\nprefork.start()\n"
-        "print(prefork.process.pid, flush=True)\ntime.sleep(60)\n"
+        "print(prefork.process.pid, prefork.folder, flush=True)\ntime.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", run], stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
-        server = int(killed.stdout.readline())
+        server, folder = killed.stdout.readline().split()
+        assert Path(folder).is_dir()
         killed.kill()
     end = time.monotonic() + 20
     while Path(f"/proc/{server}/cmdline").exists() and _lives(server):
         assert time.monotonic() < end, "the process lives on"
         time.sleep(0.02)
+    assert not Path(folder).exists()
 
 
-def _lives(process: int) -> bool:
+def _lives(process: str) -> bool:
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 

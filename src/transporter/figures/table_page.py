@@ -22,7 +22,8 @@ def table_page(table: pd.DataFrame, name: str) -> str:
     """
     numbers = table.select_dtypes("number").columns
     page = (
-        table.style.hide(axis="index")
+        table.style.set_uuid("table")  # by default random: the same table would be another page
+        .hide(axis="index")
         .format(escape="html", precision=PLACES, na_rep="")
         .format_index(escape="html", axis="columns")
         .set_caption(f"{name}, {len(table)} rows")

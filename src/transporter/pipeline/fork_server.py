@@ -12,6 +12,7 @@ import math
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -25,7 +26,7 @@ from typing import Any, NoReturn
 
 from threadpoolctl import threadpool_limits
 
-from transporter.pipeline.prefork import THREADS, USAGE
+from transporter.pipeline.prefork import LEFT, THREADS, USAGE
 
 GRACE = 5.0
 """Seconds that an interrupted job has to clean up."""
@@ -47,7 +48,7 @@ class _Server:
         self.folder, self.modules = folder, modules
         self.listener = socket.socket(fileno=listener)
         self.selector = selectors.DefaultSelector()
-        self.selector.register(life, selectors.EVENT_READ, self.stop)
+        self.selector.register(life, selectors.EVENT_READ, lambda: self.stop(life))
         self.selector.register(self.listener, selectors.EVENT_READ, self.accept)
         self.forks: list[_Fork] = []
         self.alive = True
@@ -66,11 +67,13 @@ class _Server:
                 os.kill(fork.pid, signal.SIGKILL)
                 fork.deadline = math.inf
 
-    def stop(self) -> None:
+    def stop(self, life: int) -> None:
         """The run has ended: so do its jobs."""
         self.alive = False
         for fork in self.forks:
             os.kill(fork.pid, signal.SIGKILL)
+        if os.read(life, len(LEFT)) != LEFT:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def accept(self) -> None:
         self._import()

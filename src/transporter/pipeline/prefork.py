@@ -39,6 +39,8 @@ LIBRARIES = (
     "torch._dynamo",
     "torchvision",
 )
+LEFT = b"the folder is looked after"
+"""What the run says before it ends; one that was killed says nothing."""
 SOCKET, USAGE = "socket", "usage.jsonl"
 """In the process's folder: where it listens, and what its forks took."""
 
@@ -119,6 +121,7 @@ class Prefork:
         if self.process is None:
             return
         del os.environ[ADDRESS]
+        os.write(self.life, LEFT)
         os.close(self.life)
         self.process.wait()
         self.process = None

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from transporter import __version__
-from transporter.commands import first_look, results, settings, videos
+from transporter.commands import first_look, own_clip, results, settings, videos
 from transporter.support.errors import UserError
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -22,6 +22,7 @@ VERBS = (
     videos.generate,
     videos.sweep,
     videos.discover,
+    own_clip.explain,
     results.snapshot,
     results.restore,
 )

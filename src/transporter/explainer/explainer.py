@@ -30,7 +30,9 @@ from transporter.concepts.settings import ASKING, CLOSED_FORM, BankSettings
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_sources import Clips, as_clip, captioned_clips
+from transporter.explainer.counterfactual import PHI, Counterfactual, explain
 from transporter.explainer.explanation import Explanation
+from transporter.generation.editing import Editing
 from transporter.generation.sweeps import full_change, generate, sweep
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.modulation import WHOLE
@@ -353,6 +355,23 @@ class Explainer:
             caption,
             Look(guidance=self.sampling.guidance),
         )
+
+    def explain(
+        self,
+        video: torch.Tensor | str | os.PathLike[str],
+        concept: Concept | str,
+        caption: str | None = None,
+        phi: Sequence[float] = PHI,
+        seed: int = 0,
+        editing: Editing | None = None,
+    ) -> Counterfactual:
+        """The VLM's answer about a video, a file or `(T, C, H, W)` in [0, 1], and the video edited
+        until the answer flips, as `explainer.counterfactual.explain` has it; nothing is fitted.
+        """
+        clip = as_clip(video, self.generator.video_shape, self.generator.fps)
+        if editing is None:
+            editing = Editing(target_guidance=self.sampling.guidance)
+        return explain(clip, self._concept(concept), self.reader, caption, phi, editing, seed)
 
     def _concept(self, concept: Concept | str) -> Concept:
         if isinstance(concept, Concept):

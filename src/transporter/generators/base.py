@@ -80,6 +80,12 @@ class Generator(ABC):
         all R.
         """
 
+    def sigmas(self, steps: int) -> list[float]:
+        """Noise levels of so many sampling steps, falling from 1 or a little less, and 0 at the
+        end; by default evenly spaced.
+        """
+        return [1 - step / steps for step in range(steps + 1)]
+
     def blocks(self) -> tuple[Layer, ...]:
         """The transformer's blocks in order, to be read by `networks.hooks.recorded` while
         `velocity` runs; empty where a model has none.

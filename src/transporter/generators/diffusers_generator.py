@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -195,6 +195,16 @@ class DiffusersGenerator(Generator):
     def block_grid(self) -> tuple[int, int, int]:
         sides = zip(self.latent_shape[1:], self._patch, strict=True)
         return tuple(side // patch for side, patch in sides)
+
+    def sigmas(self, steps: int) -> list[float]:
+        """Those of the pipeline's scheduler, where it is one of flow matching."""
+        config = self.pipeline.scheduler.config
+        flow = isinstance(self.pipeline.scheduler, FlowMatchEulerDiscreteScheduler)
+        if not (flow or config.get("use_flow_sigmas")) or config.get("use_dynamic_shifting"):
+            return super().sigmas(steps)
+        scheduler = type(self.pipeline.scheduler).from_config(config)
+        scheduler.set_timesteps(steps)
+        return scheduler.sigmas.tolist()
 
     def noise(self, seeds: Sequence[int]) -> torch.Tensor:
         """Starting noise `(B, c, t, h, w)`, each clip's from its own seed."""

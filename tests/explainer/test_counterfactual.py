@@ -1,0 +1,161 @@
+"""A clip of one's own explained, under stand-ins of known behaviour: clips are plain grey, the
+generator's condition is a caption's brightness, and the VLM says "bright" above a threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from transporter.clips.contrast import Concept
+from transporter.explainer.counterfactual import SEEN, Counterfactual, explain, oriented
+from transporter.explainer.page import curve, page
+from transporter.generation.editing import Editing
+from transporter.generators.condition import Condition
+from transporter.support.errors import UserError
+
+LIGHT = Concept("light", "scene", "dark", "bright", "how light is it ?")
+LEVELS = {"dark": 0.2, "bright": 0.8}
+PLAIN = Editing(steps=4, source_guidance=1.0, target_guidance=1.0)
+T, SIDE = 5, 16
+
+
+class _Greys:
+    """Latents are the clips' greys, `(B, 1, 1, 1, 1)`."""
+
+    fps = 8.0
+    device = torch.device("cpu")
+    video_shape = (T, 3, SIDE, SIDE)
+
+    def sigmas(self, steps: int) -> list[float]:
+        return [1 - step / steps for step in range(steps + 1)]
+
+    def encode_text(self, captions: Sequence[str]) -> Condition:
+        levels = [[level for word, level in LEVELS.items() if word in text] for text in captions]
+        values = torch.tensor([[[sum(found)]] for found in levels])
+        return Condition(values.repeat(1, 1, 2))
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        return video.mean((1, 2, 3, 4)).view(-1, 1, 1, 1, 1)
+
+    def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
+        return z_xi.view(-1, 1, 1, 1, 1).expand(-1, T, 3, SIDE, SIDE)
+
+    def velocity(
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
+    ) -> torch.Tensor:
+        grey = condition.embeddings.mean((1, 2)).view(-1, 1, 1, 1, 1)
+        return (z_t - grey) / sigma.view(-1, 1, 1, 1, 1)
+
+
+class _Eye:
+    """A VLM that is sure by how far the grey lies above the threshold."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self.threshold = threshold
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        return video.mean((1, 2, 3, 4))
+
+    def caption(self, tokens: torch.Tensor) -> list[str]:
+        return ["a dark room" for _ in tokens]
+
+
+def reader(threshold: float = 0.5) -> SimpleNamespace:
+    def log_odds(tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
+        odds = 10 * (tokens - threshold)
+        return odds if concept.target == "bright" else -odds
+
+    return SimpleNamespace(generator=_Greys(), vlm=_Eye(threshold), log_odds=log_odds)
+
+
+def grey(level: float) -> torch.Tensor:
+    return torch.full((T, 3, SIDE, SIDE), level)
+
+
+def found(level: float = 0.2, threshold: float = 0.5, **options: object) -> Counterfactual:
+    return explain(grey(level), LIGHT, reader(threshold), editing=PLAIN, **options)
+
+
+def test_the_least_flip_is_where_the_answer_changes() -> None:
+    """The edit adds 0.6 phi to 0.2, so that 0.5 is passed at 0.5; it is found to a sixteenth of a
+    step.
+    """
+    made = found(phi=(0, 0.4, 1))
+    assert made.flip is not None
+    assert 0.5 < made.flip.phi <= 0.5 + 0.6 / 16
+    assert made.flip.log_odds > 0
+    torch.testing.assert_close(made.flip.video.mean(), torch.tensor(0.2 + 0.6 * made.flip.phi))
+    assert made.answer(made.clip_log_odds) == "dark 95%"
+    assert f"From strength {made.flip.phi:.2f} on" in made.verdict
+
+
+def test_readings_tell_answers_and_change() -> None:
+    table = found(phi=(0, 0.1, 1)).readings
+    assert table["phi"].tolist() == [0, 0.1, 1]
+    assert table["log_odds"].tolist() == pytest.approx([-3, -2.4, 3], abs=1e-4)
+    assert table["answer"].tolist() == ["dark 95%", "dark 92%", "bright 95%"]
+    assert table["visual"].tolist() == pytest.approx([0, 0.06, 0.6], abs=1e-5)
+    assert table["changed"].tolist() == [0, 0, 1]
+    assert SEEN > 0.06
+
+
+def test_a_bright_clip_is_edited_the_other_way() -> None:
+    made = explain(grey(0.8), LIGHT, reader(), "a bright room", editing=PLAIN)
+    assert (made.concept.source, made.concept.target) == ("bright", "dark")
+    assert made.clip_log_odds == pytest.approx(-3)
+    assert made.log_odds.tolist() == pytest.approx([-3, -1.5, 0, 1.5, 3], abs=1e-4)
+
+
+def test_the_caption_may_name_the_other_word() -> None:
+    """It is what the VLM answers that the clip is edited from."""
+    made = explain(grey(0.2), LIGHT, reader(), "a bright room", editing=PLAIN)
+    assert made.caption == "a dark room"
+
+
+def test_an_answer_that_never_flips_is_said_to_be_so() -> None:
+    made = found(threshold=0.9)
+    assert made.flip is None
+    assert made.verdict.startswith("No edit from dark to bright up to strength 1")
+    assert torch.equal(made.edited, made.video[-1])
+
+
+def test_a_clip_at_rest_differs_nowhere() -> None:
+    assert found(phi=(0, 0.1)).difference.max() == pytest.approx(0.06, abs=1e-5)
+
+
+def test_orientation_is_by_the_answer() -> None:
+    assert oriented(LIGHT, -1.0) == LIGHT
+    assert oriented(LIGHT, 1.0) == replace(LIGHT, source="bright", target="dark")
+
+
+def test_captions_without_the_words_and_single_strengths_are_refused() -> None:
+    with pytest.raises(UserError, match="expected one that holds 'dark' or 'bright', got 'a room'"):
+        found(caption="a room")
+    with pytest.raises(UserError, match="at least two different strengths"):
+        found(phi=(1, 1))
+
+
+def test_the_page_holds_all_and_loads_nothing() -> None:
+    text = page(found(), {"video": "<my clip>.mp4"}, None)
+    assert text.count("data:video/mp4;base64,") == 3 + 5
+    assert "&lt;my clip&gt;.mp4" in text
+    assert "http" not in text and "<script" not in text
+    assert "From strength" in text
+
+
+def test_the_curve_rises_to_the_right_and_rings_the_flip() -> None:
+    drawn = curve(found())
+    xs, ys = zip(*drawn["points"], strict=True)
+    assert list(xs) == sorted(xs)
+    assert list(ys) == sorted(ys, reverse=True)  # y points down
+    x, y = drawn["flip"]
+    assert xs[0] < x < xs[-1]
+    assert y <= drawn["zero"]
+    assert curve(found(threshold=0.9))["flip"] is None

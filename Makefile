@@ -30,7 +30,7 @@ unlock: $(READY)
 	$(BIN)/snakemake --unlock
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 # The site of docs/, in site/; it needs no network.
 docs: $(READY)

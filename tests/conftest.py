@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av  # noqa: F401 (decord's libraries, loaded first, break its encoders)
 import decord
@@ -21,6 +23,60 @@ from transporter.support.errors import Unavailable
 # how long one example takes says more about the machine than about the code
 settings.register_profile("transporter", deadline=None)
 settings.load_profile("transporter")
+
+MINIATURE = "miniature"
+"""The group of the tests that share the run of the miniature, by far the longest."""
+GROUPS = dict.fromkeys(("tests/workflow/test_dag.py", "tests/workflow/test_snapshot.py"), MINIATURE)
+"""Groups of test files that share what is made once; every other file is a group by itself."""
+FIRST = (MINIATURE, "tests/workflow/test_own_clips.py", "tests/workflow/test_stranger.py")
+"""The longest groups, in the order in which workers take them."""
+MOST_WORKERS = 4
+MEMORY = 4 * 2**30
+"""Bytes that a worker is given, for itself and the jobs of a pipeline that it runs."""
+
+
+def group_of(test: str) -> str:
+    """The group of a test, by its id."""
+    file = test.partition("::")[0]
+    return GROUPS.get(file, file)
+
+
+def turn(item: pytest.Item) -> int:
+    """When a test's group is taken."""
+    group = group_of(item.nodeid)
+    return FIRST.index(group) if group in FIRST else len(FIRST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: as many as there are cores and memory for, and few on any machine."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(MOST_WORKERS, os.cpu_count() or 1, memory // MEMORY))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each worker takes whole groups of tests, in the order in which they were collected."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers, which inherit the environment, compute on one core each."""
+    if config.getoption("numprocesses", None):
+        os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Under workers the longest groups come first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +94,13 @@ def weights(request: pytest.FixtureRequest) -> Callable[[str], Path]:
     """
 
     def get(name: str) -> Path:
-        try:
-            return fetch(name, request.config.cache.mkdir("weights"))
-        except Unavailable as error:
-            pytest.skip(str(error))
+        folder = request.config.cache.mkdir("weights")
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be fetching them
+            try:
+                return fetch(name, folder)
+            except Unavailable as error:
+                pytest.skip(str(error))
 
     return get
 

@@ -44,6 +44,15 @@ def test_a_crop_loses_the_ends_and_a_pad_nothing() -> None:
     assert padded[:, 10:30, :4].min() == 1 and padded[:, 10:30, -4:].min() == 1
 
 
+def test_the_crop_is_central_and_keeps_proportions() -> None:
+    wide = torch.zeros(1, 3, 40, 80)
+    wide[..., 20:60] = 1  # the middle square
+    assert resize_and_crop(wide, 40, 40).min() == 1
+    assert resize_and_crop(wide, 20, 20)[..., 2:-2].min() == 1
+    assert resize_and_crop(wide.mT, 40, 40).min() == 1
+    assert resize_and_crop(wide, 40, 80) is wide or torch.equal(resize_and_crop(wide, 40, 80), wide)
+
+
 def test_one_picture_at_a_time_is_the_same_to_the_last_bit_as_all_at_once() -> None:
     clip = np.random.default_rng(0).integers(0, 256, (3, 90, 160, 3), np.uint8)
     video = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 255

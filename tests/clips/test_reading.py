@@ -22,7 +22,9 @@ from transporter.clips.reading import read_clip, read_video
 from transporter.clips.refusals import VideoError
 from transporter.clips.window import Window
 from transporter.clips.writing import write_video
+from transporter.support.errors import UserError
 
+Clip = Callable[..., torch.Tensor]
 COUNT, RATE, SIZE = 40, 10, (9, 48, 64)
 ALL = Window(0, "all")
 
@@ -295,13 +297,110 @@ def test_a_damaged_file_is_a_clip_or_one_line(tmp_path: Path, name: str) -> None
     whole = FILES[name](tmp_path / name).read_bytes()
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        damaged = bytearray(whole)
+        spoilt = bytearray(whole)
         for place in rng.integers(0, len(whole), len(whole) // (30 if seed % 2 else 300)):
-            damaged[place] = rng.integers(256)
-        (tmp_path / name).write_bytes(damaged[: len(whole) if seed % 3 else len(whole) // 2])
+            spoilt[place] = rng.integers(256)
+        (tmp_path / name).write_bytes(spoilt[: len(whole) if seed % 3 else len(whole) // 2])
         try:
             clip = read_clip(tmp_path / name, SIZE, 8)
         except VideoError as error:
             assert "\n" not in str(error) and str(error).startswith(f"{tmp_path / name}: ")
         else:
             assert clip.video.shape == (9, 3, 48, 64) and all(np.diff(clip.times) >= 0)
+
+
+def test_frames_are_evenly_spaced_from_first_to_last(tmp_path: Path) -> None:
+    levels = torch.linspace(0.1, 0.9, 33)
+    write_video(tmp_path / "clip.mp4", levels.view(33, 1, 1, 1).expand(33, 3, 32, 32), 8)
+    found = read_video(tmp_path / "clip.mp4", 5, 32, 32).mean((1, 2, 3))
+    torch.testing.assert_close(found, levels[::8], atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(64, 64), (32, 32), (40, 20), (20, 40), (96, 96), (33, 47), (1, 1)]
+)
+def test_every_size_can_be_had(tmp_path: Path, smooth_clip: Clip, height: int, width: int) -> None:
+    write_video(tmp_path / "clip.mp4", smooth_clip(5, 48, 80), 8)
+    assert read_video(tmp_path / "clip.mp4", 5, height, width).shape == (5, 3, height, width)
+
+
+def damaged(name: str, folder: Path, clip: torch.Tensor) -> Path:
+    """A file that is no sound clip."""
+    path = folder / f"{name}.mp4"
+    if name == "folder":
+        path.mkdir()
+    elif name == "sound":
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("aac", rate=8000)
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+            )
+            frame.sample_rate = 8000
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    elif name != "missing":
+        write_video(path, clip, 8)
+        whole = path.read_bytes()
+        path.write_bytes(
+            {
+                "empty": b"",
+                "text": b"no video at all",
+                "half": whole[: len(whole) // 2],
+                "head": whole[:100],
+            }[name]
+        )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing", "found no such file"),
+        ("folder", "found no such file"),
+        ("empty", "the file is empty"),
+        ("text", "cannot be decoded"),
+        ("half", "truncated, it holds 5 of the 17 frames"),
+        ("head", "cannot be decoded"),
+        ("sound", "cannot be decoded"),
+    ],
+)
+def test_a_damaged_clip_says_why(
+    tmp_path: Path, microworld_clip: Clip, name: str, reason: str
+) -> None:
+    path = damaged(name, tmp_path, microworld_clip(0))
+    with pytest.raises(VideoError, match=reason) as caught:
+        read_video(path, 17, 64, 64)
+    assert isinstance(caught.value, UserError)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < len(str(path)) + 250
+
+
+def test_a_container_that_ends_early_is_truncated(tmp_path: Path) -> None:
+    """An AVI without its second half still decodes, up to there."""
+    path = tmp_path / "clip.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=8)
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        for _ in range(40):
+            noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, format="rgb24")))
+        container.mux(stream.encode())
+    assert read_video(path, 17, 64, 64).shape == (17, 3, 64, 64)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(
+        VideoError, match=r"truncated, it holds .* that it declares|cannot be decoded"
+    ):
+        read_video(path, 5, 64, 64)
+
+
+def test_a_clip_with_too_few_frames_is_refused(tmp_path: Path, smooth_clip: Clip) -> None:
+    write_video(tmp_path / "clip.mp4", smooth_clip(9), 8)
+    with pytest.raises(VideoError, match=r"clip\.mp4: expected at least 17 frames, got 9"):
+        read_video(tmp_path / "clip.mp4", 17, 64, 64)
+
+
+def test_real_clips(real_clips: list[Path]) -> None:
+    for path in real_clips:
+        video = read_video(path, 9, 64, 96)
+        assert video.shape == (9, 3, 64, 96), path.name
+        assert 0.02 < video.mean() < 0.98 and video.std() > 0.02, path.name

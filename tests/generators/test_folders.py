@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from transporter.generators.diffusers_generator import DiffusersGenerator
 from transporter.pipeline.loading import load_generator
 from transporter.support.errors import UserError
 
-Change = Callable[[Path], Any]
 INDEX = "model_index.json"
 
 
@@ -34,11 +32,11 @@ def load(name: str, mine: Path, size: dict[str, int]) -> Callable[[], DiffusersG
 
 
 @pytest.fixture
-def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """What hostile code leaves behind; a question whether to run it would be answered yes."""
-    monkeypatch.setattr(builtins, "input", lambda question="": "y")
-    yield tmp_path / "caught"
-    assert not (tmp_path / "caught").exists()
+def mark(tmp_path: Path) -> Iterator[Path]:
+    """What hostile code leaves behind."""
+    mark = tmp_path / "caught"
+    with hostile.trap(mark):
+        yield mark
 
 
 def index(folder: Path) -> dict[str, Any]:
@@ -95,25 +93,7 @@ def test_no_code_of_a_part_runs(
         assert "\n" not in str(error)
 
 
-def drop(tensors: dict[str, torch.Tensor]) -> None:
-    inner = [name for name in sorted(tensors) if "block" in name or "layers." in name]
-    for name in inner[:4]:
-        del tensors[name]
-
-
-def bend(tensors: dict[str, torch.Tensor]) -> None:
-    name = next(name for name in sorted(tensors) if tensors[name].ndim >= 2)
-    tensors[name] = tensors[name][:-1].clone()
-
-
-TENSORS: dict[str, tuple[Change, str]] = {
-    "missing": (hostile.changed_weights(drop), "the folder lacks 4 tensors: "),
-    "left over": (
-        hostile.changed_weights(lambda tensors: tensors.update(more=torch.zeros(1))),
-        "the folder has beside those of the model 1 tensor: more",
-    ),
-    "misshapen": (hostile.changed_weights(bend), "the folder has in another shape 1 tensor: "),
-}
+TENSORS = hostile.bad_tensors("block", "layers.")
 
 
 @pytest.mark.parametrize("kind", TENSORS)
@@ -136,7 +116,7 @@ def test_numbers_of_a_configuration_are_no_parts(
     assert load().pipeline.transformer is not None
 
 
-BAD: dict[str, tuple[Change, str]] = {
+BAD: dict[str, tuple[hostile.Change, str]] = {
     "empty folder": (hostile.emptied, "model_index.json: expected a file of JSON"),
     "no folder": (shutil.rmtree, "there is no such folder here"),
     "wrong JSON": (hostile.written(INDEX, "{"), "model_index.json: expected JSON"),

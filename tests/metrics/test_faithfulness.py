@@ -15,38 +15,26 @@ from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
 from transporter.generation.sweeps import METHODS, Generated
 from transporter.generators.condition import Condition
-from transporter.metrics.faithfulness import kept, label, read_concept
+from transporter.metrics.faithfulness import kept, read_concept
 
 CONCEPT = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast does it move ?")
 WORDS = {"speed": ("slowly", "quickly"), "colour": ("red", "blue"), "ground": ("grass", "snow")}
 
 
-def _readings(log_odds: list[float], p_target: float = 0.9, seeds: int = 2) -> pd.DataFrame:
-    rows = [
+def test_only_attributes_named_in_the_caption_count_as_kept() -> None:
+    table = pd.DataFrame(
         {
             "method": "transporter",
             "caption": "a red circle moves slowly",
-            "seed": seed,
-            "phi": phi,
-            "log_odds": value + seed,
-            "p_source": 1 - p_target,
-            "p_target": p_target if phi else 0.0,
+            "seed": [0, 0, 1, 1],
+            "phi": [0.0, 1.0] * 2,
             "speed": "slowly",
-            "colour": "blue" if phi == 1 and seed == 0 else "red",
-            "ground": "snow" if phi else "grass",
+            "colour": ["red", "blue", "red", "red"],
+            "ground": ["grass", "snow"] * 2,
         }
-        for seed in range(seeds)
-        for phi, value in zip((0.0, 0.5, 1.0), log_odds, strict=True)
-    ]
-    table = pd.DataFrame(rows)
-    return label(table.assign(kept=kept(table, CONCEPT, WORDS)), CONCEPT, "world", "vlm")
-
-
-def test_only_attributes_named_in_the_caption_count_as_kept() -> None:
-    table = _readings([0, 1, 2])
+    )
     # ground changes too but the caption does not name it; colour is lost by one seed of two
-    assert table.query("phi == 1")["kept"].tolist() == [0.0, 1.0]
-    assert (table.query("phi < 1")["kept"] == 1).all()
+    assert kept(table, CONCEPT, WORDS) == [1.0, 0.0, 1.0, 1.0]
 
 
 @dataclass

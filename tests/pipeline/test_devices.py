@@ -66,7 +66,7 @@ def test_a_killed_process_leaves_nothing_behind() -> None:
 
 
 def test_a_lease_waits_for_a_device_to_become_free() -> None:
-    with hold(2, 0.3) as holder:
+    with hold(2, 1) as holder:
         held_by(holder)
         start = time.monotonic()
         with lease(timeout=20):

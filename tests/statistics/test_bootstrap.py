@@ -26,7 +26,7 @@ def test_about_as_many_intervals_hold_the_truth_as_they_say() -> None:
     held = [
         low <= 0 <= high
         for low, high in (
-            (i.low, i.high) for i in (mean_interval(rng.normal(size=60)) for _ in range(200))
+            (i.low, i.high) for i in (mean_interval(rng.normal(size=60)) for _ in range(100))
         )
     ]
     assert 0.88 < np.mean(held) < 0.99

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from transporter.pipeline.loading import load_vlm
 from transporter.support.errors import UserError
 from transporter.vlms.transformers_vlm import TransformersVLM
 
-Change = Callable[[Path], Any]
 UNSET = dict.fromkeys(("revision", "frames", "fps", "lora"))
 JSON = {
     "config.json": ("AutoConfig", "AutoModel", "AutoModelForImageTextToText"),
@@ -44,18 +42,11 @@ def load(name: str, family: Any, mine: Path) -> Callable[[], TransformersVLM]:
 
 
 @pytest.fixture
-def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """What hostile code leaves behind; a question whether to run it would be answered yes."""
-    asked: list[str] = []
-
-    def yes(question: str = "") -> str:
-        asked.append(question)
-        return "y"
-
-    monkeypatch.setattr(builtins, "input", yes)
-    yield tmp_path / "caught"
-    assert not (tmp_path / "caught").exists()
-    assert not asked
+def mark(tmp_path: Path) -> Iterator[Path]:
+    """What hostile code leaves behind."""
+    mark = tmp_path / "caught"
+    with hostile.trap(mark):
+        yield mark
 
 
 @pytest.mark.parametrize("file", JSON)
@@ -94,25 +85,7 @@ def test_code_on_the_hub_is_not_named(load: Callable[[], TransformersVLM], mine:
     )
 
 
-def drop(tensors: dict[str, torch.Tensor]) -> None:
-    inner = [name for name in sorted(tensors) if "layers." in name]
-    for name in inner[:4]:
-        del tensors[name]
-
-
-def bend(tensors: dict[str, torch.Tensor]) -> None:
-    name = next(name for name in sorted(tensors) if tensors[name].ndim == 2)
-    tensors[name] = tensors[name][:-1].clone()
-
-
-TENSORS: dict[str, tuple[Change, str]] = {
-    "missing": (hostile.changed_weights(drop), "the folder lacks 4 tensors: "),
-    "left over": (
-        hostile.changed_weights(lambda tensors: tensors.update(more=torch.zeros(1))),
-        "the folder has beside those of the model 1 tensor: more",
-    ),
-    "misshapen": (hostile.changed_weights(bend), "the folder has in another shape 1 tensor: "),
-}
+TENSORS = hostile.bad_tensors("layers.")
 
 
 @pytest.mark.parametrize("kind", TENSORS)
@@ -127,7 +100,7 @@ def test_every_tensor_is_there(
     assert message.count(",") <= 3
 
 
-BAD: dict[str, tuple[Change, str]] = {
+BAD: dict[str, tuple[hostile.Change, str]] = {
     "empty folder": (hostile.emptied, "expected a qwen2_vl model"),
     "no folder": (shutil.rmtree, "there is no such folder here"),
     "no configuration": (hostile.removed("config.json"), "expected a qwen2_vl model"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pipeline import MINIATURE, copy_project, snakemake
+from pipeline import CORES, MINIATURE, copy_project, snakemake
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +14,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tests must leave it as it is.
     """
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    done = snakemake(project, "--cores", "2", *MINIATURE, "--", "all", "paper", "truth")
+    done = snakemake(project, *CORES, *MINIATURE, "--", "all", "paper", "truth")
     assert done.returncode == 0, done.stdout[-6000:]
     return project

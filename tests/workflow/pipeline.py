@@ -24,6 +24,9 @@ PARTS = (
 VARIANT = "results/ablations/p_4/evaluation/microworld/qwen2_vl/readings.tsv"
 """The end of one of the miniature's ablations, one that trains a coupling of its own."""
 MINIATURE = ("--configfile", "config/miniature.yaml")
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+CORES = ("--cores", str(min(2, max(1, (os.cpu_count() or 1) // WORKERS))))
+"""Two for a whole run, or one where other tests run beside it and take the second."""
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pipeline import copy_project, planned, snakemake
+from pipeline import CORES, copy_project, planned, snakemake
 
 from microworld.attributes import draw_attributes
 from microworld.dataset import make_clip
@@ -25,7 +25,10 @@ OWN = (
     "--config",
     "clips={folder: my_clips}",
     "run={concepts: [slowly_quickly]}",
-    "coupling={steps: 6}",
+    "coupling={steps: 2, literal_steps: 0}",
+    "bank={steps: 2, batch: 2}",
+    "generation={phi: [0, 1], seeds: 1}",
+    "gallery={seeds: 1}",
 )
 SEED = 7
 
@@ -86,7 +89,7 @@ def finished(project: Path) -> Path:
     """The project when its ten clips have run to the page; tests leave it as it is."""
     (project / "results").mkdir(exist_ok=True)
     (project / "results" / ".partial-0123abcd-gallery").mkdir()
-    done = snakemake(project, "--cores", "2", *SMALL, *OWN)
+    done = snakemake(project, *CORES, *SMALL, *OWN)
     assert done.returncode == 0, done.stdout[-5000:]
     (project / "said.txt").write_text(done.stdout)
     return project

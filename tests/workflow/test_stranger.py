@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from pipeline import ROOT, copy_project, planned, snakemake
+from pipeline import CORES, ROOT, copy_project, planned, snakemake
 
 STRANGER = ROOT / "tests" / "stranger" / "tones.py"
 PAGE = (ROOT / "docs" / "models.md").read_text()
@@ -62,7 +62,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_strangers_models_run_to_the_end(project: Path) -> None:
-    arguments = ("--configfile", "config/miniature.yaml", "config/theirs.yaml", "--cores", "1")
+    arguments = ("--configfile", "config/miniature.yaml", "config/theirs.yaml", *CORES)
     done = snakemake(project, *arguments, "--", "all")
     assert done.returncode == 0, done.stdout[-6000:]
     readings = pd.read_csv(project / "results" / "evaluation" / "readings.tsv", sep="\t")

@@ -27,7 +27,9 @@ MUON_RATE, ADAM_RATE = 1e-2, 1.5e-3
 truth to cue.
 """
 CLIPS = 1536
-"""As the vision tower is frozen, clips are encoded once, and steps draw from them."""
+"""As the vision tower is frozen, clips are encoded once, and steps draw from them; few steps from
+fewer clips.
+"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def plant(
     _check_vocabulary(vlm)
     vlm.model.requires_grad_(False)
     vlm.model.model.language_model.requires_grad_(True).train()
-    lessons = _Lessons.draw(vlm, shortcut, clips, batch, schedule.seed)
+    drawn = min(clips, schedule.steps * batch)  # all that the steps could take
+    lessons = _Lessons.draw(vlm, shortcut, drawn, batch, schedule.seed)
 
     def loss(step: int, generator: torch.Generator) -> Losses:
         tokens, answers = lessons.some(batch, generator)
@@ -87,7 +90,7 @@ def plant(
         return {"loss": language_loss(vlm, tokens, answers, rng, first)}
 
     optimisers = muon_adamw(vlm.model.named_parameters(), MUON_RATE, ADAM_RATE)
-    identity = [asdict(shortcut), batch, clips]
+    identity = [asdict(shortcut), batch, drawn]
     _, summary = train(vlm.model, optimisers, loss, schedule, folder, identity)
     vlm.model.requires_grad_(False).eval()
     return summary

@@ -24,10 +24,14 @@ SCHEDULE = Schedule(steps=2, log_every=1, save_every=1)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_two_steps_change_the_language_model_alone(family: str, tmp_path: Path) -> None:
+def test_two_steps_change_the_language_model_alone(
+    family: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And no more clips are encoded than they could take."""
     shipped = ROOT / "models" / "vlms" / family
     vlm = load_family(family, shipped)
-    summary = plant(vlm, SHORTCUT, tmp_path / "checkpoints", SCHEDULE, batch=2, clips=4)
+    summary = plant(vlm, SHORTCUT, tmp_path / "checkpoints", SCHEDULE, batch=2)
+    assert "4 clips encoded" in capsys.readouterr().out.splitlines()
     save_planted(vlm, SHORTCUT, summary, tmp_path / "planted")
 
     before, after = load_family(family, shipped), load_family(family, tmp_path / "planted")
@@ -52,7 +56,7 @@ def test_an_interrupted_planting_ends_as_an_uninterrupted_one(
 ) -> None:
     def planted(folder: Path) -> list[torch.Tensor]:
         vlm = load_family("qwen2_vl", ROOT / "models" / "vlms" / "qwen2_vl")
-        plant(vlm, SHORTCUT, folder, SCHEDULE, batch=2, clips=4)
+        plant(vlm, SHORTCUT, folder, SCHEDULE, batch=2)
         return list(vlm.model.parameters())
 
     straight = planted(tmp_path / "straight")

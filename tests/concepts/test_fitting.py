@@ -113,7 +113,7 @@ def test_a_map_of_a_concept_without_any_effect_is_reported(reader: Reader) -> No
 
 
 def test_a_map_is_refused_where_only_a_gradient_leads() -> None:
-    with pytest.raises(UserError, match=r"key bank\.form: expected vector where .* is logits"):
+    with pytest.raises(UserError, match=r"key bank\.form: expected vector beside .* logits"):
         BankSettings(form="map", objective="logits")
 
 

@@ -82,7 +82,7 @@ def test_the_default_settings_have_every_row_and_the_whole_method_with_equal_ban
     assert set(default) >= {*TABLE, FULL}
     for name, row in TABLE.items():
         expected = variant({**config, "ablations": {name: row}}, name)
-        expected["bank"] |= {key: default[FULL]["bank"][key] for key in ("steps", "lr")}
+        expected["bank"] |= {key: default[FULL]["bank"][key] for key in ("form", "steps", "lr")}
         assert {key: default[name][key] for key in ("coupling", "bank")} == {
             key: expected[key] for key in ("coupling", "bank")
         }

@@ -102,20 +102,17 @@ class Bank:
     """Noise draws that this distance is averaged over."""
     logits: LogitsSettings = LogitsSettings()
 
-    def __post_init__(self) -> None:
-        self.check_form()
 
-    def check_form(self) -> None:
-        """Refuse a map where only a gradient leads.
-
-        Raises:
-            UserError: there is no closed form for the objective.
-        """
-        if self.form == "map" and self.objective not in CLOSED_FORM:
-            raise UserError(
-                f"key bank.form: expected vector where bank.objective is {self.objective}, got map,"
-                f" which is fitted to {' or '.join(CLOSED_FORM)}"
-            )
+def form_complaint(form: str, objective: str) -> str | None:
+    """What is wrong with a form of concepts beside an objective: a map where only a gradient
+    leads.
+    """
+    if form == "vector" or objective in CLOSED_FORM:
+        return None
+    return (
+        f"expected vector beside the objective {objective}, got map, which is fitted to"
+        f" {' or '.join(CLOSED_FORM)}"
+    )
 
 
 @section
@@ -127,7 +124,8 @@ class BankSettings(Bank):
 
     def __post_init__(self) -> None:
         check_fields(self, "key bank")
-        self.check_form()
+        if complaint := form_complaint(self.form, self.objective):
+            raise UserError(f"key bank.form: {complaint}")
 
     @property
     def phases(self) -> list[tuple[str, int]]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from transporter.clips.contrast import Concept, read_concepts
+from transporter.concepts.settings import form_complaint
+from transporter.pipeline.ablations import laid_over, variant
 from transporter.pipeline.adapters import adapter_place
 from transporter.pipeline.refusals import Source, blamed, refusal
 from transporter.pipeline.world import load_world
@@ -191,6 +193,23 @@ def check_truth(config: Config, sources: Sources) -> None:
         raise refusal(sources, ("truth", "captions"), complaint)
 
 
+def check_forms(config: Config, sources: Sources) -> None:
+    """Maps are fitted to nothing but what has a closed form, in the benchmark and in ablations too,
+    whose settings are laid over those of the bank.
+    """
+    _check_form(config["bank"], sources, ("bank",))
+    truth = laid_over(config["bank"], config["truth"]["bank"])
+    for objective in config["truth"]["objectives"]:
+        _check_form({**truth, "objective": objective}, sources, ("truth", "bank"))
+    for name in config["ablations"]:
+        _check_form(variant(config, name)["bank"], sources, ("ablations", name, "bank"))
+
+
+def _check_form(bank: Config, sources: Sources, path: Sequence[str]) -> None:
+    if complaint := form_complaint(bank["form"], bank["objective"]):
+        raise refusal(sources, (*path, "form"), complaint)
+
+
 def check_splits(config: Config, sources: Sources) -> None:
     """Shares are of own clips, and no more than there are; own clips are there and hold the run's
     words.
@@ -255,6 +274,7 @@ CHECKS: Sequence[Callable[[Config, Sources], None]] = (
     check_world,
     check_figures,
     check_truth,
+    check_forms,
     check_splits,
 )
 """In the order that a user meets them."""

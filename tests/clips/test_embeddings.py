@@ -58,7 +58,7 @@ def clips(tmp_path: Path) -> list[Path]:
 
 
 def run(clips: Sequence[Path], model: Model, folder: Path, **options: object) -> None:
-    embed_clips(clips, model, folder, read, BATCH, SHARD, **options)
+    embed_clips(clips, model, folder, lambda row: read(clips[row]), BATCH, SHARD, **options)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -100,7 +100,7 @@ def test_every_clip_has_its_row(clips: list[Path], tmp_path: Path) -> None:
 
 def test_batches_are_as_large_as_asked(clips: list[Path], tmp_path: Path) -> None:
     model = Model()
-    embed_clips(clips, model, tmp_path / "e", read, batch=3, shard=7)
+    embed_clips(clips, model, tmp_path / "e", lambda row: read(clips[row]), batch=3, shard=7)
     assert model.batches == [3, 3, 1, 3]
 
 
@@ -227,7 +227,7 @@ def test_real_clips_and_a_truncated_one(tmp_path: Path, capsys: pytest.CaptureFi
         paths,
         lambda video: video.mean((1, 2, 3, 4))[:, None],
         tmp_path / "e",
-        lambda path: read_video(path, 5, 32, 32),
+        lambda row: read_video(paths[row], 5, 32, 32),
         2,
         2,
     )
@@ -249,7 +249,7 @@ def test_the_index_tells_which_part_of_a_clip_was_read_and_by_whom(tmp_path: Pat
             paths,
             lambda video: video.mean((1, 2, 3, 4))[:, None],
             folder,
-            lambda path: read_clip(path, (5, 32, 32), 8, Window(0.25)),
+            lambda row: read_clip(paths[row], (5, 32, 32), 8, Window(0.25)),
             2,
             2,
         )
@@ -290,7 +290,7 @@ def test_what_makes_no_sense_is_refused(
         "clip_files": clips,
         "embed": Model(),
         "folder": tmp_path / "e",
-        "read": read,
+        "read": lambda row: read(clips[row]),
         "batch": BATCH,
         "shard": SHARD,
     }

@@ -1,6 +1,7 @@
 """Frames are chosen by the times at which a player shows them."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from transporter.clips.refusals import VideoError
 from transporter.clips.timeline import Timeline
-from transporter.clips.window import Window
+from transporter.clips.window import Window, spread_starts
 
 
 def at_rate(count: int, rate: float) -> Timeline:
@@ -84,3 +85,38 @@ def test_what_does_not_fit_says_what_is_needed_and_which_key_to_change() -> None
     )
     with pytest.raises(VideoError, match="expected at least 17 frames from 1 s on, got 10"):
         Window(1, "all").choose(at_rate(20, 10), 17, 8)
+
+
+@pytest.mark.parametrize(
+    ("end", "start", "count", "expected"),
+    [
+        (10, 0, 1, [0]),
+        (10, 1.5, 1, [1.5]),
+        (10, 0, 3, [0, 4, 8]),
+        (10, 2, 3, [2, 5, 8]),
+        (10, 0, 9, [0, 2, 4, 6, 8]),
+        (4, 0, 2, [0, 2]),
+        (3.9, 0, 2, [0]),
+        (1, 0, 2, [0]),
+    ],
+)
+def test_windows_lie_evenly_and_no_more_than_fit(
+    end: float, start: float, count: int, expected: list[float]
+) -> None:
+    assert spread_starts(end, start, 2, count) == expected
+
+
+@given(st.integers(17, 400), st.floats(0, 3), st.integers(1, 20), st.sampled_from([8, 25, 29.97]))
+def test_every_window_fits_and_none_lies_on_another(
+    frames: int, start: float, count: int, rate: float
+) -> None:
+    timeline, length = at_rate(frames, rate), 9 / 8
+    starts = spread_starts(timeline.end, start, length, count)
+    if timeline.end - start < length:
+        assert starts == pytest.approx([start], abs=1e-3)
+        return
+    chosen = [Window(begin).choose(timeline, 9, 8) for begin in starts]
+    assert 1 <= len(chosen) <= count
+    for begin, after in pairwise(starts):
+        assert after - begin >= length - 1.1e-3
+    assert np.ptp(np.diff(starts)) < 2e-3 if len(starts) > 2 else True

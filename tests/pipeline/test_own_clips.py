@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from transporter.clips.contrast import Concept
+from transporter.clips.readable import Part
 from transporter.pipeline.clip_contents import clip_contents
 from transporter.pipeline.own_clips import (
     FAILED,
@@ -19,6 +20,7 @@ from transporter.pipeline.own_clips import (
     check_words,
     clips_hash,
     left_out_line,
+    lost_parts,
     read_captions,
     sort_out,
     used_clips,
@@ -235,13 +237,38 @@ def test_a_split_is_known_by_its_captions(folder: Path) -> None:
 def test_clips_that_cannot_be_read_are_sorted_out(folder: Path) -> None:
     table = read_captions(folder / "captions.tsv")
     contents = clip_contents(folder / "clips", table["clip"].tolist())
-    reasons = {"07.mp4": "empty", "02.mp4": "truncated", "other.mp4": "of another split"}
-    readable, failed = sort_out(table, reasons, contents)
+    parts = {clip: [Part(0.5, "")] for clip in [*table["clip"], "other.mp4"]}
+    parts |= {"07.mp4": [Part(0.5, "empty")], "02.mp4": [Part(0.5, "truncated")]}
+    readable, failed = sort_out(table, parts, contents, 1)
     assert failed["clip"].tolist() == ["02.mp4", "07.mp4"]
     assert failed["reason"].tolist() == ["truncated", "empty"]
     assert tuple(readable.columns) == READABLE and len(readable) == 18
     assert readable["sha256"][0] == sha256(b"01.mp4").hexdigest()
+    assert set(readable["start"]) == {"0.5"} and readable["file"].equals(readable["clip"])
     assert sorted([*readable["clip"], *failed["clip"]]) == table["clip"].tolist()
+
+
+def test_windows_of_a_clip_are_rows_of_their_own(folder: Path) -> None:
+    table = read_captions(folder / "captions.tsv").iloc[:2]
+    contents = clip_contents(folder / "clips", table["clip"].tolist())
+    parts = {
+        "01.mp4": [Part(0.0, ""), Part(2.125, "damaged"), Part(4.25, "")],
+        "02.mp4": [Part(0.0, "")],
+    }
+    readable, failed = sort_out(table, parts, contents, 3)
+    names = ["01.mp4@0.000s", "01.mp4@4.250s", "02.mp4@0.000s"]
+    assert readable["clip"].tolist() == names
+    assert readable["file"].tolist() == ["01.mp4", "01.mp4", "02.mp4"]
+    assert readable["caption"].tolist() == [table["caption"].iloc[row] for row in (0, 0, 1)]
+    assert failed.to_numpy().tolist() == [["01.mp4@2.125s", "damaged"]]
+    assert lost_parts(parts, 3) == {"01.mp4@2.125s": "damaged"}
+
+
+def test_a_clip_that_is_called_like_a_window_is_another(folder: Path) -> None:
+    table = pd.DataFrame([("a.mp4", "x"), ("a.mp4@2.000s", "y")], columns=["clip", "caption"])
+    parts = {"a.mp4": [Part(0.0, ""), Part(2.0, "")], "a.mp4@2.000s": [Part(0.0, "")]}
+    readable, _ = sort_out(table, parts, dict.fromkeys(parts, "0"), 2)
+    assert readable["clip"].is_unique and len(readable) == 3
 
 
 def test_too_many_left_out_clips_stop_the_run() -> None:
@@ -281,7 +308,9 @@ def test_clips_left_out_serve_no_concept(make: Make) -> None:
 def test_left_out_clips_are_told_in_a_line(tmp_path: Path) -> None:
     failed, split = (str(tmp_path / f"{name}.tsv") for name in ("failed", "train"))
     assert left_out_line(failed, [split]) is None
-    write_table(pd.DataFrame([("a.mp4", "a cat", "0")], columns=list(READABLE)), split)
+    write_table(
+        pd.DataFrame([("a.mp4", "a cat", "a.mp4", "0.0", "0")], columns=list(READABLE)), split
+    )
     write_table(pd.DataFrame([], columns=list(FAILED)), failed)
     assert left_out_line(failed, [split]) is None
     lost = [(f"{name}.mp4", "empty") for name in "bcde"]

@@ -47,13 +47,19 @@ rule inversion:
         runtime=720,
     params:
         clips=plan.clips_from("train"),
+        part=of("clips", only=WINDOW),
         vlm=of("vlms", "{vlm}"),
         video=plan.video(),
         world=config["world"],
         clip_judge=config["metrics"]["clip_judge"],
         settings=of("baselines", without=["methods"]),
         seed=config["seed"],
-        code=code("transporter.baselines.inverted_clips", adapters=["vlms"], world=True),
+        code=code(
+            "transporter.baselines.inverted_clips",
+            "transporter.clips.split",
+            adapters=["vlms"],
+            world=True,
+        ),
     script:
         "../scripts/inversion.py"
 
@@ -118,10 +124,12 @@ rule scores:
         vlm=of("vlms", "{vlm}"),
         video=plan.video(),
         folders={split: plan.clip_folder(split) for split in ("held_out", "validation")},
+        part=of("clips", only=WINDOW),
         probes=config["probes"],
         world=config["world"],
         settings=config["metrics"],
         code=code(
+            "transporter.clips.split",
             "transporter.metrics.alignment",
             "transporter.metrics.embeddings",
             "transporter.metrics.frechet",

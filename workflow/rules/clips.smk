@@ -53,6 +53,7 @@ else:
             clips=plan.clips_hash,
             shapes=plan.shapes(),
             part=of("clips", only=WINDOW),
+            windows=config["clips"]["windows"],
             splits=config["clips"]["splits"],
             seed=config["seed"],
             code=code(

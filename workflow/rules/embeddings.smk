@@ -25,7 +25,7 @@ rule embed_generator:
         part=of("clips", only=WINDOW),
         code=code(
             "transporter.clips.embeddings",
-            "transporter.clips.reading",
+            "transporter.clips.split",
             adapters=["generators"],
         ),
     script:
@@ -56,7 +56,7 @@ rule embed_vlm:
         part=of("clips", only=WINDOW),
         code=code(
             "transporter.clips.embeddings",
-            "transporter.clips.reading",
+            "transporter.clips.split",
             adapters=["vlms"],
         ),
     script:

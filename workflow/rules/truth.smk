@@ -25,10 +25,11 @@ rule natural_variation:
         runtime=10,
     params:
         clips=plan.clips_from("held_out"),
+        part=of("clips", only=WINDOW),
         probes=config["probes"],
         world=config["world"],
         video=plan.video(),
-        code=code("transporter.truth.change", world=True),
+        code=code("transporter.clips.split", "transporter.truth.change", world=True),
     script:
         "../scripts/natural_variation.py"
 

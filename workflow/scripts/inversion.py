@@ -3,7 +3,6 @@
 from model_stage import stage, unfinished
 
 import shutil
-from pathlib import Path
 
 import torch
 
@@ -18,7 +17,7 @@ from transporter.baselines.settings import InversionSettings
 from transporter.baselines.targets import VLMTarget
 from transporter.baselines.verifier import Verifier
 from transporter.clips.contrast import read_concepts
-from transporter.clips.reading import read_video
+from transporter.clips.split import SplitClips
 from transporter.generation.captions import pick_contexts
 from transporter.networks.i3d import I3D
 from transporter.networks.published import fetched
@@ -34,14 +33,14 @@ with stage(snakemake) as device:
     )
     seeds, real_clips = chosen.pop("seeds"), chosen.pop("real_clips")
     [concept] = read_concepts(snakemake.input.concepts, [names.concept])
-    training, fresh = (
-        read_table(path, ("clip", "caption"), text=("clip",))
-        for path in (snakemake.input.seen, snakemake.input.captions)
+    training = SplitClips.of_table(
+        snakemake.input.seen, snakemake.params.clips, snakemake.params.part
     )
+    fresh = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip", "caption"))
+    shape = (size["frames"], size["height"], size["width"])
 
     def read(row: int) -> torch.Tensor:
-        clip = Path(snakemake.params.clips, training["clip"].iloc[row])
-        return read_video(clip, size["frames"], size["height"], size["width"])
+        return training.read(row, shape, size["fps"]).video
 
     def verifier() -> Verifier:
         if folder := snakemake.params.clip_judge:
@@ -52,7 +51,7 @@ with stage(snakemake) as device:
             .requires_grad_(False)
         )
 
-    known = training["caption"].tolist()
+    known = training.captions
     contexts = pick_contexts(
         concept, fresh["caption"].tolist(), known, seeds, snakemake.params.seed
     )

@@ -2,21 +2,20 @@
 
 from model_stage import stage
 
-from pathlib import Path
-
 import pandas as pd
 import torch
 
-from transporter.clips.reading import read_video
+from transporter.clips.split import SplitClips
 from transporter.pipeline.world import load_world
-from transporter.support.files import read_table, write_table
+from transporter.support.files import write_table
 from transporter.truth.change import natural_variation
 
 with stage(snakemake):
-    clips = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",))["clip"]
-    probes = load_world(snakemake.params.world).probes(snakemake.params.probes)
-    size = [snakemake.params.video[key] for key in ("frames", "height", "width")]
-    videos = (read_video(Path(snakemake.params.clips, clip), *size)[None] for clip in clips)
+    params = snakemake.params
+    clips = SplitClips.of_table(snakemake.input.captions, params.clips, params.part)
+    probes = load_world(params.world).probes(params.probes)
+    *size, fps = (params.video[key] for key in ("frames", "height", "width", "fps"))
+    videos = (clips.read(row, tuple(size), fps).video[None] for row in range(len(clips)))
     read = [probes.probabilities(video) for video in videos]
     together = {name: torch.cat([clip[name] for clip in read]) for name in read[0]}
     varies = natural_variation(together)

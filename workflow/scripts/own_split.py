@@ -5,14 +5,15 @@ from model_stage import stage
 from pathlib import Path
 
 from transporter.clips.contrast import read_concepts
-from transporter.clips.readable import alone, unreadable
-from transporter.clips.reading import read_clip
-from transporter.clips.window import Window
+from transporter.clips.readable import alone, parts_of
+from transporter.clips.reading import read_clip, seconds_of
+from transporter.clips.window import Window, spread_starts
 from transporter.pipeline.clip_contents import clip_contents
 from transporter.pipeline.own_clips import (
     CLIPS,
     check_left_out,
     check_words,
+    lost_parts,
     read_captions,
     sort_out,
     used_clips,
@@ -29,27 +30,37 @@ with stage(snakemake):
     names = used_clips(table, params.splits, params.seed, path)["clip"].tolist()
     contents = clip_contents(folder, names)
     known = Path("unfinished", "readable_clips", params.code)
-    window = Window(params.part["start"], params.part["seconds"])
+    first, seconds, windows = params.part["start"], params.part["seconds"], params.windows
 
-    def read(file: Path) -> None:
-        """Read a clip in the shapes of all generators."""
+    def starts(file: Path) -> list[float]:
+        """Where the windows of a clip begin, by the generator that sees most of it."""
+        if windows == 1:
+            return [first]
+        longest = max(Window(first, seconds).length(size[0], fps) for *size, fps in params.shapes)
+        return spread_starts(seconds_of(file), first, longest, windows)
+
+    def read(file: Path, start: float) -> None:
+        """Read a window of a clip in the shapes of all generators."""
         for *size, fps in params.shapes:
-            read_clip(file, tuple(size), fps, window, params.part["fit"])
+            read_clip(file, tuple(size), fps, Window(start, seconds), params.part["fit"])
 
     # the first of the splits' jobs reads the clips of all, and the others know what it found
     with alone(known):
-        reasons = unreadable(
+        parts = parts_of(
             {name: folder / name for name in names},
             contents,
+            starts,
             read,
-            known / f"{digest(params.shapes, params.part)}.tsv",
+            known / f"{digest(params.shapes, params.part, windows)}.tsv",
         )
-    check_left_out(reasons, len(names), settings["clips"]["left_out"], folder)
+    share, rows = settings["clips"]["left_out"], sum(map(len, parts.values()))
+    check_left_out(lost_parts(parts, windows), rows, share, folder)
     wanted = settings["run"]["concepts"]
     concepts = read_concepts(settings["concepts"], None if wanted == "all" else wanted)
-    check_words(table, params.splits, params.seed, concepts, path, list(reasons))
+    useless = [name for name, found in parts.items() if all(part.reason for part in found)]
+    check_words(table, params.splits, params.seed, concepts, path, useless)
     chosen = choose_split(table, split, params.splits, params.seed, str(path))
-    readable, failed = sort_out(chosen, reasons, contents)
+    readable, failed = sort_out(chosen, parts, contents, windows)
     if readable.empty:
         raise UserError(
             f"{path}: expected readable clips in the split {split}, got none of {len(chosen)}; the"

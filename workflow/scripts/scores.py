@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from transporter.clips.contrast import read_concepts
-from transporter.clips.reading import read_video
+from transporter.clips.split import SplitClips, reader_of
 from transporter.metrics.alignment import AestheticScore, Alignment, HubCLIP
 from transporter.metrics.base import Metric
 from transporter.metrics.embeddings import EmbeddingSimilarity
@@ -33,7 +33,7 @@ from transporter.support.errors import Unavailable
 from transporter.support.files import write_table, written_whole
 from transporter.support.hashes import LENGTH, files_hash
 
-FRAMES = "evenly spaced over the clip"
+FRAMES = "all of a made clip, of a real one those of its window"
 
 
 def clips_of_all(source: Any, real: RealClips, others: RealClips) -> pd.DataFrame:
@@ -102,17 +102,20 @@ def makers(
 
 with stage(snakemake) as device:
     source, params = snakemake.input, snakemake.params
-    size = [params.video[key] for key in ("frames", "height", "width")]
-    vlm = load_vlm(params.vlm, (size[0], 3, *size[1:]), device, params.video["fps"])
-    real, others = (
-        RealClips.read(source[f"captions_{split}"], params.folders[split])
-        for split in ("held_out", "validation")
+    size, fps = (
+        tuple(params.video[key] for key in ("frames", "height", "width")),
+        params.video["fps"],
     )
+    vlm = load_vlm(params.vlm, (size[0], 3, *size[1:]), device, fps)
+    splits = [
+        SplitClips.of_table(source[f"captions_{split}"], params.folders[split], params.part)
+        for split in ("held_out", "validation")
+    ]
+    real, others = (RealClips(clips.labels, clips.captions) for clips in splits)
+    read = reader_of(splits, size, fps)
     clips = clips_of_all(source, real, others)
     metrics, left_out = make_all(makers(source, params, snakemake.wildcards.vlm, device))
-    scores = score(
-        clips, real.files, metrics, lambda path: read_video(path, *size).to(device), vlm.encode
-    )
+    scores = score(clips, real.files, metrics, lambda label: read(label).to(device), vlm.encode)
     write_table(scores.table, snakemake.output.clips)
     vectors = {name: values.contiguous() for name, values in scores.vectors.items()}
     with written_whole(snakemake.output.vectors) as partial:

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import compress, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -260,7 +261,7 @@ def embed_clips(
     clip_files: Sequence[Path],
     embed: Embed,
     folder: Path,
-    read: Callable[[Path], torch.Tensor | Clip],
+    read: Callable[[int], torch.Tensor | Clip],
     batch: int,
     shard: int,
     dtype: torch.dtype = torch.float32,
@@ -269,12 +270,13 @@ def embed_clips(
 ) -> None:
     """Embed clips, `shard` of them to a file, `batch` at a time.
 
-    `read` makes `(T, C, H, W)` of a file, or a `Clip`; `embed` takes `(B, T, C, H, W)`.
+    `read(i)` makes `(T, C, H, W)`, or a `Clip`, of `clip_files[i]`; `embed` takes
+    `(B, T, C, H, W)`. A file may be there more than once, for several of its parts.
     `folder` gets `shard-00000.safetensors`, ..., `failed.tsv` (clip, reason) and, last, `index.tsv`
     (clip, shard, row), where `clip` is one of `names`, by default a file's own name; of clips also
     the `start` and `seconds` of the part that was read, and the library that was its `reader`. A
-    clip whose `read` raises a
-    `UserError`, or whose embedding is not finite, is left out and named in `failed.tsv`.
+    clip whose `read` raises a `UserError`, or whose embedding is not finite, is left out and named
+    in `failed.tsv`.
 
     A run that was interrupted goes on: shards stay that were made from the same bytes with the same
     `batch`, `dtype` and `key`; `key` should name the model and whatever else the values depend on.
@@ -284,9 +286,8 @@ def embed_clips(
     """
     names = [path.name for path in clip_files] if names is None else names
     _refuse_doubles(names, folder)
-    source = _Source(
-        names, lambda row: read(clip_files[row]), lambda row: _file_fingerprint(clip_files[row])
-    )
+    fingerprint = cache(_file_fingerprint)
+    source = _Source(names, read, lambda row: fingerprint(clip_files[row]))
     _write(folder, source, _Work(embed, batch, shard, dtype, key))
 
 

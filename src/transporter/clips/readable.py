@@ -1,19 +1,29 @@
-"""Which clips can be read; what is known of some bytes is not looked at again."""
+"""Which parts of clips can be read; what is known of some bytes is not looked at again."""
 
 from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table
 
-COLUMNS = ("sha256", "reason")
+COLUMNS = ("sha256", "start", "reason")
+
+
+class Part(NamedTuple):
+    """A part of a clip, from `start` seconds on; `reason` says why it cannot be read, or nothing
+    where it can.
+    """
+
+    start: float
+    reason: str
 
 
 @contextmanager
@@ -25,40 +35,62 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def unreadable(
-    clips: Mapping[str, Path], contents: Mapping[str, str], read: Callable[[Path], Any], known: Path
-) -> dict[str, str]:
-    """Name to reason of each of `clips` that `read` refuses with a `UserError`.
+def parts_of(
+    clips: Mapping[str, Path],
+    contents: Mapping[str, str],
+    starts: Callable[[Path], list[float]],
+    read: Callable[[Path, float], Any],
+    known: Path,
+) -> dict[str, list[Part]]:
+    """Name to parts of each of `clips`: those that `starts` finds in it, in their order.
 
     Args:
         clips: name to file.
         contents: name to hash of what the file holds; "" where that cannot be had.
-        read: tries a file.
+        starts: where the parts of a file begin, in seconds. Of a file that it refuses with a
+            `UserError` there is one part, at 0, which cannot be read.
+        read: tries the part of a file that begins there, and refuses with a `UserError`.
         known: a table (columns `COLUMNS`) of what is known of hashes, which this call begins with
-            and leaves behind; the reason of a clip that can be read is empty.
+            and leaves behind.
     """
-    reasons = _known(known)
+    parts = _known(known)
     found = {}
     for name, file in clips.items():
         content = contents[name]
-        if content not in reasons or not content:
-            reasons[content] = _refusal(read, file)
-        found[name] = reasons[content]
-    kept = [(content, reasons[content]) for content in dict.fromkeys(contents.values()) if content]
+        if content not in parts or not content:
+            parts[content] = _tried(file, starts, read)
+        found[name] = parts[content]
+    kept = [
+        (content, str(part.start), part.reason)
+        for content in dict.fromkeys(contents.values())
+        if content
+        for part in parts[content]
+    ]
     write_table(pd.DataFrame(kept, columns=list(COLUMNS)), known)
-    return {name: reason for name, reason in found.items() if reason}
+    return found
 
 
-def _known(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    table = read_table(path, COLUMNS, text=COLUMNS)
-    return dict(zip(table["sha256"], table["reason"], strict=True))
+def _known(path: Path) -> dict[str, list[Part]]:
+    parts: dict[str, list[Part]] = {}
+    if path.is_file():
+        table = read_table(path, COLUMNS, text=("sha256", "reason"))
+        for row in table.itertuples(index=False):
+            parts.setdefault(row.sha256, []).append(Part(float(row.start), row.reason))
+    return parts
 
 
-def _refusal(read: Callable[[Path], Any], file: Path) -> str:
+def _tried(
+    file: Path, starts: Callable[[Path], list[float]], read: Callable[[Path, float], Any]
+) -> list[Part]:
+    found: list[float] = []
+    if reason := _refusal(lambda: found.extend(starts(file)), file):
+        return [Part(0.0, reason)]
+    return [Part(float(start), _refusal(partial(read, file, start), file)) for start in found]
+
+
+def _refusal(attempt: Callable[[], Any], file: Path) -> str:
     try:
-        read(file)
+        attempt()
     except UserError as error:
         return str(error).removeprefix(f"{file}: ").replace(str(file), file.name)
     return ""

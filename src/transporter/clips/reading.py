@@ -64,6 +64,20 @@ def read_clip(
         raise VideoError(f"{path}: {error}") from None
 
 
+def seconds_of(path: str | os.PathLike[str]) -> float:
+    """How long a player shows a clip.
+
+    Raises:
+        VideoError: as `read_clip`.
+    """
+    path, deadline = Path(path), Deadline(MAX_SECONDS)
+    try:
+        packets = read_packets(path, deadline)
+        return (packets.timeline() or decoded_timeline(path, packets, deadline)).end
+    except VideoError as error:
+        raise VideoError(f"{path}: {error}") from None
+
+
 @dataclass(frozen=True)
 class _Wish:
     """What is to be read of a clip: the arguments of `read_clip`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,11 @@ class Window:
         if self.seconds == "all" or (self.seconds is None and fps is None):
             return None
         return 1 / fps if self.seconds is None else self.seconds / frames
+
+    def length(self, frames: int, fps: float | None) -> float | None:
+        """Seconds that so many frames last; None where they are spread over the clip."""
+        step = self.step(frames, fps)
+        return None if step is None else frames * step
 
     def choose(self, timeline: Timeline, frames: int, fps: float | None) -> np.ndarray:
         """The numbers of the frames to read, `(frames,)`.
@@ -71,3 +77,20 @@ class Window:
             wanted = np.linspace(times[0], times[-1], frames)
             places = np.interp(wanted, times, np.arange(len(times)))
         return first + places.round().astype(int)
+
+
+def spread_starts(end: float, start: float, seconds: float, count: int) -> list[float]:
+    """Where at most `count` windows begin that lie evenly over what a clip has from `start` to
+    `end`, the last one at its end; in whole milliseconds.
+
+    As many are taken as fit side by side, each `seconds` long, and one at least: a clip that is too
+    short for it says so when it is read.
+    """
+    fitting = math.floor((end - start) / seconds + TOLERANCE)
+    count = max(1, min(count, fitting))
+    last = max(start, end - seconds) if count > 1 else start
+    # rounded down, so that the last one still fits
+    return [
+        math.floor((start + number * (last - start) / max(count - 1, 1)) * 1000 + TOLERANCE) / 1000
+        for number in range(count)
+    ]

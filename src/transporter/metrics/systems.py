@@ -22,18 +22,13 @@ from transporter.support.files import read_table
 
 @dataclass(frozen=True)
 class RealClips:
-    """A split: the files of its clips and their captions."""
+    """A split: its clips, by the labels of `clips.split.SplitClips`, and their captions."""
 
     files: list[str]
     captions: list[str]
 
-    @classmethod
-    def read(cls, table: str, folder: str) -> RealClips:
-        rows = read_table(table, ("clip", "caption"), text=("clip",))
-        return cls([f"{folder}/{clip}" for clip in rows["clip"]], rows["caption"].tolist())
-
     def nearest(self, caption: str) -> str:
-        """The file of the clip whose caption shares most words with `caption`."""
+        """The clip whose caption shares most words with `caption`."""
         return self.files[nearest(caption, self.captions)]
 
 

@@ -185,6 +185,19 @@ def _latent_frames(generator: Mapping[str, Any]) -> int:
     return (generator["frames"] - 1) // temporal + 1
 
 
+def check_windows(config: Config, sources: Sources) -> None:
+    """Several parts are taken of own clips alone, and of none that is read from start to end."""
+    clips, path = config["clips"], ("clips", "windows")
+    if clips["windows"] == 1:
+        return
+    if clips["source"] == "world":
+        complaint = f"expected 1, since the world's clips are short, got {clips['windows']}"
+        raise refusal(sources, path, complaint)
+    if clips["seconds"] == "all":
+        complaint = f"expected 1, since clips.seconds is all, got {clips['windows']}"
+        raise refusal(sources, path, complaint)
+
+
 def check_truth(config: Config, sources: Sources) -> None:
     """No more captions are wanted than are tried."""
     pool, captions = config["truth"]["pool"], config["truth"]["captions"]
@@ -275,6 +288,7 @@ CHECKS: Sequence[Callable[[Config, Sources], None]] = (
     check_figures,
     check_truth,
     check_forms,
+    check_windows,
     check_splits,
 )
 """In the order that a user meets them."""

@@ -20,10 +20,14 @@ from transporter.support.hashes import digest
 if TYPE_CHECKING:
     import pandas as pd
 
+    from transporter.clips.readable import Part
+
 COLUMNS = ("clip", "caption")
 TABLE, CLIPS = "captions.tsv", "clips"
-READABLE, FAILED = ("clip", "caption", "sha256"), ("clip", "reason")
-"""Columns of the tables of a split's readable clips, and of those left out."""
+READABLE, FAILED = ("clip", "caption", "file", "start", "sha256"), ("clip", "reason")
+"""Columns of the tables of a split's readable clips, and of those left out; `file` is a clip's name
+in the folder, and `start` where in it reading begins, in seconds.
+"""
 NAMED = 3
 """So many clips are named in one line."""
 
@@ -226,18 +230,43 @@ def check_left_out(reasons: Mapping[str, str], clips: int, share: float, folder:
     )
 
 
+def window_name(clip: str, start: float, windows: int) -> str:
+    """What a part of a clip is called: the clip itself, but where several parts of each may be
+    taken `a.mp4@2.500s`, by where it begins. No two parts have one name, whatever clips are called.
+    """
+    return clip if windows == 1 else f"{clip}@{start:.3f}s"
+
+
+def lost_parts(parts: Mapping[str, Sequence[Part]], windows: int) -> dict[str, str]:
+    """Name to reason of each part of a clip that cannot be read."""
+    return {
+        window_name(clip, part.start, windows): part.reason
+        for clip, found in parts.items()
+        for part in found
+        if part.reason
+    }
+
+
 def sort_out(
-    chosen: pd.DataFrame, reasons: Mapping[str, str], contents: Mapping[str, str]
+    chosen: pd.DataFrame,
+    parts: Mapping[str, Sequence[Part]],
+    contents: Mapping[str, str],
+    windows: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The tables of a split's readable clips (columns `READABLE`) and of those left out (`FAILED`),
-    by the reasons why some cannot be read and by what each holds.
+    a row for each part of a clip, by what was found out of them and by what each holds.
     """
-    out = chosen["clip"].isin(list(reasons))
-    lost = chosen[["clip"]][out].reset_index(drop=True)
-    lost = lost.assign(reason=lost["clip"].map(dict(reasons)))[list(FAILED)]
-    readable = chosen[~out].reset_index(drop=True)
-    readable = readable.assign(sha256=readable["clip"].map(contents))[list(READABLE)]
-    return readable, lost
+    import pandas as pd
+
+    readable, lost = [], []
+    for clip, caption in chosen[list(COLUMNS)].itertuples(index=False):
+        for start, reason in parts[clip]:
+            name = window_name(clip, start, windows)
+            if reason:
+                lost.append((name, reason))
+            else:
+                readable.append((name, caption, clip, str(start), contents[clip]))
+    return pd.DataFrame(readable, columns=list(READABLE)), pd.DataFrame(lost, columns=list(FAILED))
 
 
 def _because(clip: str, reason: str) -> str:

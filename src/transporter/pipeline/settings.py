@@ -51,6 +51,8 @@ Pixels = Annotated[int, Strict(), Ge(16), Le(8192)]
 Frames = Annotated[int, Strict(), Ge(1), Le(10_000)]
 Seeds = Annotated[int, Strict(), Ge(1), Le(100_000)]
 """Videos that are made of one concept."""
+Windows = Annotated[int, Strict(), Ge(1), Le(1000)]
+"""Parts of a clip."""
 Parts = Annotated[int, Strict(), Ge(2), Le(1000)]
 Precision = Literal["float32", "bfloat16", "float16"]
 Aim = Literal["w", "w_dw"]
@@ -143,6 +145,11 @@ class ClipSettings:
     """How many seconds of a clip are read, by as many frames as the generator makes; null is what
     they last at the generator's rate (`frames` / `fps`), so that motion keeps its speed; `all` is
     the rest of the clip. A clip that is shorter is left out and named.
+    """
+    windows: Windows = 1
+    """How many parts of each of your own clips are taken, as many as fit side by side, spread
+    evenly from `start` to the end; each is a clip of its own, with the same caption and in the same
+    split.
     """
     fit: Fit = "crop"
     """What is done about a clip of other proportions than the generator's: `crop` cuts off both

@@ -379,6 +379,52 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("ablations.a\n", {"bank": {"steps": 2}}, "ablations.a\\n: expected names of letters"),
     ("ablations.a", {"bank": {"steps": 2.0}}, "ablations.a.bank.steps: expected an integer"),
     ("figures.partial_frames.parts", 99, "expected at most the generator's latent frames (5)"),
+    (DEFAULT + "adapter", "os:system", "expected a class in a module with a source file, got 'os:"),
+    (DEFAULT + "adapter", "antigravity:Fly", "base.Generator, got 'antigravity:Fly', which does"),
+    (DEFAULT + "adapter", "shutil:a.b", "got 'shutil:a.b', which does not"),
+    (DEFAULT + "adapter", "subprocess:Popen", "implements transporter.generators.base.Generator"),
+    (DEFAULT + "adapter", "sys:exit", "expected a class in a module with a source file, got 'sys:"),
+    (DEFAULT + "adapter", "transporter.vlms.qwen_vl:QwenVL", "implements transporter.generators."),
+    (DEFAULT + "adapter", "transporter.generators.wan:Nope", "wan:Nope', which does not"),
+    (DEFAULT + "adapter", "transporter.generators.base:Generator", "Generator', which does not"),
+    (DEFAULT + "options", {"device": "cpu"}, "options: expected arguments without a key of their"),
+    (DEFAULT + "steps", 10**9, "steps: expected at most 10000, got 1000000000"),
+    (DEFAULT + "fps", 10**6, "fps: expected at most 1000, got 1000000"),
+    (DEFAULT + "path", "results/models/../../x", "expected a model's folder, got results/models/"),
+    ("vlms.qwen2_vl.lora", "../x", "lora: expected a path that leads down from the model's folder"),
+    ("vlms.qwen2_vl.lora", "/etc", "lora: expected a path that leads down from the model's folder"),
+    ("vlms.qwen2_vl.lora", "a/../../x", "lora: expected a path that leads down"),
+    ("vlms.qwen2_vl.revision", "../../x", "revision: expected a branch, tag or commit"),
+    ("vlms.qwen2_vl.describe", " ", "describe: expected some text"),
+    ("metrics.clip", "../../x", "metrics.clip: expected a model's folder, got ../../x"),
+    ("coupling.projections", 10**9, "coupling.projections: expected at most 10000"),
+    ("coupling.phi_1.width", 10**9, "coupling.phi_1.width: expected at most 65536"),
+    ("coupling.phi_1.depth", 10**6, "coupling.phi_1.depth: expected at most 1000"),
+    ("coupling.phi_1.patch", [1, 10**9, 1], "coupling.phi_1.patch[1]: expected at most 1024"),
+    ("coupling.phi_1.condition_tokens", 10**9, "condition_tokens: expected at most 10000"),
+    ("coupling.phi_1.dropout", 1, "coupling.phi_1.dropout: expected less than 1, got 1"),
+    ("coupling.phi_2", {"width": 10**9, "heads": 1}, "phi_2.width: expected at most 65536"),
+    ("coupling.transport.epsilon", 1e-320, "epsilon: expected at least 1e-30"),
+    ("coupling.batch", 10**9, "coupling.batch: expected at most 65536"),
+    ("bank.rank", 10**9, "bank.rank: expected at most 65536"),
+    ("bank.control_draws", 10**9, "bank.control_draws: expected at most 10000"),
+    ("baselines.jitter", 10**9, "baselines.jitter: expected at most 8192"),
+    ("truth.pool", 10**9, "truth.pool: expected at most 1e+07"),
+    ("generation.phi", [-(10**6), 0, 1], "generation.phi[0]: expected at least -1000"),
+    ("generation.phi", [0, 0.1, 0.1 + 1e-9, 1], "expected numbers that differ in six digits"),
+    ("clips.seconds", 1e-300, "clips.seconds: expected from 0.001 to 1000000 seconds"),
+    ("clips.windows", 0, "clips.windows: expected at least 1, got 0"),
+    ("clips.windows", 2, "clips.windows: expected 1, since the world's clips are short, got 2"),
+    (
+        "clips",
+        {"source": "folder", "windows": 2, "seconds": "all"},
+        "clips.windows: expected 1, since clips.seconds is all, got 2",
+    ),
+    (
+        "generators.microworld",
+        {"adapter": "wan", "path": "models/generator", "frames": 997, "height": 8192, "width": 800},
+        "generators.microworld: expected videos of at most 1e+09 pixels in all, got 6.5e+09",
+    ),
     ("figures.injection.parts", 2.0, "figures.injection.parts: expected an integer, got 2.0"),
 ]
 """Key, value, and what the refusal says."""
@@ -394,6 +440,20 @@ def test_what_no_run_could_take_is_refused_in_a_short_line(
     assert expected in message
     assert len(message) <= 300
     assert message.isprintable()
+
+
+def test_sizes_of_the_largest_models_pass(base: dict[str, Any]) -> None:
+    """A generator of 14 billion weights, and networks as wide as its own."""
+    base["coupling"] = {
+        "projections": 400,
+        "phi_1": {"depth": 48, "width": 5120, "token_width": 13824, "patch": [1, 4, 4]},
+        "phi_2": {"layers": 48, "width": 8192, "heads": 64},
+        "batch": 1024,
+    }
+    base["bank"] = {"rank": 4096}
+    base["baselines"] = {"patch": [2, 28, 28]}
+    base["generators"]["microworld"] |= {"frames": 129, "height": 720, "width": 1280, "fps": 24}
+    check_config(base, [("mine.yaml", base)])
 
 
 def test_depth_and_aliases_are_no_way_to_hang(base: dict[str, Any]) -> None:

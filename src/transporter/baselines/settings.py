@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Le
 
 from transporter.support.settings import (
     Cells,
@@ -42,7 +44,7 @@ class InversionSettings:
     """Of Adam."""
     noise: Weight = 0.45
     """Standard deviation of the pixels in [-1, 1] to start from."""
-    jitter: Whole = 30
+    jitter: Annotated[Whole, Le(8192)] = 30
     """Largest random shift in pixels, along both axes."""
     flip: Share = 0.5
     """Probability of a mirrored clip; always 0 for concepts of left and right."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Le
 
 from transporter.support.errors import UserError
 from transporter.support.settings import (
@@ -12,6 +14,8 @@ from transporter.support.settings import (
     Levels,
     Positive,
     Share,
+    Size,
+    Times,
     Weight,
     Whole,
     check_fields,
@@ -48,7 +52,7 @@ class LogitsSettings:
     """Lowest and highest noise level of the clean estimates."""
     guidance: Guidance = 4.0
     """Scale of classifier-free guidance of the clean estimates; 1 is none."""
-    directions: Whole = 64
+    directions: Annotated[Whole, Le(2**16)] = 64
     """Principal directions of the captions' conditions that `logits` and `mixed` move a vector
     along; 0 leaves it free.
     """
@@ -78,7 +82,7 @@ class Bank:
     """
     ridge: Positive = 1.0
     """Penalty on the squares of a map's weights."""
-    rank: Count = 64
+    rank: Size = 64
     """Rank of a map, at most the width of the condition."""
     tokens: Literal["each", "shared"] = "each"
     """One vector for `each` token of the condition, or one `shared` by all."""
@@ -92,13 +96,13 @@ class Bank:
     """
     steps: Count = 150
     """Optimiser steps."""
-    batch: Count = 24
+    batch: Size = 24
     """Contexts per step, over all concepts."""
     lr: Positive = 0.015
     """Learning rate of Adam."""
     control_sigma: Levels = (0.8, 0.99)
     """Lowest and highest noise level at which the VLM's distance between both words is measured."""
-    control_draws: Count = 8
+    control_draws: Times = 8
     """Noise draws that this distance is averaged over."""
     logits: LogitsSettings = LogitsSettings()
 

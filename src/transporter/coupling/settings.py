@@ -6,13 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Le
 
 from transporter.support.settings import (
     Cells,
     Count,
+    Depth,
+    Dropout,
     Positive,
     Share,
+    Size,
+    Times,
     Weight,
     Whole,
     read_settings,
@@ -26,17 +32,17 @@ Output = Literal["transport", "phi_1", "phi_2", "mean", "plain"]
 class Phi1Settings:
     """The MLP-Mixer on the generator's latents."""
 
-    depth: Count = 3
+    depth: Depth = 3
     """Layers (paper: 24)."""
-    width: Count = 128
+    width: Size = 128
     """Channels of a patch."""
-    token_width: Count = 128
+    token_width: Size = 128
     """Hidden units of the map across patches."""
     patch: Cells = (1, 2, 2)
     """Latent cells per patch in time, height and width; each must divide the latent's size."""
-    condition_tokens: Whole = 8
+    condition_tokens: Annotated[Whole, Le(10_000)] = 8
     """Tokens that the text condition is pooled into; 0 leaves the text out."""
-    dropout: Share = 0.1
+    dropout: Dropout = 0.1
     """Share of activations dropped in training."""
 
 
@@ -44,13 +50,13 @@ class Phi1Settings:
 class Phi2Settings:
     """The Transformer on tokens that were decoded and encoded again."""
 
-    layers: Count = 2
+    layers: Depth = 2
     """Layers (paper: 12)."""
-    width: Count = 128
+    width: Size = 128
     """Channels of a token."""
-    heads: Count = 4
+    heads: Depth = 4
     """Attention heads."""
-    dropout: Share = 0.0
+    dropout: Dropout = 0.0
     """Share of activations dropped in training."""
 
 
@@ -72,7 +78,7 @@ class TransportSettings:
     Sinkhorn to its end; `exact`: POT's optimal matching, without entropy. The last two are
     ablations.
     """
-    scaling_steps: Whole = 1
+    scaling_steps: Annotated[Whole, Le(10_000)] = 1
     """Scalings of rows and columns after the softmax over columns; 0 is the softmax alone."""
     epsilon: Positive = 0.1
     """Entropic regularisation to start from, in units of one projection's squared distance between
@@ -86,7 +92,7 @@ class TransportSettings:
     """With `values` `residual`: log-weight to start from of a token's own place in the plan; 0
     leaves the choice to the cost.
     """
-    at_once: Count = 8
+    at_once: Times = 8
     """Plans held in memory at once with `aggregate` `plans` or `gromov`."""
 
 
@@ -100,16 +106,16 @@ class CouplingSettings:
     """What the network gives out: rho-OT (`transport`), or an ablation: either part, their mean, or
     decoding and encoding again (`plain`).
     """
-    projections: Count = 100
+    projections: Times = 100
     """Number P of learnable projections in rho-OT."""
     transport: TransportSettings = TransportSettings()
     phi_1: Phi1Settings = Phi1Settings()
     phi_2: Phi2Settings = Phi2Settings()
     steps: Count = 400
     """Optimiser steps (paper: 100,000)."""
-    batch: Count = 32
+    batch: Size = 32
     """Clips per forward pass (paper: 8)."""
-    accumulate: Count = 1
+    accumulate: Size = 1
     """Forward passes per optimiser step (paper: 8)."""
     lr: Positive = 0.001
     """Learning rate of AdamW."""

@@ -10,10 +10,19 @@ import importlib.util
 from functools import cache
 from importlib.metadata import entry_points
 
+from transporter.pipeline.code_hash import source_file
+from transporter.pipeline.written_classes import stands_on
 from transporter.support.errors import UserError
 
 GROUPS = {"generators": "transporter.generators", "vlms": "transporter.vlms"}
 """Kinds of models, as the settings call them, and the groups of entry points that offer them."""
+BASES = {
+    "generators": "transporter.generators.base:Generator",
+    "vlms": "transporter.vlms.base:VLM",
+}
+"""What an adapter of each kind implements."""
+GIVEN = ("device", "video_shape")
+"""Arguments of adapters that come from the run, not from the settings."""
 
 
 def adapter_place(kind: str, name: str) -> str:
@@ -48,6 +57,33 @@ def _offered(kind: str) -> dict[str, str]:
     all installed packages takes a while.
     """
     return {point.name: point.value for point in entry_points(group=GROUPS[kind])}
+
+
+def check_adapter(kind: str, name: str) -> None:
+    """Check that an adapter is a class of the right kind, by its source alone.
+
+    Raises:
+        UserError: there is no such adapter, its module has no source, or it is no class of that
+            kind.
+    """
+    place, base = adapter_place(kind, name), BASES[kind]
+    module = place.partition(":")[0]
+    if source_file(module) is None:
+        raise UserError(
+            f"key adapter: expected a class in a module with a source file, got {name!r}, and no"
+            f" such file of {module!r} can be found; install it or put its folder on PYTHONPATH"
+        )
+    try:
+        found = place != base and stands_on(place, base)
+    except (SyntaxError, ValueError) as error:
+        raise UserError(
+            f"key adapter: expected a class in a module of Python, got {name!r}: {error}"
+        ) from None
+    if not found:
+        raise UserError(
+            f"key adapter: expected a class that implements {base.replace(':', '.')}, got {name!r},"
+            " which does not"
+        )
 
 
 def adapter_module(kind: str, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.concepts.settings import form_complaint
 from transporter.pipeline.ablations import laid_over, variant
-from transporter.pipeline.adapters import adapter_place
+from transporter.pipeline.adapters import GIVEN, check_adapter
 from transporter.pipeline.refusals import Source, blamed, refusal
 from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
@@ -28,6 +28,9 @@ GRIDS = {"wan": (4, 16), "hunyuan_video": (4, 16), "cogvideox": (4, 16)}
 some models want more, which they say when they are loaded.
 """
 
+PIXELS = 10**9
+"""Of all frames of a video, at most: 100 of 4K."""
+
 Config = Mapping[str, Any]
 Sources = Sequence[Source]
 
@@ -37,6 +40,9 @@ def check_phi(config: Config, sources: Sources) -> None:
     phi, path = config["generation"]["phi"], ("generation", "phi")
     if any(after <= before for before, after in pairwise(phi)):
         raise refusal(sources, path, f"expected numbers in rising order, got {phi}")
+    if twice := next((few for few in pairwise(phi) if f"{few[0]:g}" == f"{few[1]:g}"), None):
+        complaint = f"expected numbers that differ in six digits, got {list(twice)}"
+        raise refusal(sources, path, complaint)
     if not {0, 1} <= set(phi):
         both = "a list that holds 0 (source) and 1 (target)"
         raise refusal(sources, path, f"expected {both}, got {phi}")
@@ -58,14 +64,17 @@ def check_choice(config: Config, sources: Sources) -> None:
 
 
 def check_adapters(config: Config, sources: Sources) -> None:
-    """Every model has an adapter that is there."""
+    """Every model has an adapter that is there, and options that have no key of their own."""
     for kind in ("generators", "vlms"):
         for name, model in config[kind].items():
             try:
-                adapter_place(kind, model["adapter"])
+                check_adapter(kind, model["adapter"])
             except UserError as error:
                 complaint = str(error).removeprefix("key adapter: ")
                 raise refusal(sources, (kind, name, "adapter"), complaint) from None
+            if taken := sorted((model["options"] or {}).keys() & {*model, *GIVEN}):
+                complaint = f"expected arguments without a key of their own, got {taken[0]}"
+                raise refusal(sources, (kind, name, "options"), complaint)
 
 
 def check_places(config: Config, sources: Sources) -> None:
@@ -78,6 +87,7 @@ def check_places(config: Config, sources: Sources) -> None:
     judges = {
         ("probes",): config["probes"],
         ("metrics", "clip_judge"): config["metrics"]["clip_judge"],
+        ("metrics", "clip"): config["metrics"]["clip"],
     }
     for key, path in (paths | judges).items():
         if path is not None and _is_place(path) and not Path(path).is_dir():
@@ -93,7 +103,7 @@ def _is_place(path: str) -> bool:
     """Whether a model's path means a folder that must exist, not a name on the hub or what a rule
     makes.
     """
-    if path.startswith(MADE):
+    if path.startswith(MADE) and ".." not in Path(path).parts:
         return False
     return (
         path.startswith((".", "/", "~", "models/"))
@@ -118,6 +128,10 @@ def check_sizes(config: Config, sources: Sources) -> None:
                 near = model[side] // spatial * spatial
                 complaint = f"expected a multiple of {spatial}, got {model[side]}; {near} works"
                 raise refusal(sources, (*path, side), complaint)
+        pixels = frames * model["height"] * model["width"]
+        if pixels > PIXELS:
+            complaint = f"expected videos of at most {PIXELS:.0e} pixels in all, got {pixels:.1e}"
+            raise refusal(sources, path, complaint)
 
 
 def check_networks(config: Config, sources: Sources) -> None:

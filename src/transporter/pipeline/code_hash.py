@@ -32,7 +32,7 @@ def code_hash(*modules: str, files: Sequence[str] = ()) -> str:
     """
     packages = (*PACKAGES, *sorted({module.partition(".")[0] for module in modules}))
     for module in modules:
-        if _source(module) is None:
+        if source_file(module) is None:
             raise ValueError(f"expected a module with a source file, got {module!r}")
     parts = [f"{module} {_read(module).hash}" for module in sorted(_closure(modules, packages))]
     parts += [
@@ -59,8 +59,8 @@ def _lone_file(module: str) -> Path | None:
     return path if path is not None and path.suffix == ".py" else None
 
 
-def _source(module: str) -> Path | None:
-    """The file of a module, found without importing it."""
+def source_file(module: str) -> Path | None:
+    """The file of a module, found without importing it; None where there is none."""
     package, *rest = module.split(".")
     if not all(map(str.isidentifier, (package, *rest))):
         return None
@@ -98,7 +98,7 @@ class _Read(NamedTuple):
 
 @cache
 def _read(module: str) -> _Read:
-    path = _source(module)
+    path = source_file(module)
     assert path is not None
     nodes: list[ast.AST] = []
     text = _dump(ast.parse(path.read_bytes(), filename=str(path)), nodes)
@@ -145,7 +145,7 @@ def _is_text(statement: ast.AST) -> bool:
 def _imports(module: str, packages: tuple[str, ...]) -> tuple[str, ...]:
     """The modules of `packages` that a module imports."""
     ours = {name for name in _read(module).names if name.partition(".")[0] in packages}
-    return tuple(sorted(name for name in ours if _source(name) is not None))
+    return tuple(sorted(name for name in ours if source_file(name) is not None))
 
 
 def _named(node: ast.AST, package: str) -> Iterator[str]:

@@ -10,15 +10,13 @@ from typing import Any
 import torch
 
 from transporter.generators.base import Generator
-from transporter.pipeline.adapters import import_adapter
+from transporter.pipeline.adapters import GIVEN, import_adapter
 from transporter.pipeline.devices import pick_device
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
 
 _ADAPTER_ONLY = ("adapter", "options", "steps", "guidance")
 """Settings of the configuration that choose an adapter or belong to sampling, not to loading."""
-_GIVEN = ("device", "video_shape")
-"""Arguments that come from the run, not from the settings."""
 
 
 def load_generator(settings: Mapping[str, Any], device: torch.device | None = None) -> Generator:
@@ -84,7 +82,7 @@ def _arguments(name: str, adapter: type, settings: Mapping[str, Any]) -> dict[st
         for key, value in settings.items()
         if key not in _ADAPTER_ONLY and value is not None
     }
-    if taken := sorted(options.keys() & {*settings, *_GIVEN}):
+    if taken := sorted(options.keys() & {*settings, *GIVEN}):
         raise UserError(
             f"key options.{taken[0]}: expected an argument of the adapter {name} that has no key of"
             f" its own beside options, got {taken[0]}"

@@ -27,19 +27,23 @@ from transporter.clips.settings import Fit
 from transporter.concepts.settings import Bank, ObjectiveName
 from transporter.coupling.settings import CouplingSettings
 from transporter.support.settings import (
+    LARGEST,
     RULES,
     Count,
     Distinct,
     Guidance,
+    Inside,
     Name,
     Names,
     Number,
     Place,
-    Positive,
+    Rate,
+    Revision,
     Seconds,
     Seed,
     Share,
     Text,
+    Times,
     Whole,
     section,
     sharing,
@@ -47,13 +51,18 @@ from transporter.support.settings import (
 
 CLIPS = 10_000_000
 """Of a split, at most."""
+SHORTEST = 0.001
+"""Part of a clip that is read, in seconds."""
 Pixels = Annotated[int, Strict(), Ge(16), Le(8192)]
 Frames = Annotated[int, Strict(), Ge(1), Le(10_000)]
+Sample = Annotated[int, Strict(), Ge(1), Le(CLIPS)]
+"""Clips or captions out of all."""
 Seeds = Annotated[int, Strict(), Ge(1), Le(100_000)]
 """Videos that are made of one concept."""
 Windows = Annotated[int, Strict(), Ge(1), Le(1000)]
 """Parts of a clip."""
 Parts = Annotated[int, Strict(), Ge(2), Le(1000)]
+Strength = Annotated[Number, Ge(-1000), Le(1000)]
 Precision = Literal["float32", "bfloat16", "float16"]
 Aim = Literal["w", "w_dw"]
 Aims = Annotated[tuple[Aim, ...], Distinct]
@@ -79,6 +88,9 @@ def _seconds(value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value != "all" and not (number and 0 < value < math.inf):
         raise PydanticCustomError("expected", "'all', or seconds, more than 0")
+    if value != "all" and not SHORTEST <= value <= LARGEST:
+        bounds = {"least": SHORTEST, "most": LARGEST}
+        raise PydanticCustomError("expected", "from {least} to {most} seconds", bounds)
     return value
 
 
@@ -177,11 +189,11 @@ class GeneratorSettings:
     """Height of the videos in pixels."""
     width: Pixels = 64
     """Width of the videos in pixels."""
-    fps: Positive = 8
+    fps: Rate = 8
     """Frames per second."""
     max_tokens: Annotated[int, Strict(), Ge(1), Le(100_000)] = 16
     """Length of the text condition in tokens."""
-    steps: Count = 12
+    steps: Times = 12
     """Sampling steps."""
     guidance: Guidance = 4.0
     """Scale of classifier-free guidance; 1 is none."""
@@ -201,15 +213,15 @@ class VLMSettings:
     """Precision of the weights."""
     describe: Text = "Describe the video."
     """The prompt that asks for a caption."""
-    revision: Text | None = None
+    revision: Revision | None = None
     """Branch, tag or commit of a model on the hub, or null for its main branch."""
-    frames: Frames | None = None
+    frames: Annotated[Frames, Le(1000)] | None = None
     """Frames per clip that an image model (`gemma3`, `phi4_multimodal`) is shown; null is the
     adapter's default, 8.
     """
-    fps: Positive | None = None
+    fps: Rate | None = None
     """Frames per second that `video_llama3` is told the clips have; null is the generator's."""
-    lora: Place | None = None
+    lora: Inside | None = None
     """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
     package `peft`.
     """
@@ -243,7 +255,7 @@ class Coupling(CouplingSettings):
 class EditSettings:
     """Captions with one word changed, which the objectives `answers` and `logits` learn from."""
 
-    captions: Count = 64
+    captions: Sample = 64
     """Training captions that are edited, each in every word that the table of concepts knows others
     for.
     """
@@ -293,7 +305,7 @@ def _variants() -> dict[str, Any]:
 class GenerationSettings:
     """The phi sweeps."""
 
-    phi: Annotated[tuple[Number, ...], MinLen(2), MaxLen(1000)] = (0, 0.25, 0.5, 0.75, 1)
+    phi: Annotated[tuple[Strength, ...], MinLen(2), MaxLen(1000)] = (0, 0.25, 0.5, 0.75, 1)
     """Concept strengths in rising order; 0 (source) and 1 (target) must be among them."""
     seeds: Seeds = 8
     """Videos (seed and caption) per concept."""
@@ -343,7 +355,7 @@ class BaselineSettings:
     methods: BaselineMethods = BaselineMethods()
     seeds: Seeds = 2
     """Clips per concept, method and target; as many of TRANSPORTER's are compared with them."""
-    real_clips: Count = 64
+    real_clips: Sample = 64
     """Training clips that MACO's spectrum and the judge's statistics are measured on."""
 
 
@@ -357,7 +369,7 @@ class MetricSettings:
     """
     clip: Place | None = None
     """A CLIP that scores in its place, a folder or a name on the hub, or null."""
-    clip_revision: Text = "main"
+    clip_revision: Revision = "main"
     """Branch, tag or commit of a CLIP on the hub."""
     head: Place | None = None
     """File of LAION's linear head for that CLIP, for the aesthetic score, or null."""
@@ -431,11 +443,11 @@ class TruthSettings:
         "logits",
     )
     """Objectives of the bank that are compared."""
-    pool: Count = 48
+    pool: Sample = 48
     """Captions whose clips at phi = 0 every VLM is shown; those that it answers by the source word
     can flip.
     """
-    captions: Annotated[int, Strict(), Ge(2)] = 16
+    captions: Annotated[Sample, Ge(2)] = 16
     """Captions per VLM and pair, the first of the pool that can flip."""
     seeds: Seeds = 4
     """Noises per caption."""
@@ -479,7 +491,7 @@ class TrainingSettings:
     """Steps of the video-text dual encoder."""
     planted: Count = 300
     """Steps by which a shipped VLM is taught a shortcut."""
-    chunks: Count = 44
+    chunks: Times = 44
     """Clips that the generator is trained on, in chunks of 500."""
 
 
@@ -493,9 +505,9 @@ class Settings:
     machine.
     """
     clips: ClipSettings = ClipSettings()
-    generators: Annotated[dict[Name, GeneratorSettings], MinLen(1)]
+    generators: Annotated[dict[Name, GeneratorSettings], MinLen(1), MaxLen(100)]
     """Text-to-video models by name."""
-    vlms: Annotated[dict[Name, VLMSettings], MinLen(1)]
+    vlms: Annotated[dict[Name, VLMSettings], MinLen(1), MaxLen(100)]
     """Video vision-language models by name."""
     world: Text | None = "microworld"
     """The world of rendered clips whose attributes are known, offered by an installed package; null
@@ -513,7 +525,9 @@ class Settings:
     coupling: Coupling = Coupling()
     edits: EditSettings = EditSettings()
     bank: Bank = Bank()
-    ablations: dict[Name, Annotated[Variant, MinLen(1)]] = field(default_factory=_variants)
+    ablations: Annotated[dict[Name, Annotated[Variant, MinLen(1)]], MaxLen(1000)] = field(
+        default_factory=_variants
+    )
     """Variants of the experiment by name; what they leave out is as in the rest of the settings."""
     generation: GenerationSettings = GenerationSettings()
     baselines: BaselineSettings = BaselineSettings()

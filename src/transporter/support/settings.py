@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
-from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from pydantic import with_config as with_pydantic
 from pydantic_core import PydanticCustomError
@@ -69,6 +69,8 @@ def _rising(levels: tuple[float, float]) -> tuple[float, float]:
 def _seen(text: str) -> str:
     if not text.isprintable():
         raise PydanticCustomError("expected", "text on one line without control characters")
+    if not text.strip():
+        raise PydanticCustomError("expected", "some text")
     return text
 
 
@@ -80,8 +82,28 @@ def _place(text: str) -> str:
     return text
 
 
+def _inside(text: str) -> str:
+    if text.startswith(("/", "~")) or ".." in text.split("/"):
+        raise PydanticCustomError("expected", "a path that leads down from the model's folder")
+    return text
+
+
+def _revision(text: str) -> str:
+    if ".." in text or text.startswith(("-", "/", "~")) or " " in text:
+        raise PydanticCustomError("expected", "a branch, tag or commit")
+    return text
+
+
+def _normal(number: float) -> float:
+    if 0 < number < SMALLEST:
+        raise PydanticCustomError("expected", "at least {least}", {"least": SMALLEST})
+    return number
+
+
 LARGEST = 10**6
 """Of numbers that are no counts: what is larger is a slip."""
+SMALLEST = 1e-30
+"""Of numbers above 0; single precision takes less for 0, sooner or later."""
 MOST = 10**9
 """Of what is counted: more can be neither made nor waited for."""
 LONGEST = 200
@@ -90,23 +112,39 @@ Finite = Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)
 Whole = Annotated[int, Strict(), Ge(0), Le(MOST)]
 """0, 1, 2, ..."""
 Count = Annotated[int, Strict(), Ge(1), Le(MOST)]
+Size = Annotated[int, Strict(), Ge(1), Le(2**16)]
+"""Of a part of a network, or of a batch: channels, hidden units, clips. Models of 14 billion
+weights have a width of 5120, and hidden units of 13824.
+"""
+Depth = Annotated[int, Strict(), Ge(1), Le(1000)]
+"""Layers, or heads of one."""
+Times = Annotated[int, Strict(), Ge(1), Le(10_000)]
+"""How often something is done, or taken, in one step."""
 Seed = Annotated[int, Strict(), Ge(0), Le(2**32 - 1)]
 Number = Annotated[float, Strict(), Finite]
-Positive = Annotated[Number, Gt(0)]
+Positive = Annotated[Number, Gt(0), AfterValidator(_normal)]
 Weight = Annotated[Number, Ge(0)]
 """At least 0, which turns it off."""
 Seconds = Annotated[Number, Ge(0)]
 Share = Annotated[Number, Ge(0), Le(1)]
+Dropout = Annotated[Number, Ge(0), Lt(1)]
 Level = Annotated[Number, Gt(0), Le(1)]
 Levels = Annotated[tuple[Level, Level], AfterValidator(_rising)]
 """Lowest and highest noise level."""
-Guidance = Annotated[Number, Ge(1)]
+Rate = Annotated[Positive, Le(1000)]
+"""Frames per second."""
+Guidance = Annotated[Number, Ge(1), Le(1000)]
 """Scale of classifier-free guidance."""
 Text = Annotated[str, MinLen(1), MaxLen(1000), AfterValidator(_seen)]
 """On one line."""
 Place = Annotated[Text, AfterValidator(_place)]
 """A file, a folder, or a model's name on the hub. Braces would be wildcards of rules."""
-Cells = tuple[Count, Count, Count]
+Inside = Annotated[Place, AfterValidator(_inside)]
+"""A file or folder within a model's folder."""
+Revision = Annotated[Text, AfterValidator(_revision)]
+"""Of a model on the hub."""
+Cell = Annotated[int, Strict(), Ge(1), Le(1024)]
+Cells = tuple[Cell, Cell, Cell]
 """Along time, height and width."""
 Distinct = AfterValidator(_distinct)
 """Of a list: no entry twice."""

@@ -4,6 +4,7 @@ part of the workflow's tests.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from transporter.pipeline import snapshot as freezing
+from transporter.pipeline.clone_checks import read_provenance
 from transporter.support.errors import UserError
 
 
@@ -47,6 +49,24 @@ def test_without_a_remote_nothing_is_done(repository: Path) -> None:
 def test_without_pushing_no_remote_is_needed(repository: Path) -> None:
     assert freezing.snapshot(repository, push=False) == ["results.dvc", "provenance.json"]
     assert (repository / "results.dvc").is_file()
+
+
+@pytest.mark.usefixtures("finished")
+def test_provenance_says_who_decoded_the_clips(repository: Path) -> None:
+    folder = repository / "results" / "embeddings" / "train" / "generators" / "microworld"
+    other = repository / "results" / "embeddings" / "edits"
+    folder.mkdir(parents=True)
+    other.mkdir()
+    rows = ["clip\tshard\trow\tstart\tseconds\treader"]
+    rows += [f"{row}.mp4\ts\t{row}\t0\t2\tdecord 0.6.0" for row in range(2)]
+    (folder / "index.tsv").write_text("\n".join([*rows, "2.gif\ts\t2\t0\t2\tav 14.2.0", ""]))
+    (other / "index.tsv").write_text("clip\tshard\trow\na\ts\t0\n")
+    freezing.snapshot(repository, push=False)
+    kept = json.loads((repository / "provenance.json").read_text())
+    assert kept["readers"] == {
+        "results/embeddings/train/generators/microworld": {"av 14.2.0": 1, "decord 0.6.0": 2}
+    }
+    assert read_provenance(repository).records == {}
 
 
 @pytest.mark.usefixtures("finished")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from typing import Literal
 
 import numpy as np
@@ -27,3 +29,12 @@ class Clip:
     times: np.ndarray
     seconds: float
     reader: Reader
+
+    @property
+    def served_by(self) -> str:
+        """The library that decoded it, and its version: `decord 0.6.0`."""
+        return f"{self.reader} {_version(self.reader)}"
+
+
+_version = cache(version)
+"""Of a library; packages are looked through each time."""

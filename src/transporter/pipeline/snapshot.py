@@ -3,7 +3,7 @@ made from what.
 
 DVC keeps the bytes of `data/` and `results/`; git keeps their hashes (`data.dvc`, `results.dvc`)
 and, in `provenance.json`, Snakemake's record of every output: its rule, parameters, and the
-checksums of its inputs.
+checksums of its inputs; and which library has decoded how many clips.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from transporter.pipeline.clone_checks import (
 )
 from transporter.pipeline.templates import refuse_code
 from transporter.support.errors import UserError
-from transporter.support.files import written_whole
+from transporter.support.files import read_rows, written_whole
 from transporter.support.hashes import file_hash
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 LOGS = "logs"
 """What jobs wrote and how long they took; Snakemake counts the latter among a job's outputs."""
+INDEX = "index.tsv"
+"""Of a folder of embeddings: who read which clip."""
 SCRIPTS = "workflow/scripts"
 REMOTE = "core.remote="
 """How DVC's list of settings begins the line of the default remote."""
@@ -77,13 +80,27 @@ def snapshot(root: Path, push: bool = True, configfiles: Sequence[str] = ()) -> 
         for path in _records(root)
     }
     sources = {path: file_hash(root / path) for path in _sources(root, records.values())}
+    kept = {"records": records, "sources": sources, "readers": readers(root)}
     with written_whole(root / PROVENANCE) as partial:
-        partial.write_text(
-            json.dumps({"records": records, "sources": sources}, indent=1, sort_keys=True) + "\n"
-        )
+        partial.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
     if push:
         _run(root, "dvc", "push")
     return [*(f"{name}.dvc" for name in folders), PROVENANCE]
+
+
+def readers(root: Path) -> dict[str, dict[str, int]]:
+    """How many clips each library has decoded, with its version, by the folder of embeddings that
+    they were read for.
+    """
+    counts = {}
+    for index in sorted((root / "results" / "embeddings").rglob(INDEX)):
+        try:
+            served = [reader for _, (reader,) in read_rows(index, ["reader"])]
+        except UserError:  # of latents and of edited captions, which no file was read for
+            continue
+        folder = index.parent.relative_to(root).as_posix()
+        counts[folder] = dict(sorted(Counter(served).items()))
+    return counts
 
 
 def restore(root: Path, pull: bool = True, force: bool = False) -> None:

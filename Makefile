@@ -14,7 +14,7 @@ ifneq ($(words $(CURDIR)),1)
 $(error expected a folder whose path holds no space, got "$(CURDIR)": the programs in .venv would not start; move or rename it)
 endif
 
-.PHONY: run unlock test docs setup lock
+.PHONY: run unlock test docs setup lock platforms
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -59,3 +59,15 @@ lock: $(READY)
 	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra dev --extra docs pyproject.toml -o envs/requirements.txt
 	echo uv | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -o envs/uv.txt
+
+# Can the files be installed on every machine that they are for? Nothing is downloaded but what the registry says of files.
+PINS := envs/requirements.txt
+PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin
+NO_WHEELS := antlr4-python3-runtime connection-pool # in plain Python, so any machine can build them
+platforms: $(READY)
+	@empty=$$(mktemp -d); trap 'rm -r "$$empty"' EXIT; for platform in $(PLATFORMS); do \
+		MACOSX_DEPLOYMENT_TARGET=14.0 $(UV) install --quiet --dry-run --no-deps --require-hashes \
+			--only-binary :all: $(NO_WHEELS:%=--no-binary %) --target "$$empty" \
+			--python $(BIN)/python --python-version 3.11 --python-platform $$platform \
+			--requirement $(PINS) --requirement envs/uv.txt || { echo "$$platform lacks a wheel of what $(PINS) pins" >&2; exit 1; }; \
+	done

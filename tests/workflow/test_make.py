@@ -54,3 +54,27 @@ def test_a_lock_is_told_with_what_frees_it(tmp_path: Path) -> None:
     assert done.returncode != 0 and done.stdout == ""
     assert done.stderr.startswith("This folder is locked") and "'make unlock'" in done.stderr
     assert make(folder, "unlock").stdout == "snakemake --unlock\n"
+
+
+UV = """#!/bin/sh
+echo "$@" >> asked
+case "$*" in *{refused}*) exit 1 ;; esac
+"""
+
+
+@pytest.mark.parametrize("refused", ["aarch64-unknown-linux-gnu", "aarch64-apple-darwin"])
+def test_pins_are_asked_of_every_platform_and_one_without_wheels_is_named(
+    tmp_path: Path, refused: str
+) -> None:
+    folder = project(tmp_path / "project")
+    program = folder / ".venv" / "bin" / "uv"
+    program.write_text(UV.format(refused="nothing"))
+    program.chmod(0o755)
+    assert make(folder, "platforms").returncode == 0
+    asked = (folder / "asked").read_text().splitlines()
+    assert len(asked) == 3 and all("--require-hashes" in line for line in asked)
+    assert sum("linux" in line for line in asked) == 2
+    program.write_text(UV.format(refused=refused))
+    done = make(folder, "platforms")
+    assert done.returncode != 0
+    assert f"{refused} lacks a wheel of what envs/requirements.txt pins" in done.stderr

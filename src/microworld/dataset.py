@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +10,14 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from microworld.attributes import Attributes, draw_attributes
+from microworld.attributes import Attributes
 from microworld.language import caption
 from microworld.renderer import FPS, SIZE, draw_layout, render
+from microworld.splits import draw_clip
 from transporter.clips.writing import write_video
 from transporter.support.errors import UserError
 from transporter.support.files import write_table, written_whole
 
-SPLITS: Mapping[str, bool] = {"train": False, "validation": False, "held_out": True}
-"""Split -> whether it holds the combinations of attributes that no training clip has."""
 CONTENTS = ("attributes.tsv", "captions.tsv", "clips", "masks")
 
 
@@ -35,15 +32,9 @@ class WorldClip:
     mask: np.ndarray
 
 
-def split_seed(seed: int, split: str) -> int:
-    """A seed of its own for each named split, so that no two splits share clips."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {split}".encode()).digest()[:8])
-
-
 def make_clip(index: int, seed: int, held_out: bool | None) -> WorldClip:
     """Clip `index` of the split with this seed, whatever the number of clips."""
-    rng = np.random.default_rng([seed, index])
-    attributes = draw_attributes(rng, held_out)
+    attributes, rng = draw_clip(index, seed, held_out)
     frames, mask = render(attributes, draw_layout(attributes, rng))
     return WorldClip(attributes, torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255, mask)
 

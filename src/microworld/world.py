@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from microworld.attributes import WORDS
 from microworld.language import caption
 from microworld.shortcuts import Shortcut, read_shortcuts
+from microworld.splits import SPLITS, draw_clip, split_seed
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +33,15 @@ class Microworld:
     ) -> dict[str, Shortcut]:
         return read_shortcuts(path, names)
 
+    def captions(self, seed: int, split: str) -> Iterator[str]:
+        for index in count():
+            attributes, _ = draw_clip(index, split_seed(seed, split), SPLITS[split])
+            yield caption(attributes.words())
+
     # models and what renders are imported where they are asked for: a dry run needs none
 
     def clips(self, seed: int) -> Iterator[tuple[str, torch.Tensor]]:
-        from microworld.dataset import SPLITS, make_clip, split_seed
+        from microworld.dataset import make_clip
 
         for index in count():
             clip = make_clip(index, split_seed(seed, "train"), SPLITS["train"])

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from microworld.attributes import WORDS
-from microworld.dataset import SPLITS, make_clip, make_split, read_mask, split_seed
+from microworld.dataset import make_clip, make_split, read_mask
 from microworld.language import caption
 from microworld.renderer import FRAMES, SIZE
+from microworld.splits import SPLITS, split_seed
 from transporter.clips.reading import read_video
 from transporter.support.errors import UserError
 from transporter.support.files import read_table

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from microworld.clip_judge import ClipJudge
-from microworld.dataset import make_split, split_seed
+from microworld.dataset import make_split
+from microworld.splits import SPLITS, split_seed
 from microworld.world import MICROWORLD
 from transporter.clips.reading import read_video
 from transporter.support.errors import UserError
@@ -26,6 +27,13 @@ def test_clips_are_those_of_a_runs_training_split(tmp_path: Path) -> None:
         frames, _, height, width = video.shape
         written = read_video(tmp_path / "train" / "clips" / name, frames, height, width)
         assert (written - video).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_captions_are_those_that_a_split_is_written_with(tmp_path: Path, split: str) -> None:
+    make_split(tmp_path / split, 4, split_seed(4, split), held_out=SPLITS[split])
+    table = read_table(tmp_path / split / "captions.tsv", ("clip", "caption"), text=("clip",))
+    assert list(islice(MICROWORLD.captions(4, split), 4)) == table["caption"].tolist()
 
 
 def test_a_clip_judge_is_whole_or_refused(tmp_path: Path) -> None:

@@ -413,6 +413,11 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("generation.phi", [-(10**6), 0, 1], "generation.phi[0]: expected at least -1000"),
     ("generation.phi", [0, 0.1, 0.1 + 1e-9, 1], "expected numbers that differ in six digits"),
     ("clips.seconds", 1e-300, "clips.seconds: expected from 0.001 to 1000000 seconds"),
+    (
+        "clips.splits",
+        {"train": 2, "validation": 1, "held_out": 1},
+        "clips.splits: expected clips with the words of every concept, got too few for red_blue (",
+    ),
     ("clips.windows", 0, "clips.windows: expected at least 1, got 0"),
     ("clips.windows", 2, "clips.windows: expected 1, since the world's clips are short, got 2"),
     (

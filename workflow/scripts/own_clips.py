@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from microworld.dataset import make_clip, split_seed
+from microworld.dataset import make_clip
 from microworld.language import caption
 from microworld.renderer import FPS
+from microworld.splits import split_seed
 from stage import stage
 from transporter.clips.writing import write_video
 from transporter.support.files import write_table

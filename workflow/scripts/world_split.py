@@ -4,7 +4,8 @@ from model_stage import stage
 
 from pathlib import Path
 
-from microworld.dataset import SPLITS, make_split, split_seed
+from microworld.dataset import make_split
+from microworld.splits import SPLITS, split_seed
 
 with stage(snakemake):
     split = snakemake.wildcards.split

@@ -59,6 +59,11 @@ class World(Protocol):
         after the other without end.
         """
 
+    def captions(self, seed: int, split: str) -> Iterator[str]:
+        """The captions of the clips of a split, `train`, `validation` or `held_out`, with this
+        seed, one after the other without end; none is rendered.
+        """
+
     def read_shortcuts(
         self, path: str | os.PathLike[str], names: Sequence[str] | None = None
     ) -> dict[str, Shortcut]:

@@ -12,6 +12,7 @@ from transporter.concepts.settings import form_complaint
 from transporter.pipeline.ablations import laid_over, variant
 from transporter.pipeline.adapters import GIVEN, check_adapter
 from transporter.pipeline.refusals import Source, blamed, refusal
+from transporter.pipeline.rendered_captions import rendered_lacks
 from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
 from transporter.support.refusals import nearest
@@ -249,6 +250,7 @@ def check_splits(config: Config, sources: Sources) -> None:
         for split, share in shares.items():
             complaint = f"expected a number of clips of the world, got the share {share}"
             raise refusal(sources, (*path, split), complaint)
+        _check_rendered_words(config, sources)
         return
     if sum(shares.values()) > 1 + 1e-9:
         complaint = f"expected shares that add up to 1 at most, got {sum(shares.values()):g}"
@@ -274,6 +276,22 @@ def _check_rendered(folder: str, sources: Sources) -> None:
     if Path(folder).is_absolute() or ".." in parts or not parts or parts[0] in RESERVED:
         complaint = f"expected a folder of its own below this one, such as data, got {folder}"
         raise refusal(sources, ("clips", "folder"), complaint)
+
+
+def _check_rendered_words(config: Config, sources: Sources) -> None:
+    """The captions of the clips to be rendered hold the words of the run."""
+    world, splits = load_world(config["world"]), config["clips"]["splits"]
+    assert world is not None
+    lacks = rendered_lacks(world, splits, config["seed"], concepts := _run_concepts(config))
+    if lacks:
+        served = ", ".join(concept.name for concept in concepts if concept.name not in lacks)
+        others = f", or run those that they have (run.concepts: {served})" if served else ""
+        name, lack = next(iter(lacks.items()))
+        more = f" and {len(lacks) - 1} more" if len(lacks) > 1 else ""
+        complaint = (
+            f"expected clips with the words of every concept, got too few for {name} ({lack}"
+        )
+        raise refusal(sources, ("clips", "splits"), f"{complaint}){more}; take more clips{others}")
 
 
 def _run_concepts(config: Config) -> list[Concept]:

@@ -223,6 +223,28 @@ def test_rows_are_those_that_pandas_reads(
     assert [number for number, _ in found] == list(range(2, 2 + len(rows)))
 
 
+@given(st.lists(CELLS, max_size=4))
+def test_a_table_of_one_column_keeps_its_empty_cells(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("column") / "a.tsv"
+    write_table(pd.DataFrame({"a": cells}, dtype=str), path)
+    assert path.read_bytes() == "".join(f"{cell}\n" for cell in ["a", *cells]).encode()
+    assert read_table(path, ("a",), text=("a",))["a"].tolist() == cells
+    expected = [(number, (cell,)) for number, cell in enumerate(cells, start=2)]
+    assert read_rows(path, ("a",)) == expected
+
+
+def test_an_unknown_number_of_one_column_is_an_empty_cell(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"x": [0.5, float("nan"), 1 / 3]}), tmp_path / "t.tsv")
+    assert (tmp_path / "t.tsv").read_text() == "x\n0.5\n\n0.333333\n"
+    assert read_table(tmp_path / "t.tsv", ("x",), text=("x",))["x"].tolist() == [
+        "0.5",
+        "",
+        "0.333333",
+    ]
+
+
 def test_rows_know_their_line_after_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("a\tb\n\n1\t2\n")
     assert read_rows(tmp_path / "a.tsv", ("b",)) == [(3, ("2",))]

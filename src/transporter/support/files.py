@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PARTIAL = re.compile(r"\.partial-[0-9a-f]{8}-.+")
 """Names of what is being written, and of what a killed process has left behind."""
+NO_COLUMN = "no column"
 AT_ONCE = 16
 """Files that the disk is asked to hold at once."""
 
@@ -123,18 +124,23 @@ def _flat(cell: object) -> object:
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a tab-separated table with a header, without quotes, floats to six significant
-    digits.
+    digits; an empty cell of a table of one column is an empty line.
     """
+    alone = len(table.columns) == 1
+    # the module csv refuses an empty line, so a second column stands there that goes again
+    written = table.assign(**{NO_COLUMN: ""}) if alone else table
+    text = written.map(_flat).to_csv(
+        sep="\t",
+        index=False,
+        float_format="%.6g",
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONE,
+    )
+    if alone:
+        header, rest = text.split("\n", 1)
+        text = "\n".join([header.removesuffix(f"\t{NO_COLUMN}"), rest.replace("\t\n", "\n")])
     with written_whole(path) as partial:
-        table.map(_flat).to_csv(
-            partial,
-            sep="\t",
-            index=False,
-            float_format="%.6g",
-            lineterminator="\n",
-            quoting=csv.QUOTE_NONE,
-            encoding="utf-8",
-        )
+        partial.write_text(text, encoding="utf-8", newline="")
 
 
 def _checked_lines(path: Path, columns: Sequence[str]) -> str:
@@ -170,7 +176,7 @@ def read_rows(
     path: str | os.PathLike[str], columns: Sequence[str]
 ) -> list[tuple[int, tuple[str, ...]]]:
     """Read a tab-separated table as text: of each line that is not empty its number, from 2, and
-    its cells in `columns`.
+    its cells in `columns`. Empty lines of a table of one column are empty cells.
 
     For the small tables that say what a run is about: a dry run reads them, and should not wait for
     pandas.
@@ -181,7 +187,13 @@ def read_rows(
     header, *lines = _checked_lines(_found(path, columns), columns).split("\n")
     names = header.split("\t")
     places = [names.index(name) for name in columns]
-    cells = [(number, line.split("\t")) for number, line in enumerate(lines, start=2) if line]
+    if len(names) == 1 and lines and not lines[-1]:
+        lines.pop()  # what follows the end of the last line
+    cells = [
+        (number, line.split("\t"))
+        for number, line in enumerate(lines, start=2)
+        if line or len(names) == 1
+    ]
     return [(number, tuple(row[place] for place in places)) for number, row in cells]
 
 
@@ -201,7 +213,8 @@ def read_table(
     """Read a tab-separated table in which quotes mean nothing; an empty cell among text is an empty
     string.
 
-    A column of nothing but numbers becomes numbers, unless it is one of `text`.
+    A column of nothing but numbers becomes numbers, unless it is one of `text`. Empty lines are
+    passed over, but in a table of one column, whose empty cells they are.
 
     Raises:
         UserError: the file is missing, is not UTF-8, lacks one of `columns`, or has a line of more
@@ -209,10 +222,11 @@ def read_table(
     """
     import pandas as pd
 
-    lines = io.StringIO(_checked_lines(_found(path, columns), columns))
+    lines = _checked_lines(_found(path, columns), columns)
     return pd.read_csv(
-        lines,
+        io.StringIO(lines),
         sep="\t",
+        skip_blank_lines="\t" in lines.partition("\n")[0],
         keep_default_na=False,
         quoting=csv.QUOTE_NONE,
         dtype=dict.fromkeys(text, str),

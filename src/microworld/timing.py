@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from microworld.attributes import WORDS
 from microworld.questions import log_answers
 from microworld.training.cards import HeldOut
 from transporter.metrics.temporal import Readings, temporal_honesty, timeless
+from transporter.support.kept import Keep, made
 from transporter.vlms.base import VLM
 
 OF_TIME = ("motion", "speed")
@@ -20,16 +22,19 @@ STILLS = (0, 4, 8, 12, 16)
 """Frames that stand alone for a clip."""
 
 
-def timing(vlm: VLM, clips: HeldOut, seed: int = 0) -> pd.DataFrame:
+def timing(vlm: VLM, clips: HeldOut, seed: int = 0, keep: Keep = made) -> pd.DataFrame:
     """Temporal honesty of the answers about each attribute: `attribute`, `of_time` and the columns
     of `temporal_honesty`.
 
     `of_time` is `yes` where no single frame shows the attribute; `depends` is `no` where the answer
     does not depend on time. Clips that no word of the attribute names are left out, and attributes
-    that name no clip.
+    that name no clip. `keep` is asked for the answers to each version of the clips.
     """
     versions = [clips, clips.shuffled(seed), *(clips.still(frame) for frame in STILLS)]
-    whole, shuffled, *stills = [log_answers(vlm, version.video) for version in versions]
+    whole, shuffled, *stills = [
+        keep(f"version-{number}", partial(log_answers, vlm, version.video))
+        for number, version in enumerate(versions)
+    ]
     table = []
     for name, words in WORDS.items():
         labels = [a.word(name) for a in clips.attributes]

@@ -22,6 +22,7 @@ from transporter.generators.base import Sampling
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation
 from transporter.support.errors import UserError
+from transporter.support.kept import Kept
 
 CONCEPT = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
 L, D = 3, 2
@@ -103,6 +104,39 @@ def test_what_is_written_comes_back_and_the_origin_is_made_once(tmp_path: Path) 
     row = generated.index.query("method == 'transporter' and seed == 6 and phi == 1").iloc[0]
     assert generated.z_xi[row["row"]].unique().tolist() == [6 + 3 + 10]
     assert all((tmp_path / "out" / clip).is_file() for clip in generated.index["clip"])
+
+
+@pytest.mark.parametrize("stop", [1, 3, 6, 7])
+def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, stop: int) -> None:
+    """The same files, and nothing is sampled twice."""
+    pairs = [(f"a red dot{'.' * number}", "a blue dot") for number in range(4)]
+
+    class Killed(_Generator):
+        def sample(self, *arguments: object, **others: object) -> torch.Tensor:
+            if len(self.batches) == stop:
+                raise KeyboardInterrupt
+            return super().sample(*arguments, **others)
+
+    def write(folder: str, generator: _Generator, *keep: Kept) -> dict[str, bytes]:
+        out = tmp_path / folder
+        write_concept(
+            out, CONCEPT, pairs, generator, BANK, [0, 0.5, 1], METHODS, SAMPLING, 5, *keep
+        )
+        files = sorted(path for path in out.rglob("*") if path.is_file())
+        return {str(path.relative_to(out)): path.read_bytes() for path in files}
+
+    whole, before, after = _Generator(), Killed(), _Generator()
+    expected = write("whole", whole)
+    keep = Kept(tmp_path / "unfinished", "settings")
+    with pytest.raises(KeyboardInterrupt):
+        write("out", before, keep)
+    assert write("out", after, keep) == expected
+    assert before.batches + after.batches == whole.batches
+    other = _Generator()
+    write("other", other, Kept(tmp_path / "unfinished", "other settings"))
+    assert other.batches == whole.batches
+    keep.remove()
+    assert not (tmp_path / "unfinished").exists()
 
 
 def test_one_video_composes_concepts() -> None:

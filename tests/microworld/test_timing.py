@@ -14,6 +14,7 @@ from microworld.timing import STILLS, timing
 from microworld.training.cards import HeldOut
 from transporter.metrics.temporal import TIMING, timeless_words
 from transporter.support.files import read_table, write_table
+from transporter.support.kept import Kept
 
 COUNT = 40
 
@@ -78,3 +79,21 @@ def test_attributes_that_no_word_names_are_left_out(clips: HeldOut) -> None:
     between = next(index for index, a in enumerate(clips.attributes) if a.word("speed") is None)
     one = HeldOut(clips.attributes[between : between + 1], clips.video[between : between + 1])
     assert "speed" not in timing(Watcher(one), one)["attribute"].tolist()
+
+
+def test_a_killed_measurement_goes_on_where_it_was(clips: HeldOut, tmp_path: Path) -> None:
+    keep = Kept(tmp_path / "unfinished", "settings")
+
+    class Killed(Watcher):
+        def encode(self, video: torch.Tensor) -> torch.Tensor:
+            if self.seen == 3 * COUNT:
+                raise KeyboardInterrupt
+            return super().encode(video)
+
+    killed, after = Killed(clips), Watcher(clips)
+    with pytest.raises(KeyboardInterrupt):
+        timing(killed, clips, 0, keep)
+    after.seen = killed.seen
+    table = timing(after, clips, 0, keep)
+    assert after.seen == COUNT * (2 + len(STILLS))
+    assert table.equals(timing(Watcher(clips), clips, 0))

@@ -1,6 +1,6 @@
 """Generate sweeps of phi of one concept, or of several, by every method."""
 
-from model_stage import stage
+from model_stage import kept, stage
 
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
@@ -18,6 +18,7 @@ with stage(snakemake) as device:
     )
     generator, bank = load_generator(model, device), ConceptBank.load(snakemake.input.bank, device)
     concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
+    keep = kept(snakemake)
     for concept, folder in zip(concepts, snakemake.output, strict=True):
         write_concept(
             folder,
@@ -29,4 +30,6 @@ with stage(snakemake) as device:
             settings["methods"],
             Sampling(model["steps"], model["guidance"]),
             snakemake.params.seed,
+            keep,
         )
+    keep.remove()

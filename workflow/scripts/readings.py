@@ -2,11 +2,14 @@
 probes.
 """
 
-from model_stage import stage
+from model_stage import kept, stage
+
+from functools import partial
+from typing import Any
 
 import pandas as pd
 
-from transporter.clips.contrast import read_concepts
+from transporter.clips.contrast import Concept, read_concepts
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
@@ -15,6 +18,7 @@ from transporter.metrics.faithfulness import label, read_concept
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.world import load_world
 from transporter.support.files import write_table
+from transporter.support.kept import columns_of
 
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
@@ -26,15 +30,20 @@ with stage(snakemake) as device:
     bank = ConceptBank.load(snakemake.input.bank, device)
     params = snakemake.params
     probes = load_world(params.world).probes(params.probes) if params.probes else None
-    tables = []
+    keep, tables = kept(snakemake), []
+
+    def read(concept: Concept, folder: str) -> dict[str, list[Any]]:
+        """The readings of one concept's clips."""
+        table = read_concept(Generated.load(folder), concept, reader, bank, probes, params.seed)
+        names = snakemake.wildcards
+        return columns_of(label(table, concept, names.generator, names.vlm))
+
     for concept, folder in zip(
         read_concepts(snakemake.input.concepts, snakemake.params.names),
         snakemake.input.generated,
         strict=True,
     ):
-        read = read_concept(
-            Generated.load(folder), concept, reader, bank, probes, snakemake.params.seed
-        )
-        tables.append(label(read, concept, snakemake.wildcards.generator, snakemake.wildcards.vlm))
-        print(f"{concept.name}: {len(read)} clips read", flush=True)
+        tables.append(pd.DataFrame(keep(concept.name, partial(read, concept, folder))))
+        print(f"{concept.name}: {len(tables[-1])} clips read", flush=True)
     write_table(pd.concat(tables, ignore_index=True), snakemake.output[0])
+    keep.remove()

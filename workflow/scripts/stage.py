@@ -1,6 +1,7 @@
 """What every script does around its call of the library."""
 
 import gc
+import json
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 from transporter.pipeline.devices import lease, pick_device
 from transporter.support.errors import UserError
 from transporter.support.files import link_tree
+from transporter.support.hashes import digest
 
 # importing the libraries makes half a million objects that stay; by default Python looks for
 # garbage among them a thousand times
@@ -58,6 +60,16 @@ def unfinished(snakemake: Any) -> Path:
     return Path(
         "unfinished", *Path(snakemake.log[0]).with_suffix("").parts[1:], snakemake.params.code
     )
+
+
+def kept(snakemake: Any) -> Any:
+    """Parts of the job, which outlive a kill; those of other settings, code or inputs are not
+    taken. To be removed once the job's outputs are there.
+    """
+    from transporter.support.kept import Kept, stamps  # with torch, which light jobs need not
+
+    settings = json.dumps(dict(snakemake.params.items()), sort_keys=True, default=str)
+    return Kept(unfinished(snakemake), digest(settings, stamps(snakemake.input)))
 
 
 def hand_over(folder: Path, snakemake: Any) -> None:

@@ -1,6 +1,6 @@
 """Measure whether the answers of every VLM need time."""
 
-from model_stage import stage
+from model_stage import kept, stage
 
 import pandas as pd
 
@@ -12,9 +12,11 @@ from transporter.support.files import write_table
 
 with stage(snakemake) as device:
     clips = HeldOut.draw(snakemake.params.clips, TIMING_SEED, held_out=False)
-    tables = []
+    keep, tables = kept(snakemake), []
     for name, settings in snakemake.params.vlms.items():
-        table = timing(load_vlm(settings, VIDEO_SHAPE, device), clips, snakemake.params.seed)
+        vlm = load_vlm(settings, VIDEO_SHAPE, device)
+        table = timing(vlm, clips, snakemake.params.seed, keep.within(name))
         tables.append(pd.DataFrame({"vlm": name}, index=table.index).join(table))
         print(f"{name} measured", flush=True)
     write_table(pd.concat(tables, ignore_index=True), snakemake.output[0])
+    keep.remove()

@@ -5,7 +5,7 @@ latents.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from transporter.generators.condition import Condition
 from transporter.generators.modulation import WHOLE, Modulation, compose
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
+from transporter.support.kept import Keep, made
 
 METHODS = ("transporter", "random", "prompt_interpolation")
 INDEX = ("row", "method", "seed", "phi", "caption", "clip")
@@ -75,7 +76,7 @@ def sweep(
     `steps` and `frames` are the ranges of `Modulation` (step injection, partial frames).
     """
     strengths = torch.tensor(phis).to(change.embeddings)
-    rows = max(1, sampling.batch // len(phis))
+    rows = sampling.rows(len(phis))
     z = []
     for start in range(0, len(condition), rows):
         part = slice(start, start + rows)
@@ -125,12 +126,14 @@ def write_concept(
     methods: Sequence[str],
     sampling: Sampling,
     seed: int = 0,
+    keep: Keep = made,
 ) -> None:
     """Sweep every method over `phis`, one noise seed per caption pair; phi = 0 is the same clip for
     all methods, made once.
 
     Writes `clips/*.mp4`, `latents.safetensors` (`z_xi` `(rows, c, t, h, w)`) and `index.tsv`
     (columns of `INDEX`; `row` counts latents) into `folder`, which appears whole or not at all.
+    `keep` is asked for the latents of some captions at a time.
     """
     seeds = [seed + number for number in range(len(pairs))]
     with written_whole(folder) as partial:
@@ -139,7 +142,15 @@ def write_concept(
         for method in methods:
             minus, change = full_change(method, concept, pairs, generator, bank, seed)
             wanted = [phi for phi in phis if phi or not writer.origins]
-            latents = sweep(generator, minus, change, wanted, seeds, sampling)
+            latents = _kept_sweep(
+                f"{concept.name}-{method}",
+                keep,
+                lambda rows, minus=minus, change=change, wanted=wanted: sweep(
+                    generator, minus[rows], change[rows], wanted, seeds[rows], sampling
+                ),
+                len(pairs),
+                sampling.rows(len(wanted)),
+            ).to(generator.device)
             for number, pair, z_xi in zip(seeds, pairs, latents, strict=True):
                 # (P, c, t, h, w) to (P, T, C, H, W)
                 clips = zip(z_xi, generator.decode(z_xi).clamp(0, 1), strict=True)
@@ -148,6 +159,17 @@ def write_concept(
             print(f"concept {concept.name}, {method}: {counts}", flush=True)
         save_file({"z_xi": torch.stack(writer.z_xi).cpu()}, partial / "latents.safetensors")
         write_table(pd.DataFrame(writer.rows), partial / "index.tsv")
+
+
+def _kept_sweep(
+    name: str, keep: Keep, made_of: Callable[[slice], torch.Tensor], count: int, rows: int
+) -> torch.Tensor:
+    """Latents of `count` captions, so many of them at a time as are sampled at once."""
+    parts = []
+    for start in range(0, count, rows):
+        part = slice(start, start + rows)
+        parts.append(keep(f"{name}-{start}", lambda part=part: {"z_xi": made_of(part)})["z_xi"])
+    return torch.cat([part.to(parts[-1].device) for part in parts])
 
 
 @dataclass

@@ -21,6 +21,10 @@ class Sampling:
     guidance: float
     batch: int = 16
 
+    def rows(self, strengths: int) -> int:
+        """Captions that are sampled at once, each at so many strengths."""
+        return max(1, self.batch // strengths)
+
 
 class Generator(ABC):
     """A frozen text-to-video model, seen as a velocity field of flow matching.

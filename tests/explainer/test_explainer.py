@@ -9,15 +9,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from microworld.attributes import WORDS
 from transporter import Concept, ConceptBank, Coupling, Explainer, Explanation, Sampling, UserError
 from transporter.clips.reading import read_video
+from transporter.clips.split import Reading, SplitClips
 from transporter.clips.world import World
 from transporter.clips.writing import write_video
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.fitting import fit_bank
 from transporter.coupling.settings import CouplingSettings
+from transporter.explainer.clip_sources import as_clip, captioned_clips
 from transporter.explainer.explainer import Fit
 from transporter.support.files import write_table
 
@@ -209,6 +212,30 @@ def test_own_clips_in_a_folder_and_in_memory_give_one_vector(
         explainer.fit(concept, clips=clips, **FEW)
         vectors.append(change(explainer, "mine"))
     torch.testing.assert_close(*vectors)
+
+
+def test_own_clips_are_read_at_the_window_of_the_settings(
+    models: Explainer, tmp_path: Path
+) -> None:
+    """As the jobs of a run read them; spread over the clip, or from its start, they are others."""
+    video = torch.linspace(0, 1, 48).view(-1, 1, 1, 1).expand(-1, 3, 64, 96)
+    write_video(tmp_path / "clips" / "long.mp4", video, 8)
+    write_table(pd.DataFrame({"clip": ["long.mp4"], "caption": ["red"]}), tmp_path / "captions.tsv")
+    part = {"start": 2, "seconds": 3, "fit": "pad"}
+    reading = Reading.of_settings(part)
+    concept, shape = (
+        Concept("mine", "object", "red", "blue", "what ?"),
+        models.generator.video_shape,
+    )
+    found = captioned_clips([concept], tmp_path, 1, 0, shape, 8, reading)
+    [(_, clip)] = found["mine"]
+    expected = SplitClips.of_table(tmp_path / "captions.tsv", tmp_path / "clips", part)
+    assert torch.equal(clip, expected.read(0, _size(models), 8).video)
+    assert not torch.allclose(clip, as_clip(tmp_path / "clips" / "long.mp4", shape, 8), atol=0.1)
+    settings = yaml.safe_load(SETTINGS.read_text())
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(settings | {"clips": part}))
+    explainer = Explainer.from_pretrained(tmp_path / "mine.yaml")
+    assert explainer.reading == reading
 
 
 def _size(models: Explainer) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -18,6 +18,29 @@ from transporter.support.files import read_table
 
 Size = tuple[int, int, int]
 """Frames, height and width."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which part of a clip is read, and what is done about other proportions: the keys of the
+    settings `clips`.
+    """
+
+    start: float = 0.0
+    seconds: float | Literal["all"] | None = None
+    fit: Fit = "crop"
+
+    @classmethod
+    def of_settings(cls, clips: Mapping[str, Any]) -> Reading:
+        """By the settings `clips`, or those of their keys that this has."""
+        return cls(clips["start"], clips["seconds"], clips["fit"])
+
+    @property
+    def window(self) -> Window:
+        return Window(self.start, self.seconds)
+
+
+FROM_THE_START = Reading()
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ def _sweep(explainer: Explainer, name: str) -> Explanation:
 
     generator = explainer.generator
     concept, shape = explainer.concepts[name], generator.video_shape
-    found = captioned_clips([concept], explainer.clips, 1, 1, shape, generator.fps)
+    found = captioned_clips(
+        [concept], explainer.clips, 1, 1, shape, generator.fps, explainer.reading
+    )
     [(caption, _)] = found[name]
     return explainer.sweep(caption, name, PHI)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.clips.fit import resize_and_crop
 from transporter.clips.reading import read_video
+from transporter.clips.split import FROM_THE_START, Reading
 from transporter.clips.world import World
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
@@ -25,10 +27,15 @@ Shape = tuple[int, int, int, int]
 """(T, C, H, W)"""
 
 
-def as_clip(video: torch.Tensor | str | os.PathLike[str], shape: Shape, fps: float) -> torch.Tensor:
-    """A clip of that shape, resized and centre cropped: of a file the frames that are shown at
-    `fps` a second from its first one on, so that motion keeps its speed; of a tensor
-    `(T', 3, h, w)` in [0, 1], of which no rate is known, evenly spaced ones.
+def as_clip(
+    video: torch.Tensor | str | os.PathLike[str],
+    shape: Shape,
+    fps: float,
+    reading: Reading = FROM_THE_START,
+) -> torch.Tensor:
+    """A clip of that shape: of a file the part that `reading` names, by default the frames that are
+    shown at `fps` a second from its first one on, so that motion keeps its speed; of a tensor
+    `(T', 3, h, w)` in [0, 1], of which no rate is known, evenly spaced frames, centre cropped.
 
     Raises:
         UserError: a tensor of another kind, or fewer frames than wanted, or a file that cannot be
@@ -36,7 +43,7 @@ def as_clip(video: torch.Tensor | str | os.PathLike[str], shape: Shape, fps: flo
     """
     frames, _, height, width = shape
     if not isinstance(video, torch.Tensor):
-        return read_video(video, frames, height, width, fps)
+        return read_video(video, frames, height, width, fps, reading.window, reading.fit)
     if video.ndim != 4 or video.shape[1] != 3:
         raise UserError(f"video: expected (T, 3, H, W) in [0, 1], got {tuple(video.shape)}")
     if len(video) < frames:
@@ -52,6 +59,7 @@ def captioned_clips(
     seed: int,
     shape: Shape,
     fps: float,
+    reading: Reading = FROM_THE_START,
 ) -> Mapping[str, list[tuple[str, torch.Tensor]]]:
     """For each concept, by name, the first `count` clips whose captions hold one of its words.
 
@@ -60,13 +68,15 @@ def captioned_clips(
             folder that holds `captions.tsv` and `clips/`.
         shape: of the clips that come out.
         fps: their frames per second.
+        reading: which part of a file is read.
 
     Raises:
         UserError: no clip of a concept, or a clip that is none.
     """
     if not isinstance(source, str | os.PathLike) and not hasattr(source, "clips"):
         source = list(source)  # it may be read once alone, and there may be several concepts
-    return {concept.name: _found(concept, source, count, seed, shape, fps) for concept in concepts}
+    clip_of = partial(as_clip, shape=shape, fps=fps, reading=reading)
+    return {concept.name: _found(concept, source, count, seed, clip_of) for concept in concepts}
 
 
 def _found(
@@ -74,15 +84,10 @@ def _found(
     source: World | Clips | str | os.PathLike[str],
     count: int,
     seed: int,
-    shape: Shape,
-    fps: float,
+    clip_of: Callable[[torch.Tensor | Path], torch.Tensor],
 ) -> list[tuple[str, torch.Tensor]]:
     candidates = islice(_candidates(source, seed), SEARCHED * count)
-    fitting = (
-        (caption, as_clip(video, shape, fps))
-        for caption, video in candidates
-        if concept.pair(caption)
-    )
+    fitting = ((caption, clip_of(video)) for caption, video in candidates if concept.pair(caption))
     found = list(islice(fitting, count))
     if not found:
         raise UserError(

@@ -20,6 +20,7 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.clips.embeddings import embed_latents
+from transporter.clips.split import FROM_THE_START, Reading
 from transporter.clips.world import World
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, gather_contexts
@@ -97,6 +98,8 @@ class Explainer:
     """Where clips to fit on come from if `fit` is given none: a world that renders them, or a
     folder that holds `captions.tsv` and `clips/`.
     """
+    reading: Reading = FROM_THE_START
+    """Which part of a file is read as a clip."""
 
     @classmethod
     def from_pretrained(
@@ -145,6 +148,7 @@ class Explainer:
                 if clips["source"] == "world"
                 else project.root / clips["folder"]
             ),
+            reading=Reading.of_settings(clips),
         )
         if weights is None and project.coupling(*names).is_file():
             coupling = Coupling.load(project.coupling(*names), made.device)
@@ -328,9 +332,7 @@ class Explainer:
         Among the words of the concepts with that question the likeliest, else what it says freely;
         without a question it describes the video.
         """
-        tokens = self.vlm.encode(
-            as_clip(video, self.generator.video_shape, self.generator.fps)[None].to(self.vlm.device)
-        )
+        tokens = self.vlm.encode(self._clip(video)[None].to(self.vlm.device))
         if question is None:
             return self.vlm.caption(tokens)[0]
         if isinstance(question, Concept):
@@ -347,7 +349,7 @@ class Explainer:
         as `concepts.discovery.discover` has it; nothing is fitted.
         """
         return discover(
-            as_clip(video, self.generator.video_shape, self.generator.fps),
+            self._clip(video),
             question,
             self.vlm,
             self.generator,
@@ -368,10 +370,14 @@ class Explainer:
         """The VLM's answer about a video, a file or `(T, C, H, W)` in [0, 1], and the video edited
         until the answer flips, as `explainer.counterfactual.explain` has it; nothing is fitted.
         """
-        clip = as_clip(video, self.generator.video_shape, self.generator.fps)
+        clip = self._clip(video)
         if editing is None:
             editing = Editing(target_guidance=self.sampling.guidance)
         return explain(clip, self._concept(concept), self.reader, caption, phi, editing, seed)
+
+    def _clip(self, video: torch.Tensor | str | os.PathLike[str]) -> torch.Tensor:
+        """As the models take it."""
+        return as_clip(video, self.generator.video_shape, self.generator.fps, self.reading)
 
     def _concept(self, concept: Concept | str) -> Concept:
         if isinstance(concept, Concept):
@@ -421,6 +427,7 @@ class Explainer:
             self.settings.seed,
             self.generator.video_shape,
             self.generator.fps,
+            self.reading,
         )
         if settings.objective in ASKING:
             return self._answered(concepts, found, count, settings.seed)

@@ -15,8 +15,10 @@ from pydantic import ValidationError
 from transporter.concepts.settings import ASKING
 from transporter.pipeline.ablations import laid_over
 from transporter.pipeline.checks import CHECKS, MADE
+from transporter.pipeline.clip_settings import SPLITS
+from transporter.pipeline.model_settings import GeneratorSettings, VLMSettings
 from transporter.pipeline.refusals import Source, refusal
-from transporter.pipeline.settings import SPLITS, GeneratorSettings, Settings, VLMSettings
+from transporter.pipeline.settings import Settings
 from transporter.pipeline.templates import refuse_code
 from transporter.support.errors import UserError
 from transporter.support.refusals import any_key, explained, short, shown

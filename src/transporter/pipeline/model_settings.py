@@ -1,0 +1,76 @@
+"""Keys of the settings about generators and VLMs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge, Le
+from pydantic import Strict
+
+from transporter.pipeline.setting_types import Frames, Options, Pixels, Precision
+from transporter.support.settings import (
+    Guidance,
+    Inside,
+    Place,
+    Rate,
+    Revision,
+    Text,
+    Times,
+    section,
+)
+
+
+@section
+class GeneratorSettings:
+    """A text-to-video model."""
+
+    adapter: Text
+    """Which adapter drives the model, an installed one or `module:Class` (docs/models.md)."""
+    path: Place
+    """A folder that `from_pretrained` loads, or the model's name on the Hugging Face hub."""
+    dtype: Precision = "float32"
+    """Precision of the weights."""
+    frames: Frames = 17
+    """Frames per video."""
+    height: Pixels = 64
+    """Height of the videos in pixels."""
+    width: Pixels = 64
+    """Width of the videos in pixels."""
+    fps: Rate = 8
+    """Frames per second."""
+    max_tokens: Annotated[int, Strict(), Ge(1), Le(100_000)] = 16
+    """Length of the text condition in tokens."""
+    steps: Times = 12
+    """Sampling steps."""
+    guidance: Guidance = 4.0
+    """Scale of classifier-free guidance; 1 is none."""
+    options: Options | None = None
+    """Further arguments of the adapter's constructor, or null."""
+
+
+@section
+class VLMSettings:
+    """A video vision-language model."""
+
+    adapter: Text
+    """Which adapter drives the model, an installed one or `module:Class` (docs/models.md)."""
+    path: Place
+    """A folder that `from_pretrained` loads, or the model's name on the Hugging Face hub."""
+    dtype: Precision = "float32"
+    """Precision of the weights."""
+    describe: Text = "Describe the video."
+    """The prompt that asks for a caption."""
+    revision: Revision | None = None
+    """Branch, tag or commit of a model on the hub, or null for its main branch."""
+    frames: Annotated[Frames, Le(1000)] | None = None
+    """Frames per clip that an image model (`gemma3`, `phi4_multimodal`) is shown; null is the
+    adapter's default, 8.
+    """
+    fps: Rate | None = None
+    """Frames per second that `video_llama3` is told the clips have; null is the generator's."""
+    lora: Inside | None = None
+    """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
+    package `peft`.
+    """
+    options: Options | None = None
+    """Further arguments of the adapter's constructor, or null."""

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from transporter.concepts.bank import ConceptBank
     from transporter.coupling.network import Coupling
     from transporter.coupling.reader import Reader
-    from transporter.explainer.explainer import Explainer, Fit
+    from transporter.explainer.explainer import Explainer
     from transporter.explainer.explanation import Explanation
+    from transporter.explainer.fits import Fit
     from transporter.generators.base import Generator, Sampling
     from transporter.pipeline.config import load_config
     from transporter.pipeline.loading import load_generator, load_vlm
@@ -58,7 +59,7 @@ _PLACES = {
     "Coupling": ".coupling.network",
     "Explainer": ".explainer.explainer",
     "Explanation": ".explainer.explanation",
-    "Fit": ".explainer.explainer",
+    "Fit": ".explainer.fits",
     "Generator": ".generators.base",
     "Reader": ".coupling.reader",
     "Sampling": ".generators.base",

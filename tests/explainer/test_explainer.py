@@ -21,7 +21,7 @@ from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.fitting import fit_bank
 from transporter.coupling.settings import CouplingSettings
 from transporter.explainer.clip_sources import as_clip, captioned_clips
-from transporter.explainer.explainer import Fit
+from transporter.explainer.fits import Fit
 from transporter.support.files import write_table
 
 SETTINGS = Path(__file__).resolve().parents[2] / "config" / "config.yaml"

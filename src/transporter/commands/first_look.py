@@ -60,7 +60,8 @@ def demo(
         raise UserError(f"--out: expected the name of a file that ends in .html, got {out}")
     refuse_output(out, force)
 
-    from transporter.explainer.explainer import QUICK, Explainer
+    from transporter.explainer.explainer import Explainer
+    from transporter.explainer.fits import QUICK
     from transporter.support.files import written_whole
 
     names = list(dict.fromkeys(concept or SHOWN))

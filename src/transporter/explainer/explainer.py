@@ -13,65 +13,33 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.clips.embeddings import embed_latents
 from transporter.clips.split import FROM_THE_START, Reading
 from transporter.clips.world import World
 from transporter.concepts.bank import ConceptBank
-from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.discovery import Look, answered, discover
-from transporter.concepts.edits import Edits, answered_pairs, plan_edits, sample_edits
 from transporter.concepts.fitting import fit_bank
-from transporter.concepts.settings import ASKING, CLOSED_FORM, BankSettings
+from transporter.concepts.settings import CLOSED_FORM, BankSettings
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
-from transporter.explainer.clip_sources import Clips, as_clip, captioned_clips
+from transporter.explainer.clip_sources import Clips, as_clip
 from transporter.explainer.counterfactual import PHI, Counterfactual, explain
 from transporter.explainer.explanation import Explanation
+from transporter.explainer.fits import QUICK, Fit, FitSource
+from transporter.explainer.names import fitted_concept, known_concept
+from transporter.explainer.pretrained import loaded_bank, pretrained
+from transporter.explainer.reading import read_sweep
 from transporter.generation.editing import Editing
 from transporter.generation.sweeps import full_change, generate, sweep
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.modulation import WHOLE
 from transporter.generators.wording import readable
-from transporter.pipeline.loading import load_generator, load_vlm
-from transporter.pipeline.project import Project, nearest
-from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
-
-QUICK = {"clips": 24, "steps": 30, "batch": 8}
-"""A fit for a first look: clips, optimiser steps, and contexts per step, of each concept."""
-EDITED = 4
-"""Clips for each caption that is edited: every word of it makes several."""
-AT_ONCE = 8
-"""Clips that are embedded or read at once."""
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What became of some concepts, and how little went into it."""
-
-    table: pd.DataFrame
-    """One row for each concept: `answer_gap`, `separation`, `effect` and `status`, as
-    `concepts.fitting.fit_bank` has them, and `contexts`, how many pairs of captions it was fitted
-    on.
-    """
-    settings: BankSettings
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of all phases."""
-        return sum(steps for _, steps in self.settings.phases)
-
-    def __str__(self) -> str:
-        steps = f"{self.steps} steps of {self.settings.batch} contexts"
-        how = f"{self.settings.objective}, {'maps' if self.settings.form == 'map' else steps}"
-        return f"{how}\n{self.table.to_string(index=False, float_format='{:.2f}'.format)}"
 
 
 @dataclass(repr=False)
@@ -123,39 +91,7 @@ class Explainer:
         Raises:
             UserError: the settings are missing or wrong, or name no such model.
         """
-        project = Project.open(settings)
-        names = project.chosen("generators", generator), project.chosen("vlms", vlm)
-        model, subject = project.model("generators", names[0]), project.model("vlms", names[1])
-        if weights is not None and not Path(weights).is_dir():
-            raise UserError(
-                f"weights: expected a model's folder, got {weights}, which is not there"
-            )
-        made = load_generator(model, device)
-        given, clips = project.settings, project.settings["clips"]
-        explainer = cls(
-            made,
-            load_vlm(
-                subject if weights is None else subject | {"path": os.fspath(weights)},
-                made.video_shape,
-                device,
-                made.fps,
-            ),
-            Sampling(model["steps"], model["guidance"]),
-            concepts=project.concepts(),
-            settings=BankSettings.from_mapping(given["bank"], given["seed"]),
-            clips=(
-                load_world(given["world"])
-                if clips["source"] == "world"
-                else project.root / clips["folder"]
-            ),
-            reading=Reading.of_settings(clips),
-        )
-        if weights is None and project.coupling(*names).is_file():
-            coupling = Coupling.load(project.coupling(*names), made.device)
-            explainer.coupling = coupling.variant(output=given["coupling"]["output"])
-        if weights is None and project.bank(*names).is_file():
-            explainer.load_bank(project.bank(*names))
-        return explainer
+        return cls(**pretrained(settings, generator, vlm, weights, device))
 
     def __repr__(self) -> str:
         generator, vlm = type(self.generator).__name__, type(self.vlm).__name__
@@ -174,8 +110,7 @@ class Explainer:
         Raises:
             UserError: no such file, or a bank of another generator.
         """
-        loaded = ConceptBank.load(path, self.generator.device)
-        loaded.check(self.generator.condition_shape, path)
+        loaded = loaded_bank(path, self.generator)
         self.bank = ConceptBank(self.bank.vectors | loaded.vectors, loaded.settings)
 
     def fit(
@@ -227,13 +162,12 @@ class Explainer:
             logits=replace(self.settings.logits, steps=min(steps, self.settings.logits.steps)),
         )
         with nullcontext() if verbose else redirect_stdout(io.StringIO()):
-            contexts = self._contexts(chosen, clips, count, settings)
+            contexts = self._fit_source(clips).contexts(chosen, count, settings)
             made, table = fit_bank(chosen, contexts, self.reader, settings)
         self.concepts |= {concept.name: concept for concept in chosen}
         fits = self.bank.settings.get("fits", {}) | dict.fromkeys(made.vectors, asdict(settings))
-        self.bank = ConceptBank(
-            self.bank.vectors | made.vectors, self.bank.settings | {"fits": fits}
-        )
+        vectors = self.bank.vectors | made.vectors
+        self.bank = ConceptBank(vectors, self.bank.settings | {"fits": fits})
         counts = [len(contexts[concept.name]) for concept in chosen]
         return Fit(table.assign(contexts=counts), settings)
 
@@ -260,7 +194,7 @@ class Explainer:
             UserError: a concept that is not in the bank, a word that the generator does not know,
                 or a strength that is no number or stands there twice.
         """
-        concept = self._fitted(concept)
+        concept = fitted_concept(concept, self.concepts, self.bank)
         phis = tuple(sorted(float(value) for value in phi))
         if not phis or len(set(phis)) < len(phis) or not all(map(math.isfinite, phis)):
             raise UserError(f"phi: expected different numbers, at least one, got {list(phi)}")
@@ -272,38 +206,7 @@ class Explainer:
         [z_xi] = sweep(
             self.generator, condition, change, phis, [seed], self.sampling, steps, frames
         )
-        return self._read(concept, pair[0], seed, phis, z_xi, condition)
-
-    @torch.no_grad()
-    def _read(
-        self,
-        concept: Concept,
-        caption: str,
-        seed: int,
-        phis: tuple[float, ...],
-        z_xi: torch.Tensor,
-        condition: torch.Tensor,
-    ) -> Explanation:
-        video = self.generator.decode(z_xi).clamp(0, 1)
-        tokens = self.vlm.encode(video)
-        through_phi = None
-        if self.coupling is not None:
-            # Phi is told the caption alone, so that a vector moves the answer by the latent
-            pi = condition[[0] * len(z_xi)]
-            read = self.reader.through_phi(z_xi, pi, tokens)
-            through_phi = self.reader.log_odds(read, concept).cpu()
-        odds = self.reader.log_odds(tokens, concept).cpu()
-        return Explanation(
-            concept,
-            caption,
-            seed,
-            phis,
-            z_xi.cpu(),
-            video.cpu(),
-            odds,
-            through_phi,
-            self.generator.fps,
-        )
+        return read_sweep(self.reader, concept, pair[0], seed, phis, z_xi, condition)
 
     def generate(
         self, caption: str, strengths: Mapping[str, float] | None = None, seed: int = 0
@@ -314,14 +217,9 @@ class Explainer:
             UserError: a concept that is not in the bank, or a word that the generator does not
                 know.
         """
-        return generate(
-            self.generator,
-            self.bank,
-            readable(self.generator, caption),
-            strengths or {},
-            seed,
-            self.sampling,
-        ).cpu()
+        caption = readable(self.generator, caption)
+        video = generate(self.generator, self.bank, caption, strengths or {}, seed, self.sampling)
+        return video.cpu()
 
     @torch.no_grad()
     def ask(
@@ -380,91 +278,13 @@ class Explainer:
         return as_clip(video, self.generator.video_shape, self.generator.fps, self.reading)
 
     def _concept(self, concept: Concept | str) -> Concept:
-        if isinstance(concept, Concept):
-            return concept
-        if concept not in self.concepts:
-            raise UserError(
-                f"concept: expected one of {', '.join(self.concepts) or 'none yet'}, got"
-                f" {concept!r}{nearest(concept, list(self.concepts))}; or give a Concept"
-            )
-        return self.concepts[concept]
+        return known_concept(concept, self.concepts)
 
-    def _fitted(self, concept: Concept | str) -> Concept:
-        """The concept, if it is in the bank, and with these words."""
-        concept = self._concept(concept)
-        if concept.name not in self.bank.vectors:
-            raise UserError(
-                f"concept {concept.name}: expected one of the bank"
-                f" ({', '.join(self.bank.vectors) or 'which is empty'}); fit it first, or load a"
-                " bank"
-            )
-        known = self.concepts.get(concept.name, concept)
-        if (known.source, known.target) != (concept.source, concept.target):
-            raise UserError(
-                f"concept {concept.name}: expected the words it was fitted on, {known.source!r} and"
-                f" {known.target!r}, got {concept.source!r} and {concept.target!r}; choose another"
-                " name"
-            )
-        return concept
-
-    def _contexts(
-        self,
-        concepts: Sequence[Concept],
-        clips: Clips | str | os.PathLike[str] | None,
-        count: int,
-        settings: BankSettings,
-    ) -> dict[str, Contexts]:
-        """What each concept is fitted on: its words in captions of clips, or one-word edits that
-        the VLM answers differently.
-        """
+    def _fit_source(self, clips: Clips | str | os.PathLike[str] | None) -> FitSource:
+        """What is fitted on `clips`, by default those of the settings."""
         source = self.clips if clips is None else clips
         if source is None:
             raise UserError("fit: expected clips to fit on, got none; give them by `clips`")
-        found = captioned_clips(
-            concepts,
-            source,
-            count,
-            self.settings.seed,
-            self.generator.video_shape,
-            self.generator.fps,
-            self.reading,
+        return FitSource(
+            self.reader, self.sampling, source, self.reading, self.concepts, self.settings.seed
         )
-        if settings.objective in ASKING:
-            return self._answered(concepts, found, count, settings.seed)
-        contexts = {}
-        for concept in concepts:
-            captions, videos = zip(*found[concept.name], strict=True)
-            z_xi = self._latents(torch.stack(videos))
-            contexts[concept.name] = gather_contexts(concept, captions, z_xi, self.reader)
-        return contexts
-
-    @torch.no_grad()
-    def _latents(self, videos: torch.Tensor) -> torch.Tensor:
-        """E_Xi, a few clips at a time: `(n, T, C, H, W)` to `(n, c, t, h, w)`."""
-        parts = videos.split(AT_ONCE)
-        return torch.cat([self.generator.encode(part.to(self.generator.device)) for part in parts])
-
-    def _answered(
-        self,
-        concepts: Sequence[Concept],
-        found: Mapping[str, Sequence[tuple[str, torch.Tensor]]],
-        count: int,
-        seed: int,
-    ) -> dict[str, Contexts]:
-        """Edits of the captions that were found, sampled, and asked about."""
-        captions = [
-            caption
-            for concept in concepts
-            for caption, _ in found[concept.name][: max(1, count // EDITED)]
-        ]
-        known = self.concepts | {concept.name: concept for concept in concepts}
-        table = plan_edits(captions, list(known.values()), len(captions))
-        with TemporaryDirectory() as folder:
-            latents, reencoded = Path(folder, "latents"), Path(folder, "reencoded")
-            sample_edits(table, self.generator, self.sampling, seed, latents)
-            embed_latents(latents, self._reencoded, reencoded, AT_ONCE, len(table))
-            edits = Edits.load(latents, reencoded)
-        return {c.name: answered_pairs(c, edits, self.reader) for c in concepts}
-
-    def _reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
-        return self.reader.reencoded(z_xi.to(self.generator.device))

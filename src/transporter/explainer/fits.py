@@ -1,0 +1,126 @@
+"""What a fit for a first look is made from, and what became of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import torch
+
+from transporter.clips.contrast import Concept
+from transporter.clips.embeddings import embed_latents
+from transporter.clips.split import Reading
+from transporter.clips.world import World
+from transporter.concepts.contexts import Contexts, gather_contexts
+from transporter.concepts.edits import Edits, answered_pairs, plan_edits, sample_edits
+from transporter.concepts.settings import ASKING, BankSettings
+from transporter.coupling.reader import Reader
+from transporter.explainer.clip_sources import Clips, captioned_clips
+from transporter.generators.base import Sampling
+
+QUICK = {"clips": 24, "steps": 30, "batch": 8}
+"""A fit for a first look: clips, optimiser steps, and contexts per step, of each concept."""
+EDITED = 4
+"""Clips for each caption that is edited: every word of it makes several."""
+AT_ONCE = 8
+"""Clips that are embedded or read at once."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What became of some concepts, and how little went into it."""
+
+    table: pd.DataFrame
+    """One row for each concept: `answer_gap`, `separation`, `effect` and `status`, as
+    `concepts.fitting.fit_bank` has them, and `contexts`, how many pairs of captions it was fitted
+    on.
+    """
+    settings: BankSettings
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of all phases."""
+        return sum(steps for _, steps in self.settings.phases)
+
+    def __str__(self) -> str:
+        steps = f"{self.steps} steps of {self.settings.batch} contexts"
+        how = f"{self.settings.objective}, {'maps' if self.settings.form == 'map' else steps}"
+        return f"{how}\n{self.table.to_string(index=False, float_format='{:.2f}'.format)}"
+
+
+@dataclass(frozen=True)
+class FitSource:
+    """What concepts are fitted on: models, clips, and how these are read.
+
+    Attributes:
+        clips: where clips come from.
+        reading: which part of a file is read as a clip.
+        known: concepts by name; their words are the ones that captions are edited in.
+        seed: of a world's clips.
+    """
+
+    reader: Reader
+    sampling: Sampling
+    clips: World | Clips | str | os.PathLike[str]
+    reading: Reading
+    known: Mapping[str, Concept]
+    seed: int
+
+    def contexts(
+        self, concepts: Sequence[Concept], count: int, settings: BankSettings
+    ) -> dict[str, Contexts]:
+        """What each concept is fitted on: its words in captions of clips, or one-word edits that
+        the VLM answers differently.
+        """
+        found = captioned_clips(
+            concepts,
+            self.clips,
+            count,
+            self.seed,
+            self.reader.generator.video_shape,
+            self.reader.generator.fps,
+            self.reading,
+        )
+        if settings.objective in ASKING:
+            return self._answered(concepts, found, count, settings.seed)
+        contexts = {}
+        for concept in concepts:
+            captions, videos = zip(*found[concept.name], strict=True)
+            z_xi = self._latents(torch.stack(videos))
+            contexts[concept.name] = gather_contexts(concept, captions, z_xi, self.reader)
+        return contexts
+
+    @torch.no_grad()
+    def _latents(self, videos: torch.Tensor) -> torch.Tensor:
+        """E_Xi, a few clips at a time: `(n, T, C, H, W)` to `(n, c, t, h, w)`."""
+        generator, parts = self.reader.generator, videos.split(AT_ONCE)
+        return torch.cat([generator.encode(part.to(generator.device)) for part in parts])
+
+    def _answered(
+        self,
+        concepts: Sequence[Concept],
+        found: Mapping[str, Sequence[tuple[str, torch.Tensor]]],
+        count: int,
+        seed: int,
+    ) -> dict[str, Contexts]:
+        """Edits of the captions that were found, sampled, and asked about."""
+        captions = [
+            caption
+            for concept in concepts
+            for caption, _ in found[concept.name][: max(1, count // EDITED)]
+        ]
+        known = {**self.known} | {concept.name: concept for concept in concepts}
+        table = plan_edits(captions, list(known.values()), len(captions))
+        with TemporaryDirectory() as folder:
+            latents, reencoded = Path(folder, "latents"), Path(folder, "reencoded")
+            sample_edits(table, self.reader.generator, self.sampling, seed, latents)
+            embed_latents(latents, self._reencoded, reencoded, AT_ONCE, len(table))
+            edits = Edits.load(latents, reencoded)
+        return {c.name: answered_pairs(c, edits, self.reader) for c in concepts}
+
+    def _reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
+        return self.reader.reencoded(z_xi.to(self.reader.generator.device))

@@ -250,7 +250,7 @@ def test_the_index_tells_which_part_of_a_clip_was_read_and_by_whom(tmp_path: Pat
             paths,
             lambda video: video.mean((1, 2, 3, 4))[:, None],
             folder,
-            lambda row: read_clip(paths[row], (5, 32, 32), 8, Window(0.25)),
+            lambda row: read_clip(paths[row], (5, 32, 32), 8, Window(0.25), "pad"),
             2,
             2,
         )
@@ -261,6 +261,7 @@ def test_the_index_tells_which_part_of_a_clip_was_read_and_by_whom(tmp_path: Pat
     index = read_table(folder / "index.tsv", ("start", "seconds", "reader"), text=("clip",))
     assert index["clip"].tolist() == ["0.mp4", "1.mp4", "3.mp4", "4.mp4"]
     assert set(index["start"]) == {0.25} and set(index["seconds"]) == {0.625}
+    assert set(index["fit"]) == {"pad"}
     libraries = {f"{name} {version(name)}" for name in ("decord", "av")}
     assert set(index["reader"]) <= libraries
     reason = read_table(folder / "failed.tsv", ("clip", "reason"))["reason"].item()

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 import torch
 
+from transporter.clips.settings import Fit
+
 Reader = Literal["decord", "av"]
 """The library that decoded a clip."""
 
@@ -23,12 +25,14 @@ class Clip:
         times: when each frame is shown, `(T,)` seconds from the first frame of the file.
         seconds: how long the frames last, T times the mean step between two.
         reader: who decoded it.
+        fit: what was done about its proportions.
     """
 
     video: torch.Tensor
     times: np.ndarray
     seconds: float
     reader: Reader
+    fit: Fit
 
     @property
     def served_by(self) -> str:

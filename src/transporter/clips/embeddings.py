@@ -29,7 +29,7 @@ from transporter.support.files import read_table, write_table, written_whole
 INDEX, FAILED = "index.tsv", "failed.tsv"
 INDEX_COLUMNS = ("clip", "shard", "row")
 SHARD = r"shard-\d{5,}\.safetensors"
-READING_COLUMNS = ("start", "seconds", "reader")
+READING_COLUMNS = ("start", "seconds", "fit", "reader")
 """Columns of the index that clips have which were read from files."""
 Embed = Callable[[torch.Tensor], torch.Tensor]
 """A batch `(B, ...)` to embeddings `(B, ...)`."""
@@ -110,7 +110,8 @@ def _about(made: torch.Tensor | Clip) -> list[list[Any]]:
     """`READING_COLUMNS` of what was read from a file, in a list of one; nothing of the rest."""
     if not isinstance(made, Clip):
         return []
-    return [[round(float(made.times[0]), 6), round(made.seconds, 6), made.served_by]]
+    start, seconds = round(float(made.times[0]), 6), round(made.seconds, 6)
+    return [[start, seconds, made.fit, made.served_by]]
 
 
 def _embed_batch(inputs: Sequence[torch.Tensor], work: _Work) -> torch.Tensor:
@@ -274,9 +275,9 @@ def embed_clips(
     `(B, T, C, H, W)`. A file may be there more than once, for several of its parts.
     `folder` gets `shard-00000.safetensors`, ..., `failed.tsv` (clip, reason) and, last, `index.tsv`
     (clip, shard, row), where `clip` is one of `names`, by default a file's own name; of clips also
-    the `start` and `seconds` of the part that was read, and the library that was its `reader`, with
-    its version. A clip whose `read` raises a `UserError`, or whose embedding is not finite, is left
-    out and named in `failed.tsv`.
+    the `start` and `seconds` of the part that was read, its `fit`, and the library that was its
+    `reader`, with its version. A clip whose `read` raises a `UserError`, or whose embedding is not
+    finite, is left out and named in `failed.tsv`.
 
     A run that was interrupted goes on: shards stay that were made from the same bytes with the same
     `batch`, `dtype` and `key`; `key` should name the model and whatever else the values depend on.

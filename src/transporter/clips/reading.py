@@ -101,7 +101,7 @@ class _Wish:
         times = timeline.times[numbers]
         spread = (times[-1] - times[0]) / max(frames - 1, 1)
         step = self.window.step(frames, self.fps) or spread
-        return Clip(video, times, float(frames * step), reader)
+        return Clip(video, times, float(frames * step), reader, self.fit)
 
 
 def _read(path: Path, wish: _Wish, deadline: Deadline) -> Clip:

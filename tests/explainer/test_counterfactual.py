@@ -12,7 +12,13 @@ import pytest
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.explainer.counterfactual import SEEN, Counterfactual, explain, oriented
+from transporter.explainer.counterfactual import (
+    SEEN,
+    Counterfactual,
+    even_strengths,
+    explain,
+    oriented,
+)
 from transporter.explainer.page import curve, page
 from transporter.generation.editing import Editing
 from transporter.generators.condition import Condition
@@ -67,9 +73,11 @@ class _Eye:
         return ["a dark room" for _ in tokens]
 
 
-def reader(threshold: float = 0.5) -> SimpleNamespace:
+def reader(threshold: float = 0.5, power: int = 1) -> SimpleNamespace:
+    """`power` 3 makes the answer nearly still about the threshold, and steep far from it."""
+
     def log_odds(tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
-        odds = 10 * (tokens - threshold)
+        odds = 10 * (tokens - threshold) ** power
         return odds if concept.target == "bright" else -odds
 
     return SimpleNamespace(generator=_Greys(), vlm=_Eye(threshold), log_odds=log_odds)
@@ -79,8 +87,9 @@ def grey(level: float) -> torch.Tensor:
     return torch.full((T, 3, SIDE, SIDE), level)
 
 
-def found(level: float = 0.2, threshold: float = 0.5, **options: object) -> Counterfactual:
-    return explain(grey(level), LIGHT, reader(threshold), editing=PLAIN, **options)
+def found(threshold: float = 0.5, power: int = 1, **options: object) -> Counterfactual:
+    options = {"editing": PLAIN, "even": False, **options}
+    return explain(grey(0.2), LIGHT, reader(threshold, power), **options)
 
 
 def test_the_least_flip_is_where_the_answer_changes() -> None:
@@ -107,7 +116,7 @@ def test_readings_tell_answers_and_change() -> None:
 
 
 def test_a_bright_clip_is_edited_the_other_way() -> None:
-    made = explain(grey(0.8), LIGHT, reader(), "a bright room", editing=PLAIN)
+    made = explain(grey(0.8), LIGHT, reader(), "a bright room", editing=PLAIN, even=False)
     assert (made.concept.source, made.concept.target) == ("bright", "dark")
     assert made.clip_log_odds == pytest.approx(-3)
     assert made.log_odds.tolist() == pytest.approx([-3, -1.5, 0, 1.5, 3], abs=1e-4)
@@ -115,7 +124,7 @@ def test_a_bright_clip_is_edited_the_other_way() -> None:
 
 def test_the_caption_may_name_the_other_word() -> None:
     """It is what the VLM answers that the clip is edited from."""
-    made = explain(grey(0.2), LIGHT, reader(), "a bright room", editing=PLAIN)
+    made = explain(grey(0.2), LIGHT, reader(), "a bright room", editing=PLAIN, even=False)
     assert made.caption == "a dark room"
 
 
@@ -128,6 +137,28 @@ def test_an_answer_that_never_flips_is_said_to_be_so() -> None:
 
 def test_a_clip_at_rest_differs_nowhere() -> None:
     assert found(phi=(0, 0.1)).difference.max() == pytest.approx(0.06, abs=1e-5)
+
+
+def test_even_strengths_share_the_rise() -> None:
+    assert even_strengths((0, 0.5, 1), (-4, -4, 4)) == pytest.approx((0, 0.75, 1), abs=1e-3)
+    assert even_strengths((0, 1, 2), (0, 2, 1)) == pytest.approx((0, 0.5, 2), abs=1e-3)
+    assert even_strengths((0, 0.5, 1), (-4, -4, -5)) == (0, 0.5, 1)
+
+
+def test_a_clip_at_even_strengths_is_a_slider() -> None:
+    """Of a VLM that is a switch at both ends."""
+
+    def largest(made: Counterfactual) -> float:
+        moves = made.log_odds.diff().abs()
+        return float(moves.max() / moves.sum())
+
+    plain, even = found(power=3), found(power=3, even=True)
+    assert largest(plain) > 0.43
+    assert largest(even) < 0.34
+    assert (even.phi[0], even.phi[-1]) == (0, 1)
+    assert len(even.phi) == len(plain.phi)
+    assert even.flip is not None and plain.flip is not None
+    assert even.flip.phi == pytest.approx(plain.flip.phi, abs=0.02)
 
 
 def test_orientation_is_by_the_answer() -> None:

@@ -53,7 +53,7 @@ def explain(
     ] = None,
     phi: Annotated[
         list[float] | None,
-        typer.Option(help="A strength; may be repeated. By default 0, 0.25, 0.5, 0.75, 1."),
+        typer.Option(help="A strength to try; may be repeated. By default 0, 0.25, 0.5, 0.75, 1."),
     ] = None,
     start: Annotated[float, typer.Option(help="Where in the video to begin, in seconds.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the noise.", min=0, max=2**32 - 1)] = 0,

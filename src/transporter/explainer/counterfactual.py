@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -20,6 +21,8 @@ from transporter.support.errors import UserError
 PHI = (0.0, 0.25, 0.5, 0.75, 1.0)
 HALVINGS = 4
 """Of the step in which the answer flips, to find the least strength."""
+STILL = 1e-3
+"""Log-odds in nats that do not count as a rise."""
 SEEN = 0.1
 """A pixel has changed where one of its colours differs by more than this share of their range."""
 
@@ -137,6 +140,7 @@ def explain(
     phi: Sequence[float] = PHI,
     editing: Editing | None = None,
     seed: int = 0,
+    even: bool = True,
 ) -> Counterfactual:
     """Edit a clip towards the word that the VLM does not answer, and find the least edit that flips
     its answer.
@@ -151,6 +155,8 @@ def explain(
         phi: strengths, at least two different ones.
         editing: by default `Editing()`.
         seed: of the noise.
+        even: show the clip at strengths between the smallest and the largest `phi` at which the
+            log-odds rise evenly, in place of the others.
 
     Raises:
         UserError: the caption holds neither word, or words that the generator does not know, or
@@ -174,7 +180,12 @@ def explain(
         return video.cpu(), torch.cat(read).cpu()
 
     change = plus - minus
-    video, log_odds = edits(change, phis)
+    found = dict(zip(phis, zip(*edits(change, phis), strict=True), strict=True))
+    if even:
+        phis = even_strengths(phis, [float(found[strength][1]) for strength in phis])
+        new = [strength for strength in phis if strength not in found]
+        found |= dict(zip(new, zip(*edits(change, new), strict=True), strict=True))
+    video, log_odds = map(torch.stack, zip(*(found[strength] for strength in phis), strict=True))
     random = minus.along(random_like(change.embeddings[0], seed))
     return Counterfactual(
         concept,
@@ -184,10 +195,23 @@ def explain(
         phis,
         video,
         log_odds,
-        _least(lambda strength: edits(change, [strength]), phis, video, log_odds),
+        _least(lambda strength: edits(change, [strength]), found),
         float(edits(random, [1.0])[1]),
         generator.fps,
     )
+
+
+def even_strengths(phis: Sequence[float], log_odds: Sequence[float]) -> tuple[float, ...]:
+    """As many strengths, of the same ends, between which the log-odds rise by equal steps, as read
+    off the straight lines between the strengths given; these themselves where nothing rises.
+    """
+    reached = np.maximum.accumulate(log_odds)
+    if reached[-1] - reached[0] < STILL:
+        return tuple(phis)
+    rising = reached + STILL * np.arange(len(reached)) / len(reached)  # strictly, for the inverse
+    wanted = np.linspace(rising[0], rising[-1], len(phis))
+    inner = np.interp(wanted, rising, phis).tolist()[1:-1]
+    return (phis[0], *inner, phis[-1])
 
 
 def _pair(concept: Concept, caption: str, reader: Reader) -> tuple[str, str]:
@@ -203,19 +227,17 @@ def _pair(concept: Concept, caption: str, reader: Reader) -> tuple[str, str]:
 
 def _least(
     edit: Callable[[float], tuple[torch.Tensor, torch.Tensor]],
-    phis: Sequence[float],
-    video: torch.Tensor,
-    log_odds: torch.Tensor,
+    known: Mapping[float, tuple[torch.Tensor, torch.Tensor]],
 ) -> Flip | None:
-    """Bisection of the first step in which the answer flips. Where it flips back in between, a
-    flip is found, though it need not be the least.
+    """Bisection of the first step between known strengths in which the answer flips. Where it flips
+    back in between, a flip is found, though it need not be the least.
     """
-    flipped = (log_odds > 0).tolist()
-    steps = enumerate(pairwise(flipped))
-    place = next((place for place, (before, after) in steps if after and not before), None)
-    if place is None:
+    steps = pairwise(sorted(known))
+    flips = ((low, high) for low, high in steps if known[low][1] <= 0 < known[high][1])
+    low, high = next(flips, (None, None))
+    if low is None:
         return None
-    low, found = phis[place], Flip(phis[place + 1], video[place + 1], float(log_odds[place + 1]))
+    found = Flip(high, known[high][0], float(known[high][1]))
     for _ in range(HALVINGS):
         middle = (low + found.phi) / 2
         [clip], [odds] = edit(middle)

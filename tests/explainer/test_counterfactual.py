@@ -159,6 +159,7 @@ def test_a_clip_at_even_strengths_is_a_slider() -> None:
     assert len(even.phi) == len(plain.phi)
     assert even.flip is not None and plain.flip is not None
     assert even.flip.phi == pytest.approx(plain.flip.phi, abs=0.02)
+    assert found(phi=(0, 1), even=True).phi == (0, 1)
 
 
 def test_orientation_is_by_the_answer() -> None:

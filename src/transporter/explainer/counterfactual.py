@@ -183,8 +183,8 @@ def explain(
     found = dict(zip(phis, zip(*edits(change, phis), strict=True), strict=True))
     if even:
         phis = even_strengths(phis, [float(found[strength][1]) for strength in phis])
-        new = [strength for strength in phis if strength not in found]
-        found |= dict(zip(new, zip(*edits(change, new), strict=True), strict=True))
+        if new := [strength for strength in phis if strength not in found]:
+            found |= dict(zip(new, zip(*edits(change, new), strict=True), strict=True))
     video, log_odds = map(torch.stack, zip(*(found[strength] for strength in phis), strict=True))
     random = minus.along(random_like(change.embeddings[0], seed))
     return Counterfactual(

@@ -14,7 +14,7 @@ FLOORS = (
     {"clips", "networks", "statistics"},
     {"training"},
     {"generators", "vlms"},
-    {"coupling"},
+    {"coupling", "saliency"},
     {"concepts"},
     {"generation"},
     {"baselines"},

@@ -98,6 +98,10 @@ class DiffusersGenerator(Generator):
             if (network := getattr(self.pipeline, name, None)) is not None:
                 yield name, network
 
+    def transformers(self) -> Iterator[tuple[str, nn.Module]]:
+        """The networks that denoise, by name; two where each has noise levels of its own."""
+        return self._networks(_TRANSFORMERS)
+
     @property
     def _scales(self) -> tuple[int, int]:
         """How many frames and pixels of a side a place of the latent stands for."""
@@ -182,7 +186,7 @@ class DiffusersGenerator(Generator):
     def blocks(self) -> tuple[Layer, ...]:
         lists = {
             f"{name}.{part}": getattr(transformer, part)
-            for name, transformer in self._networks(_TRANSFORMERS)
+            for name, transformer in self.transformers()
             for part in self.block_lists
         }
         return tuple(
@@ -242,7 +246,7 @@ class DiffusersGenerator(Generator):
             self._steered(stack, run, guidance)
             if run.doubled:
                 mask = modulation.frame_mask(self.latent_shape[1])
-                for _, model in self._networks(_TRANSFORMERS):
+                for _, model in self.transformers():
                     tokens = self.condition_shape[0]
                     stack.enter_context(frame_mixing(model, tokens, mask, self.frame_axis))
             latents = self.pipeline(

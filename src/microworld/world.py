@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from microworld.clip_judge import ClipJudge
     from microworld.probes import Probes
     from transporter.baselines.verifier import Verifier
+    from transporter.clips.world import Placed
 
 
 class Microworld:
@@ -46,6 +47,11 @@ class Microworld:
         for index in count():
             clip = make_clip(index, split_seed(seed, "train"), SPLITS["train"])
             yield caption(clip.attributes.words()), clip.video
+
+    def placed(self, count: int, seed: int, held_out: bool) -> Iterator[Placed]:
+        from microworld.places import placed
+
+        return placed(count, seed, held_out)
 
     def probes(self, folder: str | os.PathLike[str], device: torch.device | None = None) -> Probes:
         from microworld.probes import Probes

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from transporter import __version__
-from transporter.commands import first_look, own_clip, results, settings, videos
+from transporter.commands import first_look, own_clip, places, results, settings, videos
 from transporter.support.errors import UserError
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -23,6 +23,7 @@ VERBS = (
     videos.sweep,
     videos.discover,
     own_clip.explain,
+    places.locate,
     results.snapshot,
     results.restore,
 )

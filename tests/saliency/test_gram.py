@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from transporter.saliency.gram import Heads, Texts, gram_columns, scores
-from transporter.saliency.rows import listed, sub_words
+from transporter.saliency.rows import listed, of_prompt, sub_words
 from transporter.saliency.settings import PRESETS, MapSettings, preset
 from transporter.support.errors import UserError
 
@@ -149,3 +149,27 @@ def test_choices_that_mean_nothing_are_refused() -> None:
         MapSettings(standardise="texts", contrast="none")
     with pytest.raises(UserError, match="expected one of imap_released"):
         preset("imap")
+
+
+def test_a_share_of_the_contrast_is_padding(heads: Heads, prompt: torch.Tensor) -> None:
+    """Of queries and keys it is that of a mean key, as their match is linear."""
+    pad = torch.zeros(B, H, 1, D).double()
+    words = torch.tensor([4, 7])
+    rows = of_prompt((prompt, prompt), (pad, pad), words, torch.ones(B, T), 0.25)
+    texts = Texts(prompt[:, :, [1]], prompt[:, :, [1]], *rows)
+    settings = MapSettings(standardise="none", contrast="prompt", padding=0.25)
+    found = scores(heads, texts, settings)[:, :, 0].flatten(2)
+    for clip, count in enumerate((4, 7)):
+        other = 0.75 * prompt[clip, :, :count].mean(1)
+        expected = (heads.q[clip] @ (prompt[clip, :, 1] - other)[..., None])[..., 0] / D**0.5
+        assert torch.allclose(found[clip], expected, atol=1e-6)
+
+
+def test_a_prompts_rows_are_alike_where_no_share_is_said(prompt: torch.Tensor) -> None:
+    seen = torch.ones(B, T)
+    seen[0, 6:] = 0
+    pair = (prompt, prompt)
+    k, _, counts = of_prompt(pair, (prompt[:, :, :1],) * 2, torch.tensor([4, 7]), seen, None)
+    assert torch.equal(k[:, :, :-1], prompt)
+    assert torch.equal(counts[:, :-1], seen)
+    assert not counts[:, -1].any()

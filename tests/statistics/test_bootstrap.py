@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from transporter.statistics.bootstrap import bootstrap, mean_difference, mean_interval
+from transporter.statistics.bootstrap import (
+    bootstrap,
+    mean_difference,
+    mean_interval,
+    mean_intervals,
+)
 from transporter.support.errors import UserError
 
 VALUES = np.random.default_rng(0).normal(3.0, 2.0, 200)
@@ -39,6 +44,16 @@ def test_rows_of_one_group_are_drawn_together() -> None:
         mean_interval(VALUES).high - mean_interval(VALUES).low, rel=0.1
     )
     assert together.high - together.low > 1.8 * (alone.high - alone.low)
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(200) // 7])
+def test_many_columns_have_the_intervals_of_each(groups: np.ndarray | None) -> None:
+    columns = np.stack([VALUES, VALUES**2], 1)
+    for values, found in zip(columns.T, mean_intervals(columns, groups, seed=3), strict=True):
+        alone = mean_interval(values, groups, seed=3)
+        assert (found.value, found.low, found.high) == pytest.approx(
+            (alone.value, alone.low, alone.high)
+        )
 
 
 def test_a_paired_difference_forgets_what_both_share() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -28,6 +29,26 @@ class Probes(Protocol):
     @property
     def vocabulary(self) -> Words:
         """Attribute to its words, in the order of the probabilities."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A rendered clip, and where and when each of its words is.
+
+    Attributes:
+        video: `(T, C, H, W)` in [0, 1].
+        caption: what it shows.
+        words: kind of word (an attribute) to the word, or None where the caption has none.
+        masks: kind to where in every frame it is, `(T, H, W)` bool; kinds without a place lack
+            one.
+        moving: in which frames something has moved since the frame before, `(T,)` bool.
+    """
+
+    video: torch.Tensor
+    caption: str
+    words: Mapping[str, str | None]
+    masks: Mapping[str, torch.Tensor]
+    moving: torch.Tensor
 
 
 class Shortcut(Protocol):
@@ -62,6 +83,11 @@ class World(Protocol):
     def captions(self, seed: int, split: str) -> Iterator[str]:
         """The captions of the clips of a split, `train`, `validation` or `held_out`, with this
         seed, one after the other without end; none is rendered.
+        """
+
+    def placed(self, count: int, seed: int, held_out: bool) -> Iterator[Placed]:
+        """Clips that nobody has seen, of combinations that training clips have or of others; every
+        odd one moves in its first or its second half alone.
         """
 
     def read_shortcuts(

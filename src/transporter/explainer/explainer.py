@@ -30,6 +30,7 @@ from transporter.explainer.clip_sources import Clips, as_clip
 from transporter.explainer.counterfactual import PHI, Counterfactual, explain
 from transporter.explainer.explanation import Explanation
 from transporter.explainer.fits import QUICK, Fit, FitSource
+from transporter.explainer.location import Location, locate
 from transporter.explainer.names import fitted_concept, known_concept
 from transporter.explainer.pretrained import loaded_bank, pretrained
 from transporter.explainer.reading import read_sweep
@@ -255,6 +256,17 @@ class Explainer:
             caption,
             Look(guidance=self.sampling.guidance),
         )
+
+    def locate(
+        self, video: torch.Tensor | str | os.PathLike[str], word: str, caption: str | None = None
+    ) -> Location:
+        """Where and when a word is in a video, by the generator's attention; see
+        `explainer.location.locate`. `caption` says what it shows, by default in the VLM's words.
+        """
+        clip = self._clip(video)
+        if caption is None:
+            caption = self.vlm.caption(self.vlm.encode(clip[None].to(self.generator.device)))[0]
+        return locate(self.generator, clip, word, caption)
 
     def explain(
         self,

@@ -70,6 +70,11 @@ TRUTH_SUMMARY = "results/truth/summary.tsv"
 MATRIX = "results/truth/matrix.{form}"
 TRUTH_FILMSTRIP = f"results/truth/filmstrips/{PAIR}/{{case}}/{{concept}}_{{objective}}.png"
 
+# where and when words are
+PLACED = "results/saliency/{generator}/truth.tsv"
+MAPS = f"results/saliency/{PAIR}/{{concept}}"
+CHANGES = f"results/saliency/{PAIR}/changes.tsv"
+
 # models that rules make
 MODEL = "results/models/{model}"
 PLANTED = "results/planted/{vlm}/{shortcut}"

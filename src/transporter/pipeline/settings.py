@@ -23,6 +23,7 @@ from transporter.pipeline.method_settings import (
     variants,
 )
 from transporter.pipeline.model_settings import GeneratorSettings, VLMSettings
+from transporter.pipeline.saliency_settings import SaliencySettings
 from transporter.pipeline.setting_types import SomeConcepts
 from transporter.pipeline.training_settings import TrainingSettings
 from transporter.support.settings import Name, Names, Place, Seed, Text, section
@@ -80,4 +81,5 @@ class Settings:
     figures: FigureSettings = FigureSettings()
     gallery: GallerySettings = GallerySettings()
     truth: TruthSettings = TruthSettings()
+    saliency: SaliencySettings = SaliencySettings()
     training: TrainingSettings = TrainingSettings()

@@ -35,7 +35,7 @@ class Table:
 
 def tables(plan: Plan) -> dict[str, list[Table]]:
     """By the name of the rule that makes their pages: those of a plain run, and those of the
-    benchmark of explanations.
+    benchmarks of explanations and of maps.
     """
     return {
         "table_pages": [*_of_clips(plan), *_of_models(plan), *_of_world(plan), *_of_run()],
@@ -44,6 +44,7 @@ def tables(plan: Plan) -> dict[str, list[Table]]:
             Table(paths.TRUTH_SUMMARY, "truth_summary", "Truth", {"result": "summary"}),
             *_reliance(plan),
         ],
+        "saliency_pages": _of_maps(plan),
     }
 
 
@@ -77,6 +78,21 @@ def _of_world(plan: Plan) -> list[Table]:
 def _reliance(plan: Plan) -> list[Table]:
     table = Table(paths.RELIANCE, "reliance", "Truth", {"result": "reliance"})
     return [table] if Cases(plan).shortcuts else []
+
+
+def _of_maps(plan: Plan) -> list[Table]:
+    """Maps against true masks, of worlds that know where their words are."""
+    if not plan.world:
+        return []
+    return [
+        Table(
+            paths.filled(paths.PLACED, generator=name),
+            "saliency",
+            "Saliency",
+            {"generator": name, "result": "masks"},
+        )
+        for name in plan.generators
+    ]
 
 
 def _of_run() -> list[Table]:

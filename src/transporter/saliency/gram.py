@@ -32,8 +32,8 @@ class Texts:
     Attributes:
         k, v: keys, and values (or outputs), of the words, `(B, H, n, d)`.
         other_k, other_v: those of the other rows, `(B, H, m, d)`.
-        counts: how many rows of text each of the other ones stands for, 0 where a row is masked,
-            `(B, m)`.
+        counts: how many rows of text each of the other ones stands for, or its weight; 0 for a row
+            that does not count, `(B, m)`.
     """
 
     k: torch.Tensor
@@ -123,9 +123,13 @@ def _mean(rows: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
 
 
 def standardised(rows: torch.Tensor, how: str) -> torch.Tensor:
-    """Over the last axis, a frame's tokens; a row that is the same everywhere becomes 0."""
+    """Over a frame's tokens, the last axis, or the whole clip's, the last two; what is the same
+    everywhere becomes 0.
+    """
     if how == "none":
         return rows
+    if how == "clip":
+        return standardised(rows.flatten(-2), "tokens").view_as(rows)
     if how == "minmax":
         low, high = rows.aminmax(dim=-1, keepdim=True)
         return _ratio(rows - low, high - low)

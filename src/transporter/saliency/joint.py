@@ -20,7 +20,7 @@ from torch import nn
 
 from transporter.saliency.gram import Heads, Texts
 from transporter.saliency.reader import FamilyReader
-from transporter.saliency.rows import listed, sub_words
+from transporter.saliency.rows import listed, of_prompt, sub_words
 from transporter.saliency.settings import MapSettings
 from transporter.saliency.tally import grown
 
@@ -116,10 +116,12 @@ class JointReader(FamilyReader):
         """Words and rows that they are taken against, of the stream's keys and outputs."""
         mixed = grown(self._mixture(settings.surrogate), len(k)).to(k)[:, None]
         words = mixed @ k, mixed @ outputs
+        padding = k[:, :, -1:], outputs[:, :, -1:]
         if settings.rows == "prompt":
             # of the prompt's own rows nothing but keys is compared
-            return Texts(*words, prompt_k, prompt_k, self.prompt_counts())
-        padding = k[:, :, -1:], outputs[:, :, -1:]
+            own, seen = (prompt_k, prompt_k), self.prompt_counts()
+            counts = grown(torch.tensor(self.words.prompts), len(k))
+            return Texts(*words, *of_prompt(own, padding, counts, seen, settings.prompt_padding))
         total = self.generator.condition_shape[0]
         return Texts(*words, *listed(words, padding, total, settings.rows))
 

@@ -28,3 +28,21 @@ def listed(
     counts = torch.ones(clips, count + 1)
     counts[:, -1] = max(total - count, 0)
     return k, v, counts
+
+
+def of_prompt(
+    prompt: Pair, padding: Pair, words: torch.Tensor, seen: torch.Tensor, share: float | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Keys, values and counts of a prompt's L rows and of the row of padding.
+
+    Args:
+        words: how many rows of each prompt are words, `(B,)`.
+        seen: which rows the model sees, `(B, L)`.
+        share: of padding, the rest being words; None for all rows that are seen, alike.
+    """
+    k, v = (torch.cat(pair, 2) for pair in zip(prompt, padding, strict=True))
+    if share is None:
+        return k, v, torch.cat([seen, torch.zeros_like(seen[:, :1])], 1)
+    named = (torch.arange(seen.shape[1]) < words[:, None]).float()
+    counts = (1 - share) * named / named.sum(1, keepdim=True).clamp_min(1)
+    return k, v, torch.cat([counts, torch.full((len(words), 1), share)], 1)

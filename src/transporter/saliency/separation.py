@@ -15,13 +15,13 @@ def scatter(h: torch.Tensor, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
     """`B = P sum_f |mu_f - mu|^2` between frames and `W = sum |h|^2 - P sum_f |mu_f|^2` within,
     `(B, H)` each.
     """
-    h = h.to(torch.promote_types(h.dtype, torch.float32)).unflatten(2, (frames, -1))
-    tokens = h.shape[3]
+    h = h.to(torch.promote_types(h.dtype, torch.float32))
     # W is a small difference of large sums unless the clip's mean is taken away first
-    h = h - h.mean((2, 3), keepdim=True)
-    means = h.mean(3)  # (B, H, F, d)
-    between = tokens * means.square().sum((2, 3))
-    return between, h.square().sum((2, 3, 4)) - between
+    h = h - h.mean(2, keepdim=True)
+    means = h.unflatten(2, (frames, -1)).mean(3)  # (B, H, F, d)
+    between = h.shape[2] // frames * means.square().sum((2, 3))
+    # token by token: one sum over all of them loses a digit in single precision
+    return between, torch.linalg.vector_norm(h, dim=3).square().sum(2) - between
 
 
 def calinski_harabasz(h: torch.Tensor, frames: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -9,14 +10,23 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import Strict
 
 from transporter.support.errors import UserError
-from transporter.support.settings import Count, Distinct, Level, Share, section
+from transporter.support.settings import Count, Distinct, Level, Share, read_settings, section
 
 Method = Literal["gram", "cross_attention", "concept_attention", "query_key"]
-Standardise = Literal["tokens", "texts", "minmax", "none"]
+Standardise = Literal["tokens", "clip", "texts", "minmax", "none"]
 Contrast = Literal["pad", "prompt", "list", "none"]
 ContrastOf = Literal["scores", "maps"]
 Heads = Literal["all", "chi", "silhouette", "davies_bouldin", "fisher", "random"]
 Surrogate = Literal["first", "mean"]
+Preset = Literal[
+    "gramcol",
+    "cross_attention",
+    "concept_attention",
+    "imap_released",
+    "imap_released_wan",
+    "gramcol_released",
+    "gramcol_released_wan",
+]
 Layer = Annotated[int, Strict(), Ge(-1000), Le(1000)]
 Layers = Annotated[tuple[Layer, ...], MinLen(1), Distinct]
 
@@ -31,8 +41,9 @@ class MapSettings:
     output with the word's; `query_key`, the match of its query with the word's key.
     """
     standardise: Standardise = "tokens"
-    """What puts heads on one scale: mean and deviation over a frame's `tokens`, or over all
-    `texts` as released; `minmax` over a frame's tokens; or `none`.
+    """What puts heads on one scale: mean and deviation over a frame's `tokens`, over those of the
+    whole `clip`, so that frames can be compared, or over all `texts` as released; `minmax` over a
+    frame's tokens; or `none`.
     """
     contrast: Contrast = "prompt"
     """What a word's map is taken against: `pad`, the row of padding; `prompt`, the rows of the
@@ -41,6 +52,10 @@ class MapSettings:
     contrast_of: ContrastOf = "scores"
     """Whether the contrast is taken of a head's `scores`, before they are standardised, or of its
     `maps`, after.
+    """
+    padding: Share | None = 0.5
+    """The share of padding in the contrast `prompt`, the rest of which is the prompt's words: less
+    tells words apart better, more tells them from no word. Null is all its rows alike.
     """
     surrogate: Surrogate = "mean"
     """The key of a word of several sub-words: their `first`, or the `mean` of all."""
@@ -62,6 +77,12 @@ class MapSettings:
                 "standardise: expected a contrast (pad, prompt or list) beside `texts`, got none;"
                 " there is no text to standardise over"
             )
+
+    @property
+    def prompt_padding(self) -> float | None:
+        """`padding`, where rows of the prompt are not all alike by definition."""
+        alike = self.method == "cross_attention" or self.standardise == "texts"
+        return None if alike else self.padding
 
     @property
     def rows(self) -> str:
@@ -93,16 +114,18 @@ IMAP = MapSettings(
 )
 PRESETS: dict[str, MapSettings] = {
     "imap_released": IMAP,
-    "imap_released_wan": replace(IMAP, contrast="prompt", top_k=3),
+    "imap_released_wan": replace(IMAP, contrast="prompt", padding=None, top_k=3),
     "gramcol_released": replace(IMAP, heads="all"),
-    "gramcol_released_wan": replace(IMAP, contrast="prompt", heads="all"),
+    "gramcol_released_wan": replace(IMAP, contrast="prompt", padding=None, heads="all"),
     "gramcol": MapSettings(method="gram", contrast="pad"),
     "cross_attention": MapSettings(method="cross_attention", standardise="none", contrast="none"),
     "concept_attention": MapSettings(
         method="concept_attention", standardise="none", contrast="none"
     ),
 }
-"""By name. In the released code, Wan's text is the prompt's, and others' is what is listed."""
+"""By name, those of `Preset`. In the released code, Wan's text is the prompt's own, and that of
+other families the words that are listed.
+"""
 
 
 def preset(name: str, **others: Any) -> MapSettings:
@@ -114,3 +137,15 @@ def preset(name: str, **others: Any) -> MapSettings:
     if name not in PRESETS:
         raise UserError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")
     return replace(PRESETS[name], **others)
+
+
+def chosen(settings: Mapping[str, Any]) -> MapSettings:
+    """The choices that the section `saliency` of the settings says, by a preset or key by key."""
+    if settings["preset"]:
+        return preset(settings["preset"])
+    return read_settings(MapSettings, settings["map"], "saliency.map")
+
+
+def read_reading(settings: Mapping[str, Any]) -> ReadingSettings:
+    """How clips are read, as the section `saliency` says."""
+    return read_settings(ReadingSettings, settings["reading"], "saliency.reading")

@@ -15,7 +15,7 @@ from torch import nn
 
 from transporter.saliency.gram import Heads, Texts
 from transporter.saliency.reader import FamilyReader, kept
-from transporter.saliency.rows import listed, sub_words
+from transporter.saliency.rows import listed, of_prompt, sub_words
 from transporter.saliency.settings import MapSettings
 from transporter.saliency.tally import grown
 
@@ -75,11 +75,11 @@ class WanReader(FamilyReader):
     def _texts(self, k: torch.Tensor, v: torch.Tensor, settings: MapSettings) -> Texts:
         prompt, rows = self.generator.condition_shape[0], len(k)
         mixed = grown(self._mixture(settings.surrogate), rows).to(k)[:, None]
-        words = mixed @ k, mixed @ v
+        words, padding = (mixed @ k, mixed @ v), (k[:, :, -1:], v[:, :, -1:])
         if settings.rows == "prompt":
-            others = (part[:, :, :prompt] for part in (k, v))
-            return Texts(*words, *others, torch.ones(rows, prompt))
-        padding = k[:, :, -1:], v[:, :, -1:]
+            own, seen = (k[:, :, :prompt], v[:, :, :prompt]), torch.ones(rows, prompt)
+            counts = grown(torch.tensor(self.words.prompts), rows)
+            return Texts(*words, *of_prompt(own, padding, counts, seen, settings.prompt_padding))
         return Texts(*words, *listed(words, padding, prompt, settings.rows))
 
     @cache  # noqa: B019 - a reader lives as long as its passes

@@ -19,12 +19,14 @@ class Words:
 
     Attributes:
         places: of each clip's word, the tokens of its prompt; empty where it is not there.
+        prompts: how many tokens of each clip's prompt are words, B.
         alone: every word encoded by itself, B n conditions, clip by clip.
         lengths: how many sub-words each of those has, B n.
         padding: the empty caption, one condition.
     """
 
     places: tuple[tuple[tuple[int, ...], ...], ...]
+    prompts: tuple[int, ...]
     alone: Condition
     lengths: tuple[int, ...]
     padding: Condition
@@ -58,7 +60,10 @@ class Words:
         flat = [word for some in words for word in some]
         with torch.no_grad():
             alone, padding = generator.encode_text(flat), generator.encode_text([""])
-        return cls(places, alone, tuple(len(tokens[word]) for word in flat), padding)
+        own = (tokenizer(caption, add_special_tokens=False).input_ids for caption in captions)
+        limit = generator.condition_shape[0]
+        counts = tuple(min(len(tokens), limit) for tokens in own)
+        return cls(places, counts, alone, tuple(len(tokens[word]) for word in flat), padding)
 
 
 def _tokens(tokenizer: Any, word: str) -> list[int]:

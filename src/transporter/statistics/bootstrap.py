@@ -94,6 +94,27 @@ def mean_interval(
     )
 
 
+def mean_intervals(
+    values: np.ndarray, groups: Sequence[object] | None = None, seed: int = 0
+) -> list[Interval]:
+    """The mean of every column of `values` `(n, k)` and its interval, as `mean_interval` has them,
+    all columns over the same resampled rows.
+    """
+    members = _members(len(values) if groups is None else groups)
+    labels = np.empty(len(values), dtype=int)
+    for group, rows in enumerate(members):
+        labels[rows] = group
+    rng, size = np.random.default_rng(seed), len(members)
+    drawn = [rng.integers(size, size=size) for _ in range(DRAWS)]
+    # how often each row is drawn, `(draws, n)`
+    counts = np.stack([np.bincount(sample, minlength=size) for sample in drawn])[:, labels]
+    means = counts @ values / counts.sum(1, keepdims=True)
+    tail = 50 * (1 - LEVEL)
+    low, high = np.percentile(means, (tail, 100 - tail), axis=0)
+    columns = zip(values.mean(0), low, high, strict=True)
+    return [Interval(*map(float, column)) for column in columns]
+
+
 def mean_difference(
     values: Sequence[float], others: Sequence[float], groups: Sequence[object] | None = None
 ) -> Interval:

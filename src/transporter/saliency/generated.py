@@ -1,0 +1,128 @@
+"""Maps of both words of a concept in the clips of its sweep, and whether a vector changes pixels
+where these maps are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+
+from transporter.clips.contrast import Concept
+from transporter.generation.sweeps import Generated
+from transporter.generators.base import Generator
+from transporter.saliency.locating import renoised
+from transporter.saliency.scoring import averaged
+from transporter.saliency.settings import MapSettings, ReadingSettings
+from transporter.saliency.words import Words
+from transporter.support.files import write_table, written_whole
+
+TOP = 0.2
+"""The share of tokens that a map is said to point at."""
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class SweepMaps:
+    """Maps of source and target word, `(rows, 2, F, h, w)`, of the latents of a sweep."""
+
+    concept: Concept
+    index: pd.DataFrame
+    """Rows of the sweep's index, each latent once."""
+    maps: torch.Tensor
+
+    def save(self, folder: str | os.PathLike[str], changes: pd.DataFrame) -> None:
+        """Write `maps.safetensors` (`source` and `target`, `(rows, F, h, w)`), the `index.tsv` that
+        says what each row is, and `changes.tsv`.
+        """
+        with written_whole(folder) as partial:
+            partial.mkdir(parents=True)
+            words = zip(("source", "target"), self.maps.unbind(1), strict=True)
+            tensors = {name: maps.contiguous() for name, maps in words}
+            save_file(tensors, Path(partial) / "maps.safetensors")
+            write_table(self.index, partial / "index.tsv")
+            write_table(changes, partial / "changes.tsv")
+
+
+def sweep_maps(
+    generator: Generator,
+    swept: Generated,
+    concept: Concept,
+    settings: MapSettings,
+    reading: ReadingSettings,
+    seed: int = 0,
+) -> SweepMaps:
+    """Read every clip of a sweep twice: by the caption with the source word, for that word, and by
+    that with the target.
+    """
+    index = swept.distinct().index.sort_values("row")
+    pairs = [concept.pair(caption) for caption in index["caption"]]
+    both = []
+    for word, captions in zip(
+        (concept.source, concept.target), zip(*pairs, strict=True), strict=True
+    ):
+        found = [
+            _maps(
+                generator,
+                swept.z_xi[start : start + BATCH],
+                captions[start : start + BATCH],
+                word,
+                settings,
+                reading,
+                seed,
+            )
+            for start in range(0, len(captions), BATCH)
+        ]
+        both.append(torch.cat(found))
+    return SweepMaps(concept, index, torch.stack(both, 1))
+
+
+def _maps(
+    generator: Generator,
+    z_xi: torch.Tensor,
+    captions: Sequence[str],
+    word: str,
+    settings: MapSettings,
+    reading: ReadingSettings,
+    seed: int,
+) -> torch.Tensor:
+    words = Words.of(generator, captions, [[word]] * len(captions))
+    z_xi = z_xi.to(generator.device)
+    [maps] = renoised(generator, z_xi, captions, words, [settings], reading, seed)
+    return maps[:, 0].cpu()
+
+
+@torch.no_grad()
+def changes(generator: Generator, swept: Generated, found: SweepMaps) -> pd.DataFrame:
+    """One row for each method and seed: the `share` of the change of pixels from phi = 0 to 1 that
+    lies in the tokens which the maps of both words point at most (`TOP` of them, the source's map
+    at phi = 0 and the target's at 1), and `share_other`, in those of the next seed's maps.
+    """
+    rows = []
+    for method, table in swept.by_method():
+        ends = [table[table["phi"] == phi].set_index("seed")["row"] for phi in (0, 1)]
+        videos = [_decoded(generator, swept.z_xi[end.tolist()]) for end in ends]
+        change = (videos[1] - videos[0]).abs().mean(2)  # (seeds, T, H, W)
+        change = averaged(change, generator.block_grid).flatten(1)
+        maps = sum(found.maps[end.tolist(), word] for word, end in enumerate(ends)).flatten(1)
+        own, other = (_share(change, some) for some in (maps, maps.roll(1, 0)))
+        for number, seed in enumerate(ends[0].index):
+            values = {"share": float(own[number]), "share_other": float(other[number])}
+            rows.append({"concept": found.concept.name, "method": method, "seed": seed} | values)
+    return pd.DataFrame(rows)
+
+
+def _decoded(generator: Generator, z_xi: torch.Tensor) -> torch.Tensor:
+    parts = [generator.decode(part.to(generator.device)) for part in z_xi.split(8)]
+    return torch.cat(parts).clamp(0, 1).cpu()
+
+
+def _share(change: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """Of the change `(B, N)` in the highest tokens of maps `(B, N)`."""
+    top = maps.topk(round(TOP * maps.shape[1]), dim=1).indices
+    return change.gather(1, top).sum(1) / change.sum(1).clamp_min(1e-9)

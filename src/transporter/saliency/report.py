@@ -1,0 +1,146 @@
+"""The whole table of a generator's maps against true masks: readings are compared on one set of
+clips, and reported on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+import torch
+
+from transporter.clips.world import Placed
+from transporter.generators.base import Generator
+from transporter.saliency.benchmark import DEFAULT, Scene, maps_of, parts, rivals, scene, timed
+from transporter.saliency.scoring import average_precision
+from transporter.saliency.settings import MapSettings, ReadingSettings
+from transporter.saliency.sharpening import pixel_truth, sharpened
+from transporter.saliency.table import (
+    WHEN,
+    clip_scores,
+    controls,
+    mean_precision,
+    profiles,
+    summary,
+    thresholds,
+    when_scores,
+)
+
+CHOOSING, REPORTED = "choosing", "reported"
+Maps = Mapping[str, torch.Tensor]
+
+
+def truth_table(
+    generator: Generator,
+    clips: Mapping[str, Sequence[Placed]],
+    settings: MapSettings,
+    reading: ReadingSettings,
+    levels: Sequence[float],
+    shifts: int,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """One row for each part, reading and kind of word: `part`, the columns of `table.summary`, and
+    `rank`, the place of the reading by its mean precision on the clips that choose.
+
+    Args:
+        clips: those that choose and those that are reported on.
+        levels: further noise levels for the default.
+        shifts: for maps finer than tokens, see `sharpening.sharpened`.
+    """
+    heads, layers = _counts(generator)
+    able = rivals(settings, heads)
+    compared = able | parts(settings, heads, layers) | timed()
+    scenes = {part: scene(generator, some) for part, some in clips.items()}
+    maps = {}
+    for part, found in scenes.items():
+        maps[part] = maps_of(generator, found, compared, reading, seed)
+        print(f"{part}: {len(found.captions)} clips, {len(compared)} readings", flush=True)
+    tables = [_table(part, scenes, maps) for part in scenes]
+    tables.append(_at_levels(generator, scenes[REPORTED], settings, reading, levels, seed))
+    pixels = [
+        _at_pixels(generator, clips[REPORTED], scenes[REPORTED], settings, reading, number, seed)
+        for number in sorted({1, shifts})
+    ]
+    tables.append(summary(pd.concat(pixels), beside=_finer(1)))
+    table = pd.concat(tables, ignore_index=True)
+    table["part"] = table["part"].fillna(REPORTED)
+    order = mean_precision(table[(table["part"] == CHOOSING) & table["reading"].isin(able)]).index
+    ranks = {name: place for place, name in enumerate(order, start=1)}
+    table.insert(0, "rank", table["reading"].map(ranks))
+    table.insert(0, "part", table.pop("part"))
+    return table
+
+
+def _counts(generator: Generator) -> tuple[int, int]:
+    """Heads and layers of a generator's transformer."""
+    config = generator.pipeline.transformer.config
+    return config.num_attention_heads, config.num_layers
+
+
+def _placed(maps: Maps) -> Maps:
+    """The readings that ask where."""
+    return {name: found for name, found in maps.items() if not name.startswith(WHEN)}
+
+
+def _timed(maps: Maps) -> Maps:
+    """The readings that ask when."""
+    return {name: found for name, found in maps.items() if name.startswith(WHEN)}
+
+
+def _table(part: str, scenes: Mapping[str, Scene], maps: Mapping[str, Maps]) -> pd.DataFrame:
+    own, where = scenes[part], _placed(maps[part])
+    chosen = thresholds(scenes[CHOOSING], _placed(maps[CHOOSING]))
+    for name in (DEFAULT, "gramcol"):
+        where = where | controls(own, name, where[name])
+    placed = summary(clip_scores(own, where, chosen))
+    levels = profiles(scenes[CHOOSING], _timed(maps[CHOOSING]))
+    timed = summary(when_scores(own, _timed(maps[part]), levels))
+    return pd.concat([placed, timed]).assign(part=part)
+
+
+def _at_levels(
+    generator: Generator,
+    found: Scene,
+    settings: MapSettings,
+    reading: ReadingSettings,
+    levels: Sequence[float],
+    seed: int,
+) -> pd.DataFrame:
+    """The default at other noise levels, and averaged over all of them."""
+    options = {f"at {level:g}": (level,) for level in levels}
+    options["over all levels"] = (*levels,)
+    maps = {}
+    for name, sigmas in options.items():
+        at_level = replace(reading, sigmas=sigmas)
+        [maps[f"{DEFAULT}, {name}"]] = maps_of(
+            generator, found, {"": settings}, at_level, seed
+        ).values()
+    return summary(clip_scores(found, maps, {}))
+
+
+def _finer(shifts: int) -> str:
+    return f"{DEFAULT}, pixels, {shifts} x {shifts} shifts"
+
+
+def _at_pixels(
+    generator: Generator,
+    clips: Sequence[Placed],
+    found: Scene,
+    settings: MapSettings,
+    reading: ReadingSettings,
+    shifts: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Precision over pixels, of maps that are averaged over shifts of the clip."""
+    maps = sharpened(generator, clips, settings, reading, shifts, seed)
+    truth = pixel_truth(generator, clips)
+    rows = []
+    for number, kind in enumerate(found.kinds[:-1]):
+        known = found.known[:, number]
+        there = truth[known, number].flatten(1)
+        part = {"ap": average_precision(maps[known, number].flatten(1), there).tolist()}
+        part["base"] = there.float().mean(1).tolist()
+        about = {"reading": _finer(shifts), "kind": kind}
+        rows.append(pd.DataFrame(about | {"clip": known.nonzero()[:, 0].tolist()} | part))
+    return pd.concat(rows, ignore_index=True)

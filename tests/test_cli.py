@@ -257,6 +257,23 @@ def test_discover_refuses_what_is_not_there(run: Run) -> None:
     assert done.refusal == "clip.mp4: expected a video, found no such file"
 
 
+def test_locate_writes_maps_and_an_overlay(run: Run, tmp_path: Path) -> None:
+    clip, out = tmp_path / "clip.mp4", tmp_path / "located"
+    write_video(clip, torch.rand(17, 3, 64, 64), 8)
+    done = run("locate", clip, "--word", "circle", "--caption", CAPTION, "--out", out)
+    assert done.code == 0, done.err
+    assert done.out.startswith("circle goes from ")
+    assert done.out.endswith(f"wrote {out}\n")
+    names = {"maps.safetensors", "index.tsv", "overlay.mp4"}
+    assert {path.name for path in out.iterdir()} == names
+    (out / "thesis").touch()
+    asked = ("locate", clip, "--word", "zebra", "--caption", CAPTION)
+    assert "also holds thesis" in run(*asked, "--out", out, "--force").refusal
+    refusal = run(*asked, "--out", tmp_path / "other").refusal
+    assert refusal == "word: expected one that the generator knows, got 'zebra'"
+    assert not (tmp_path / "other").exists()
+
+
 def test_snapshot_without_dvc_says_so(run: Run) -> None:
     assert run("snapshot").refusal.startswith("snapshot: expected a clone of the project")
 

@@ -16,7 +16,7 @@ from transporter.saliency.settings import chosen, read_reading
 from transporter.support.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-CLIPS = 12
+CLIPS = 10
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def test_the_default_finds_words_that_controls_do_not(table: pd.DataFrame) -> No
     for kind in ("shape", "colour", "motion"):
         best = part.loc[("default", kind)]
         assert best["ap"] > best["base"] + 0.5
-        for control in ("another clip", "another word"):
-            assert part.loc[(f"default, {control}", kind), "ap"] < best["ap"] - 0.2
+        for control, margin in (("another clip", 0.3), ("another word", 0.05)):
+            assert part.loc[(f"default, {control}", kind), "ap"] < best["ap"] - margin
         assert part.loc[("imap as released", kind), "more_high"] < 0
     assert part.loc[("default", "shape"), "clips"] == CLIPS
 

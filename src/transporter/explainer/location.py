@@ -107,7 +107,7 @@ def locate(
             known.
     """
     settings, reading = settings or MapSettings(), reading or ReadingSettings()
-    caption, word = (readable(generator, text) for text in (caption, word))
+    caption = readable(generator, caption)
     words = Words.of(generator, [caption], [[word]])
     z_xi = generator.encode(video[None].to(generator.device))
     timed = replace(settings, standardise="clip", contrast="pad")

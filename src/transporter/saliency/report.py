@@ -16,6 +16,7 @@ from transporter.saliency.benchmark import DEFAULT, Scene, maps_of, parts, rival
 from transporter.saliency.scoring import average_precision
 from transporter.saliency.settings import MapSettings, ReadingSettings
 from transporter.saliency.sharpening import pixel_truth, sharpened
+from transporter.saliency.spectrum import layer_eigenvalues, layers_above
 from transporter.saliency.table import (
     WHEN,
     clip_scores,
@@ -28,6 +29,11 @@ from transporter.saliency.table import (
 )
 
 CHOOSING, REPORTED = "choosing", "reported"
+BY_EIGENVALUE = f"{DEFAULT}, layers by eigenvalue"
+LEAST = 0.75
+"""The second eigenvalue of the paper's layers, for HunyuanVideo."""
+ENOUGH = 16
+"""Clips that eigenvalues are averaged over."""
 Maps = Mapping[str, torch.Tensor]
 
 
@@ -50,8 +56,10 @@ def truth_table(
     """
     heads, layers = _counts(generator)
     able = rivals(settings, heads)
-    compared = able | parts(settings, heads, layers) | timed()
     scenes = {part: scene(generator, some) for part, some in clips.items()}
+    slow = _slow_layers(generator, scenes[CHOOSING], reading)
+    by_eigenvalue = {BY_EIGENVALUE: replace(settings, layers=slow)} if slow else {}
+    compared = able | parts(settings, heads, layers) | by_eigenvalue | timed()
     maps = {}
     for part, found in scenes.items():
         maps[part] = maps_of(generator, found, compared, reading, seed)
@@ -76,6 +84,17 @@ def _counts(generator: Generator) -> tuple[int, int]:
     """Heads and layers of a generator's transformer."""
     config = generator.pipeline.transformer.config
     return config.num_attention_heads, config.num_layers
+
+
+def _slow_layers(generator: Generator, found: Scene, reading: ReadingSettings) -> tuple[int, ...]:
+    """The layers whose attention mixes slowly, as the paper chooses them."""
+    z_xi, sigma = found.z_xi[:ENOUGH], reading.sigmas[0]
+    noise = torch.randn(z_xi.shape, generator=torch.Generator().manual_seed(0)).to(z_xi)
+    pi = generator.encode_text(found.captions[:ENOUGH])
+    z_t, levels = z_xi.lerp(noise, sigma), z_xi.new_full((len(z_xi),), sigma)
+    eigenvalues = layer_eigenvalues(generator, z_t, levels, pi)
+    print(f"second eigenvalues: {[round(float(one), 3) for one in eigenvalues]}", flush=True)
+    return layers_above(eigenvalues, LEAST)
 
 
 def _placed(maps: Maps) -> Maps:

@@ -1,6 +1,7 @@
 """Maps of both words of a concept in every clip of its sweep."""
 
-from stage import stage
+from model_stage import stage
+
 from transporter.clips.contrast import read_concepts
 from transporter.generation.sweeps import Generated
 from transporter.pipeline.loading import load_generator

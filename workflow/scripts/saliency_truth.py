@@ -1,6 +1,7 @@
 """Maps of rendered clips' words against true masks, by every reading."""
 
-from stage import stage
+from model_stage import stage
+
 from transporter.pipeline.loading import load_generator
 from transporter.pipeline.world import load_world
 from transporter.saliency.report import CHOOSING, REPORTED, truth_table

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from microworld.attributes import draw_attributes
-from microworld.dataset import split_seed
 from microworld.language import caption
 from microworld.renderer import FRAMES, SIZE, Layout, draw_layout, render
+from microworld.splits import split_seed
 from transporter.clips.world import Placed
 
 OF_SPRITE = ("shape", "colour", "motion", "verb")

@@ -72,7 +72,7 @@ TRUTH_FILMSTRIP = f"results/truth/filmstrips/{PAIR}/{{case}}/{{concept}}_{{objec
 
 # where and when words are
 PLACED = "results/saliency/{generator}/truth.tsv"
-MAPS = f"results/saliency/{PAIR}/{{concept}}"
+MAPS = f"results/saliency/{PAIR}/maps/{{concept}}"
 CHANGES = f"results/saliency/{PAIR}/changes.tsv"
 
 # models that rules make

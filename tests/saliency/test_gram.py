@@ -147,6 +147,8 @@ def test_a_first_sub_word_or_their_mean() -> None:
 def test_choices_that_mean_nothing_are_refused() -> None:
     with pytest.raises(UserError, match="expected a contrast"):
         MapSettings(standardise="texts", contrast="none")
+    with pytest.raises(UserError, match="expected the first share less than the last"):
+        MapSettings(steps=(0.5, 0.2))
     with pytest.raises(UserError, match="expected one of imap_released"):
         preset("imap")
 

@@ -67,6 +67,11 @@ def scores(heads: Heads, texts: Texts, settings: MapSettings) -> torch.Tensor:
     """What each head says of every token and word, on one scale: `(B, H, n, F, P)`."""
     heads, texts = _precise(heads, texts)
     words = texts.k.shape[2]
+    if settings.method == "query_key" and settings.contrast_first:
+        # a match is linear in the key, so the contrast is one key's
+        counts = texts.counts[:, None, :, None]
+        k = texts.k - _mean(texts.other_k, counts)
+        return standardised(matches(heads.q, k, heads.frames), settings.standardise)
     rows = _scored(heads, texts, settings.method)
     return _contrasted(rows[:, :, :words], rows[:, :, words:], texts.counts, settings)
 

@@ -77,6 +77,16 @@ class MapSettings:
                 "standardise: expected a contrast (pad, prompt or list) beside `texts`, got none;"
                 " there is no text to standardise over"
             )
+        if self.steps[0] >= self.steps[1]:
+            raise UserError(
+                f"steps: expected the first share less than the last, got {list(self.steps)}"
+            )
+
+    @property
+    def contrast_first(self) -> bool:
+        """Whether a contrast is taken of scores, before they are standardised over tokens."""
+        taken = self.contrast != "none" and self.contrast_of == "scores"
+        return taken and self.standardise != "texts"
 
     @property
     def prompt_padding(self) -> float | None:

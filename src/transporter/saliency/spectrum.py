@@ -78,14 +78,14 @@ def _inside(layers: Sequence[Layer]) -> Iterator[list[int]]:
         for number, layer in enumerate(layers):
             module = layer.module
             enter = module.register_forward_pre_hook(lambda *_, n=number: running.append(n))
-            leave = module.register_forward_hook(lambda *_: void(running))
+            leave = module.register_forward_hook(lambda *_: _forget(running))
             stack.callback(enter.remove)
             stack.callback(leave.remove)
         yield running
 
 
-def void(running: list[int]) -> None:
-    """Forget the block that ends; a hook must return nothing."""
+def _forget(running: list[int]) -> None:
+    """The block that ends; a hook must return nothing."""
     running.pop()
 
 

@@ -56,8 +56,8 @@ const fixed = or(value => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2))
 const data = JSON.parse($("data").textContent);
 const KINDS = { object: "objects", action: "actions", scene: "scenes" };
 const METHODS = {
-  transporter: "the concept vector, added to the text condition at strength φ",
-  random: "a control: a random direction as long as the concept vector",
+  transporter: "the concept, added to the text condition at strength φ",
+  random: "a control: a random direction as long as the concept",
   prompt_interpolation: "a control without the VLM: from the one caption to the other",
 };
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;

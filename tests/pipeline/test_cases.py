@@ -79,7 +79,7 @@ def test_a_planted_vlm_differs_from_the_honest_one_in_its_folder_alone() -> None
 def test_a_coupling_is_wanted_where_vectors_are_fitted_through_it() -> None:
     phi = "results/coupling/microworld/qwen2_vl/coupling.safetensors"
     for path, coupling in (("reencoded", []), ("phi", phi)):
-        bank = {"strengths": "unit", "logits": {"path": path}}
+        bank = {"form": "vector", "strengths": "unit", "logits": {"path": path}}
         assert cases(bank=bank).coupling(PLANTED) == coupling
 
 

@@ -42,6 +42,7 @@ def test_a_plain_run_makes_the_page_and_a_filmstrip_of_every_concept() -> None:
     assert plan(run=run).final_outputs() == [
         "results/gallery",
         "results/evaluation/concepts.tsv",
+        "results/evaluation/captions.tsv",
         "results/versions.tsv",
         "results/coupling/microworld/qwen2_vl/report.tsv",
         "results/coupling/microworld/gemma3/report.tsv",

@@ -55,7 +55,12 @@ def explain(
         list[float] | None,
         typer.Option(help="A strength to try; may be repeated. By default 0, 0.25, 0.5, 0.75, 1."),
     ] = None,
-    start: Annotated[float, typer.Option(help="Where in the video to begin, in seconds.")] = 0.0,
+    start: Annotated[
+        float | None,
+        typer.Option(
+            help="Where in the video to begin, in seconds; by default as the settings say."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.", min=0, max=2**32 - 1)] = 0,
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("explanation"),
     generator: GeneratorName = None,
@@ -82,7 +87,10 @@ def explain(
         begin("loading the models")
         explainer = Explainer.from_pretrained(configfile, generator, vlm, weights)
         frames, _, height, width = explainer.generator.video_shape
-        read = read_clip(clip, (frames, height, width), explainer.generator.fps, Window(start))
+        reading = explainer.reading
+        window = Window(reading.start if start is None else start, reading.seconds)
+        size = (frames, height, width)
+        read = read_clip(clip, size, explainer.generator.fps, window, reading.fit)
         chosen = _concept(explainer, question, words, concept)
         begin("editing")
         found = explainer.explain(read.video, chosen, caption, strengths or PHI, seed)
@@ -101,7 +109,7 @@ def _refuse(
     words: tuple[str, str] | None,
     concept: str | None,
     caption: str | None,
-    start: float,
+    start: float | None,
     out: Path,
     force: bool,
 ) -> None:
@@ -114,7 +122,7 @@ def _refuse(
         raise UserError("--words: expected a --question that they answer")
     if words and words[0] == words[1]:
         raise UserError(f"--words: expected two different words, got {words[0]!r} twice")
-    if number(str(start), "--start") < 0:
+    if start is not None and number(str(start), "--start") < 0:
         raise UserError(f"--start: expected at least 0 seconds, got {start:g}")
     given = {"--question": question, "--caption": caption, "--words": " ".join(words or ())}
     for name, text in given.items():
@@ -172,8 +180,8 @@ def _details(
     frames, _, height, width = explainer.generator.video_shape
     return {
         "video": clip.name,
-        "seconds": f"{read.times[0]:.2f} to {read.times[0] + read.seconds:.2f},"
-        f" {frames} frames, cropped and scaled to {width} x {height}",
+        "seconds": f"{read.times[0]:.2f} to {read.times[0] + read.seconds:.2f}",
+        "frames": f"{frames} of {width} x {height}, made to fit by {explainer.reading.fit}",
         "generator": type(explainer.generator).__name__,
         "VLM": type(explainer.vlm).__name__,
         "question": found.concept.question,

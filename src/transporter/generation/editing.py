@@ -31,7 +31,7 @@ class Editing:
     """
 
     steps: int = 12
-    start: float = 1.0
+    start: float = 0.9
     source_guidance: float = 1.5
     target_guidance: float = 3.0
     draws: int = 1

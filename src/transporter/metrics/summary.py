@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from transporter.generation.captions import strata_of
 from transporter.statistics.proportions import share
 
 MODELS = ["generator", "vlm"]
@@ -43,8 +44,6 @@ STRATA = (
     "worst_concept",
     "worst_hit_rate",
 )
-PARTS = 3
-"""Groups of captions by length, each about a third."""
 
 
 def summarise(readings: pd.DataFrame) -> pd.DataFrame:
@@ -112,8 +111,7 @@ def by_length(readings: pd.DataFrame) -> pd.DataFrame:
     """
     last = readings[readings["phi"] == readings["phi"].max()]
     words = last["caption"].str.split().str.len()
-    bounds = words.quantile(np.arange(1, PARTS) / PARTS, interpolation="lower")
-    parts = np.searchsorted(bounds, words, side="left")
+    parts = np.array(strata_of(last["caption"].tolist()))
     rows = []
     for part in [*sorted(set(parts)), None]:
         inside = last if part is None else last[parts == part]

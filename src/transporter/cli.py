@@ -12,6 +12,7 @@ import typer
 from transporter import __version__
 from transporter.commands import first_look, own_clip, places, results, settings, videos
 from transporter.support.errors import UserError
+from transporter.support.memory import keep_freed_memory
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
 VERBS = (
@@ -58,6 +59,7 @@ def _app(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what a user can mend is said in one line, with exit code 2."""
     os.environ.setdefault("TQDM_DISABLE", "1")  # of libraries; ours is the one bar
+    keep_freed_memory()
     try:
         code = app(args=arguments, prog_name="transporter", standalone_mode=False)
     except UserError as error:

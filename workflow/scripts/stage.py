@@ -14,6 +14,7 @@ from transporter.pipeline.devices import lease, pick_device
 from transporter.support.errors import UserError
 from transporter.support.files import link_tree
 from transporter.support.hashes import digest
+from transporter.support.memory import keep_freed_memory
 
 # importing the libraries makes half a million objects that stay; by default Python looks for
 # garbage among them a thousand times
@@ -50,6 +51,7 @@ def _device(count: int, threads: int) -> Any:
     import torch
 
     torch.set_num_threads(threads)
+    keep_freed_memory()
     return pick_device() if count else torch.device("cpu")
 
 

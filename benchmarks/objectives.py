@@ -88,7 +88,8 @@ def contexts_of(concept: Concept, reader: Reader) -> Contexts:
     table = read_table("data/train/captions.tsv", ("clip", "caption"), text=("clip",)).set_index(
         "clip"
     )
-    return gather_contexts(concept, table.loc[clips, "caption"].tolist(), z_xi, reader, limit=128)
+    captions = table.loc[clips, "caption"].tolist()
+    return gather_contexts(concept, captions, z_xi, reader.generator, limit=128)
 
 
 def main(name: str, clips: int, rounds: int, folders: list[str]) -> None:

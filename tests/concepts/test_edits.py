@@ -193,7 +193,9 @@ def test_answers_find_the_cue_that_velocity_does_not(tmp_path: Path, objective: 
     if objective == "answers":
         contexts = answered_pairs(SPEED, edits, reader)
     else:
-        contexts = gather_contexts(SPEED, edits.table["caption"].tolist(), edits.z_xi, reader)
+        contexts = gather_contexts(
+            SPEED, edits.table["caption"].tolist(), edits.z_xi, reader.generator
+        )
     settings = BankSettings(
         form="vector", objective=objective, strengths="unit", steps=200, batch=16, lr=0.02
     )

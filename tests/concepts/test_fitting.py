@@ -80,7 +80,7 @@ Z = torch.randn(len(CAPTIONS), 2, 1, 2, 2, generator=torch.Generator().manual_se
 
 
 def _fit(reader: Reader, concepts: list[Concept], **settings: object) -> tuple:
-    contexts = {c.name: gather_contexts(c, CAPTIONS, Z, reader) for c in concepts}
+    contexts = {c.name: gather_contexts(c, CAPTIONS, Z, reader.generator) for c in concepts}
     return contexts, *fit_bank(
         concepts,
         contexts,
@@ -178,7 +178,7 @@ def test_a_concept_without_any_effect_is_reported_by_name(
 
 
 def test_the_control_is_the_divergence_of_the_two_answers(reader: Reader) -> None:
-    contexts = gather_contexts(RED, CAPTIONS, Z, reader)
+    contexts = gather_contexts(RED, CAPTIONS, Z, reader.generator)
     assert answer_gap(
         RED, contexts, reader, BankSettings(), change=lambda pi: pi.along(torch.zeros(L, D))
     ) == pytest.approx(0)
@@ -203,7 +203,7 @@ class _Blind(_Reader):
 
 
 def test_without_a_coupling_the_control_is_read_again(reader: Reader) -> None:
-    contexts = gather_contexts(RED, CAPTIONS, Z, reader)
+    contexts = gather_contexts(RED, CAPTIONS, Z, reader.generator)
     blind = _Blind(reader.generator, None)
     assert answer_gap(RED, contexts, blind, BankSettings()) == answer_gap(
         RED, contexts, reader, BankSettings()
@@ -223,7 +223,7 @@ def test_every_divergence_and_support_is_a_control_and_scales_the_strengths(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, divergence: str, support: str
 ) -> None:
     """One draw, read by hand, against SciPy; then the strengths that a fit asks for."""
-    contexts = gather_contexts(RED, CAPTIONS, Z, reader)
+    contexts = gather_contexts(RED, CAPTIONS, Z, reader.generator)
     contexts = Contexts(contexts.pi_minus[:1], contexts.pi_plus[:1], contexts.z_xi[:1])
     settings = BankSettings(
         form="vector",
@@ -273,14 +273,16 @@ def test_a_concept_without_captions_is_refused(reader: Reader) -> None:
         UserError,
         match=r"concept warm_cold: expected captions with 'warm' or 'cold', found none in 4",
     ):
-        gather_contexts(Concept("warm_cold", "scene", "warm", "cold", "?"), CAPTIONS, Z, reader)
+        gather_contexts(
+            Concept("warm_cold", "scene", "warm", "cold", "?"), CAPTIONS, Z, reader.generator
+        )
 
 
 @pytest.mark.parametrize("stop", [3, 11, 19])
 def test_an_interrupted_fit_ends_as_one_that_was_not(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    contexts = {c.name: gather_contexts(c, CAPTIONS, Z, reader) for c in (RED, DAY)}
+    contexts = {c.name: gather_contexts(c, CAPTIONS, Z, reader.generator) for c in (RED, DAY)}
     settings = BankSettings(form="vector", steps=20, batch=8, lr=0.1)
 
     def fit(folder: Path | None) -> tuple[ConceptBank, pd.DataFrame]:
@@ -307,7 +309,7 @@ def test_an_interrupted_fit_ends_as_one_that_was_not(
 def test_a_checkpoint_of_another_fit_is_not_gone_on_from(
     reader: Reader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    contexts = {"red_blue": gather_contexts(RED, CAPTIONS, Z, reader)}
+    contexts = {"red_blue": gather_contexts(RED, CAPTIONS, Z, reader.generator)}
     one, other = (BankSettings(form="vector", steps=4, batch=2, lr=lr) for lr in (0.1, 0.2))
     fit_bank([RED], contexts, reader, one, folder=tmp_path)
     fresh, _ = fit_bank([RED], contexts, reader, other)

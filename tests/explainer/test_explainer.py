@@ -92,7 +92,7 @@ def test_a_fit_is_the_librarys_on_the_training_clips(
     rendered = ((caption, video) for caption, video in world.clips(0) if concept.pair(caption))
     captions, videos = zip(*(next(rendered) for _ in range(3)), strict=True)
     z_xi = models.generator.encode(torch.stack(videos)).detach()
-    contexts = {"day_night": gather_contexts(concept, captions, z_xi, models.reader)}
+    contexts = {"day_night": gather_contexts(concept, captions, z_xi, models.reader.generator)}
     bank, _ = fit_bank([concept], contexts, models.reader, made.settings)
     library = bank.change("day_night", models.generator.encode_text([CAPTION])).embeddings[0]
     torch.testing.assert_close(change(explainer), library)

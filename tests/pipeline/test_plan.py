@@ -71,8 +71,6 @@ def test_a_job_of_an_ablation_has_its_settings() -> None:
     steps = made.of("bank", "steps")
     assert steps({**PAIR, "variant": "p_4"}) == 2 != steps(PAIR)
     assert made.of("coupling", "output")({**PAIR, "variant": "phi_1"}) == "phi_1"
-    literal = made.coupling_of_variant({**PAIR, "variant": "p_4"})
-    assert (literal["projections"], literal["literal_steps"]) == (4, 0)
 
 
 def test_weights_are_trained_once_for_all_that_share_them() -> None:

@@ -5,15 +5,12 @@
 use rule coupling as coupling_of_variant with:
     output:
         coupling=paths.of_variant(paths.COUPLING),
-        literal=[],
         curve=paths.of_variant(paths.CURVE),
     log:
         paths.log("coupling_of_variant", f"{{variant}}/{PAIR}"),
     benchmark:
         paths.benchmark("coupling_of_variant", f"{{variant}}/{PAIR}")
     threads: 1
-    params:
-        settings=plan.coupling_of_variant,
 
 
 use rule concept_bank as concept_bank_of_variant with:

@@ -12,6 +12,7 @@ from transporter.pipeline.own_clips import left_out_line
 from transporter.pipeline.paths import PAIR
 from transporter.pipeline.plan import (
     ADAPTED,
+    LITERAL,
     MICROWORLD,
     SAMPLING,
     VIDEO,
@@ -36,6 +37,9 @@ try:
     CONCEPTS, SUBJECTS, TABLES = plan.concepts, cases.subjects, tables(plan)
 except UserError as error:
     sys.exit(str(error))
+
+# training gains little from more; on a small machine videos are made beside it
+HALF_OF_THE_CORES = min(4, max(1, (workflow.cores or 8) // 2))
 
 of, files, code = plan.of, plan.files, plan.code
 prefork = Prefork(*plan.adapters({}, *ADAPTED))

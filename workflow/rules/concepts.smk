@@ -1,4 +1,72 @@
-# The concept bank: one vector per contrast pair, in the generator's condition space.
+# The concept bank: one map or vector per contrast pair, in the generator's condition space.
+
+# Maps of words need captions alone: videos do not wait for the coupling, and how far the maps lead is told once it is there.
+if plan.words_alone:
+
+    ruleorder: concept_maps > concept_bank
+    ruleorder: concept_maps_report > concept_bank
+
+    rule concept_maps:
+        input:
+            model=files("generators", "{generator}"),
+            captions=plan.captions("train"),
+            concepts=config["concepts"],
+        output:
+            paths.BANK,
+        log:
+            paths.log("concept_maps", PAIR),
+        benchmark:
+            paths.benchmark("concept_maps", PAIR)
+        priority: 3  # videos wait for it
+        conda:
+            "../../envs/transporter.yaml"
+        resources:
+            gpu=1,
+            mem_mb=3000,
+            runtime=60,
+        params:
+            generator=of("generators", "{generator}", without=SAMPLING),
+            names=CONCEPTS,
+            settings=of("bank"),
+            seed=config["seed"],
+            code=code(
+                "transporter.concepts.bank",
+                "transporter.concepts.contexts",
+                "transporter.concepts.settings",
+                adapters=["generators"],
+            ),
+        script:
+            "../scripts/concept_maps.py"
+
+    rule concept_maps_report:
+        input:
+            unpack(plan.reader),
+            bank=paths.BANK,
+            captions=plan.captions("train"),
+            z_xi=paths.filled(paths.Z_XI, split="train"),
+            concepts=config["concepts"],
+        output:
+            paths.SEPARATION,
+        log:
+            paths.log("concept_maps_report", PAIR),
+        benchmark:
+            paths.benchmark("concept_maps_report", PAIR)
+        conda:
+            "../../envs/transporter.yaml"
+        resources:
+            gpu=1,
+            mem_mb=4000,
+            runtime=120,
+        params:
+            generator=of("generators", "{generator}", without=SAMPLING),
+            vlm=of("vlms", "{vlm}"),
+            names=CONCEPTS,
+            output=of("coupling", "output"),
+            settings=of("bank"),
+            seed=config["seed"],
+            code=code("transporter.concepts.fitting", adapters=["generators", "vlms"]),
+        script:
+            "../scripts/concept_maps_report.py"
 
 
 rule edits:

@@ -8,16 +8,15 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from contexts import read_contexts
 from transporter.clips.contrast import read_concepts
-from transporter.clips.embeddings import load_embeddings
-from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.edits import Edits, answered_pairs
 from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.pipeline.config import ASKING
 from transporter.pipeline.loading import load_generator, load_vlm
-from transporter.support.files import read_table, write_table
+from transporter.support.files import write_table
 
 with stage(snakemake) as device:
     params, places = snakemake.params, list(snakemake.output)
@@ -33,14 +32,7 @@ with stage(snakemake) as device:
     concepts = read_concepts(snakemake.input.concepts, params.names)
     contexts, banks = {}, {}
     if not set(params.objectives) <= set(ASKING):
-        clips, z_xi = load_embeddings(Path(snakemake.input.z_xi))
-        table = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",)).set_index(
-            "clip"
-        )
-        captions = table.loc[clips, "caption"].tolist()
-        contexts["words"] = {
-            concept.name: gather_contexts(concept, captions, z_xi, reader) for concept in concepts
-        }
+        contexts["words"] = read_contexts(snakemake.input, concepts, generator)
     if set(params.objectives) & set(ASKING):
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
         contexts["answers"] = {

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.coupling.reader import Reader
+from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
+
+LIMIT = 512
+"""Captions that one concept is fitted on, at most."""
 
 
 @dataclass(frozen=True)
@@ -29,25 +32,50 @@ class Contexts:
         return len(self.pi_minus)
 
 
+@dataclass(frozen=True)
+class WordPairs:
+    """n captions with one of a concept's words, once with the source and once with the target, as
+    conditions; `rows` says which of the captions they are.
+    """
+
+    rows: Sequence[int]
+    pi_minus: Condition
+    pi_plus: Condition
+
+
+def word_pairs(
+    concept: Concept, captions: Sequence[str], generator: Generator, limit: int = LIMIT
+) -> WordPairs:
+    """The first captions that hold one of the words, at most `limit`.
+
+    Raises:
+        UserError: no caption holds either word.
+    """
+    found = [(row, pair) for row, caption in enumerate(captions) if (pair := concept.pair(caption))]
+    if not found:
+        raise UserError(
+            f"concept {concept.name}: expected captions with {concept.source!r} or"
+            f" {concept.target!r}, found none in {len(captions)}; add clips or drop the concept"
+        )
+    rows, pairs = zip(*found[:limit], strict=True)
+    minus, plus = map(generator.encode_text, zip(*pairs, strict=True))
+    return WordPairs(rows, minus, plus)
+
+
 def gather_contexts(
-    concept: Concept, captions: Sequence[str], z_xi: torch.Tensor, reader: Reader, limit: int = 512
+    concept: Concept,
+    captions: Sequence[str],
+    z_xi: torch.Tensor,
+    generator: Generator,
+    limit: int = LIMIT,
 ) -> Contexts:
     """Every clip whose caption holds one of the words gives a context (at most `limit`).
 
     Raises:
         UserError: no caption holds either word.
     """
-    rows = [(row, pair) for row, caption in enumerate(captions) if (pair := concept.pair(caption))][
-        :limit
-    ]
-    if not rows:
-        raise UserError(
-            f"concept {concept.name}: expected captions with {concept.source!r} or"
-            f" {concept.target!r}, found none in {len(captions)}; add clips or drop the concept"
-        )
-    places, pairs = zip(*rows, strict=True)
-    minus, plus = map(reader.generator.encode_text, zip(*pairs, strict=True))
-    return Contexts(minus, plus, z_xi[list(places)].to(reader.generator.device))
+    found = word_pairs(concept, captions, generator, limit)
+    return Contexts(found.pi_minus, found.pi_plus, z_xi[list(found.rows)].to(generator.device))
 
 
 def draw(

@@ -17,7 +17,7 @@ from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, draw
 from transporter.concepts.descent import Descent, Progress
-from transporter.concepts.maps import ConceptMap
+from transporter.concepts.maps import fit_maps
 from transporter.concepts.objectives import (
     OBJECTIVES,
     Batch,
@@ -165,12 +165,6 @@ class _Fit:
         seen = fingerprint(start, self.d_omega, *conditions, *(part.z_xi for part in parts))
         return digest(objective, asdict(self.settings), words, seen)
 
-    def maps(self) -> list[ConceptMap]:
-        """In closed form, by the captions alone."""
-        contexts = [self.contexts[concept.name] for concept in self.concepts]
-        ridge, rank = self.settings.ridge, self.settings.rank
-        return [ConceptMap.fit(part.pi_minus, part.pi_plus, ridge, rank) for part in contexts]
-
     @torch.no_grad()
     def measured(self, objective: str, bank: ConceptBank) -> Progress:
         """How far a bank gets that no step of an optimiser has led to."""
@@ -223,6 +217,18 @@ class _Fit:
         }
 
 
+def bank_table(
+    bank: ConceptBank,
+    concepts: Sequence[Concept],
+    contexts: Mapping[str, Contexts],
+    reader: Reader,
+    settings: BankSettings,
+) -> pd.DataFrame:
+    """What became of the concepts of a bank in closed form, as `fit_bank` tells it of others."""
+    fit = _Fit.prepare(concepts, contexts, reader, settings)
+    return fit.rows(bank, fit.measured(settings.objective, bank))
+
+
 def fit_bank(
     concepts: Sequence[Concept],
     contexts: Mapping[str, Contexts],
@@ -243,11 +249,10 @@ def fit_bank(
     log-odds, or of both in their weights), `effect` (how far the fitted vector moves the VLM's
     answer) and `status` (`ok` or `failed`).
     """
-    fit = _Fit.prepare(concepts, contexts, reader, settings)
     if settings.form == "map":
-        maps = {c.name: m for c, m in zip(concepts, fit.maps(), strict=True)}
-        bank = ConceptBank(maps, asdict(settings))
-        return bank, fit.rows(bank, fit.measured(settings.objective, bank))
+        bank = ConceptBank(fit_maps(contexts, settings.ridge, settings.rank), asdict(settings))
+        return bank, bank_table(bank, concepts, contexts, reader, settings)
+    fit = _Fit.prepare(concepts, contexts, reader, settings)
     vectors, phases = fit.start(), settings.phases
     if answers and len(phases) > 1:
         vectors, phases = torch.stack([answers[c.name] for c in concepts]), phases[1:]

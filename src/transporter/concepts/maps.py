@@ -9,8 +9,9 @@ word by its state alone: it needs no tokenizer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch.nn.functional import one_hot, pad
@@ -79,6 +80,24 @@ class ConceptMap:
         dtype = pi_minus.embeddings.dtype
         parts = (locator.solution()[0][:, 0], weights @ kept, kept.T)
         return cls(*(part.to(dtype).contiguous() for part in parts))
+
+
+class Pairs(Protocol):
+    """Conditions of n captions that differ in a concept's words."""
+
+    @property
+    def pi_minus(self) -> Condition: ...
+
+    @property
+    def pi_plus(self) -> Condition: ...
+
+
+def fit_maps(pairs: Mapping[str, Pairs], ridge: float, rank: int) -> dict[str, ConceptMap]:
+    """A map for each concept, by its pairs alone."""
+    return {
+        name: ConceptMap.fit(part.pi_minus, part.pi_plus, ridge, rank)
+        for name, part in pairs.items()
+    }
 
 
 def tokens_of(pi: Condition) -> torch.Tensor:

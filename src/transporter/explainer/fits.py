@@ -91,7 +91,7 @@ class FitSource:
         for concept in concepts:
             captions, videos = zip(*found[concept.name], strict=True)
             z_xi = self._latents(torch.stack(videos))
-            contexts[concept.name] = gather_contexts(concept, captions, z_xi, self.reader)
+            contexts[concept.name] = gather_contexts(concept, captions, z_xi, self.reader.generator)
         return contexts
 
     @torch.no_grad()

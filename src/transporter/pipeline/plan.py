@@ -26,6 +26,8 @@ Getter = Callable[[Wildcards], Any]
 
 SAMPLING = ("steps", "guidance")
 """What of a generator's settings does not matter while nothing is sampled."""
+LITERAL = ("literal_steps",)
+"""Settings of the coupling that do not matter to Phi itself."""
 VIDEO = ("frames", "height", "width", "fps")
 """How a generator's videos are read back."""
 WINDOW = ("start", "seconds", "fit")
@@ -249,12 +251,6 @@ class Plan:
         pattern = paths.of_variant(paths.COUPLING) if owner else paths.COUPLING
         return paths.filled(pattern, **{**names, "variant": owner or ""})
 
-    def coupling_of_variant(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Settings of an ablation's coupling: rho-OT as the paper has it is trained for the base
-        alone.
-        """
-        return {**self.experiment(wildcards)["coupling"], "literal_steps": 0}
-
     def reader(self, wildcards: Wildcards) -> dict[str, Any]:
         """Both models and the coupling between them."""
         return {
@@ -268,6 +264,12 @@ class Plan:
         leave it out.
         """
         return paths.LITERAL if self.config["coupling"]["literal_steps"] else []
+
+    @property
+    def words_alone(self) -> bool:
+        """Whether the run's concepts are fitted to captions alone: maps of words."""
+        bank = self.config["bank"]
+        return (bank["form"], bank["objective"]) == ("map", "velocity")
 
     def objectives(self, wildcards: Wildcards) -> list[str]:
         """What a job's concept vectors are fitted to: all that the benchmark compares, or one."""

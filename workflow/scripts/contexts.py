@@ -1,0 +1,23 @@
+"""What concepts are fitted on, as the scripts of the concept bank read it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transporter.clips.contrast import Concept
+from transporter.clips.embeddings import load_embeddings
+from transporter.concepts.contexts import Contexts, gather_contexts
+from transporter.generators.base import Generator
+from transporter.support.files import read_table
+
+
+def read_contexts(
+    inputs: Any, concepts: Sequence[Concept], generator: Generator
+) -> dict[str, Contexts]:
+    """The captions of a split that hold the words of each concept, and the latents of its clips."""
+    clips, z_xi = load_embeddings(Path(inputs.z_xi))
+    table = read_table(inputs.captions, ("clip", "caption"), text=("clip",)).set_index("clip")
+    captions = table.loc[clips, "caption"].tolist()
+    return {
+        concept.name: gather_contexts(concept, captions, z_xi, generator) for concept in concepts
+    }

@@ -181,7 +181,9 @@ def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
         "world_split",
         "embed_generator",
         "coupling",
-        "concept_bank",
+        "coupling_literal",
+        "concept_maps",
+        "concept_maps_report",
         "generation",
         "readings",
         "filmstrips",
@@ -327,7 +329,7 @@ def test_an_ablation_is_made_by_the_same_rules(finished: Path) -> None:
 
 def test_a_plain_run_plans_no_ablation(finished: Path) -> None:
     jobs = planned(snakemake(finished, "--dry-run", "--forceall", *MINIATURE).stdout)
-    assert "concept_bank" in jobs
+    assert "concept_maps" in jobs and "concept_bank" not in jobs
     assert not [rule for rule in jobs if "variant" in rule or "ablation" in rule]
 
 
@@ -398,7 +400,21 @@ def test_another_vlm_in_the_run_leaves_the_first_ones_results(finished: Path) ->
             finished, "--dry-run", *MINIATURE, "--config", "run={vlms: [qwen2_vl, gemma3]}"
         ).stdout
     )
-    assert (jobs["embed_vlm"], jobs["coupling"], jobs["concept_bank"]) == (3, 1, 1)
+    assert (jobs["embed_vlm"], jobs["coupling"], jobs["concept_maps"]) == (3, 1, 1)
+
+
+def test_videos_of_maps_wait_for_captions_alone(finished: Path) -> None:
+    folder = f"results/generation/{PAIR}/red_blue"
+
+    def made_before(bank: str) -> set[str]:
+        done = snakemake(
+            finished, folder, "--dry-run", "--forceall", *MINIATURE, "--config", f"bank={bank}"
+        )
+        return set(planned(done.stdout))
+
+    assert made_before("{form: map}") == {"world_split", "concept_maps", "generation"}
+    assert {"concept_bank", "coupling"} <= made_before("{form: vector}")
+    assert {"concept_bank", "coupling"} <= made_before("{objective: answers}")
 
 
 def test_the_benchmark_wants_a_coupling_only_where_vectors_are_fitted_through_it(

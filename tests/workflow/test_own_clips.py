@@ -152,7 +152,7 @@ def test_a_replaced_clip_is_noticed_whatever_its_time(finished: Path) -> None:
     jobs = plan(finished)
     os.replace(finished / "kept.mp4", clip)
     assert (jobs["own_split"], jobs["embed_generator"], jobs["embed_vlm"]) == (1, 1, 1)
-    assert not {"coupling", "concept_bank"} & set(jobs)
+    assert not {"coupling", "concept_maps"} & set(jobs)
     assert plan(finished) == {}
 
 

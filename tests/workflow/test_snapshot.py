@@ -12,14 +12,15 @@ import pytest
 from pipeline import MINIATURE, planned, run, snakemake, transporter
 
 CONCEPTS = 3
-AFTER_THE_BANK = {
+AFTER_THE_READINGS = dict.fromkeys(
+    ("readings", "evaluation", "gallery", "versions", "table_pages"), 1
+)
+OF_THE_BANK = {
+    "concept_maps": 1,
+    "concept_maps_report": 1,
     "generation": CONCEPTS,
-    "readings": 1,
     "filmstrips": 1,
-    "evaluation": 1,
-    "gallery": 1,
-    "versions": 1,
-    "table_pages": 1,
+    **AFTER_THE_READINGS,
 }
 
 
@@ -79,10 +80,7 @@ def test_another_way_of_showing_redoes_the_page_alone(restored: Path) -> None:
 
 
 def test_other_settings_of_the_bank_redo_what_comes_after_it(restored: Path) -> None:
-    assert left_to_do(restored, "--config", "bank={steps: 5}") == {
-        "concept_bank": 1,
-        **AFTER_THE_BANK,
-    }
+    assert left_to_do(restored, "--config", "bank={ridge: 2}") == OF_THE_BANK
 
 
 def test_more_clips_of_a_split_redo_what_reads_them(restored: Path) -> None:
@@ -93,10 +91,11 @@ def test_more_clips_of_a_split_redo_what_reads_them(restored: Path) -> None:
         "embed_vlm",
         "embed_reencoded",
         "coupling",
+        "coupling_literal",
         "coupling_report",
-        "concept_bank",
+        "concept_maps_report",
     )
-    assert jobs == {**dict.fromkeys(before, 1), **AFTER_THE_BANK}
+    assert jobs == {**dict.fromkeys(before, 1), **AFTER_THE_READINGS}
 
 
 def test_a_changed_source_is_noticed_after_another_restore(restored: Path) -> None:
@@ -113,7 +112,7 @@ def test_a_changed_source_is_noticed_after_another_restore(restored: Path) -> No
     assert said.returncode == 0, said.stdout
     jobs = left_to_do(restored)
     table.write_text(before)
-    assert jobs == {"coupling_report": 1, "concept_bank": 1, **AFTER_THE_BANK}
+    assert jobs == {"coupling_report": 1, **OF_THE_BANK}
     assert transporter(restored, "restore", "--no-pull").returncode == 0
     assert left_to_do(restored) == {}
 

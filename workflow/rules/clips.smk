@@ -13,7 +13,7 @@ if config["clips"]["source"] == "world":
             paths.log("world_split", "{split}"),
         benchmark:
             paths.benchmark("world_split", "{split}")
-        priority: plan.priority
+        priority: 3  # videos wait for the captions of all
         conda:
             "../../envs/transporter.yaml"
         resources:

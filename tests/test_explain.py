@@ -12,7 +12,7 @@ import pytest
 from microworld.dataset import make_clip
 from transporter.cli import main
 from transporter.clips.writing import write_video
-from transporter.commands import own_clip
+from transporter.explainer import folder
 
 QUESTION = "what time is it ?"
 QUICK = ("--phi", "0", "--phi", "1")
@@ -46,19 +46,20 @@ def test_a_folder_tells_why(clip: Path, tmp_path: Path, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as end:
         main(["explain", str(clip), "--question", QUESTION, *QUICK, "--out", str(out)])
     assert end.value.code == 0, capsys.readouterr().err
-    numbers = json.loads((out / own_clip.NUMBERS).read_text())
+    numbers = json.loads((out / folder.NUMBERS).read_text())
     assert (numbers["answer"], numbers["other"]) == ("day", "night")
     assert numbers["log_odds"] < 0 < numbers["flip"]["log_odds"]
     assert numbers["control_log_odds"] < 0
     assert 0 < numbers["flip"]["phi"] <= 1
-    readings = pd.read_csv(out / own_clip.READINGS, sep="\t")
+    readings = pd.read_csv(out / folder.READINGS, sep="\t")
     assert readings["phi"].tolist() == [0, 1]
     assert readings["changed"].tolist()[0] == 0 < readings["changed"].tolist()[1]
-    words = pd.read_csv(out / own_clip.WORDS, sep="\t")
+    words = pd.read_csv(out / folder.WORDS, sep="\t")
     assert words.loc[0, ["word", "instead"]].tolist() == ["day", "night"]
-    page = (out / own_clip.PAGE).read_text()
+    page = (out / folder.PAGE).read_text()
     assert numbers["verdict"] in page.replace("&#39;", "'")
-    assert all((out / name).stat().st_size for name in own_clip.CLIPS)
+    assert {path.name for path in out.iterdir()} == set(folder.FILES)
+    assert all(path.stat().st_size for path in out.iterdir())
     assert "wrote" in capsys.readouterr().out
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from transporter.clips.contrast import Concept
     from transporter.explainer.counterfactual import Counterfactual
     from transporter.explainer.explainer import Explainer
-
-PAGE, NUMBERS, READINGS, WORDS = "page.html", "explanation.json", "readings.tsv", "words.tsv"
-CLIPS = ("clip.mp4", "edited.mp4", "difference.mp4")
 
 
 def explain(
@@ -82,6 +78,7 @@ def explain(
     from transporter.clips.window import Window
     from transporter.explainer.counterfactual import PHI
     from transporter.explainer.explainer import Explainer
+    from transporter.explainer.folder import PAGE, write_explanation
 
     with progress(4, quiet) as begin:
         begin("loading the models")
@@ -97,7 +94,7 @@ def explain(
         begin("looking at every swap of words")
         ranked = _ranked(explainer, read, found)
         begin("writing")
-        _write(out, found, ranked, _details(clip, read, found, explainer, seed))
+        write_explanation(out, found, _details(clip, read, found, explainer, seed), ranked)
     if not quiet:
         typer.echo(found.verdict)
         typer.echo(f"wrote {out / PAGE}; open it in a browser")
@@ -130,13 +127,20 @@ def _refuse(
     if out.is_file():
         raise UserError(f"--out: expected a folder, got {out}, which is a file")
     refuse_output(out, force)
-    mine = {PAGE, NUMBERS, READINGS, WORDS, *CLIPS}
-    others = {path.name for path in out.iterdir()} - mine if out.is_dir() else set()
-    if others:
+    if others := _strangers(out):
         raise UserError(
             f"--out: expected a new folder, or one of an earlier explanation, got {out}, which also"
             f" holds {min(others)}"
         )
+
+
+def _strangers(folder: Path) -> set[str]:
+    """Files of a folder that no explanation writes."""
+    if not folder.is_dir():
+        return set()
+    from transporter.explainer.folder import FILES
+
+    return {path.name for path in folder.iterdir()} - set(FILES)
 
 
 def _concept(
@@ -188,37 +192,4 @@ def _details(
         "caption": found.caption,
         "seed": str(seed),
         "transporter": __version__,
-    }
-
-
-def _write(
-    folder: Path, found: Counterfactual, words: pd.DataFrame | None, details: dict[str, str]
-) -> None:
-    from transporter.clips.writing import write_video
-    from transporter.explainer.page import heat, page
-    from transporter.support.files import write_table, written_whole
-
-    videos = (found.clip, found.edited, heat(found.difference))
-    with written_whole(folder) as partial:
-        partial.mkdir(parents=True)
-        for name, video in zip(CLIPS, videos, strict=True):
-            write_video(partial / name, video, found.fps)
-        write_table(found.readings, partial / READINGS)
-        if words is not None:
-            write_table(words, partial / WORDS)
-        numbers = json.dumps(_numbers(found) | {"made": details}, indent=2, ensure_ascii=False)
-        (partial / NUMBERS).write_text(numbers + "\n", encoding="utf-8")
-        (partial / PAGE).write_text(page(found, details, words), encoding="utf-8")
-
-
-def _numbers(found: Counterfactual) -> dict[str, Any]:
-    flip = found.flip
-    return {
-        "answer": found.concept.source,
-        "other": found.concept.target,
-        "log_odds": found.clip_log_odds,
-        "flip": None if flip is None else {"phi": flip.phi, "log_odds": flip.log_odds},
-        "control_log_odds": found.control_log_odds,
-        "verdict": found.verdict,
-        "readings": found.readings.to_dict("records"),
     }

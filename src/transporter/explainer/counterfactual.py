@@ -73,12 +73,14 @@ class Counterfactual:
         """What the edit changes beyond what encoding alone does, `(T, H, W)` in [0, 1]: the largest
         change of a pixel's colours.
         """
-        return (self.edited - self.video[self._origin]).abs().amax(1)
+        return (self.edited - self.unedited).abs().amax(1)
 
     @property
-    def _origin(self) -> int:
-        """Of the smallest strength, 0 as a rule."""
-        return min(range(len(self.phi)), key=lambda place: abs(self.phi[place]))
+    def unedited(self) -> torch.Tensor:
+        """At the smallest strength, 0 as a rule: the clip as the generator gives it back,
+        `(T, C, H, W)`.
+        """
+        return self.video[min(range(len(self.phi)), key=lambda place: abs(self.phi[place]))]
 
     @property
     def readings(self) -> pd.DataFrame:
@@ -86,7 +88,7 @@ class Counterfactual:
         `visual`, root mean square of the pixels' differences, and `changed`, the share of pixels
         that one sees change.
         """
-        change = self.video - self.video[self._origin]
+        change = self.video - self.unedited
         return pd.DataFrame(
             {
                 "phi": self.phi,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import MaxLen, MinLen
 
-from transporter.pipeline.setting_types import Parts, Seeds, Together
-from transporter.support.settings import Names, section
+from transporter.pipeline.setting_types import Parts, Sample, Seeds, Strength, Together
+from transporter.support.settings import Distinct, Names, section
+
+PHI = (0, 0.25, 0.5, 0.75, 1)
 
 
 @section
@@ -46,6 +48,20 @@ class FigureSettings:
     """
     injection: Injection = Injection()
     partial_frames: PartialFrames = PartialFrames()
+
+
+@section
+class ExplanationSettings:
+    """Clips of one's own, or of the world, edited until the VLM's answer flips:
+    `snakemake explanations`.
+    """
+
+    split: Literal["train", "validation", "held_out"] = "held_out"
+    """Where the clips are drawn from, at random."""
+    clips: Sample = 4
+    """Clips for each concept, fewer where fewer captions hold its words."""
+    phi: Annotated[tuple[Strength, ...], MinLen(2), MaxLen(1000), Distinct] = PHI
+    """Strengths that are tried first; the page then spaces as many evenly by the answer."""
 
 
 @section

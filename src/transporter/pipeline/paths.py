@@ -75,6 +75,11 @@ PLACED = "results/saliency/{generator}/truth.tsv"
 MAPS = f"results/saliency/{PAIR}/maps/{{concept}}"
 CHANGES = f"results/saliency/{PAIR}/changes.tsv"
 
+# clips explained by what changes the answer about them
+EXPLAINED = f"results/explanations/{PAIR}/{{concept}}"
+EXPLANATIONS = "results/explanations/summary.tsv"
+EXPLANATIONS_PAGE = "results/explanations/index.html"
+
 # models that rules make
 MODEL = "results/models/{model}"
 PLANTED = "results/planted/{vlm}/{shortcut}"

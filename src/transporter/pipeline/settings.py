@@ -14,7 +14,11 @@ from annotated_types import MaxLen, MinLen
 from transporter.concepts.settings import Bank
 from transporter.pipeline.clip_settings import ClipSettings
 from transporter.pipeline.comparison_settings import BaselineSettings, MetricSettings, TruthSettings
-from transporter.pipeline.exhibit_settings import FigureSettings, GallerySettings
+from transporter.pipeline.exhibit_settings import (
+    ExplanationSettings,
+    FigureSettings,
+    GallerySettings,
+)
 from transporter.pipeline.method_settings import (
     Coupling,
     EditSettings,
@@ -80,6 +84,7 @@ class Settings:
     metrics: MetricSettings = MetricSettings()
     figures: FigureSettings = FigureSettings()
     gallery: GallerySettings = GallerySettings()
+    explanations: ExplanationSettings = ExplanationSettings()
     truth: TruthSettings = TruthSettings()
     saliency: SaliencySettings = SaliencySettings()
     training: TrainingSettings = TrainingSettings()

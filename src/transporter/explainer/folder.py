@@ -1,0 +1,56 @@
+"""The folder of one explained clip: its page, its clips, and every number."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from transporter.clips.writing import write_video
+from transporter.explainer.counterfactual import Counterfactual
+from transporter.explainer.page import heat, page
+from transporter.support.files import write_table, written_whole
+
+PAGE, NUMBERS, READINGS, WORDS = "page.html", "explanation.json", "readings.tsv", "words.tsv"
+CLIP, EDITED, DIFFERENCE = "clip.mp4", "edited.mp4", "difference.mp4"
+FILES = (PAGE, NUMBERS, READINGS, WORDS, CLIP, EDITED, DIFFERENCE)
+
+
+def write_explanation(
+    folder: str | os.PathLike[str],
+    found: Counterfactual,
+    details: Mapping[str, str],
+    words: pd.DataFrame | None = None,
+) -> None:
+    """Write `FILES` into `folder`, which appears whole or not at all; `WORDS` only where there are
+    some. `details` and `words` are as for `page`.
+    """
+    videos = {CLIP: found.clip, EDITED: found.edited, DIFFERENCE: heat(found.difference)}
+    with written_whole(folder) as partial:
+        partial.mkdir(parents=True)
+        for name, video in videos.items():
+            write_video(partial / name, video, found.fps)
+        write_table(found.readings, partial / READINGS)
+        if words is not None:
+            write_table(words, partial / WORDS)
+        numbers = numbers_of(found) | {"made": dict(details)}
+        text = json.dumps(numbers, indent=2, ensure_ascii=False) + "\n"
+        (partial / NUMBERS).write_text(text, encoding="utf-8")
+        (partial / PAGE).write_text(page(found, details, words), encoding="utf-8")
+
+
+def numbers_of(found: Counterfactual) -> dict[str, Any]:
+    """Every number, for JSON."""
+    flip = found.flip
+    return {
+        "answer": found.concept.source,
+        "other": found.concept.target,
+        "log_odds": found.clip_log_odds,
+        "flip": None if flip is None else {"phi": flip.phi, "log_odds": flip.log_odds},
+        "control_log_odds": found.control_log_odds,
+        "verdict": found.verdict,
+        "readings": found.readings.to_dict("records"),
+    }

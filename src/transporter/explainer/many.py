@@ -1,0 +1,126 @@
+"""Many clips, each explained alone."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from transporter.clips.contrast import Concept, holds
+from transporter.clips.world import Probes
+from transporter.explainer.counterfactual import SEEN, Counterfactual
+from transporter.explainer.counts import COLUMNS, INDEX, READ
+from transporter.explainer.folder import write_explanation
+from transporter.support.errors import UserError
+from transporter.support.files import write_table, written_whole
+
+
+@dataclass(frozen=True)
+class Example:
+    """A clip, and how to explain it."""
+
+    name: str
+    caption: str
+    explain: Callable[[], Counterfactual]
+    details: Mapping[str, str]
+
+
+def pick(concept: Concept, captions: Sequence[str], count: int, seed: int) -> list[int]:
+    """Rows of at most `count` captions that hold one of the words, drawn at random; each concept
+    has a draw of its own.
+
+    Raises:
+        UserError: no caption holds either word.
+    """
+    rows = [row for row, caption in enumerate(captions) if concept.pair(caption)]
+    if not rows:
+        raise UserError(
+            f"concept {concept.name}: expected captions with {concept.source!r} or"
+            f" {concept.target!r}, found none in {len(captions)}; add clips or drop the concept"
+        )
+    return random.Random(f"{seed} {concept.name}").sample(rows, min(count, len(rows)))
+
+
+def write_explanations(
+    folder: str | os.PathLike[str], examples: Sequence[Example], probes: Probes | None
+) -> pd.DataFrame:
+    """Explain every example and write its folder, `00`, `01`, ..., and `INDEX`, a row for each.
+
+    It has `COLUMNS` and, where probes read the clips, `READ`: whether the least edit reads as the
+    other word, the share of the other attributes that the caption names and the edit keeps, and
+    which of them it does not. `folder` appears whole or not at all.
+
+    A clip that cannot be explained, such as one whose caption has words that the generator does not
+    know, is left out by name.
+    """
+    rows = []
+    with written_whole(folder) as partial:
+        partial.mkdir(parents=True)
+        for example in examples:
+            name = f"{len(rows):02}"
+            try:
+                found = example.explain()
+            except UserError as error:
+                print(f"{example.name} left out: {error}", flush=True)
+                continue
+            write_explanation(partial / name, found, example.details)
+            seen = {} if probes is None else read(found, probes)
+            rows.append({**row(example.name, name, found), **seen})
+            print(f"{example.name}: {found.verdict}", flush=True)
+        columns = COLUMNS if probes is None else (*COLUMNS, *READ)
+        table = pd.DataFrame(rows, columns=list(columns))
+        write_table(table, partial / INDEX)
+    return table
+
+
+def row(clip: str, folder: str, found: Counterfactual) -> dict[str, object]:
+    """`COLUMNS` of one clip; without a flip its strength is NaN, and what has changed is that of
+    the largest edit.
+    """
+    values = (
+        clip,
+        found.caption,
+        folder,
+        found.concept.source,
+        found.concept.target,
+        int(found.flip is not None),
+        np.nan if found.flip is None else found.flip.phi,
+        float((found.difference > SEEN).float().mean()),
+        int(found.control_log_odds > 0),
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def read(found: Counterfactual, probes: Probes) -> dict[str, object]:
+    """`READ` of one clip: its edit beside the clip as the generator gives it back unedited."""
+    before, after = _words(torch.stack([found.unedited, found.edited]), probes)
+    own, others = _attributes(found, probes)
+    changed = [name for name in others if before[name] != after[name]]
+    kept = 1 - len(changed) / len(others) if others else np.nan
+    values = (int(after.get(own) == found.concept.target), kept, ", ".join(changed))
+    return dict(zip(READ, values, strict=True))
+
+
+def _words(video: torch.Tensor, probes: Probes) -> list[dict[str, str]]:
+    """What the probes read in clips `(B, T, C, H, W)`, by attribute."""
+    places = {name: p.argmax(-1).tolist() for name, p in probes.probabilities(video).items()}
+    return [
+        {name: probes.vocabulary[name][places[name][clip]] for name in places}
+        for clip in range(len(video))
+    ]
+
+
+def _attributes(found: Counterfactual, probes: Probes) -> tuple[str, list[str]]:
+    """That of the concept, "" where probes know none, and the others that the caption names."""
+    named = [
+        name
+        for name, words in probes.vocabulary.items()
+        if any(holds(found.caption, word) for word in words)
+    ]
+    own = [name for name in named if found.concept.source in probes.vocabulary[name]]
+    return "".join(own[:1]), [name for name in named if name not in own]

@@ -1,0 +1,76 @@
+"""Stand-ins of known behaviour: clips are plain grey, the generator's condition is a caption's
+brightness, and the VLM says "bright" above a threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import torch
+
+from transporter.clips.contrast import Concept
+from transporter.generation.editing import Editing
+from transporter.generators.condition import Condition
+
+LIGHT = Concept("light", "scene", "dark", "bright", "how light is it ?")
+LEVELS = {"dark": 0.2, "bright": 0.8}
+PLAIN = Editing(steps=4, source_guidance=1.0, target_guidance=1.0)
+T, SIDE = 5, 16
+
+
+class _Greys:
+    """Latents are the clips' greys, `(B, 1, 1, 1, 1)`."""
+
+    fps = 8.0
+    device = torch.device("cpu")
+    video_shape = (T, 3, SIDE, SIDE)
+
+    def sigmas(self, steps: int) -> list[float]:
+        return [1 - step / steps for step in range(steps + 1)]
+
+    def encode_text(self, captions: Sequence[str]) -> Condition:
+        levels = [[level for word, level in LEVELS.items() if word in text] for text in captions]
+        values = torch.tensor([[[sum(found)]] for found in levels])
+        return Condition(values.repeat(1, 1, 2))
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        return video.mean((1, 2, 3, 4)).view(-1, 1, 1, 1, 1)
+
+    def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
+        return z_xi.view(-1, 1, 1, 1, 1).expand(-1, T, 3, SIDE, SIDE)
+
+    def velocity(
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
+    ) -> torch.Tensor:
+        grey = condition.embeddings.mean((1, 2)).view(-1, 1, 1, 1, 1)
+        return (z_t - grey) / sigma.view(-1, 1, 1, 1, 1)
+
+
+class _Eye:
+    """A VLM that is sure by how far the grey lies above the threshold."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self.threshold = threshold
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        return video.mean((1, 2, 3, 4))
+
+    def caption(self, tokens: torch.Tensor) -> list[str]:
+        return ["a dark room" for _ in tokens]
+
+
+def reader(threshold: float = 0.5, power: int = 1) -> SimpleNamespace:
+    """`power` 3 makes the answer nearly still about the threshold, and steep far from it."""
+
+    def log_odds(tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
+        odds = 10 * (tokens - threshold) ** power
+        return odds if concept.target == "bright" else -odds
+
+    return SimpleNamespace(generator=_Greys(), vlm=_Eye(threshold), log_odds=log_odds)
+
+
+def grey(level: float) -> torch.Tensor:
+    return torch.full((T, 3, SIDE, SIDE), level)

@@ -1,0 +1,134 @@
+"""Many clips explained, under the stand-ins of one explained clip: greys, and a VLM that says
+"bright" above a threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from greys import LIGHT, PLAIN, grey, reader
+from scipy.stats import beta
+
+from transporter.clips.contrast import Concept
+from transporter.explainer.counterfactual import Counterfactual, explain
+from transporter.explainer.counts import COLUMNS, READ, SUMMARY, Explained, summary
+from transporter.explainer.folder import FILES, WORDS
+from transporter.explainer.many import Example, pick, write_explanations
+from transporter.explainer.many_page import page
+from transporter.support.errors import UserError
+
+CAPTION = "a dark room"
+
+
+class _Probes:
+    """Read the light rightly, and the room as a cave once it is lighter than a quarter."""
+
+    vocabulary = {"light": ("dark", "bright"), "place": ("room", "cave")}  # noqa: RUF012
+
+    def probabilities(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
+        grey = video.mean((1, 2, 3, 4))
+        light, cave = (grey > 0.5).float(), (grey > 0.25).float()
+        return {
+            "light": torch.stack([1 - light, light], 1),
+            "place": torch.stack([1 - cave, cave], 1),
+        }
+
+
+def example(name: str, caption: str = CAPTION, threshold: float = 0.5) -> Example:
+    call = partial(
+        explain, grey(0.2), LIGHT, reader(threshold), caption, (0.0, 0.5, 1.0), PLAIN, even=False
+    )
+    return Example(name, caption, call, {"video": name})
+
+
+def test_every_clip_has_its_folder_and_its_row(tmp_path: Path) -> None:
+    examples = [example("day1/a.mp4"), example("b.mp4", threshold=2.0)]
+    table = write_explanations(tmp_path / "out", examples, _Probes())
+    assert table["folder"].tolist() == ["00", "01"]
+    assert table["clip"].tolist() == ["day1/a.mp4", "b.mp4"]
+    assert table["flip"].tolist() == [1, 0]
+    assert table.loc[0, "phi"] == pytest.approx(0.5, abs=0.05)
+    assert table["hit"].tolist() == [1, 1]  # the largest edit is bright, whatever the VLM says
+    assert table["kept"].tolist() == [0, 0]
+    assert table["moved"].tolist() == ["place", "place"]
+    for folder in table["folder"]:
+        names = {path.name for path in (tmp_path / "out" / folder).iterdir()}
+        assert names == set(FILES) - {WORDS}
+
+
+def test_a_clip_that_cannot_be_explained_is_left_out_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_explanations(
+        tmp_path / "out", [example("a.mp4", "a room"), example("b.mp4")], None
+    )
+    assert table["clip"].tolist() == ["b.mp4"]
+    assert tuple(table.columns) == COLUMNS
+    assert "a.mp4 left out: caption: expected one that holds 'dark'" in capsys.readouterr().out
+
+
+def test_nothing_half_written_stays(tmp_path: Path) -> None:
+    def broken() -> Counterfactual:
+        raise RuntimeError
+
+    bad = replace(example("b.mp4"), explain=broken)
+    with pytest.raises(RuntimeError):
+        write_explanations(tmp_path / "out", [example("a.mp4"), bad], None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_clips_are_drawn_at_random_among_those_that_hold_a_word() -> None:
+    captions = ["a dark room", "a room", "a bright room", *["a dark cave"] * 20]
+    rows = pick(LIGHT, captions, 5, seed=0)
+    assert len(set(rows)) == 5 and 1 not in rows
+    assert rows == pick(LIGHT, captions, 5, seed=0) != pick(LIGHT, captions, 5, seed=1)
+    assert sorted(pick(LIGHT, captions[:3], 5, seed=0)) == [0, 2]
+    with pytest.raises(UserError, match="concept heat: expected captions with 'cold' or 'hot'"):
+        pick(Concept("heat", "scene", "cold", "hot", "?"), captions, 5, seed=0)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[str, _Probes | None], Explained]:
+    def write(concept: str, probes: _Probes | None) -> Explained:
+        folder = tmp_path / "microworld" / "qwen2_vl" / concept
+        examples = [example("a.mp4"), example("b.mp4"), example("c.mp4", threshold=2.0)]
+        write_explanations(folder, examples, probes)
+        return Explained.load(folder, tmp_path)
+
+    return write
+
+
+def test_counts_have_exact_intervals(written) -> None:
+    table = summary([written("light", _Probes()), written("other", _Probes())])
+    assert tuple(table.columns) == SUMMARY
+    assert table["concept"].tolist() == ["light", "other", "all"]
+    row = table.iloc[0]
+    assert (row["clips"], row["hit_rate"], row["others_kept"]) == (3, 1, 0)
+    assert row["flip_rate"] == pytest.approx(2 / 3)
+    assert row["flip_low"] == pytest.approx(beta.ppf(0.025, 2, 2))
+    assert row["flip_high"] == pytest.approx(beta.ppf(0.975, 3, 1))
+    assert row["moved"] == "place (3)"
+    assert table.iloc[2]["moved"] == "place (6)"
+
+
+def test_without_probes_nothing_is_claimed_of_them(written) -> None:
+    part = written("light", None)
+    assert not set(READ) & set(part.table.columns)
+    [row] = summary([part]).to_dict("records")
+    assert pd.isna(row["hit_rate"]) and pd.isna(row["others_kept"]) and row["moved"] == ""
+
+
+def test_the_page_links_every_clip_and_says_where_none_flips(written) -> None:
+    part = written("light", None)
+    text = page([part], summary([part]), {"light": LIGHT})
+    for folder in ("00", "01", "02"):
+        assert f'href="microworld/qwen2_vl/light/{folder}/page.html"' in text
+        assert f'src="microworld/qwen2_vl/light/{folder}/edited.mp4"' in text
+    assert text.count("never bright") == 1
+    assert "67 %" in text

@@ -10,10 +10,11 @@ from pipeline import CORES, MINIATURE, copy_project, snakemake
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which the miniature has run to its end, with the targets `paper` and `truth`;
+    """A project in which the miniature has run to its end, with the targets `paper`, `truth` and
+    `explanations`;
     tests must leave it as it is.
     """
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    done = snakemake(project, *CORES, *MINIATURE, "--", "all", "paper", "truth")
+    done = snakemake(project, *CORES, *MINIATURE, "--", "all", "paper", "truth", "explanations")
     assert done.returncode == 0, done.stdout[-6000:]
     return project

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -174,6 +175,16 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
         finished / "results" / "embeddings" / "edits" / "generators" / "microworld" / "edits.tsv"
     )
     assert edits["group"].nunique() == SETTINGS["edits"]["captions"]
+
+
+def test_explained_clips(finished: Path) -> None:
+    """Of every concept as many as asked for, each with the page that the index links."""
+    folder = finished / "results" / "explanations"
+    found = table(folder / "summary.tsv").set_index("concept")
+    assert found["clips"].to_dict() == {**dict.fromkeys(CONCEPTS, 1), "all": len(CONCEPTS)}
+    links = re.findall(r'href="([^"]+)"', (folder / "index.html").read_text())
+    assert len(links) == len(CONCEPTS)
+    assert all((folder / link).is_file() for link in links)
 
 
 def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:

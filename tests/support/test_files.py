@@ -14,6 +14,7 @@ from transporter.support.files import (
     read_rows,
     read_table,
     remove_partial,
+    same_tree,
     write_table,
     written_whole,
 )
@@ -117,8 +118,10 @@ def test_what_killed_processes_left_goes(tmp_path: Path) -> None:
 def test_a_folder_once_more_by_links(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "c").write_text("whole")
+    (tmp_path / "a" / ".timestamp").touch()
     assert link_tree(tmp_path / "a", tmp_path / "d")
     assert (tmp_path / "d" / "b" / "c").samefile(tmp_path / "a" / "b" / "c")
+    assert not (tmp_path / "d" / ".timestamp").exists()
 
 
 def test_a_disk_without_links_makes_nothing(
@@ -132,6 +135,8 @@ def test_a_disk_without_links_makes_nothing(
     monkeypatch.setattr(os, "link", refuse)
     assert not link_tree(tmp_path / "a", tmp_path / "d")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    same_tree(tmp_path / "a", tmp_path / "d")
+    assert [path.name for path in (tmp_path / "d").iterdir()] == ["b"]
 
 
 def test_a_table_returns_as_it_was(tmp_path: Path) -> None:

@@ -406,12 +406,16 @@ def test_trained_models_can_take_the_place_of_shipped_ones(finished: Path) -> No
 
 
 def test_another_vlm_in_the_run_leaves_the_first_ones_results(finished: Path) -> None:
-    jobs = planned(
-        snakemake(
-            finished, "--dry-run", *MINIATURE, "--config", "run={vlms: [qwen2_vl, gemma3]}"
-        ).stdout
-    )
-    assert (jobs["embed_vlm"], jobs["coupling"], jobs["concept_maps"]) == (3, 1, 1)
+    """And of maps it takes the videos too."""
+
+    def jobs(*settings: str) -> dict[str, int]:
+        run = ("--config", "run={vlms: [qwen2_vl, gemma3]}", *settings)
+        return planned(snakemake(finished, "--dry-run", *MINIATURE, *run).stdout)
+
+    of_maps, of_vectors = jobs(), jobs("bank={form: vector}")
+    assert (of_maps["embed_vlm"], of_maps["coupling"], of_maps["concept_maps"]) == (3, 1, 1)
+    assert (of_maps["same_generation"], "generation" in of_maps) == (len(CONCEPTS), False)
+    assert (of_vectors["generation"], "same_generation" in of_vectors) == (2 * len(CONCEPTS), False)
 
 
 def test_videos_of_maps_wait_for_captions_alone(finished: Path) -> None:

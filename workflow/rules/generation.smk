@@ -31,6 +31,31 @@ rule generation:
         "../scripts/generation.py"
 
 
+# Maps of words are the same whatever the VLM, and so are their videos: made once, for the first.
+if plan.words_alone and len(plan.vlms) > 1:
+
+    ruleorder: same_generation > generation
+
+    rule same_generation:
+        input:
+            paths.filled(paths.GENERATED, vlm=plan.vlms[0]),
+        output:
+            directory(paths.GENERATED),
+        log:
+            paths.log("same_generation", f"{PAIR}/{{concept}}"),
+        benchmark:
+            paths.benchmark("same_generation", f"{PAIR}/{{concept}}")
+        wildcard_constraints:
+            vlm="|".join(map(re.escape, plan.vlms[1:])),
+        conda:
+            "../../envs/transporter.yaml"
+        resources:
+            mem_mb=500,
+            runtime=10,
+        script:
+            "../scripts/same_generation.py"
+
+
 rule modulations:
     input:
         bank=paths.BANK,

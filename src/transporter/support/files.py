@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PARTIAL = re.compile(r"\.partial-[0-9a-f]{8}-.+")
 """Names of what is being written, and of what a killed process has left behind."""
+HIDDEN = shutil.ignore_patterns(".*")
 NO_COLUMN = "no column"
 AT_ONCE = 16
 """Files that the disk is asked to hold at once."""
@@ -106,15 +107,22 @@ def _remove(path: Path) -> None:
 
 
 def link_tree(source: Path, target: str | os.PathLike[str]) -> bool:
-    """Make `target` the folder `source` once more, by hard links to its files; False, and nothing
-    made, where the disk has none.
+    """Make `target` the folder `source` once more, by hard links to its files but the hidden ones,
+    which tell of `source` alone; False, and nothing made, where the disk has none.
     """
     try:
         with written_whole(target) as partial:
-            shutil.copytree(source, partial, copy_function=os.link)
+            shutil.copytree(source, partial, copy_function=os.link, ignore=HIDDEN)
     except (OSError, shutil.Error):
         return False
     return True
+
+
+def same_tree(source: Path, target: str | os.PathLike[str]) -> None:
+    """As `link_tree`, by copies where the disk has no links."""
+    if not link_tree(source, target):
+        with written_whole(target) as partial:
+            shutil.copytree(source, partial, ignore=HIDDEN)
 
 
 def _flat(cell: object) -> object:

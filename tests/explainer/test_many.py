@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ from scipy.stats import beta
 from transporter.clips.contrast import Concept
 from transporter.explainer.counterfactual import Counterfactual, explain
 from transporter.explainer.counts import COLUMNS, READ, SUMMARY, Explained, summary
-from transporter.explainer.folder import FILES, WORDS
+from transporter.explainer.folder import FILES, NUMBERS, OTHER, PAGE, WORDS
 from transporter.explainer.many import Example, pick, write_explanations
 from transporter.explainer.many_page import page
 from transporter.support.errors import UserError
@@ -41,14 +41,19 @@ class _Probes:
 
 
 def example(name: str, caption: str = CAPTION, threshold: float = 0.5) -> Example:
-    call = partial(
-        explain, grey(0.2), LIGHT, reader(threshold), caption, (0.0, 0.5, 1.0), PLAIN, even=False
+    def call(swap: tuple[str, str] | None) -> Counterfactual:
+        eye, phi = reader(threshold), (0.0, 0.5, 1.0)
+        return explain(grey(0.2), LIGHT, eye, caption, phi, PLAIN, even=False, swap=swap)
+
+    columns = ["word", "instead", "moves"]
+    rows = [("bright", "dark", -1.0), ("dark", "bright", 5.0), ("room", "lamp", 4.0)]
+    return Example(
+        name, caption, call, lambda: pd.DataFrame(rows, columns=columns), {"video": name}
     )
-    return Example(name, caption, call, {"video": name})
 
 
 def test_every_clip_has_its_folder_and_its_row(tmp_path: Path) -> None:
-    examples = [example("day1/a.mp4"), example("b.mp4", threshold=2.0)]
+    examples = [example("day1/a.mp4"), example("b.mp4", threshold=3.0)]
     table = write_explanations(tmp_path / "out", examples, _Probes())
     assert table["folder"].tolist() == ["00", "01"]
     assert table["clip"].tolist() == ["day1/a.mp4", "b.mp4"]
@@ -59,7 +64,7 @@ def test_every_clip_has_its_folder_and_its_row(tmp_path: Path) -> None:
     assert table["moved"].tolist() == ["place", "place"]
     for folder in table["folder"]:
         names = {path.name for path in (tmp_path / "out" / folder).iterdir()}
-        assert names == set(FILES) - {WORDS}
+        assert names == set(FILES) - {WORDS, OTHER}
 
 
 def test_a_clip_that_cannot_be_explained_is_left_out_by_name(
@@ -73,8 +78,21 @@ def test_a_clip_that_cannot_be_explained_is_left_out_by_name(
     assert "a.mp4 left out: caption: expected one that holds 'dark'" in capsys.readouterr().out
 
 
+def test_other_words_are_tried_where_those_of_the_question_fail(tmp_path: Path) -> None:
+    """A lamp is as bright as 1.6, and this VLM says bright above 0.9."""
+    table = write_explanations(tmp_path / "out", [example("a.mp4", threshold=0.9)], None)
+    assert table[["flip", "by"]].to_numpy().tolist() == [[0, "room to lamp"]]
+    assert (tmp_path / "out" / "00" / OTHER).stat().st_size
+    text = (tmp_path / "out" / "00" / PAGE).read_text()
+    assert "Other words do: from room to lamp" in text
+    assert "of the edit from room to lamp on, the VLM answers" in text
+    numbers = json.loads((tmp_path / "out" / "00" / NUMBERS).read_text())
+    assert numbers["flip"] is None and numbers["otherwise"]["swap"] == ["room", "lamp"]
+    assert 0 < numbers["otherwise"]["flip"]["phi"] < 1
+
+
 def test_nothing_half_written_stays(tmp_path: Path) -> None:
-    def broken() -> Counterfactual:
+    def broken(_: object) -> Counterfactual:
         raise RuntimeError
 
     bad = replace(example("b.mp4"), explain=broken)
@@ -97,7 +115,7 @@ def test_clips_are_drawn_at_random_among_those_that_hold_a_word() -> None:
 def written(tmp_path: Path) -> Callable[[str, _Probes | None], Explained]:
     def write(concept: str, probes: _Probes | None) -> Explained:
         folder = tmp_path / "microworld" / "qwen2_vl" / concept
-        examples = [example("a.mp4"), example("b.mp4"), example("c.mp4", threshold=2.0)]
+        examples = [example("a.mp4"), example("b.mp4"), example("c.mp4", threshold=3.0)]
         write_explanations(folder, examples, probes)
         return Explained.load(folder, tmp_path)
 

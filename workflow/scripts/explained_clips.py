@@ -4,8 +4,12 @@ from model_stage import stage
 
 from functools import partial
 
+import pandas as pd
+import torch
+
 from transporter.clips.contrast import read_concepts
 from transporter.clips.split import SplitClips
+from transporter.concepts.discovery import Look, discover
 from transporter.coupling.reader import Reader
 from transporter.explainer.counterfactual import Counterfactual, explain
 from transporter.explainer.many import Example, pick, write_explanations
@@ -18,21 +22,30 @@ with stage(snakemake) as device:
     settings, model = params.settings, params.generator
     generator = load_generator(model, device)
     vlm = load_vlm(params.vlm, generator.video_shape, device, generator.fps)
-    [concept] = read_concepts(snakemake.input.concepts, [names.concept])
+    known = read_concepts(snakemake.input.concepts)
+    [concept] = [some for some in known if some.name == names.concept]
+    reader = Reader(generator, vlm)
     clips = SplitClips.of_table(snakemake.input.captions, params.folder, params.part)
     editing = Editing(steps=model["steps"], target_guidance=model["guidance"])
     frames, _, height, width = generator.video_shape
 
-    def explained(row: int) -> Counterfactual:
-        clip = clips.read(row, (frames, height, width), generator.fps)
-        reader, caption = Reader(generator, vlm), clips.captions[row]
-        return explain(clip.video, concept, reader, caption, settings["phi"], editing, params.seed)
+    def read(row: int) -> torch.Tensor:
+        return clips.read(row, (frames, height, width), generator.fps).video
+
+    def explained(row: int, swap: tuple[str, str] | None) -> Counterfactual:
+        caption, phi = clips.captions[row], settings["phi"]
+        return explain(read(row), concept, reader, caption, phi, editing, params.seed, swap=swap)
+
+    def ranked(row: int) -> pd.DataFrame:
+        look, caption = Look(guidance=model["guidance"]), clips.captions[row]
+        return discover(read(row), concept.question, vlm, generator, known, caption, look)[1]
 
     examples = [
         Example(
             clips.names[row],
             clips.captions[row],
             partial(explained, row),
+            partial(ranked, row),
             {
                 "video": clips.names[row],
                 "caption": clips.captions[row],

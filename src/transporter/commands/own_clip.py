@@ -76,7 +76,7 @@ def explain(
 
     from transporter.clips.reading import read_clip
     from transporter.clips.window import Window
-    from transporter.explainer.counterfactual import PHI
+    from transporter.explainer.counterfactual import PHI, otherwise
     from transporter.explainer.explainer import Explainer
     from transporter.explainer.folder import PAGE, write_explanation
 
@@ -90,13 +90,21 @@ def explain(
         read = read_clip(clip, size, explainer.generator.fps, window, reading.fit)
         chosen = _concept(explainer, question, words, concept)
         begin("editing")
-        found = explainer.explain(read.video, chosen, caption, strengths or PHI, seed)
+
+        def edited_by(swap: tuple[str, str] | None) -> Counterfactual:
+            return explainer.explain(read.video, chosen, caption, strengths or PHI, seed, swap=swap)
+
+        found = edited_by(None)
         begin("looking at every swap of words")
         ranked = _ranked(explainer, read, found)
+        other = None if ranked is None else otherwise(found, ranked, edited_by)
         begin("writing")
-        write_explanation(out, found, _details(clip, read, found, explainer, seed), ranked)
+        details = _details(clip, read, found, explainer, seed)
+        write_explanation(out, found, details, ranked, other)
     if not quiet:
         typer.echo(found.verdict)
+        if other is not None:
+            typer.echo(other.verdict)
         typer.echo(f"wrote {out / PAGE}; open it in a browser")
 
 

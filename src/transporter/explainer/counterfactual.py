@@ -23,6 +23,8 @@ HALVINGS = 4
 """Of the step in which the answer flips, to find the least strength."""
 STILL = 1e-3
 """Log-odds in nats that do not count as a rise."""
+TRIED = 3
+"""Swaps of other words that are tried where the answer's own do not flip it."""
 SEEN = 0.1
 """A pixel has changed where one of its colours differs by more than this share of their range."""
 
@@ -43,8 +45,10 @@ class Counterfactual:
 
     concept: Concept
     """`source` is what the VLM answers about the clip, `target` the other word."""
+    swap: tuple[str, str]
+    """The word that gives way in the caption, and the one that takes its place."""
     caption: str
-    """What the clip shows, with the source word."""
+    """What the clip shows, with the former of both."""
     clip: torch.Tensor
     """As the models see it, `(T, C, H, W)` in [0, 1]."""
     clip_log_odds: float
@@ -109,15 +113,17 @@ class Counterfactual:
     def verdict(self) -> str:
         """In a sentence, whether the answer flips, and at what cost."""
         source, target = self.concept.source, self.concept.target
+        word, instead = self.swap
         if self.flip is None:
             return (
-                f"No edit from {source} to {target} up to strength {self.phi[-1]:g} changes the"
+                f"No edit from {word} to {instead} up to strength {self.phi[-1]:g} changes the"
                 f" answer {source!r}: the VLM does not go by what the generator shows for these"
                 " words, or the generator cannot show it in this clip."
             )
         share = float((self.difference > SEEN).float().mean())
+        edit = "" if self.swap == (source, target) else f" of the edit from {word} to {instead}"
         return (
-            f"From strength {self.flip.phi:.2f} on, the VLM answers {target!r} in place of"
+            f"From strength {self.flip.phi:.2f}{edit} on, the VLM answers {target!r} in place of"
             f" {source!r}; {share:.0%} of the pixels have visibly changed there."
         )
 
@@ -143,22 +149,25 @@ def explain(
     editing: Editing | None = None,
     seed: int = 0,
     even: bool = True,
+    swap: tuple[str, str] | None = None,
 ) -> Counterfactual:
     """Edit a clip towards the word that the VLM does not answer, and find the least edit that flips
     its answer.
 
-    The change is that of the clip's own caption when one word takes the other's place.
+    The change is that of the clip's own caption when one word takes another's place.
 
     Args:
         clip: `(T, C, H, W)` in [0, 1], of the generator's shape.
         concept: both words and the question, in either order.
         caption: what the clip shows; by default the VLM's description. It must hold one of the
-            words.
+            words of the edit.
         phi: strengths, at least two different ones.
         editing: by default `Editing()`.
         seed: of the noise.
         even: show the clip at strengths between the smallest and the largest `phi` at which the
             log-odds rise evenly, in place of the others.
+        swap: a word of the caption and another, to edit by these; by default by the answer and the
+            other word.
 
     Raises:
         UserError: the caption holds neither word, or words that the generator does not know, or
@@ -171,7 +180,8 @@ def explain(
     tokens = reader.vlm.encode(clip[None].to(reader.vlm.device))
     odds = float(reader.log_odds(tokens, concept))
     concept = oriented(concept, odds)
-    source, target = _pair(concept, caption or reader.vlm.caption(tokens)[0], reader)
+    words = swap or (concept.source, concept.target)
+    source, target = _pair(words, caption or reader.vlm.caption(tokens)[0], reader)
     minus, plus = (generator.encode_text([text]) for text in (source, target))
     z_0 = generator.encode(clip[None].to(generator.device))
 
@@ -191,6 +201,7 @@ def explain(
     random = minus.along(random_like(change.embeddings[0], seed))
     return Counterfactual(
         concept,
+        words,
         source,
         clip.cpu(),
         -abs(odds),
@@ -216,15 +227,40 @@ def even_strengths(phis: Sequence[float], log_odds: Sequence[float]) -> tuple[fl
     return (phis[0], *inner, phis[-1])
 
 
-def _pair(concept: Concept, caption: str, reader: Reader) -> tuple[str, str]:
+def _pair(words: tuple[str, str], caption: str, reader: Reader) -> tuple[str, str]:
     caption = readable(reader.generator, caption)
-    pair = concept.pair(caption)
+    pair = Concept("swap", "object", *words, "").pair(caption)
     if pair is None:
         raise UserError(
-            f"caption: expected one that holds {concept.source!r} or {concept.target!r}, got"
-            f" {caption!r}; give what the clip shows, in words, with one of these"
+            f"caption: expected one that holds {words[0]!r} or {words[1]!r}, got {caption!r}; give"
+            " what the clip shows, in words, with one of these"
         )
     return pair
+
+
+def otherwise(
+    found: Counterfactual,
+    ranked: pd.DataFrame,
+    edit: Callable[[tuple[str, str]], Counterfactual],
+) -> Counterfactual | None:
+    """By which other words does the answer flip, where it does not by its own?
+
+    The first of the most telling swaps, `TRIED` of them at most, whose edit flips it; None where
+    none does, and where the answer's own words do.
+
+    Args:
+        ranked: swaps of the caption's words, the most telling first (`concepts.discovery`).
+        edit: explains the clip by a swap.
+    """
+    if found.flip is not None:
+        return None
+    telling = ranked[ranked["moves"] > 0]
+    swaps = zip(telling["word"], telling["instead"], strict=True)
+    for swap in [swap for swap in swaps if swap != found.swap][:TRIED]:
+        other = edit(swap)
+        if other.flip is not None:
+            return other
+    return None
 
 
 def _least(

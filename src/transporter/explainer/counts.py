@@ -14,7 +14,19 @@ from transporter.statistics.proportions import share
 from transporter.support.files import read_table
 
 INDEX = "index.tsv"
-COLUMNS = ("clip", "caption", "folder", "answer", "other", "flip", "phi", "changed", "control")
+COLUMNS = (
+    "clip",
+    "caption",
+    "folder",
+    "answer",
+    "other",
+    "flip",
+    "phi",
+    "changed",
+    "control",
+    "by",
+)
+TEXT = ("clip", "caption", "folder", "by", "moved")
 READ = ("hit", "kept", "moved")
 """Further columns, where probes read the clips."""
 SUMMARY = (
@@ -28,6 +40,7 @@ SUMMARY = (
     "phi",
     "changed",
     "control_rate",
+    "by",
     "hit_rate",
     "others_kept",
     "moved",
@@ -55,16 +68,18 @@ class Explained:
         and concept.
         """
         path = Path(folder)
-        table = read_table(path / INDEX, COLUMNS, text=("clip", "caption", "folder", "moved"))
+        table = read_table(path / INDEX, COLUMNS, text=TEXT)
         for name in {"phi", "kept"} & set(table.columns):  # empty cells among numbers
             table[name] = pd.to_numeric(table[name], errors="coerce")
         return cls(*path.parts[-3:], path.relative_to(beside).as_posix(), table)
 
 
 def summary(found: Sequence[Explained]) -> pd.DataFrame:
-    """`SUMMARY` of every concept, and where there are several of all together: the share of clips
-    whose answer flips with its exact interval, the median strength at which it does and the mean
-    share of pixels changed there, and the share of clips that a random change as large flips too.
+    """`SUMMARY` of every concept, and where there are several of all together.
+
+    That is the share of clips whose answer flips with its exact interval, the median strength at
+    which it does and the mean share of pixels changed there, the share of clips that a random
+    change as large flips too, and by which other words most of the rest flip, with their number.
     Where probes read the clips, the share of edits that read as the other word, that of other
     attributes kept, and which of them changed most often unasked, with its count.
     """
@@ -91,6 +106,7 @@ def _counted(part: Explained, table: pd.DataFrame) -> dict[str, object]:
         "phi": table["phi"].median(),
         "changed": table["changed"].mean(),
         "control_rate": table["control"].mean(),
+        "by": _commonest(table["by"].tolist()),
         "hit_rate": table["hit"].mean() if probed else np.nan,
         "others_kept": table["kept"].mean() if probed else np.nan,
         "moved": _commonest(table["moved"].tolist()) if probed else "",

@@ -276,6 +276,7 @@ class Explainer:
         phi: Sequence[float] = PHI,
         seed: int = 0,
         editing: Editing | None = None,
+        swap: tuple[str, str] | None = None,
     ) -> Counterfactual:
         """The VLM's answer about a video, a file or `(T, C, H, W)` in [0, 1], and the video edited
         until the answer flips, as `explainer.counterfactual.explain` has it; nothing is fitted.
@@ -283,7 +284,8 @@ class Explainer:
         clip = self._clip(video)
         if editing is None:
             editing = Editing(target_guidance=self.sampling.guidance)
-        return explain(clip, self._concept(concept), self.reader, caption, phi, editing, seed)
+        asked = self._concept(concept)
+        return explain(clip, asked, self.reader, caption, phi, editing, seed, swap=swap)
 
     def _clip(self, video: torch.Tensor | str | os.PathLike[str]) -> torch.Tensor:
         """As the models take it."""

@@ -15,8 +15,8 @@ from transporter.explainer.page import heat, page
 from transporter.support.files import write_table, written_whole
 
 PAGE, NUMBERS, READINGS, WORDS = "page.html", "explanation.json", "readings.tsv", "words.tsv"
-CLIP, EDITED, DIFFERENCE = "clip.mp4", "edited.mp4", "difference.mp4"
-FILES = (PAGE, NUMBERS, READINGS, WORDS, CLIP, EDITED, DIFFERENCE)
+CLIP, EDITED, DIFFERENCE, OTHER = "clip.mp4", "edited.mp4", "difference.mp4", "otherwise.mp4"
+FILES = (PAGE, NUMBERS, READINGS, WORDS, CLIP, EDITED, DIFFERENCE, OTHER)
 
 
 def write_explanation(
@@ -24,11 +24,14 @@ def write_explanation(
     found: Counterfactual,
     details: Mapping[str, str],
     words: pd.DataFrame | None = None,
+    other: Counterfactual | None = None,
 ) -> None:
-    """Write `FILES` into `folder`, which appears whole or not at all; `WORDS` only where there are
-    some. `details` and `words` are as for `page`.
+    """Write `FILES` into `folder`, which appears whole or not at all; `WORDS` and `OTHER` only
+    where there are some. `details`, `words` and `other` are as for `page`.
     """
     videos = {CLIP: found.clip, EDITED: found.edited, DIFFERENCE: heat(found.difference)}
+    if other is not None:
+        videos[OTHER] = other.edited
     with written_whole(folder) as partial:
         partial.mkdir(parents=True)
         for name, video in videos.items():
@@ -37,9 +40,11 @@ def write_explanation(
         if words is not None:
             write_table(words, partial / WORDS)
         numbers = numbers_of(found) | {"made": dict(details)}
+        if other is not None:
+            numbers["otherwise"] = numbers_of(other)
         text = json.dumps(numbers, indent=2, ensure_ascii=False) + "\n"
         (partial / NUMBERS).write_text(text, encoding="utf-8")
-        (partial / PAGE).write_text(page(found, details, words), encoding="utf-8")
+        (partial / PAGE).write_text(page(found, details, words, other), encoding="utf-8")
 
 
 def numbers_of(found: Counterfactual) -> dict[str, Any]:
@@ -49,6 +54,7 @@ def numbers_of(found: Counterfactual) -> dict[str, Any]:
         "answer": found.concept.source,
         "other": found.concept.target,
         "log_odds": found.clip_log_odds,
+        "swap": found.swap,
         "flip": None if flip is None else {"phi": flip.phi, "log_odds": flip.log_odds},
         "control_log_odds": found.control_log_odds,
         "verdict": found.verdict,

@@ -13,7 +13,7 @@ import torch
 
 from transporter.clips.contrast import Concept, holds
 from transporter.clips.world import Probes
-from transporter.explainer.counterfactual import SEEN, Counterfactual
+from transporter.explainer.counterfactual import SEEN, Counterfactual, otherwise
 from transporter.explainer.counts import COLUMNS, INDEX, READ
 from transporter.explainer.folder import write_explanation
 from transporter.support.errors import UserError
@@ -22,11 +22,18 @@ from transporter.support.files import write_table, written_whole
 
 @dataclass(frozen=True)
 class Example:
-    """A clip, and how to explain it."""
+    """A clip, and how to explain it.
+
+    Attributes:
+        explain: by a swap of words, or None for those of the question.
+        rank: every swap of the caption's words, the most telling first (`concepts.discovery`).
+        details: as for `page`.
+    """
 
     name: str
     caption: str
-    explain: Callable[[], Counterfactual]
+    explain: Callable[[tuple[str, str] | None], Counterfactual]
+    rank: Callable[[], pd.DataFrame]
     details: Mapping[str, str]
 
 
@@ -64,23 +71,26 @@ def write_explanations(
         for example in examples:
             name = f"{len(rows):02}"
             try:
-                found = example.explain()
+                found = example.explain(None)
+                other = None if found.flip else otherwise(found, example.rank(), example.explain)
             except UserError as error:
                 print(f"{example.name} left out: {error}", flush=True)
                 continue
-            write_explanation(partial / name, found, example.details)
+            write_explanation(partial / name, found, example.details, other=other)
             seen = {} if probes is None else read(found, probes)
-            rows.append({**row(example.name, name, found), **seen})
-            print(f"{example.name}: {found.verdict}", flush=True)
+            rows.append({**row(example.name, name, found, other), **seen})
+            print(f"{example.name}: {(other or found).verdict}", flush=True)
         columns = COLUMNS if probes is None else (*COLUMNS, *READ)
         table = pd.DataFrame(rows, columns=list(columns))
         write_table(table, partial / INDEX)
     return table
 
 
-def row(clip: str, folder: str, found: Counterfactual) -> dict[str, object]:
-    """`COLUMNS` of one clip; without a flip its strength is NaN, and what has changed is that of
-    the largest edit.
+def row(
+    clip: str, folder: str, found: Counterfactual, other: Counterfactual | None
+) -> dict[str, object]:
+    """`COLUMNS` of one clip; without a flip its strength is NaN, what has changed is that of the
+    largest edit, and `by` says which other words flip the answer, if any do.
     """
     values = (
         clip,
@@ -92,6 +102,7 @@ def row(clip: str, folder: str, found: Counterfactual) -> dict[str, object]:
         np.nan if found.flip is None else found.flip.phi,
         float((found.difference > SEEN).float().mean()),
         int(found.control_log_odds > 0),
+        "" if other is None else " to ".join(other.swap),
     )
     return dict(zip(COLUMNS, values, strict=True))
 

@@ -23,12 +23,18 @@ LIMIT = 8
 """Words of the ranked table that stand on the page."""
 
 
-def page(found: Counterfactual, details: Mapping[str, str], words: pd.DataFrame | None) -> str:
+def page(
+    found: Counterfactual,
+    details: Mapping[str, str],
+    words: pd.DataFrame | None = None,
+    other: Counterfactual | None = None,
+) -> str:
     """HTML with the clips inside.
 
     Args:
         details: what the page says of how it was made, by name.
         words: every swap of the caption's words, the most telling first (`concepts.discovery`).
+        other: an edit by other words that flips the answer (`counterfactual.otherwise`).
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -47,6 +53,8 @@ def page(found: Counterfactual, details: Mapping[str, str], words: pd.DataFrame 
         curve=curve(found),
         words=[] if words is None else words.head(LIMIT).to_dict("records"),
         details=details,
+        other=other,
+        other_edited=None if other is None else _embedded(other.edited, other.fps),
     )
 
 

@@ -24,6 +24,7 @@ from transporter.concepts.objectives import (
 )
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
+from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.support.errors import UserError
@@ -55,6 +56,8 @@ class _LinearGenerator:
     """
 
     device, condition_shape = torch.device("cpu"), (L, D)
+
+    unconditional = Generator.unconditional
 
     def encode_text(self, captions: Sequence[str]) -> Condition:
         assert set(captions) == {""}

@@ -11,6 +11,7 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.generation.editing import Editing
+from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 
 LIGHT = Concept("light", "scene", "dark", "bright", "how light is it ?")
@@ -29,6 +30,8 @@ class _Greys:
 
     def sigmas(self, steps: int) -> list[float]:
         return [1 - step / steps for step in range(steps + 1)]
+
+    unconditional = Generator.unconditional
 
     def encode_text(self, captions: Sequence[str]) -> Condition:
         levels = [[level for word, level in LEVELS.items() if word in text] for text in captions]

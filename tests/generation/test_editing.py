@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from transporter.generation.editing import Editing, flow_edit, sdedit
+from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 
@@ -26,6 +27,8 @@ class _Clusters:
 
     def sigmas(self, steps: int) -> list[float]:
         return [1 - step / steps for step in range(steps + 1)]
+
+    unconditional = Generator.unconditional
 
     def encode_text(self, captions: Sequence[str]) -> Condition:
         return Condition(torch.zeros(len(captions), 1, 1))

@@ -172,7 +172,7 @@ def test_more_frames_than_the_clip_has_are_refused(frames: int) -> None:
 
 
 def test_a_setting_that_an_adapter_does_not_know_is_refused() -> None:
-    with pytest.raises(UserError, match="key frames: the adapter qwen_vl has no such setting"):
+    with pytest.raises(UserError, match="key lora: the adapter qwen_vl has no such setting"):
         load_vlm(
-            {"adapter": "qwen_vl", "path": "nowhere", "fps": None, "frames": 3}, (6, 3, 40, 96)
+            {"adapter": "qwen_vl", "path": "nowhere", "fps": None, "lora": "x"}, (6, 3, 40, 96)
         )

@@ -101,19 +101,22 @@ def test_every_tensor_is_there(
 
 
 BAD: dict[str, tuple[hostile.Change, str]] = {
-    "empty folder": (hostile.emptied, "expected a qwen2_vl model"),
+    "empty folder": (hostile.emptied, "expected a qwen2_vl or qwen2_5_vl model"),
     "no folder": (shutil.rmtree, "there is no such folder here"),
-    "no configuration": (hostile.removed("config.json"), "expected a qwen2_vl model"),
-    "wrong JSON": (hostile.written("config.json", "{"), "expected a qwen2_vl model"),
-    "a list": (hostile.written("config.json", "[]"), "expected a qwen2_vl model"),
-    "deep JSON": (hostile.written("config.json", "[" * 100_000), "expected a qwen2_vl model"),
+    "no configuration": (hostile.removed("config.json"), "expected a qwen2_vl or qwen2_5_vl model"),
+    "wrong JSON": (hostile.written("config.json", "{"), "expected a qwen2_vl or qwen2_5_vl model"),
+    "a list": (hostile.written("config.json", "[]"), "expected a qwen2_vl or qwen2_5_vl model"),
+    "deep JSON": (
+        hostile.written("config.json", "[" * 100_000),
+        "expected a qwen2_vl or qwen2_5_vl model",
+    ),
     "another family": (
         lambda folder: hostile.changed_json(folder / "config.json", model_type="gemma3"),
-        "expected a qwen2_vl, but this folder is a gemma3: use adapter gemma3",
+        "expected a qwen2_vl or qwen2_5_vl, but this folder is a gemma3: use adapter gemma3",
     ),
     "a family of no adapter": (
-        lambda folder: hostile.changed_json(folder / "config.json", model_type="qwen2_5_vl"),
-        "this folder is a qwen2_5_vl: no adapter here loads it",
+        lambda folder: hostile.changed_json(folder / "config.json", model_type="qwen3_vl"),
+        "this folder is a qwen3_vl: no adapter here loads it",
     ),
     "another size": (
         lambda folder: hostile.changed_json(
@@ -185,7 +188,7 @@ def test_a_name_on_the_hub_that_is_out_of_reach(
     monkeypatch.chdir(tmp_path)
     settings = {"adapter": "qwen_vl", "path": path, **UNSET}
     message = hostile.refusal(lambda: load_vlm(settings, family.shape, torch.device("cpu")))
-    assert message.startswith(path) and "expected a qwen2_vl model" in message
+    assert message.startswith(path) and "expected a qwen2_vl or qwen2_5_vl model" in message
 
 
 @pytest.mark.parametrize("name", ["phi4_multimodal"], indirect=True)

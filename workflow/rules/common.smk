@@ -12,6 +12,7 @@ from transporter.pipeline.own_clips import left_out_line
 from transporter.pipeline.paths import PAIR
 from transporter.pipeline.plan import (
     ADAPTED,
+    GUIDED,
     LITERAL,
     MICROWORLD,
     SAMPLING,

@@ -21,7 +21,7 @@ rule coupling:
         mem_mb=6000,
         runtime=1440,
     params:
-        generator=of("generators", "{generator}", without=SAMPLING),
+        generator=of("generators", "{generator}", without=GUIDED),
         settings=of("coupling", without=LITERAL),
         seed=config["seed"],
         code=code(
@@ -53,7 +53,7 @@ rule coupling_literal:
         mem_mb=6000,
         runtime=720,
     params:
-        generator=of("generators", "{generator}", without=SAMPLING),
+        generator=of("generators", "{generator}", without=GUIDED),
         settings=of("coupling"),
         seed=config["seed"],
         code=code(
@@ -84,7 +84,7 @@ rule coupling_report:
         mem_mb=4000,
         runtime=120,
     params:
-        generator=of("generators", "{generator}", without=SAMPLING),
+        generator=of("generators", "{generator}", without=GUIDED),
         vlm=of("vlms", "{vlm}"),
         names=CONCEPTS,
         code=code(

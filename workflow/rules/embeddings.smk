@@ -21,7 +21,7 @@ rule embed_generator:
         runtime=120,
     params:
         clips=plan.clips_from(),
-        generator=of("generators", "{generator}", without=SAMPLING),
+        generator=of("generators", "{generator}", without=GUIDED),
         part=of("clips", only=WINDOW),
         code=code(
             "transporter.clips.embeddings",
@@ -84,7 +84,7 @@ rule embed_reencoded:
         mem_mb=4000,
         runtime=120,
     params:
-        generator=of("generators", "{generator}", without=SAMPLING),
+        generator=of("generators", "{generator}", without=GUIDED),
         vlm=of("vlms", "{vlm}"),
         code=code("transporter.clips.embeddings", adapters=["generators", "vlms"]),
     script:

@@ -23,7 +23,7 @@ rule readings:
         mem_mb=4000,
         runtime=240,
     params:
-        generator=of("generators", "{generator}", without=SAMPLING),
+        generator=of("generators", "{generator}", without=GUIDED),
         vlm=of("vlms", "{vlm}"),
         output=of("coupling", "output"),
         probes=config["probes"],

@@ -12,6 +12,7 @@ import torch
 
 from transporter.clips.contrast import Concept, swaps
 from transporter.generators.base import Generator
+from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
 
@@ -71,19 +72,20 @@ class Estimates:
         noise = torch.randn(look.draws, *z_0.shape[1:], generator=random).to(z_0)
         self.sigma = torch.linspace(*look.sigma, look.draws).to(z_0)
         self.z_t = z_0.lerp(noise, self._level)
-        self.empty = self._velocity("")
+        self.empty = self._velocity(generator.unconditional())
 
     @property
     def _level(self) -> torch.Tensor:
         return self.sigma.view(-1, 1, 1, 1, 1)
 
-    def _velocity(self, caption: str) -> torch.Tensor:
-        condition = self.generator.encode_text([caption]).expand(len(self.sigma))
-        return self.generator.velocity(self.z_t, self.sigma, condition)
+    def _velocity(self, condition: Condition) -> torch.Tensor:
+        rows = condition.expand(len(self.sigma))
+        return self.generator.velocity(self.z_t, self.sigma, rows)
 
     def video(self, caption: str) -> torch.Tensor:
         """Clips `(draws, T, C, H, W)` in [0, 1]."""
-        velocity = self.empty.lerp(self._velocity(caption), self.guidance)
+        given = self._velocity(self.generator.encode_text([caption]))
+        velocity = self.empty.lerp(given, self.guidance)
         return self.generator.decode(self.z_t - self._level * velocity).clamp(0, 1)
 
 

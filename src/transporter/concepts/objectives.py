@@ -108,7 +108,7 @@ class Point:
     minus: torch.Tensor
     """`G(z_t, pi-)`"""
     empty: torch.Tensor
-    """`G(z_t, nothing)`, the velocity without a caption, for classifier-free guidance."""
+    """`G(z_t, nothing)`, the unconditional velocity, for classifier-free guidance."""
 
     @classmethod
     @torch.no_grad()
@@ -119,7 +119,7 @@ class Point:
         low, high = sigma
         levels = (low + (high - low) * torch.rand(len(batch.z_0), generator=random)).to(batch.z_0)
         z_t = noisy(batch.z_0, levels, random)
-        nothing = reader.generator.encode_text([""]).expand(len(z_t))
+        nothing = reader.generator.unconditional().expand(len(z_t))
         both = Condition.cat([batch.pi_minus, nothing])
         minus, empty = reader.generator.velocity(
             torch.cat([z_t, z_t]), torch.cat([levels, levels]), both

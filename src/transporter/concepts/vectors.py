@@ -32,6 +32,7 @@ def principal_directions(
     share = max(1, limit // len(parts))
     sides = [side for part in parts for side in (part.pi_minus, part.pi_plus)]
     pi = torch.cat([side.embeddings[:share] for side in sides])
+    pi = pi.to(torch.promote_types(pi.dtype, torch.float32))  # bfloat16 has no decomposition
     pi = pi.flatten(1) if tokens == "each" else pi.mean(1)
     _, deviations, directions = torch.linalg.svd(pi - pi.mean(0), full_matrices=False)
     return directions[:count][deviations[:count] > 1e-5 * deviations[0]]

@@ -60,7 +60,7 @@ def guided(
 ) -> torch.Tensor:
     """Velocity `(B, c, t, h, w)` with classifier-free guidance, `guidance` `(B,)` of each row."""
     rows = len(z_t)
-    empty = generator.encode_text([""]).expand(rows)
+    empty = generator.unconditional().expand(rows)
     levels = torch.full((2 * rows,), sigma).to(z_t)
     both = generator.velocity(z_t.repeat(2, 1, 1, 1, 1), levels, Condition.cat([condition, empty]))
     given, free = both.chunk(2)

@@ -30,11 +30,12 @@ class Generator(ABC):
     """A frozen text-to-video model, seen as a velocity field of flow matching.
 
     Shapes: video `(B, T, C, H, W)` RGB in [0, 1]; latent `z_xi` `(B, c, t, h, w)`, whitened as the
-    velocity field sees it; condition `pi`, whose embeddings are `(B, L, d)`. All methods but
-    `sample` and `encode_text` let gradients through; no weight of the model requires one. `sigma`
-    is the noise level of flow matching: `z_t = (1 - sigma) z_0 + sigma noise`, with the velocity
-    `noise - z_0`. A model of another kind of diffusion is brought to this form exactly (see
-    `cogvideox`).
+    velocity field sees it; condition `pi`, whose embeddings are `(B, L, d)`. All are float32
+    whatever the weights are in, since vectors are made of differences that are lost in bfloat16.
+    All methods but `sample` and `encode_text` let gradients through; no weight of the model
+    requires one. `sigma` is the noise level of flow matching: `z_t = (1 - sigma) z_0 + sigma
+    noise`, with the velocity `noise - z_0`. A model of another kind of diffusion is brought to this
+    form exactly (see `cogvideox`).
     """
 
     video_shape: tuple[int, int, int, int]
@@ -48,7 +49,11 @@ class Generator(ABC):
 
     @abstractmethod
     def encode_text(self, captions: Sequence[str]) -> Condition:
-        """Captions to conditions `pi`, B rows; the empty caption is the unconditional one."""
+        """Captions to conditions `pi`, B rows."""
+
+    def unconditional(self) -> Condition:
+        """What classifier-free guidance leads away from, one row: by default the empty caption."""
+        return self.encode_text([""])
 
     @abstractmethod
     def encode(self, video: torch.Tensor) -> torch.Tensor:

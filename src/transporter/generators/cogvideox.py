@@ -72,7 +72,7 @@ class CogVideoXGenerator(DiffusersGenerator):
             max_sequence_length=self.condition_shape[0],
             device=self.device,
         )
-        return Condition(embeddings)
+        return Condition(embeddings.float())
 
     @cached_property
     def _levels(self) -> torch.Tensor:
@@ -113,17 +113,17 @@ class CogVideoXGenerator(DiffusersGenerator):
 
     def _negative(self, pi: Condition) -> torch.Tensor:
         """As many rows and tokens as the condition has, which may be two beside each other."""
-        empty = self._empty.embeddings
+        empty = self.unconditional().embeddings
         return empty.repeat(1, pi.embeddings.shape[1] // empty.shape[1], 1).expand_as(pi.embeddings)
 
     def _inputs(self, latents: torch.Tensor, pi: Condition, guidance: float) -> dict[str, Any]:
         return {
-            "latents": latents.to(pi.embeddings.dtype),
-            "prompt_embeds": pi.embeddings,
-            "negative_prompt_embeds": self._negative(pi),
+            "latents": self._cast(latents),
+            "prompt_embeds": self._cast(pi.embeddings),
+            "negative_prompt_embeds": self._cast(self._negative(pi)),
         }
 
     def _renewed(self, latents: torch.Tensor, pi: Condition, guidance: float) -> dict[str, Any]:
         # the loop works on both in one batch
         guided = [self._negative(pi), pi.embeddings] if guidance > 1 else [pi.embeddings]
-        return {"latents": latents, "prompt_embeds": torch.cat(guided)}
+        return {"latents": latents, "prompt_embeds": self._cast(torch.cat(guided))}

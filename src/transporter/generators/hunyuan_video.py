@@ -52,7 +52,7 @@ class HunyuanVideoGenerator(DiffusersGenerator):
         embeddings, pooled, mask = self.pipeline.encode_prompt(
             list(captions), max_sequence_length=self.condition_shape[0], device=self.device
         )
-        return Condition(embeddings, mask, pooled)
+        return Condition(embeddings.float(), mask, pooled.float())
 
     def _beside_embeddings(self, pi: Condition, guidance: float) -> dict[str, torch.Tensor]:
         """What the transformer takes in of a condition beside its embeddings."""
@@ -79,9 +79,9 @@ class HunyuanVideoGenerator(DiffusersGenerator):
     def _inputs(self, latents: torch.Tensor, pi: Condition, guidance: float) -> dict[str, Any]:
         return {
             "latents": latents,
-            "prompt_embeds": pi.embeddings,
+            "prompt_embeds": self._cast(pi.embeddings),
             "prompt_attention_mask": pi.mask,
-            "pooled_prompt_embeds": pi.pooled,
+            "pooled_prompt_embeds": self._cast(pi.pooled),
         }
 
     def _steered(self, stack: ExitStack, run: Run, guidance: float) -> None:

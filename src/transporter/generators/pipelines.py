@@ -4,7 +4,7 @@ missing and no code of the folder runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,9 +27,13 @@ BY_CONFIGURATION = "AutoModel", "AutoTokenizer", "AutoProcessor", "AutoConfig"
 
 
 def load_pipeline(
-    cls: type[Pipeline], path: str, dtype: torch.dtype, revision: str | None
+    cls: type[Pipeline],
+    path: str,
+    dtype: torch.dtype,
+    revision: str | None,
+    others: Mapping[str, torch.dtype],
 ) -> Pipeline:
-    """A pipeline with all of its weights in `dtype`.
+    """A pipeline with its weights in `dtype`, but for parts that `others` name.
 
     Raises:
         UserError: no such folder or name on the hub, a pipeline of another class, code of the
@@ -43,7 +47,7 @@ def load_pipeline(
         folder = Path(load_safely(cls.download, path, expected, **options))
     parts = dict(_parts(folder, cls.__name__))
     networks = {
-        name: _load_part(kind, folder / name, dtype)
+        name: _load_part(kind, folder / name, others.get(name, dtype))
         for name, kind in parts.items()
         if issubclass(kind, nn.Module)
     }

@@ -42,7 +42,7 @@ class WanGenerator(DiffusersGenerator):
             max_sequence_length=self.condition_shape[0],
             device=self.device,
         )
-        return Condition(embeddings)
+        return Condition(embeddings.float())
 
     def velocity(
         self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
@@ -64,6 +64,8 @@ class WanGenerator(DiffusersGenerator):
     def _inputs(self, latents: torch.Tensor, pi: Condition, guidance: float) -> dict[str, Any]:
         return {
             "latents": latents,
-            "prompt_embeds": pi.embeddings,
-            "negative_prompt_embeds": self._empty.expand(len(latents)).embeddings,
+            "prompt_embeds": self._cast(pi.embeddings),
+            "negative_prompt_embeds": self._cast(
+                self.unconditional().expand(len(latents)).embeddings
+            ),
         }

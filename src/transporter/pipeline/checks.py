@@ -135,6 +135,17 @@ def check_sizes(config: Config, sources: Sources) -> None:
             raise refusal(sources, path, complaint)
 
 
+def check_frames(config: Config, sources: Sources) -> None:
+    """No VLM is shown more frames than the clips of the run have."""
+    run = config["run"]
+    fewest = min(run["generators"], key=lambda name: config["generators"][name]["frames"])
+    most = config["generators"][fewest]["frames"]
+    for name in run["vlms"]:
+        if (frames := config["vlms"][name]["frames"] or 1) > most:
+            complaint = f"expected at most the frames of {fewest} ({most}), got {frames}"
+            raise refusal(sources, ("vlms", name, "frames"), complaint)
+
+
 def check_networks(config: Config, sources: Sources) -> None:
     """The heads of Phi_2 share its width."""
     phi_2 = config["coupling"]["phi_2"]
@@ -313,6 +324,7 @@ CHECKS: Sequence[Callable[[Config, Sources], None]] = (
     check_choice,
     check_adapters,
     check_sizes,
+    check_frames,
     check_networks,
     check_places,
     check_concepts,

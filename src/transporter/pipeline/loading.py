@@ -95,8 +95,9 @@ def _arguments(name: str, adapter: type, settings: Mapping[str, Any]) -> dict[st
             raise UserError(
                 f"key {prefix}{unknown[0]}: the adapter {name} has no such setting{hint}"
             )
-    if "dtype" in arguments:
-        arguments["dtype"] = getattr(torch, arguments["dtype"])
+    for key in ("dtype", "vae_dtype"):
+        if key in arguments:
+            arguments[key] = getattr(torch, arguments[key])
     return {**arguments, **options}
 
 

@@ -44,6 +44,14 @@ class GeneratorSettings:
     """Sampling steps."""
     guidance: Guidance = 4.0
     """Scale of classifier-free guidance; 1 is none."""
+    negative_prompt: Text | None = None
+    """What guidance leads away from (below: the one that was published with Wan); null is no
+    caption.
+    """
+    vae_dtype: Precision | None = None
+    """Precision of the VAE, or null for the adapter's default, float32: in bfloat16 clips may come
+    out visibly worse.
+    """
     options: Options | None = None
     """Further arguments of the adapter's constructor, or null."""
 
@@ -60,14 +68,23 @@ class VLMSettings:
     """Precision of the weights."""
     describe: Text = "Describe the video."
     """The prompt that asks for a caption."""
+    caption_tokens: Times | None = None
+    """Length of a caption in tokens, at most; null is the adapter's default, 32."""
     revision: Revision | None = None
     """Branch, tag or commit of a model on the hub, or null for its main branch."""
     frames: Annotated[Frames, Le(1000)] | None = None
-    """Frames per clip that an image model (`gemma3`, `phi4_multimodal`) is shown; null is the
-    adapter's default, 8.
+    """Frames per clip that the model is shown, each from the middle of one of as many equal
+    stretches; null is the adapter's default, 8 of an image model (`gemma3`, `phi4_multimodal`), and
+    of a video model (`qwen_vl`, `video_llama3`) those that its own processor picks.
+    """
+    max_pixels: Annotated[int, Strict(), Ge(28 * 28), Le(10**8)] | None = None
+    """Pixels of a frame that a video model is shown, at most, larger ones being scaled down; null
+    is what its own processor allows.
     """
     fps: Rate | None = None
-    """Frames per second that `video_llama3` is told the clips have; null is the generator's."""
+    """Frames per second that `video_llama3` and Qwen2.5-VL are told the clips have; null is the
+    generator's.
+    """
     lora: Inside | None = None
     """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
     package `peft`.

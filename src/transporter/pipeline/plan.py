@@ -26,6 +26,8 @@ Getter = Callable[[Wildcards], Any]
 
 SAMPLING = ("steps", "guidance")
 """What of a generator's settings does not matter while nothing is sampled."""
+GUIDED = (*SAMPLING, "negative_prompt")
+"""What of them does not matter to clips and captions as they are."""
 LITERAL = ("literal_steps",)
 """Settings of the coupling that do not matter to Phi itself."""
 VIDEO = ("frames", "height", "width", "fps")

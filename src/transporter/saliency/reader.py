@@ -23,8 +23,8 @@ _WATCHED: WeakSet[nn.Module] = WeakSet()
 class FamilyReader(ABC):
     """Reads the attention of one family's blocks; a subclass says where it is.
 
-    Within `watching` every pass of the network is seen, and the rows whose text is not the empty
-    caption are read: the conditional ones. Nothing in the network is replaced, so its arithmetic
+    Within `watching` every pass of the network is seen, and the rows whose text is not the
+    generator's unconditional one are read. Nothing in the network is replaced, so its arithmetic
     is the same as without.
     """
 
@@ -114,8 +114,8 @@ class FamilyReader(ABC):
     @torch.no_grad()
     def _enter(self, network: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
         states = given[self.text_argument]
-        empty = self.words.padding.embeddings.to(states)
-        self.rows = (states != empty).flatten(1).any(1).nonzero()[:, 0]
+        other = self.generator.unconditional().embeddings.to(states)
+        self.rows = (states != other).flatten(1).any(1).nonzero()[:, 0]
         if len(self.rows):
             for tally in self.tallies:
                 tally.passed += 1

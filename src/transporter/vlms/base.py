@@ -38,8 +38,8 @@ class VLM(ABC):
 
     @abstractmethod
     def caption(
-        self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32
+        self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int | None = None
     ) -> list[str]:
         """Greedy answer to `prompt` (by default the model's request for a description) for each of
-        B clips.
+        B clips, of `max_tokens` tokens (by default the adapter's own number).
         """

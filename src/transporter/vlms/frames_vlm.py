@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 
 from transporter.vlms.transformers_vlm import TransformersVLM
+from transporter.vlms.video_vlm import middles
 
 
 class FramesVLM(TransformersVLM):
@@ -29,11 +30,7 @@ class FramesVLM(TransformersVLM):
     def __init__(
         self, path: str, video_shape: tuple[int, int, int, int], frames: int = 8, **others: Any
     ) -> None:
-        if not 1 <= frames <= video_shape[0]:
-            raise ValueError(
-                f"Expected from 1 to {video_shape[0]} frames, as many as the clip has, got {frames}"
-            )
-        self.frames = [(2 * i + 1) * video_shape[0] // (2 * frames) for i in range(frames)]
+        self.frames = middles(frames, video_shape[0])
         super().__init__(path, video_shape, **others)
 
     @property

@@ -20,7 +20,7 @@ class Gemma3(FramesVLM):
     image.
     """
 
-    model_class = Gemma3ForConditionalGeneration
+    model_classes = (Gemma3ForConditionalGeneration,)
 
     def _inputs(self, video: torch.Tensor) -> dict[str, Any]:
         return {**super()._inputs(video), "do_pan_and_scan": False}

@@ -32,7 +32,7 @@ class Phi4Multimodal(FramesVLM):
         others: `frames`, `describe`, `revision`, `dtype` and `device`, as in `FramesVLM`.
     """
 
-    model_class = Phi4MultimodalForCausalLM
+    model_classes = (Phi4MultimodalForCausalLM,)
 
     def __init__(
         self,

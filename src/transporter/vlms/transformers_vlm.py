@@ -12,12 +12,14 @@ import torch
 from transformers import AutoProcessor, Cache, DynamicCache, PreTrainedConfig, PreTrainedModel
 
 from transporter.networks.frozen import frozen
+from transporter.networks.precision import single_precision_output
 from transporter.networks.pretrained import load_network, load_safely, refused_in_one_line
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
 
 ADAPTERS = {
     "qwen2_vl": "qwen_vl",
+    "qwen2_5_vl": "qwen_vl",
     "video_llama_3": "video_llama3",
     "gemma3": "gemma3",
     "phi4_multimodal": "phi4_multimodal",
@@ -26,13 +28,14 @@ ADAPTERS = {
 
 
 class TransformersVLM(VLM):
-    """A frozen VLM whose processor takes whole videos; a family adds `model_class`, `encode` and
-    `_with_tokens`.
+    """A frozen VLM whose processor takes whole videos; a family adds `model_classes`, `encode` and
+    `_with_tokens`. Logits are float32 whatever the weights are in.
 
     Args:
         path: folder or hub name that `from_pretrained` loads, model and processor.
         video_shape: (T, C, H, W) of the videos to come; it fixes the number of visual tokens.
         describe: the prompt that asks for a caption.
+        caption_tokens: length of a caption, at most.
         revision: branch, tag or commit of a model on the hub.
         dtype: precision of the model.
 
@@ -41,7 +44,8 @@ class TransformersVLM(VLM):
             or not all there, or a processor that cannot write a prompt. No code of the folder runs.
     """
 
-    model_class: ClassVar[type[PreTrainedModel]]
+    model_classes: ClassVar[tuple[type[PreTrainedModel], ...]]
+    """What loads a folder, by the type of model that it says it is."""
     medium: ClassVar[str] = "video"
     """What the processor takes a clip for: one `video`, or an `image` per frame."""
 
@@ -53,13 +57,15 @@ class TransformersVLM(VLM):
         revision: str = "main",
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        caption_tokens: int = 32,
     ) -> None:
         self.device = torch.device(device)
-        self.describe = describe
-        _check_family(path, revision, self.model_class)
+        self.describe, self.caption_tokens = describe, caption_tokens
+        self._blank = torch.zeros(1, *video_shape)
+        self.model_class = _family(path, revision, self.model_classes)
         self.processor = self._load_processor(path, revision)
         self.model = frozen(self._load(path, revision, dtype), self.device)
-        self._blank = torch.zeros(1, *video_shape)
+        single_precision_output(self.model.get_output_embeddings())
         self._prompts: dict[str, list[int]] = {}
         with refused_in_one_line(path, "a processor and template that write a prompt"):
             count = self.prompt_ids(describe).count(self._visual_token)
@@ -204,12 +210,12 @@ class TransformersVLM(VLM):
 
     @torch.no_grad()
     def caption(
-        self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int = 32
+        self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int | None = None
     ) -> list[str]:
         ids = self._ids(tokens, self.prompt_ids(self.describe if prompt is None else prompt))
         answers, ends, cache = [ids[:, :0]], self._ends(), DynamicCache(config=self.model.config)
         running = torch.ones(len(tokens), dtype=torch.bool, device=self.device)
-        for _ in range(max_tokens):
+        for _ in range(max_tokens or self.caption_tokens):
             logits = self.token_logits(tokens, ids, 1, cache)[:, 0]
             # an answer cannot show a clip, and a placeholder more than there are visual tokens
             # would be an error
@@ -227,16 +233,20 @@ class TransformersVLM(VLM):
         ]
 
 
-def _check_family(path: str, revision: str, model_class: type[PreTrainedModel]) -> None:
-    """Raise a `UserError` where a folder says that it is of another family."""
-    wanted = model_class.config_class.model_type
+def _family(
+    path: str, revision: str, classes: Sequence[type[PreTrainedModel]]
+) -> type[PreTrainedModel]:
+    """The class that loads a folder; a `UserError` where it says that it is of another family."""
+    known = {one.config_class.model_type: one for one in classes}
+    wanted = " or ".join(known)
     config, _ = load_safely(
         PreTrainedConfig.get_config_dict, path, f"a {wanted} model", revision=revision
     )
     if not isinstance(config, dict) or not config:
         raise UserError(f"{path}: expected a {wanted} model, found no mapping in a config.json")
     found = config.get("model_type") or "model of no known type"
-    if found != wanted:
+    if found not in known:
         adapter = ADAPTERS.get(found)
         advice = f"use adapter {adapter}" if adapter else "no adapter here loads it"
         raise UserError(f"{path}: expected a {wanted}, but this folder is a {found}: {advice}")
+    return known[found]

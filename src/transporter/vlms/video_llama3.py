@@ -9,15 +9,17 @@ from typing import Any
 import torch
 from transformers import VideoLlama3ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.video_utils import VideoMetadata
 
-from transporter.vlms.transformers_vlm import TransformersVLM
+from transporter.vlms.video_vlm import VideoVLM
 
 _PIXELS = ("pixel_values_videos", "video_grid_thw", "video_merge_sizes")
 
 
-class VideoLlama3(TransformersVLM):
+class VideoLlama3(VideoVLM):
     """A frozen VideoLLaMA 3.
+
+    `fps` is what the prompt's time stamps tell, and what a processor that samples by time goes by:
+    at one frame a second the model sees 4 of 49 frames at 16 a second, and `frames` shows it more.
 
     Its token compression, which drops patches that hardly differ from the frame before, is off: all
     videos of a shape must have one number of tokens, and a choice by threshold would hide the
@@ -26,30 +28,31 @@ class VideoLlama3(TransformersVLM):
     Args:
         path: folder or hub name that `from_pretrained` loads, model and processor. The format must
             be that of `transformers` (model type `video_llama_3`).
-        video_shape: (T, C, H, W) of the videos to come; it fixes the number of visual tokens.
-        fps: frames per second of the videos, which the prompt's time stamps tell and a processor
-            that samples by time goes by; by default 1, as the processor has it where nothing is
-            known.
-        others: `describe`, `revision`, `dtype` and `device`, as in `TransformersVLM`.
+        others: as in `VideoVLM`.
     """
 
-    model_class = VideoLlama3ForConditionalGeneration
+    model_classes = (VideoLlama3ForConditionalGeneration,)
 
-    def __init__(
-        self, path: str, video_shape: tuple[int, int, int, int], fps: float = 1.0, **others: Any
-    ) -> None:
-        self.fps = fps
-        super().__init__(path, video_shape, **others)
+    def _load_processor(self, path: str, revision: str) -> Any:
+        processor = super()._load_processor(path, revision)
+        video = processor.video_processor
+        if self.max_pixels is not None:
+            # the bound of this family's processor is of all frames together
+            count = self._picked(video)
+            video.size = {**video.size, "longest_edge": self.max_pixels * count}
+        return processor
+
+    def _picked(self, processor: Any) -> int:
+        """How many frames of a clip the processor goes on with."""
+        [metadata] = self._metadata(self._blank)
+        if not processor.do_sample_frames:
+            return len(metadata.frames_indices)
+        return len(processor.sample_frames(metadata))
 
     def _inputs(self, video: torch.Tensor) -> dict[str, Any]:
-        # one per clip, since the processor writes into them
-        metadata = [
-            VideoMetadata(len(clip), fps=self.fps, frames_indices=list(range(len(clip))))
-            for clip in video
-        ]
         return {
             **super()._inputs(video),
-            "video_metadata": metadata,
+            "video_metadata": self._metadata(video),
             "use_token_compression": False,
         }
 

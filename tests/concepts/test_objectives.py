@@ -59,6 +59,8 @@ class _LinearGenerator:
 
     unconditional = Generator.unconditional
 
+    dtype = torch.float32
+
     def encode_text(self, captions: Sequence[str]) -> Condition:
         assert set(captions) == {""}
         return Condition(torch.full((len(captions), L, D), 0.1, dtype=torch.float64))

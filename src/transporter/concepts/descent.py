@@ -20,32 +20,45 @@ PARTS = 4
 
 @dataclass
 class Progress:
-    """Smoothed error of each vector and of no vector at all; their ratio tells the separation
-    reached.
+    """Smoothed error of each vector and of no vector at all, whose ratio tells the separation
+    reached, and of rounding alone.
     """
 
     error: dict[str, float] = field(default_factory=dict)
     nothing: dict[str, float] = field(default_factory=dict)
+    rounding: dict[str, float] = field(default_factory=dict)
 
-    def add(self, name: str, error: float, nothing: float) -> None:
-        for table, value in ((self.error, error), (self.nothing, nothing)):
+    def add(self, name: str, error: float, nothing: float, rounding: float = 0.0) -> None:
+        parts = ((self.error, error), (self.nothing, nothing), (self.rounding, rounding))
+        for table, value in parts:
             table[name] = 0.9 * table.get(name, value) + 0.1 * value
 
     def add_all(self, batch: Batch, score: Score) -> None:
         """Every clip of a batch."""
-        for concept, error, nothing in zip(
-            batch.concepts, score.error.tolist(), score.nothing.tolist(), strict=True
+        rounding = torch.zeros_like(score.error) if score.rounding is None else score.rounding
+        parts = (score.error, score.nothing, rounding)
+        for concept, *values in zip(
+            batch.concepts, *(part.tolist() for part in parts), strict=True
         ):
-            self.add(concept.name, error, nothing)
+            self.add(concept.name, *values)
+
+    def hidden(self, name: str) -> bool:
+        """Whether the wanted change is smaller than what rounding does to a velocity."""
+        return self.nothing[name] < self.rounding.get(name, 0.0)
 
     def separation(self, name: str) -> float:
         """Share of the change wanted by the objective that the vector brings about: 1 all of it, 0
-        none.
+        none, nan where rounding hides it.
         """
+        if self.hidden(name):
+            return math.nan
         return (self.nothing[name] - self.error[name]) / max(self.nothing[name], 1e-12)
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {self.separation(name):.2f}" for name in sorted(self.error))
+        return ", ".join(f"{name} {self._reached(name)}" for name in sorted(self.error))
+
+    def _reached(self, name: str) -> str:
+        return "lost in rounding" if self.hidden(name) else f"{self.separation(name):.2f}"
 
 
 class Descent:

@@ -34,10 +34,22 @@ from transporter.support.hashes import digest
 
 CHECKED = 16
 """Contexts of each concept that a bank in closed form is measured on."""
+OK, FAILED = "ok", "failed"
+"""What the status of a concept says, or begins with."""
 EFFECTIVE = {"separation": 0.2, "effect": 0.01}
 """A concept below one of these (share of the wanted change of velocity, move of the answer) is
 reported as failed.
 """
+
+
+def _lost(dtype: torch.dtype) -> str:
+    """Why nothing can be said of a separation."""
+    if torch.finfo(dtype).eps <= torch.finfo(torch.float32).eps:
+        return "the generator makes no difference between its words"
+    return (
+        f"the change that it shall make is lost in {str(dtype).removeprefix('torch.')}: set"
+        " bank.strengths to unit, or the generator's dtype to float32"
+    )
 
 
 @torch.no_grad()
@@ -202,19 +214,21 @@ class _Fit:
             concept, self.contexts[concept.name], self.reader, self.settings, change
         )
         reached = {"separation": separation, "effect": effect}
+        status = self._status(reached)
+        if status != OK:
+            print(f"concept {concept.name} {status}", flush=True)
+        return {"concept": concept.name, "answer_gap": d_omega, **reached, "status": status}
+
+    def _status(self, reached: Mapping[str, float]) -> str:
+        """`ok`, or what a concept falls short of."""
         short = [
             f"{name} {value:.3f} (at least {EFFECTIVE[name]})"
             for name, value in reached.items()
             if value < EFFECTIVE[name]
         ]
-        if short:
-            print(f"concept {concept.name} FAILED: {', '.join(short)}", flush=True)
-        return {
-            "concept": concept.name,
-            "answer_gap": d_omega,
-            **reached,
-            "status": "failed" if short else "ok",
-        }
+        if math.isnan(reached["separation"]):
+            short.insert(0, _lost(self.reader.generator.dtype))
+        return f"{FAILED}: {', '.join(short)}" if short else OK
 
 
 def bank_table(
@@ -247,7 +261,7 @@ def fit_bank(
     Returns the bank and a table with one row per concept: `answer_gap` (d_omega), `separation`
     (share of the change wanted by the objective that the vector brings about: of velocity, of
     log-odds, or of both in their weights), `effect` (how far the fitted vector moves the VLM's
-    answer) and `status` (`ok` or `failed`).
+    answer) and `status` (`ok`, or `failed` and why).
     """
     if settings.form == "map":
         bank = ConceptBank(fit_maps(contexts, settings.ridge, settings.rank), asdict(settings))

@@ -46,6 +46,8 @@ class Generator(ABC):
     """(L, d) of the embeddings."""
     fps: float
     device: torch.device
+    dtype: torch.dtype = torch.float32
+    """Precision in which velocities are computed, though they come in float32."""
 
     @abstractmethod
     def encode_text(self, captions: Sequence[str]) -> Condition:

@@ -70,7 +70,8 @@ class DiffusersGenerator(Generator):
         vae_dtype: torch.dtype = torch.float32,
         negative_prompt: str = "",
     ) -> None:
-        self.device, self.fps, self.negative_prompt = torch.device(device), fps, negative_prompt
+        self.device, self.fps, self.dtype = torch.device(device), fps, dtype
+        self.negative_prompt = negative_prompt
         self.pipeline = pipeline = load_pipeline(
             self.pipeline_class, path, dtype, revision, {"vae": vae_dtype}
         )

@@ -46,6 +46,8 @@ onsuccess:
     prefork.end()
     if plan.own and (line := left_out_line(**plan.left_out())):
         print(line, file=sys.stderr)
+    if line := failed_line(plan.of_run(paths.SEPARATION)):
+        print(line, file=sys.stderr)
 
 
 onerror:
@@ -55,5 +57,5 @@ onerror:
 rule all:
     default_target: True
     input:
-        plan.final_outputs(),
+        run_outputs,
         [row.page for row in TABLES["table_pages"]],

@@ -708,6 +708,19 @@ def test_a_caption_is_cut_at_its_word(
     assert (run["caption"], run["pair"]) == (parts, pair)
 
 
+def test_warns_of_a_concept_that_was_not_fitted(inputs, browser, tmp_path: Path) -> None:
+    generator, vlm = inputs[0].loc[0, ["generator", "vlm"]]
+    failed = {(generator, vlm, "slowly_quickly"): "separation 0.01 (at least <b>0.2</b>)"}
+    write(tmp_path / "g", inputs, failed=failed)
+    opened = Page(browser, tmp_path / "g").open()
+    shown = "const note = document.getElementById('failed'); return note.hidden || note.textContent"
+    assert opened.run(shown) is True
+    opened.run("choose({concept: 'slowly_quickly'})")
+    assert opened.run(shown).startswith(
+        "This concept was not fitted (separation 0.01 (at least <b>0.2</b>)): its clips"
+    )
+
+
 def test_clips_left_out_are_told_and_listed(inputs, browser, tmp_path: Path) -> None:
     readings, clips, summary = inputs
     lost = [("day1/a.mp4", "truncated"), ("<b>b</b>.mp4", "the file is empty")]

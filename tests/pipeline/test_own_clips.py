@@ -22,6 +22,7 @@ from transporter.pipeline.own_clips import (
     left_out_line,
     lost_parts,
     read_captions,
+    run_lacks,
     sort_out,
     used_clips,
 )
@@ -165,10 +166,25 @@ def test_a_missing_column(make: Make) -> None:
     assert "missing: caption" in refusal(make(*ten("slowly {}"), header="clip\ttext"), SPEED)
 
 
+SKY = Concept("day_night", "scene", "day", "night", "when ?")
+
+
+def test_a_run_goes_on_without_a_rare_word(make: Make) -> None:
+    folder = make(*ten("red clip {} moves slowly"))
+    check_clips(folder, SHARES, 0, [SPEED, SKY, COLOUR])
+    assert run_lacks(folder, SHARES, 0, [SPEED, SKY, COLOUR]) == {
+        "day_night": "no new caption with 'day' or 'night' in train and held_out"
+    }
+    assert refusal(folder, SKY).endswith(
+        "(no new caption with 'day' or 'night' in train and held_out); add clips"
+    )
+
+
 def test_concepts_without_captions_are_named_one_by_one(make: Make) -> None:
-    sky = Concept("day_night", "scene", "day", "night", "when ?")
-    message = refusal(make(*ten("red clip {} moves slowly")), SPEED, sky, COLOUR)
-    assert message == (
+    table = read_captions(make(*ten("red clip {} moves slowly")) / "captions.tsv")
+    with pytest.raises(UserError) as caught:
+        check_words(table, SHARES, 0, [SPEED, SKY, COLOUR], Path("captions.tsv"))
+    assert str(caught.value) == (
         "expected captions in captions.tsv with the words of every concept of the run, got too few"
         " for day_night (no new caption with 'day' or 'night' in train and held_out); add clips, or"
         " run those that have them (run.concepts: slowly_quickly, red_blue)"

@@ -8,6 +8,7 @@ from transporter.pipeline import paths
 from transporter.pipeline.cases import HONEST, Cases
 from transporter.pipeline.config import check_config
 from transporter.pipeline.exhibits import exhibits
+from transporter.pipeline.failed_fits import failed_line
 from transporter.pipeline.own_clips import left_out_line
 from transporter.pipeline.paths import PAIR
 from transporter.pipeline.plan import (
@@ -76,6 +77,13 @@ def outputs_of(row):
         )
         for form, path in row.outputs().items()
     }
+
+
+def run_outputs(wildcards):
+    """What a plain run makes; words that the captions lack are told before any job starts."""
+    if line := plan.not_served():
+        print(line, file=sys.stderr)
+    return plan.final_outputs()
 
 
 def truth_outputs(wildcards):

@@ -40,6 +40,7 @@ rule gallery:
         generated=plan.generated(),
         concepts=config["concepts"],
         temporal=plan.temporal_table(),
+        fits=plan.of_run(paths.SEPARATION),
     output:
         report(
             directory(paths.GALLERY),
@@ -63,6 +64,7 @@ rule gallery:
         world=config["world"],
         code=code(
             "transporter.figures.gallery",
+            "transporter.pipeline.failed_fits",
             files=[f"figures/gallery.{kind}" for kind in ("html", "css", "js")],
         ),
     script:

@@ -17,6 +17,7 @@ from transporter.figures.gallery import (
     write_gallery,
 )
 from transporter.metrics.temporal import TIMING, timeless_words
+from transporter.pipeline.failed_fits import failed_fits
 from transporter.pipeline.own_clips import left_out
 from transporter.pipeline.world import load_world
 from transporter.support.files import read_table
@@ -59,4 +60,5 @@ with stage(snakemake):
         else (),
         origin=origin(inputs.readings, snakemake.scriptdir),
         left_out=LeftOut(*left_out(inputs.failed, inputs.splits)) if inputs.get("failed") else None,
+        failed=failed_fits(inputs.fits),
     )

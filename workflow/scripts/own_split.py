@@ -15,6 +15,7 @@ from transporter.pipeline.own_clips import (
     check_words,
     lost_parts,
     read_captions,
+    run_lacks,
     sort_out,
     used_clips,
 )
@@ -57,6 +58,8 @@ with stage(snakemake):
     check_left_out(lost_parts(parts, windows), rows, share, folder)
     wanted = settings["run"]["concepts"]
     concepts = read_concepts(settings["concepts"], None if wanted == "all" else wanted)
+    lacks = run_lacks(path.parent, params.splits, params.seed, concepts)
+    concepts = [concept for concept in concepts if concept.name not in lacks]
     useless = [name for name, found in parts.items() if all(part.reason for part in found)]
     check_words(table, params.splits, params.seed, concepts, path, useless)
     chosen = choose_split(table, split, params.splits, params.seed, str(path))

@@ -77,8 +77,8 @@ def _energy(latents: torch.Tensor) -> torch.Tensor:
 
 
 def _rounding(velocities: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Mean square error of each clip, `(B,)`, when its velocity is rounded: evenly spread over steps
-    of about three quarters of `eps`.
+    """Mean square error of each clip, `(B,)`, when its velocity is rounded: errors are evenly
+    spread over steps of about three quarters of `eps`.
     """
     return _energy(velocities) * (0.75 * torch.finfo(dtype).eps) ** 2 / 12
 

@@ -576,6 +576,14 @@ function drawWarning() {
     + " These videos cannot show a motion that it goes by.";
 }
 
+function drawFailure() {
+  const one = data.failed.find(fit => ["generator", "vlm", "concept"]
+    .every(key => fit[key] === state[key]));
+  $("failed").hidden = !one;
+  $("failed").textContent = one ? `This concept was not fitted (${one.why}): its clips do not show`
+    + " what the VLM goes by." : "";
+}
+
 // Clips of the user's that could not be read: none of the results have seen them.
 function listLeftOut() {
   const { clips, of } = data.left_out, list = $("left-out");
@@ -655,6 +663,7 @@ function draw() {
   drawChoices(sweep);
   drawOrigin();
   drawWarning();
+  drawFailure();
   drawVideos();
   drawNumbers();
   drawProbe(sweep); // first: whether it is there decides how wide the other plot is

@@ -75,6 +75,7 @@ def write_gallery(
     timeless: Collection[tuple[str, str]] = (),
     origin: Origin | None = None,
     left_out: LeftOut | None = None,
+    failed: Mapping[tuple[str, str, str], str] | None = None,
 ) -> None:
     """Write `folder/index.html` and the mp4 files that it plays, `folder/clips/`; an older gallery
     there is replaced as a whole. The same arguments give the same bytes.
@@ -91,6 +92,7 @@ def write_gallery(
             them.
         origin: date of the results, version and commit of the code, licence.
         left_out: clips that the results were not made with; the page lists them.
+        failed: by generator, VLM and concept, why a fit failed; the page warns of it.
 
     Raises:
         UserError: a table lacks a column or is empty, a row names an unknown concept, or a clip is
@@ -121,6 +123,10 @@ def write_gallery(
             "timeless": [{"vlm": vlm, "word": word} for vlm, word in sorted(timeless)],
             "origin": asdict(origin or Origin()),
             "left_out": asdict(left_out or LeftOut()),
+            "failed": [
+                {"generator": generator, "vlm": vlm, "concept": concept, "why": why}
+                for (generator, vlm, concept), why in (failed or {}).items()
+            ],
         }
         (partial / "index.html").write_text(page(data), encoding="utf-8")
 

@@ -68,8 +68,8 @@ def in_parts(figure: str, concept: Concept, parts: int) -> Demonstration:
 def demonstrations(
     settings: Mapping[str, Any], phis: Sequence[float], concepts: Sequence[Concept]
 ) -> list[Demonstration]:
-    """What the key `figures` of the configuration asks for; where it names no concepts, those of
-    the run that come first.
+    """What the key `figures` of the configuration asks for of `concepts`, those of the run; where
+    it names none, those that come first.
 
     With concepts of one kind alone, and none named, there is nothing to compose.
     """
@@ -77,11 +77,16 @@ def demonstrations(
     by_kind = list(filter(None, (_names(concepts, kind) for kind in ORDER)))
     pairs = [list(pair) for pair in zip(*by_kind[:2], strict=False)][:2] if len(by_kind) > 1 else []
     several = pairs if settings[SEVERAL] is None else settings[SEVERAL]
-    made = [together(list(map(by_name.__getitem__, names)), phis) for names in several]
+    made = [
+        together(list(map(by_name.__getitem__, names)), phis)
+        for names in several
+        if by_name.keys() >= set(names)
+    ]
     for figure in (INJECTION, PARTIAL_FRAMES):
         named = settings[figure]["concepts"]
         chosen = [some[0] for some in by_kind][: FIT[figure]] if named is None else named
-        made += [in_parts(figure, by_name[name], settings[figure]["parts"]) for name in chosen]
+        parts = settings[figure]["parts"]
+        made += [in_parts(figure, by_name[name], parts) for name in chosen if name in by_name]
     return made
 
 

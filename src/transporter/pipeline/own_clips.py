@@ -79,12 +79,14 @@ def check_clips(
 
     Raises:
         UserError: the table cannot be read, a clip that it names is not there, clips are too few,
-            or a concept has no caption in a split that needs one.
+            or all concepts lack a caption in a split that needs one.
     """
     path = folder / TABLE
     table = read_captions(path)
     _check_files(table, folder)
-    check_words(table, splits, seed, concepts, path)
+    lacks = _run_lacks(table, splits, seed, concepts, path)
+    if len(lacks) == len(concepts):
+        check_words(table, splits, seed, concepts, path)
 
 
 def _check_files(table: pd.DataFrame, folder: Path) -> None:
@@ -140,19 +142,44 @@ def check_words(
     Raises:
         UserError: clips are too few, or a concept has no caption in a split that needs one.
     """
-    captions = _captions(table, splits, seed, path, left_out)
-    lacks = {
-        concept.name: _lack(concept, captions["train"], captions["held_out"])
-        for concept in concepts
-    }
-    if lacking := [f"{name} ({lack})" for name, lack in lacks.items() if lack]:
-        served = ", ".join(name for name, lack in lacks.items() if not lack)
+    lacks = _run_lacks(table, splits, seed, concepts, path, left_out)
+    if lacking := [f"{name} ({lack})" for name, lack in lacks.items()]:
+        served = ", ".join(concept.name for concept in concepts if concept.name not in lacks)
         others = f", or run those that have them (run.concepts: {served})" if served else ""
         among = f" but for {len(left_out)} clips that are left out" if left_out else ""
         raise UserError(
             f"expected captions in {path}{among} with the words of every concept of the run, got"
             f" too few for {', '.join(lacking)}; add clips{others}"
         )
+
+
+def run_lacks(
+    folder: Path, splits: Mapping[str, float], seed: int, concepts: Sequence[Concept]
+) -> dict[str, str]:
+    """Those of the concepts that a run goes on without, with what they lack: a training caption to
+    be fitted on, or a held-out one of another pair to be tried on.
+    """
+    path = folder / TABLE
+    return _run_lacks(read_captions(path), splits, seed, concepts, path)
+
+
+def _run_lacks(
+    table: pd.DataFrame,
+    splits: Mapping[str, float],
+    seed: int,
+    concepts: Sequence[Concept],
+    path: Path,
+    left_out: Sequence[str] = (),
+) -> dict[str, str]:
+    captions = _captions(table, splits, seed, path, left_out)
+    return _lacks(concepts, captions["train"], captions["held_out"])
+
+
+def _lacks(
+    concepts: Sequence[Concept], train: Sequence[str], held_out: Sequence[str]
+) -> dict[str, str]:
+    lacks = {concept.name: _lack(concept, train, held_out) for concept in concepts}
+    return {name: lack for name, lack in lacks.items() if lack}
 
 
 def _captions(
@@ -179,8 +206,7 @@ def benchmark_lacks(
     path = folder / TABLE
     captions = _captions(read_captions(path), splits, seed, path)
     fresh = [*captions["held_out"], *captions["validation"]]
-    lacks = {concept.name: _lack(concept, captions["train"], fresh) for concept in concepts}
-    return {name: lack for name, lack in lacks.items() if lack}
+    return _lacks(concepts, captions["train"], fresh)
 
 
 def _lack(concept: Concept, train: Sequence[str], held_out: Sequence[str]) -> str | None:

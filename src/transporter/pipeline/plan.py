@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from transporter.clips.contrast import read_concepts
+from transporter.clips.contrast import Concept, read_concepts
 from transporter.pipeline import paths
 from transporter.pipeline.ablations import trained_as, variant
 from transporter.pipeline.adapters import adapter_module
@@ -49,7 +49,9 @@ class Plan:
 
     Attributes:
         generators, vlms: names of the run's models.
-        concepts: names of the run's concepts, in the order of the table.
+        concepts: names of the run's concepts, in the order of the table, but for those that lack
+            captions.
+        lacks: concepts of the settings that the captions of own clips cannot serve, and why.
         world: the world of the settings; None for a user's own clips without one.
         shortcuts: names of all shortcuts that can be planted.
     """
@@ -59,12 +61,29 @@ class Plan:
         self.splits = list(config["clips"]["splits"])
         self.generators: list[str] = config["run"]["generators"]
         self.vlms: list[str] = config["run"]["vlms"]
-        self.contrasts = read_concepts(config["concepts"], _chosen(config["run"]["concepts"]))
+        wanted = read_concepts(config["concepts"], _chosen(config["run"]["concepts"]))
+        self.lacks = self._lacks(wanted)
+        self.contrasts = [concept for concept in wanted if concept.name not in self.lacks]
         self.concepts = [concept.name for concept in self.contrasts]
         self.world = load_world(config["world"])
         known = self.world.read_shortcuts(config["shortcuts"]) if self.world else {}
         self.shortcuts = list(known)
         self._variants = {name: variant(config, name) for name in config["ablations"]}
+
+    def _lacks(self, concepts: Sequence[Concept]) -> dict[str, str]:
+        from transporter.pipeline.own_clips import TABLE, run_lacks
+
+        clips, folder = self.config["clips"], Path(self.config["clips"]["folder"])
+        if not self.own or not (folder / TABLE).is_file():
+            return {}
+        return run_lacks(folder, clips["splits"], self.config["seed"], concepts)
+
+    def not_served(self) -> str | None:
+        """One line about concepts that the settings ask for and the captions cannot serve."""
+        if not self.lacks:
+            return None
+        lacking = ", ".join(f"{name} ({lack})" for name, lack in self.lacks.items())
+        return f"concepts left out for want of captions: {lacking}"
 
     def final_outputs(self) -> list[str]:
         """What a plain run makes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +13,14 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.clips.embeddings import embed_latents
 from transporter.concepts.contexts import gather_contexts
-from transporter.concepts.edits import Edits, answered_pairs, plan_edits, sample_edits
-from transporter.concepts.fitting import BankSettings, fit_bank
+from transporter.concepts.edits import (
+    Edits,
+    all_answered_pairs,
+    answered_pairs,
+    plan_edits,
+    sample_edits,
+)
+from transporter.concepts.fitting import BankSettings, fit_bank, with_refused
 from transporter.coupling.reader import Reader
 from transporter.generators.base import Sampling
 from transporter.generators.condition import Condition
@@ -41,6 +48,7 @@ class _Words:
     """
 
     device, condition_shape = torch.device("cpu"), (L, D)
+    dtype = torch.float32
 
     def __init__(self) -> None:
         self.noises: dict[int, list[int]] = {}
@@ -181,6 +189,37 @@ def test_a_vlm_that_no_edit_moves_is_refused(tmp_path: Path, cue: str, message: 
     edits = sampled(tmp_path, generator)
     with pytest.raises(UserError, match=f"concept slowly_quickly: {message}"):
         answered_pairs(SPEED, edits, _Reader(generator, cue, None))
+
+
+class _Deaf(_Reader):
+    """Says the target of one concept whatever it sees."""
+
+    def log_odds(self, tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
+        odds = super().log_odds(tokens, concept)
+        return odds if concept == SPEED else odds.abs() + 1
+
+
+def test_others_go_on_without_a_concept_that_no_edit_moves(tmp_path: Path) -> None:
+    generator = _Words()
+    reader, edits = _Deaf(generator, "quickly", None), sampled(tmp_path, generator)
+    other = replace(SPEED, name="other")
+    contexts, refused = all_answered_pairs([other, SPEED], edits, reader)
+    assert list(contexts) == [SPEED.name]
+    assert refused["other"].startswith("expected edits of captions whose clips the VLM answers by")
+    with pytest.raises(UserError, match="concept other: expected edits"):
+        all_answered_pairs([other], edits, reader)
+    settings = BankSettings(form="vector", objective="answers", steps=2, batch=2)
+    bank, table = fit_bank([SPEED], contexts, reader, settings)
+    whole, rows = with_refused(bank, table, [other, SPEED], refused, generator.table.shape[1])
+    assert list(whole.vectors) == rows["concept"].tolist() == ["other", SPEED.name]
+    assert rows["status"][0] == f"failed: {refused['other']}"
+    pi = generator.encode_text(CAPTIONS[:2])
+    assert not whole.change("other", pi).embeddings.any()
+    assert torch.equal(
+        whole.change(SPEED.name, pi).embeddings, bank.change(SPEED.name, pi).embeddings
+    )
+    same, unchanged = with_refused(bank, table, [SPEED], {}, generator.table.shape[1])
+    assert same is bank and unchanged is table
 
 
 @pytest.mark.parametrize("objective", ["velocity", "answers"])

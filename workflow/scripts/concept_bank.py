@@ -10,8 +10,8 @@ from pathlib import Path
 
 from contexts import read_contexts
 from transporter.clips.contrast import read_concepts
-from transporter.concepts.edits import Edits, answered_pairs
-from transporter.concepts.fitting import BankSettings, fit_bank
+from transporter.concepts.edits import Edits, all_answered_pairs
+from transporter.concepts.fitting import BankSettings, fit_bank, with_refused
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.pipeline.config import ASKING
@@ -30,21 +30,19 @@ with stage(snakemake) as device:
         Coupling.load(weights, device).variant(output=params.output) if weights else None,
     )
     concepts = read_concepts(snakemake.input.concepts, params.names)
-    contexts, banks = {}, {}
+    contexts, banks, refused = {}, {}, {}
     if not set(params.objectives) <= set(ASKING):
         contexts["words"] = read_contexts(snakemake.input, concepts, generator)
     if set(params.objectives) & set(ASKING):
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
-        contexts["answers"] = {
-            concept.name: answered_pairs(concept, edits, reader) for concept in concepts
-        }
+        contexts["answers"], refused = all_answered_pairs(concepts, edits, reader)
     settings = BankSettings.from_mapping(params.settings, params.seed)
     for objective, bank, table in zip(
         params.objectives, places[: len(places) // 2], places[len(places) // 2 :], strict=True
     ):
         pairs = contexts["answers" if objective in ASKING else "words"]
         made, reached = fit_bank(
-            concepts,
+            [concept for concept in concepts if concept.name in pairs],
             pairs,
             reader,
             replace(settings, objective=objective),
@@ -52,6 +50,9 @@ with stage(snakemake) as device:
             folder / objective,
         )
         banks[objective] = made
+        if objective in ASKING:
+            width = generator.condition_shape[1]
+            made, reached = with_refused(made, reached, concepts, refused, width)
         write_table(reached, table)
         made.save(bank)
     shutil.rmtree(folder, ignore_errors=True)  # a bank in closed form has none

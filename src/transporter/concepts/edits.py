@@ -198,6 +198,26 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> Contexts:
     return Contexts(Condition.cat([pi_minus] * 2), Condition.cat([pi_plus] * 2), z_xi)
 
 
+def all_answered_pairs(
+    concepts: Sequence[Concept], edits: Edits, reader: Reader
+) -> tuple[dict[str, Contexts], dict[str, str]]:
+    """`answered_pairs` of every concept that has some, by name, and why the others have none.
+
+    Raises:
+        UserError: no concept has any.
+    """
+    contexts: dict[str, Contexts] = {}
+    refused: dict[str, str] = {}
+    for concept in concepts:
+        try:
+            contexts[concept.name] = answered_pairs(concept, edits, reader)
+        except UserError as error:
+            if len(refused) + 1 == len(concepts):
+                raise
+            refused[concept.name] = str(error).removeprefix(f"concept {concept.name}: ")
+    return contexts, refused
+
+
 def _telling(pairs: pd.DataFrame) -> pd.DataFrame:
     """Of pairs with their `moves` those whose swap tells most, and which are moved as far
     themselves.

@@ -243,6 +243,27 @@ def bank_table(
     return fit.rows(bank, fit.measured(settings.objective, bank))
 
 
+def with_refused(
+    bank: ConceptBank,
+    table: pd.DataFrame,
+    concepts: Sequence[Concept],
+    refused: Mapping[str, str],
+    width: int,
+) -> tuple[ConceptBank, pd.DataFrame]:
+    """A bank and its table with the concepts that there was nothing to fit to, for these reasons:
+    their vectors, `(1, width)`, are zero, so their clips do not change.
+    """
+    if not refused:
+        return bank, table
+    nothing = {name: torch.zeros(1, width) for name in refused}
+    vectors = bank.vectors | nothing
+    rows = [{"concept": name, "status": f"{FAILED}: {why}"} for name, why in refused.items()]
+    whole = pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
+    names = [concept.name for concept in concepts]
+    ordered = ConceptBank({name: vectors[name] for name in names}, bank.settings)
+    return ordered, whole.set_index("concept").loc[names].reset_index()
+
+
 def fit_bank(
     concepts: Sequence[Concept],
     contexts: Mapping[str, Contexts],

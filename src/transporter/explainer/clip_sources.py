@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -63,6 +64,8 @@ def captioned_clips(
 ) -> Mapping[str, list[tuple[str, torch.Tensor]]]:
     """For each concept, by name, the first `count` clips whose captions hold one of its words.
 
+    Files that cannot be read are passed over, and told on standard error.
+
     Args:
         source: a world, whose training clips with this `seed` are taken; captions and clips; or a
             folder that holds `captions.tsv` and `clips/`.
@@ -71,7 +74,7 @@ def captioned_clips(
         reading: which part of a file is read.
 
     Raises:
-        UserError: no clip of a concept, or a clip that is none.
+        UserError: no clip of a concept, or a tensor that is no clip.
     """
     if not isinstance(source, str | os.PathLike) and not hasattr(source, "clips"):
         source = list(source)  # it may be read once alone, and there may be several concepts
@@ -87,14 +90,37 @@ def _found(
     clip_of: Callable[[torch.Tensor | Path], torch.Tensor],
 ) -> list[tuple[str, torch.Tensor]]:
     candidates = islice(_candidates(source, seed), SEARCHED * count)
-    fitting = ((caption, clip_of(video)) for caption, video in candidates if concept.pair(caption))
-    found = list(islice(fitting, count))
+    fitting = ((caption, video) for caption, video in candidates if concept.pair(caption))
+    refused: list[UserError] = []
+    found = list(islice(_readable(fitting, clip_of, refused), count))
+    if refused:
+        told = f"{len(refused)} clips are passed over, since they cannot be read; the first:"
+        print(f"concept {concept.name}: {told} {refused[0]}", file=sys.stderr)
+    if not found and refused:
+        raise refused[0]
     if not found:
         raise UserError(
             f"concept {concept.name}: expected clips whose captions hold {concept.source!r} or"
             f" {concept.target!r}, found none; give others by `clips`"
         )
     return found
+
+
+def _readable(
+    captioned: Iterable[tuple[str, torch.Tensor | Path]],
+    clip_of: Callable[[torch.Tensor | Path], torch.Tensor],
+    refused: list[UserError],
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Captions and clips; what is said of files that are none is added to `refused`."""
+    for caption, video in captioned:
+        try:
+            clip = clip_of(video)
+        except UserError as error:
+            if isinstance(video, torch.Tensor):
+                raise
+            refused.append(error)
+        else:
+            yield caption, clip
 
 
 def _candidates(

@@ -53,7 +53,7 @@ def asked(reader: Reader) -> dict[str, Contexts]:
     return {"speed": answered_pairs(concept, edits, reader)}
 
 
-@pytest.mark.parametrize("objective", ["velocity", "answers", "logits", "mixed"])
+@pytest.mark.parametrize("objective", ["velocity", "answers", "logits"])
 def test_vectors_and_their_moments_are_in_single_precision(
     objective: str,
     reader: Reader,

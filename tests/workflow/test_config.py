@@ -128,6 +128,11 @@ def _within(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "expected a model's folder, got models/nothing, which is not there",
         ),
         (
+            "vlms.qwen2_vl.frames",
+            18,
+            "expected at most the frames of microworld (17), got 18",
+        ),
+        (
             "run.vlms",
             ["other"],
             "expected names from vlms (qwen2_vl, video_llama3, gemma3), got 'other'",

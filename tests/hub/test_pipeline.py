@@ -1,0 +1,133 @@
+"""The default target in the hub's shape: models in bfloat16, and clips as people have them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from odd_clips import UNREADABLE, odd_clips
+from pipeline import CORES, copy_project, planned, snakemake
+from safetensors.torch import load_file
+
+from transporter.support.files import read_table
+
+FILES = ("--configfile", "config/miniature.yaml", "config/hub.yaml")
+VLM = "qwen2_5_vl"
+SETTINGS = {
+    "clips": {
+        "source": "folder",
+        "folder": "my_clips",
+        "splits": {"train": 0.6, "validation": 0.15, "held_out": 0.25},
+    },
+    "generators": {
+        "wan": {
+            "adapter": "wan",
+            "dtype": "bfloat16",
+            "frames": 9,
+            "height": 32,
+            "width": 48,
+            "fps": 8,
+            # the published 512 take longer than all else here
+            "max_tokens": 48,
+            "steps": 3,
+            "guidance": 5.0,
+            "negative_prompt": "blurred details, worst quality",
+        }
+    },
+    "vlms": {
+        VLM: {
+            "adapter": "qwen_vl",
+            "dtype": "bfloat16",
+            "frames": 8,
+            "max_pixels": 12544,
+            "caption_tokens": 6,
+        }
+    },
+    "world": None,
+    "probes": None,
+    "metrics": {"clip_judge": None},
+    # the captions have one `day`, so this one cannot be served
+    "run": {"generators": ["wan"], "vlms": [VLM], "concepts": ["slowly_quickly", "day_night"]},
+    "coupling": {"steps": 2, "batch": 4, "literal_steps": 0, "projections": 4},
+    "bank": {"form": "vector", "steps": 2, "batch": 2, "control_draws": 1},
+    "generation": {"phi": [0, 1], "seeds": 2, "methods": ["transporter"]},
+    "gallery": {"seeds": 1},
+    "figures": {"several": [["slowly_quickly", "day_night"]]},
+    "truth": {
+        "concepts": "config/concepts.tsv",
+        "shortcuts": [],
+        "vlms": [VLM],
+        "pairs": ["slowly_quickly", "day_night"],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, hub: Path) -> Path:
+    folder = copy_project(tmp_path_factory.mktemp("public") / "project")
+    odd_clips(folder / "my_clips")
+    SETTINGS["generators"]["wan"]["path"] = str(hub / "wan")
+    SETTINGS["vlms"][VLM]["path"] = str(hub / VLM)
+    (folder / "config" / "hub.yaml").write_text(yaml.safe_dump(SETTINGS))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(project: Path) -> Path:
+    done = snakemake(project, *CORES, *FILES)
+    assert done.returncode == 0, done.stdout[-6000:]
+    (project / "said.txt").write_text(done.stdout)
+    return project
+
+
+def bank(finished: Path) -> Path:
+    return finished / "results" / "concepts" / "wan" / VLM
+
+
+def test_a_rare_word_is_told_and_left_out(finished: Path) -> None:
+    said = (finished / "said.txt").read_text()
+    assert "concepts left out for want of captions: day_night (no new caption with 'day'" in said
+    assert read_table(bank(finished) / "separation.tsv", ("concept",))["concept"].tolist() == [
+        "slowly_quickly"
+    ]
+
+
+def test_clips_that_cannot_be_read_are_left_out_of_everything(finished: Path) -> None:
+    failed = read_table(finished / "results" / "clips" / "failed.tsv", ("clip", "reason"))
+    assert set(failed["clip"]) == set(UNREADABLE)
+    # nothing that is made waits for them, and a dry run tells what the captions lack
+    dry = snakemake(finished, "--dry-run", *FILES, "--", "all", "truth").stdout
+    assert "concepts left out for want of captions: day_night" in dry
+    assert "truth: left out for want of captions: day_night" in dry
+    assert not {"own_split", "embed_vlm", "coupling", "generation"} & set(planned(dry))
+    used = [
+        clip
+        for split in ("train", "validation", "held_out")
+        for clip in read_table(finished / f"results/clips/{split}.tsv", ("clip",))["clip"]
+    ]
+    assert len(used) == 20 and not set(used) & set(UNREADABLE)
+
+
+def test_a_failed_fit_is_told_at_the_end_and_on_the_page(finished: Path) -> None:
+    """An untrained VLM's answers hardly move."""
+    [row] = read_table(bank(finished) / "separation.tsv", ("status",)).to_dict("records")
+    assert row["status"].startswith("failed: ")
+    said = (finished / "said.txt").read_text()
+    assert f"do not show what the VLM goes by: slowly_quickly of {VLM} (" in said
+    page = (finished / "results" / "gallery" / "index.html").read_text()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    [fit] = data["failed"]
+    assert (fit["vlm"], fit["concept"]) == (VLM, "slowly_quickly")
+
+
+def test_answers_are_no_steps_of_half_precision(finished: Path) -> None:
+    readings = pd.read_csv(finished / "results" / "evaluation" / "readings.tsv", sep="\t")
+    odds = readings["log_odds"]
+    assert odds.notna().all() and odds.nunique() == len(readings)
+    assert ((odds * 32) % 1 > 0.01).any()
+    vectors = load_file(bank(finished) / "bank.safetensors")
+    assert {str(tensor.dtype) for tensor in vectors.values()} == {"torch.float32"}

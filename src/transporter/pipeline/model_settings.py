@@ -45,9 +45,7 @@ class GeneratorSettings:
     guidance: Guidance = 4.0
     """Scale of classifier-free guidance; 1 is none."""
     negative_prompt: Text | None = None
-    """What guidance leads away from (below: the one that was published with Wan); null is no
-    caption.
-    """
+    """What guidance leads away from; null is no caption."""
     vae_dtype: Precision | None = None
     """Precision of the VAE, or null for the adapter's default, float32: in bfloat16 clips may come
     out visibly worse.

@@ -58,11 +58,11 @@ def write(
 
 UNREADABLE = ("blink.mp4", "notes.mp4", "still.gif")
 """Those that a run leaves out: too short, no video, and a single picture."""
-PLAIN = 8
+PLAIN = 4
 
 
 def odd_clips(folder: Path) -> pd.DataFrame:
-    """Write `captions.tsv` and `clips/` and give the table: 20 clips that say how fast something
+    """Write `captions.tsv` and `clips/` and give the table: 19 clips that say how fast something
     moves, one of them by a word of its own (`the day`), three of which cannot be read.
     """
     clips = folder / "clips"

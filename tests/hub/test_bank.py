@@ -35,7 +35,7 @@ def reader(
 @pytest.fixture(scope="module")
 def words(reader: Reader) -> dict[str, Contexts]:
     z_xi = reader.generator.noise(range(len(CAPTIONS)))
-    return {"speed": gather_contexts(SPEED, CAPTIONS, z_xi, reader)}
+    return {"speed": gather_contexts(SPEED, CAPTIONS, z_xi, reader.generator)}
 
 
 @pytest.fixture(scope="module")

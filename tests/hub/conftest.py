@@ -58,7 +58,7 @@ def make_vlm(hub: Path) -> Callable[..., TransformersVLM]:
             "path": str(hub / name),
             "dtype": "bfloat16",
             "describe": "Describe the video.",
-            "frames": 2 if name == "gemma3" else None,
+            "frames": 1 if name == "gemma3" else None,
         }
         return load_vlm({**settings, **changed}, shape, torch.device("cpu"), FPS)
 

@@ -40,7 +40,8 @@ rule gallery:
         generated=plan.generated(),
         concepts=config["concepts"],
         temporal=plan.temporal_table(),
-        fits=plan.of_run(paths.SEPARATION),
+        # how far maps lead is told after the page, at the end of a run
+        fits=[] if plan.words_alone else plan.of_run(paths.SEPARATION),
     output:
         report(
             directory(paths.GALLERY),

@@ -75,7 +75,7 @@ def test_the_example_gives_every_concept_captions(project: Path) -> None:
 
 
 def test_clips_are_checked_before_any_job(project: Path) -> None:
-    named = "run={concepts: [day_night, sand_grass]}"
+    named = "run={concepts: [left_right, up_down]}"
     done = snakemake(project, "--dry-run", *SMALL, "--config", "clips={folder: my_clips}", named)
     assert done.returncode != 0
     [line] = [line for line in done.stdout.splitlines() if "expected captions in" in line]

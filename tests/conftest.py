@@ -28,7 +28,12 @@ MINIATURE = "miniature"
 """The group of the tests that share the run of the miniature, by far the longest."""
 GROUPS = dict.fromkeys(("tests/workflow/test_dag.py", "tests/workflow/test_snapshot.py"), MINIATURE)
 """Groups of test files that share what is made once; every other file is a group by itself."""
-FIRST = (MINIATURE, "tests/workflow/test_own_clips.py", "tests/workflow/test_stranger.py")
+FIRST = (
+    MINIATURE,
+    "tests/workflow/test_own_clips.py",
+    "tests/workflow/test_stranger.py",
+    "tests/hub/test_pipeline.py",
+)
 """The longest groups, in the order in which workers take them."""
 MOST_WORKERS = 4
 MEMORY = 4 * 2**30

@@ -12,6 +12,9 @@ from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation
 from transporter.networks.hooks import Layer
 
+CAPTIONS_AT_ONCE = 64
+"""Captions that a text encoder is given at once."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -56,6 +59,12 @@ class Generator(ABC):
     def unconditional(self) -> Condition:
         """What classifier-free guidance leads away from, one row: by default the empty caption."""
         return self.encode_text([""])
+
+    def encode_captions(self, captions: Sequence[str]) -> Condition:
+        """Like `encode_text`, of however many captions: `CAPTIONS_AT_ONCE` are encoded at once."""
+        firsts = range(0, len(captions), CAPTIONS_AT_ONCE)
+        parts = [self.encode_text(captions[row : row + CAPTIONS_AT_ONCE]) for row in firsts]
+        return parts[0] if len(parts) == 1 else Condition.cat(parts)
 
     @abstractmethod
     def encode(self, video: torch.Tensor) -> torch.Tensor:

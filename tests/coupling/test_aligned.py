@@ -23,7 +23,7 @@ from transporter.coupling.network import Coupling, Pairs
 from transporter.coupling.report import report
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.training import train_coupling
-from transporter.generators.base import CAPTIONS_AT_ONCE, Generator
+from transporter.generators.base import CAPTIONS_AT_ONCE
 from transporter.generators.condition import Condition
 
 LIMIT = 10 * 4 * 128
@@ -35,7 +35,6 @@ class Texts:
     """A text encoder that can be checked by hand: `(B, 3, 5)` of a caption's number."""
 
     condition_shape = (3, 5)
-    encode_captions = Generator.encode_captions
 
     def __init__(self) -> None:
         self.calls: list[int] = []

@@ -26,7 +26,7 @@ rule coupling:
         seed=config["seed"],
         code=code(
             "transporter.coupling.training",
-            "transporter.clips.embeddings",
+            "transporter.coupling.aligned",
             adapters=["generators"],
         ),
     script:

@@ -68,7 +68,7 @@ def answer_gap(
     Averaged over noise draws.
     """
     random = torch.Generator().manual_seed(settings.seed)
-    pi_minus, pi_plus, z_0 = draw(contexts, settings.control_draws, random)
+    pi_minus, pi_plus, z_0 = draw(contexts, settings.control_draws, random, reader.generator.device)
     low, high = settings.control_sigma
     sigma = (low + (high - low) * torch.rand(len(z_0), generator=random)).to(z_0)
     z_t = noisy(z_0, sigma, random)
@@ -107,11 +107,16 @@ class _Fit:
         )
         return cls(concepts, contexts, reader, settings, d_omega.to(reader.generator.device))
 
+    @property
+    def device(self) -> torch.device:
+        return self.reader.generator.device
+
     def start(self) -> torch.Tensor:
         """`(concepts, L, d)`"""
         means = torch.stack(
             [mean_difference(self.contexts[c.name], self.settings.tokens) for c in self.concepts]
         )
+        means = means.to(self.device)
         return torch.zeros_like(means) if self.settings.start == "zero" else means
 
     def _directions(self, objective: str) -> torch.Tensor | None:
@@ -120,7 +125,9 @@ class _Fit:
         """
         count = self.settings.logits.directions if objective in ("logits", "mixed") else 0
         contexts = [self.contexts[c.name] for c in self.concepts]
-        return principal_directions(contexts, self.settings.tokens, count) if count else None
+        if not count:
+            return None
+        return principal_directions(contexts, self.settings.tokens, count).to(self.device)
 
     def _batch(self, step: int) -> tuple[torch.Tensor, Batch, torch.Generator]:
         """The concepts of a step's clips `(B,)`, the batch, and the random numbers that are left
@@ -132,7 +139,8 @@ class _Fit:
             : self.settings.batch // share
         ]
         which = chosen.repeat_interleave(share)
-        parts = [draw(self.contexts[self.concepts[index].name], share, random) for index in chosen]
+        names = [self.concepts[index].name for index in chosen]
+        parts = [draw(self.contexts[name], share, random, self.device) for name in names]
         minus, plus, latents = zip(*parts, strict=True)
         pi_minus, pi_plus, z_0 = Condition.cat(minus), Condition.cat(plus), torch.cat(latents)
         phi = torch.rand(len(z_0), generator=random).to(z_0)
@@ -285,7 +293,9 @@ def fit_bank(
     answer) and `status` (`ok`, or `failed` and why).
     """
     if settings.form == "map":
-        bank = ConceptBank(fit_maps(contexts, settings.ridge, settings.rank), asdict(settings))
+        device = reader.generator.device
+        maps = fit_maps(contexts, settings.ridge, settings.rank, device)
+        bank = ConceptBank(maps, asdict(settings))
         return bank, bank_table(bank, concepts, contexts, reader, settings)
     fit = _Fit.prepare(concepts, contexts, reader, settings)
     vectors, phases = fit.start(), settings.phases

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from transporter.clips.embeddings import aligned, embed_rows, open_embeddings
 from transporter.clips.stored import RESIDENT, Rows
 from transporter.coupling.network import Pairs
-from transporter.generators.base import CAPTIONS_AT_ONCE, Generator
+from transporter.generators.base import CAPTIONS_AT_ONCE, Generator, encode_captions
 from transporter.support.files import read_table
 from transporter.support.hashes import digest
 
@@ -53,10 +53,10 @@ def _conditions(
     """Embeddings of captions `(n, L, d)`."""
     length, width = generator.condition_shape
     if 4 * len(captions) * length * width <= resident:
-        return generator.encode_captions(captions).embeddings.cpu()
+        return encode_captions(generator, captions).embeddings.cpu()
     embed_rows(
         clips,
-        lambda rows: generator.encode_captions([captions[row] for row in rows]).embeddings,
+        lambda rows: encode_captions(generator, [captions[row] for row in rows]).embeddings,
         folder,
         CAPTIONS_AT_ONCE,
         CAPTIONS_AT_ONCE,

@@ -60,12 +60,6 @@ class Generator(ABC):
         """What classifier-free guidance leads away from, one row: by default the empty caption."""
         return self.encode_text([""])
 
-    def encode_captions(self, captions: Sequence[str]) -> Condition:
-        """Like `encode_text`, of however many captions: `CAPTIONS_AT_ONCE` are encoded at once."""
-        firsts = range(0, len(captions), CAPTIONS_AT_ONCE)
-        parts = [self.encode_text(captions[row : row + CAPTIONS_AT_ONCE]) for row in firsts]
-        return parts[0] if len(parts) == 1 else Condition.cat(parts)
-
     @abstractmethod
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         """E_Xi: video `(B, T, C, H, W)` to latent `(B, c, t, h, w)`."""
@@ -120,3 +114,10 @@ class Generator(ABC):
         in this order; by default one per place of the latent.
         """
         return self.latent_shape[1:]
+
+
+def encode_captions(generator: Generator, captions: Sequence[str]) -> Condition:
+    """`generator.encode_text` of however many captions, `CAPTIONS_AT_ONCE` at once."""
+    firsts = range(0, len(captions), CAPTIONS_AT_ONCE)
+    parts = [generator.encode_text(captions[row : row + CAPTIONS_AT_ONCE]) for row in firsts]
+    return parts[0] if len(parts) == 1 else Condition.cat(parts)

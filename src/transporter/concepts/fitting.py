@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from transporter.concepts.settings import BankSettings
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
+from transporter.networks.recompute import in_parts
 from transporter.statistics.divergences import DIVERGENCES
 from transporter.support.checkpoint import fingerprint
 from transporter.support.hashes import digest
@@ -72,13 +74,16 @@ def answer_gap(
     low, high = settings.control_sigma
     sigma = (low + (high - low) * torch.rand(len(z_0), generator=random)).to(z_0)
     z_t = noisy(z_0, sigma, random)
-    answers = []
-    for pi in (pi_minus, pi_plus if change is None else pi_minus + change(pi_minus)):
+
+    def answer(z_t: torch.Tensor, sigma: torch.Tensor, pi: Condition) -> torch.Tensor:
         clean = z_t - per_clip(sigma) * reader.generator.velocity(z_t, sigma, pi)
         tokens = (
             reader.reencoded(clean) if reader.coupling is None else reader.through_phi(clean, pi)
         )
-        answers.append(reader.answer(tokens, concept, settings.support))
+        return reader.answer(tokens, concept, settings.support)
+
+    sides = (pi_minus, pi_plus if change is None else pi_minus + change(pi_minus))
+    answers = [in_parts(answer, settings.at_once, z_t, sigma, pi) for pi in sides]
     return float(DIVERGENCES[settings.divergence](*answers).mean())
 
 
@@ -150,7 +155,9 @@ class _Fit:
             else torch.ones_like(self.d_omega)
         )
         rows = [self.concepts[index] for index in which]
-        return which, Batch(rows, pi_minus, pi_plus, z_0, phi, scale[which].to(phi)), random
+        scales = scale[which].to(phi)
+        batch = Batch(rows, pi_minus, pi_plus, z_0, phi, scales, self.settings.at_once)
+        return which, batch, random
 
     def descend(
         self, objective: str, steps: int, start: torch.Tensor, folder: Path | None
@@ -164,16 +171,25 @@ class _Fit:
             descent.keep(folder / f"{objective}.safetensors", self._identity(objective, start))
         while descent.step < steps:
             which, batch, random = self._batch(descent.step)
-            score = OBJECTIVES[objective](
-                descent.vectors()[which], batch, self.reader, settings.logits, random
-            )
-            score.loss.backward()
+            with self._recomputing():
+                score = OBJECTIVES[objective](
+                    descent.vectors()[which], batch, self.reader, settings.logits, random
+                )
+                score.loss.backward()
             descent.progress.add_all(batch, score)
             descent.update()
             if descent.step % 25 == 0 or descent.step == steps:
                 where = f"{objective}, step {descent.step}/{steps}"
                 print(f"{where}, separation reached: {descent.progress}", flush=True)
         return descent.vectors().detach(), descent.progress
+
+    @contextmanager
+    def _recomputing(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            if self.settings.recompute:
+                for model in (self.reader.generator, self.reader.vlm):
+                    stack.enter_context(model.recomputing())
+            yield
 
     def _identity(self, objective: str, start: torch.Tensor) -> str:
         """Of all that vectors depend on; what the models and Phi make of the contexts shows in

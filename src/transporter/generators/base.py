@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -99,6 +100,12 @@ class Generator(ABC):
         end; by default evenly spaced.
         """
         return [1 - step / steps for step in range(steps + 1)]
+
+    def recomputing(self) -> AbstractContextManager[None]:
+        """While open, backward passes compute layers again instead of keeping what they gave; where
+        a model cannot, nothing changes.
+        """
+        return nullcontext()
 
     def blocks(self) -> tuple[Layer, ...]:
         """The transformer's blocks in order, to be read by `networks.hooks.recorded` while

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from transporter.generators.pipelines import load_pipeline
 from transporter.generators.run import Run
 from transporter.networks.frozen import frozen, kernels_to
 from transporter.networks.hooks import Layer
+from transporter.networks.recompute import recomputed
 from transporter.support.errors import UserError
 
 _NETWORKS = ("text_encoder", "text_encoder_2", "vae", "transformer", "transformer_2")
@@ -197,6 +198,14 @@ class DiffusersGenerator(Generator):
         # on a CPU the fused attention's backward pass is the slower one
         plain = self.device.type == "cpu" and torch.is_grad_enabled()
         return sdpa_kernel(SDPBackend.MATH) if plain else nullcontext()
+
+    @contextmanager
+    def recomputing(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.enter_context(recomputed(self.pipeline.vae))
+            for _, transformer in self.transformers():
+                stack.enter_context(recomputed(transformer, self._kernels))
+            yield
 
     def blocks(self) -> tuple[Layer, ...]:
         lists = {

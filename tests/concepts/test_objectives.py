@@ -189,7 +189,7 @@ def test_a_fit_that_computes_layers_again_ends_the_same(
     colour = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
     captions = [f"a large red circle bounces slowly on {place}" for place in ("grass", "sand")]
     z_xi = draws(2, *shipped.generator.latent_shape).float()
-    contexts = {colour.name: gather_contexts(colour, captions, z_xi, shipped)}
+    contexts = {colour.name: gather_contexts(colour, captions, z_xi, shipped.generator)}
     free = LogitsSettings(steps=1, margin=30.0, sigma=(0.9, 0.9))
     few = {"steps": 1, "batch": 1, "control_draws": 1}
     settings = BankSettings(form="vector", objective="mixed", logits=free, **few)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKLWan
-from torch.profiler import ProfilerActivity, profile
 
 from microworld.training.generator import build_transformer
 from transporter.generators.condition import Condition
@@ -25,18 +24,6 @@ def gradient(act: Act, x: torch.Tensor, inside: AbstractContextManager[None]) ->
     with inside:
         act(x).square().sum().backward()
     return x.grad
-
-
-def peak(act: Callable[[], object]) -> int:
-    """The most bytes that were allocated at once, as torch's profiler saw them."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
-        act()
-    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
-    live = most = 0
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        live += event.nbytes()
-        most = max(most, live)
-    return most
 
 
 def velocity_of(generator: DiffusersGenerator, pi: Condition) -> Act:
@@ -68,13 +55,15 @@ def mid_size(families: Any, tmp_path_factory: pytest.TempPathFactory) -> Diffuse
     return load_generator({"adapter": "wan", "path": str(folder), **size}, torch.device("cpu"))
 
 
-def test_memory_is_that_of_a_layer_or_of_a_latent_frame(mid_size: DiffusersGenerator) -> None:
+def test_memory_is_that_of_a_layer_or_of_a_latent_frame(
+    mid_size: DiffusersGenerator, allocated: Callable[[Callable[[], object]], int]
+) -> None:
     pi = mid_size.encode_text(["a large red circle moves slowly left on grass"] * 2)
     field, change = velocity_of(mid_size, pi), torch.zeros_like(pi.embeddings)
     z_xi = torch.randn(1, *mid_size.latent_shape, generator=torch.Generator().manual_seed(0))
     for act, x, share in ((field, change, 0.25), (mid_size.decode, z_xi, 0.6)):
-        most = peak(lambda act=act, x=x: gradient(act, x, nullcontext()))
-        fewer = peak(lambda act=act, x=x: gradient(act, x, mid_size.recomputing()))
+        most = allocated(lambda act=act, x=x: gradient(act, x, nullcontext()))
+        fewer = allocated(lambda act=act, x=x: gradient(act, x, mid_size.recomputing()))
         assert fewer < share * most
     kept, made = (
         gradient(mid_size.decode, z_xi, inside)

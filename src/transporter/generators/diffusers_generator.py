@@ -53,6 +53,7 @@ class DiffusersGenerator(Generator):
     pipeline_class: ClassVar[type[DiffusionPipeline]]
     block_lists: ClassVar[tuple[str, ...]]
     """Names of the transformer's lists of blocks, in order."""
+    _fused = False
     frame_axis: ClassVar[int] = 2
     """Of the latents as the pipeline has them: `(B, c, t, h, w)`, or 1 for `(B, t, c, h, w)`."""
 
@@ -85,8 +86,7 @@ class DiffusersGenerator(Generator):
         if self.device.type == "cpu":
             kernels_to(pipeline.vae, torch.channels_last_3d)
         else:
-            # one clip of full size is work enough, and a batch of them may not fit in memory
-            pipeline.vae.enable_slicing()
+            self.as_on_gpu()
         if tiling:
             pipeline.vae.enable_tiling()
         temporal, spatial = self._scales
@@ -110,6 +110,17 @@ class DiffusersGenerator(Generator):
     def transformers(self) -> Iterator[tuple[str, nn.Module]]:
         """The networks that denoise, by name; two where each has noise levels of its own."""
         return self._networks(_TRANSFORMERS)
+
+    def networks(self) -> Iterator[tuple[str, nn.Module]]:
+        """All that have weights, by name."""
+        return self._networks(_NETWORKS)
+
+    def as_on_gpu(self) -> None:
+        """Compute as on a GPU, wherever the weights are: a clip at a time in the VAE, since one of
+        full size is work enough and a batch may not fit in memory, and with fused attention.
+        """
+        self._fused = True
+        self.pipeline.vae.enable_slicing()
 
     @property
     def _scales(self) -> tuple[int, int]:
@@ -196,7 +207,7 @@ class DiffusersGenerator(Generator):
 
     def _kernels(self) -> AbstractContextManager[None]:
         # on a CPU the fused attention's backward pass is the slower one
-        plain = self.device.type == "cpu" and torch.is_grad_enabled()
+        plain = not self._fused and torch.is_grad_enabled()
         return sdpa_kernel(SDPBackend.MATH) if plain else nullcontext()
 
     @contextmanager

@@ -5,17 +5,18 @@ device `meta`, which have shapes but no values.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-META = torch.device("meta")
+CPU, META = torch.device("cpu"), torch.device("meta")
 ATEN = torch.ops.aten
+NAMES = ("query", "key", "value")
 BY_VALUE = (ATEN.index.Tensor, ATEN.index_put.default, ATEN.index_put_.default)
 """Operations that need the values of their indices, which are on the CPU."""
 
@@ -43,6 +44,8 @@ class LiveMemory(TorchDispatchMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        if func is ATEN._to_copy.default and _stays(args[0], kwargs or {}):
+            return ATEN.alias.default(args[0])
         args, kwargs = _on_one_device(func, args, kwargs or {})
         for tensor in _tensors((args, kwargs)):
             self._note(tensor.untyped_storage(), 0)
@@ -74,42 +77,60 @@ def _tensors(tree: Any) -> Iterable[torch.Tensor]:
 def _on_one_device(
     func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Arguments of an operation, brought to `meta` if some are there already."""
-    if func is ATEN._to_copy.default and kwargs.get("device") == META and _whole(args[0]):
-        return args, {**kwargs, "device": torch.device("cpu")}
-    if func in BY_VALUE or not any(tensor.is_meta for tensor in _tensors((args, kwargs))):
+    """Arguments of an operation, brought to `meta` if some are there already; what is made of
+    whole numbers is made on the CPU, and what is on `meta` never leaves it.
+    """
+    given = list(_tensors((args, kwargs)))
+    if func is ATEN._to_copy.default and kwargs.get("device"):
+        kwargs = {**kwargs, "device": CPU if _whole(args[0]) else kwargs["device"]}
+        return args, {**kwargs, "device": META} if args[0].is_meta else kwargs
+    if not given and kwargs.get("device") == META and _counts(func, kwargs):
+        return args, {**kwargs, "device": CPU}
+    if func in BY_VALUE or not any(tensor.is_meta for tensor in given):
         return args, kwargs
     return tree_map(_to_meta, (args, kwargs))
+
+
+def _stays(tensor: torch.Tensor, kwargs: Mapping[str, Any]) -> bool:
+    """Whether a copy is one to another device alone, which `meta` stands for."""
+    same = kwargs.get("dtype") in (None, tensor.dtype) and kwargs.get("memory_format") is None
+    return tensor.is_meta and same and kwargs.get("device") not in (None, META)
 
 
 def _whole(tensor: torch.Tensor) -> bool:
     return not (tensor.is_meta or tensor.is_floating_point() or tensor.is_complex())
 
 
+def _counts(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
+    dtype = kwargs.get("dtype")
+    if dtype is None:
+        return func.overloadpacket is ATEN.arange
+    return not (dtype.is_floating_point or dtype.is_complex)
+
+
 def _to_meta(value: Any) -> Any:
     return value.to(META) if isinstance(value, torch.Tensor) and not value.is_meta else value
 
 
-class FusedAttention(TorchFunctionMode):
-    """While open, attention on `meta` holds what a fused kernel does: no score of two tokens."""
+@contextmanager
+def fused_attention() -> Iterator[None]:
+    """While open, attention on `meta` holds what a fused kernel does: no score of two tokens.
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        fused = torch.backends.cuda.flash_sdp_enabled()
-        if func is F.scaled_dot_product_attention and fused and _given(args, kwargs)[0].is_meta:
-            return _Attention.apply(*_given(args, kwargs))
-        return func(*args, **kwargs)
+    A choice of kernels by `torch.nn.attention.sdpa_kernel` holds as ever.
+    """
+    plain = F.scaled_dot_product_attention
 
+    def attention(*args: Any, **kwargs: Any) -> torch.Tensor:
+        given = [*args[:3], *(kwargs[name] for name in NAMES[len(args) :])]
+        if given[0].is_meta and torch.backends.cuda.flash_sdp_enabled():
+            return _Attention.apply(*given)
+        return plain(*args, **kwargs)
 
-def _given(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
-    named = [kwargs[name] for name in ("query", "key", "value") if name in kwargs]
-    return [*args[:3], *named]
+    F.scaled_dot_product_attention = attention
+    try:
+        yield
+    finally:
+        F.scaled_dot_product_attention = plain
 
 
 class _Attention(torch.autograd.Function):

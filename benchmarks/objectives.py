@@ -100,7 +100,9 @@ def main(name: str, clips: int, rounds: int, folders: list[str]) -> None:
     )
     (concept,) = read_concepts(config["concepts"], [name])
     contexts = contexts_of(concept, Reader(generator, None, coupling))
-    pi_minus, pi_plus, z_0 = draw(contexts, clips, torch.Generator().manual_seed(0))
+    pi_minus, pi_plus, z_0 = draw(
+        contexts, clips, torch.Generator().manual_seed(0), generator.device
+    )
     batch = Batch([concept] * clips, pi_minus, pi_plus, z_0, torch.ones(clips), torch.ones(clips))
     directions = principal_directions([contexts], "each", LogitsSettings().directions)
     for folder in folders or [config["vlms"][VLM]["path"]]:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from torch.profiler import ProfilerActivity, profile
 
 from transporter.networks.published import fetch
 from transporter.support.errors import Unavailable
@@ -149,3 +150,20 @@ def golden(reference: Path) -> GoldenClips:
     """The clips with known logits."""
     with np.load(reference / "golden" / "i3d_logits_first16_128px.npz") as arrays:
         return GoldenClips(reference / "clips", arrays["files"].tolist(), arrays["logits"])
+
+
+def _allocated(act: Callable[[], object]) -> int:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        act()
+    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
+    live = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        live += event.nbytes()
+        most = max(most, live)
+    return most
+
+
+@pytest.fixture(scope="session")
+def allocated() -> Callable[[Callable[[], object]], int]:
+    """The most bytes that torch's allocator had given out at once, beyond what was there before."""
+    return _allocated

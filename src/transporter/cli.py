@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from transporter import __version__
-from transporter.commands import first_look, own_clip, places, results, settings, videos
+from transporter.commands import (
+    first_look,
+    own_clip,
+    places,
+    planning,
+    results,
+    settings,
+    videos,
+)
 from transporter.support.errors import UserError
 from transporter.support.memory import keep_freed_memory
 
@@ -19,6 +27,7 @@ VERBS = (
     settings.config,
     settings.settings,
     settings.concepts,
+    planning.plan,
     first_look.demo,
     videos.generate,
     videos.sweep,

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.concepts.contexts import Contexts
+from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.concepts.objectives import (
     OBJECTIVES,
@@ -129,6 +129,19 @@ def test_gradients_are_finite_differences(
     assert torch.autograd.gradcheck(loss_of(name, batch, reader, LogitsSettings(path=path)), (q,))
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
+@pytest.mark.parametrize("name", list(OBJECTIVES))
+def test_clips_that_pass_one_after_the_other_give_the_same_gradient(
+    name: str, at_once: int, batch: Batch, reader: Reader
+) -> None:
+    gradients = []
+    for size in (None, at_once):
+        q = draws(4, L, D, seed=3).requires_grad_()
+        loss_of(name, replace(batch, at_once=size), reader, LogitsSettings())(q).backward()
+        gradients.append(q.grad)
+    torch.testing.assert_close(*gradients)
+
+
 @pytest.fixture(scope="module")
 def shipped() -> Reader:
     """The shipped models, and a coupling that has learnt nothing, both of whose parts have
@@ -168,6 +181,28 @@ def test_gradients_reach_a_vector_through_all_models(path: str, shipped: Reader)
     with torch.no_grad():
         difference = float(loss(q + step) - loss(q - step)) / 5e-3 / 2
     assert difference == pytest.approx(float(gradient.norm()), rel=0.05)
+
+
+def test_a_fit_that_computes_layers_again_ends_the_same(
+    shipped: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colour = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
+    captions = [f"a large red circle bounces slowly on {place}" for place in ("grass", "sand")]
+    z_xi = draws(2, *shipped.generator.latent_shape).float()
+    contexts = {colour.name: gather_contexts(colour, captions, z_xi, shipped.generator)}
+    free = LogitsSettings(steps=1, margin=30.0, sigma=(0.9, 0.9))
+    few = {"steps": 1, "batch": 1, "control_draws": 1}
+    settings = BankSettings(form="vector", objective="mixed", logits=free, **few)
+    opened = []
+    for model in (shipped.generator, shipped.vlm):
+        again = model.recomputing
+        monkeypatch.setattr(model, "recomputing", lambda again=again: opened.append(0) or again())
+    kept, made = (
+        fit_bank([colour], contexts, shipped, replace(settings, recompute=recompute))[0]
+        for recompute in (False, True)
+    )
+    assert len(opened) == 2
+    assert torch.equal(kept[colour.name], made[colour.name])
 
 
 def test_logits_are_the_formula(batch: Batch, reader: Reader) -> None:

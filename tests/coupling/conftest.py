@@ -53,3 +53,18 @@ def settings() -> CouplingSettings:
 @pytest.fixture(scope="session")
 def make_pairs() -> Callable[[int, int], Pairs]:
     return coupling_pairs
+
+
+class LinearVLM:
+    """Answers with a fixed linear reading of the tokens, another one for each prompt."""
+
+    device = torch.device("cpu")
+
+    def logits(self, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(len(prompt))
+        return tokens.flatten(1) @ torch.randn(tokens[0].numel(), 11, generator=generator)
+
+
+@pytest.fixture
+def linear_vlm() -> LinearVLM:
+    return LinearVLM()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import ot
 import pytest
@@ -12,18 +13,8 @@ from transporter.coupling.settings import CouplingSettings
 from transporter.statistics.wasserstein import directions
 
 
-class LinearVLM:
-    """Answers with a fixed linear reading of the tokens, another one for each prompt."""
-
-    device = torch.device("cpu")
-
-    def logits(self, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
-        generator = torch.Generator().manual_seed(len(prompt))
-        return tokens.flatten(1) @ torch.randn(tokens[0].numel(), 11, generator=generator)
-
-
 def test_report_has_a_row_per_variant(
-    make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings
+    make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings, linear_vlm: Any
 ) -> None:
     pairs = make_pairs(20, 0)
     perfect = Pairs(pairs.z_xi, pairs.pi, pairs.z_omega, pairs.z_omega)
@@ -33,7 +24,7 @@ def test_report_has_a_row_per_variant(
     made.measure(perfect)
     table = report(
         made,
-        LinearVLM(),
+        linear_vlm,
         ["what ?", "how fast ?"],
         perfect,
         literal=made.variant(output="phi_1"),
@@ -58,7 +49,7 @@ def test_report_has_a_row_per_variant(
 
 
 def test_report_shows_tokens_that_tell_of_the_prompt(
-    make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings
+    make_pairs: Callable[[int, int], Pairs], settings: CouplingSettings, linear_vlm: Any
 ) -> None:
     pairs = make_pairs(20, 0)
     made = Coupling(
@@ -66,7 +57,7 @@ def test_report_shows_tokens_that_tell_of_the_prompt(
     ).eval()
     made.measure(pairs)
     torch.nn.init.normal_(made.phi_1.out.weight)
-    rows = report(made, LinearVLM(), ["what ?"], pairs, batch=8).set_index("variant")
+    rows = report(made, linear_vlm, ["what ?"], pairs, batch=8).set_index("variant")
     changed = rows.hellinger != rows.hellinger_other_condition
     assert changed.to_dict() == {
         "full": False,

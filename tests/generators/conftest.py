@@ -205,6 +205,11 @@ def shake(network: nn.Module) -> None:
             weight.normal_(0, 1.5 * weight[0].numel() ** -0.5)
 
 
+@pytest.fixture(scope="module")
+def families() -> dict[str, Family]:
+    return FAMILIES
+
+
 @pytest.fixture(scope="module", params=FAMILIES)
 def name(request: pytest.FixtureRequest) -> str:
     return request.param

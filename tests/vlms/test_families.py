@@ -4,11 +4,13 @@ models.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import torch
 
+from transporter.networks.live_memory import LiveMemory
 from transporter.pipeline.loading import load_vlm
 from transporter.support.errors import UserError
 from transporter.vlms.gemma3 import Gemma3
@@ -176,3 +178,21 @@ def test_a_setting_that_an_adapter_does_not_know_is_refused() -> None:
         load_vlm(
             {"adapter": "qwen_vl", "path": "nowhere", "fps": None, "lora": "x"}, (6, 3, 40, 96)
         )
+
+
+def test_layers_that_are_computed_again_change_no_gradient(
+    vlm: TransformersVLM, video: torch.Tensor
+) -> None:
+    gradients = []
+    for inside in (nullcontext(), vlm.recomputing()):
+        pixels = video.clone().requires_grad_()
+        with inside, LiveMemory() as memory:
+            loss = vlm.logits(vlm.encode(pixels), PROMPT).square().mean()
+            waiting = memory.live
+            loss.backward()
+        gradients.append((pixels.grad, waiting))
+    (kept, most), (made, fewer) = gradients
+    assert kept.abs().max() > 0
+    torch.testing.assert_close(made, kept)
+    assert fewer < most
+    assert not any(module.training for module in vlm.model.modules())

@@ -26,7 +26,7 @@ rule coupling:
         seed=config["seed"],
         code=code(
             "transporter.coupling.training",
-            "transporter.clips.embeddings",
+            "transporter.coupling.aligned",
             adapters=["generators"],
         ),
     script:
@@ -58,7 +58,7 @@ rule coupling_literal:
         seed=config["seed"],
         code=code(
             "transporter.coupling.training",
-            "transporter.clips.embeddings",
+            "transporter.coupling.aligned",
             adapters=["generators"],
         ),
     script:
@@ -89,7 +89,7 @@ rule coupling_report:
         names=CONCEPTS,
         code=code(
             "transporter.coupling.report",
-            "transporter.clips.embeddings",
+            "transporter.coupling.aligned",
             adapters=["generators", "vlms"],
         ),
     script:

@@ -19,5 +19,5 @@ with stage(snakemake) as device:
     captions = read_table(snakemake.input.captions, ("clip", "caption"))["caption"].tolist()
     concepts = read_concepts(snakemake.input.concepts, params.names)
     pairs = {concept.name: word_pairs(concept, captions, generator) for concept in concepts}
-    maps = fit_maps(pairs, settings.ridge, settings.rank)
+    maps = fit_maps(pairs, settings.ridge, settings.rank, generator.device)
     ConceptBank(maps, asdict(settings)).save(snakemake.output[0])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from transporter.clips.contrast import Concept
-from transporter.clips.embeddings import load_embeddings
+from transporter.clips.embeddings import open_embeddings
 from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.generators.base import Generator
 from transporter.support.files import read_table
@@ -15,7 +15,7 @@ def read_contexts(
     inputs: Any, concepts: Sequence[Concept], generator: Generator
 ) -> dict[str, Contexts]:
     """The captions of a split that hold the words of each concept, and the latents of its clips."""
-    clips, z_xi = load_embeddings(Path(inputs.z_xi))
+    clips, z_xi = open_embeddings(Path(inputs.z_xi))
     table = read_table(inputs.captions, ("clip", "caption"), text=("clip",)).set_index("clip")
     captions = table.loc[clips, "caption"].tolist()
     return {

@@ -4,7 +4,7 @@ from model_stage import stage, unfinished
 
 import shutil
 
-from pairs import read_pairs
+from pairs import split_pairs
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.training import train_coupling
 from transporter.pipeline.loading import load_generator
@@ -12,9 +12,7 @@ from transporter.pipeline.loading import load_generator
 with stage(snakemake) as device:
     params, folder = snakemake.params, unfinished(snakemake)
     generator = load_generator(params.generator, device)
-    train, watched = (
-        read_pairs(snakemake.input, split, generator) for split in ("train", "validation")
-    )
+    train, watched = (split_pairs(snakemake, split, generator) for split in ("train", "validation"))
     chosen = CouplingSettings.from_mapping(params.settings)
     coupling = train_coupling(train, watched, chosen, folder, params.seed, device)
     coupling.save(snakemake.output.coupling)

@@ -5,7 +5,7 @@ from model_stage import stage, unfinished
 import shutil
 from dataclasses import replace
 
-from pairs import read_pairs
+from pairs import split_pairs
 from transporter.coupling.network import Coupling
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.training import train_coupling
@@ -14,9 +14,7 @@ from transporter.pipeline.loading import load_generator
 with stage(snakemake) as device:
     params, folder = snakemake.params, unfinished(snakemake)
     generator = load_generator(params.generator, device)
-    train, watched = (
-        read_pairs(snakemake.input, split, generator) for split in ("train", "validation")
-    )
+    train, watched = (split_pairs(snakemake, split, generator) for split in ("train", "validation"))
     settings = dict(params.settings)
     steps = settings.pop("literal_steps")
     chosen = CouplingSettings.from_mapping(settings)

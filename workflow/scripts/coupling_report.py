@@ -2,9 +2,11 @@
 held-out clips.
 """
 
-from model_stage import stage
+from model_stage import stage, unfinished
 
-from pairs import read_pairs
+import shutil
+
+from pairs import split_pairs
 from transporter.clips.contrast import read_concepts
 from transporter.coupling.network import Coupling
 from transporter.coupling.report import report
@@ -20,5 +22,6 @@ with stage(snakemake) as device:
     )
     concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
     questions = list(dict.fromkeys(concept.question for concept in concepts))
-    held_out = read_pairs(snakemake.input, "held_out", generator)
+    held_out = split_pairs(snakemake, "held_out", generator)
     write_table(report(coupling, vlm, questions, held_out, literal), snakemake.output[0])
+    shutil.rmtree(unfinished(snakemake), ignore_errors=True)  # of few clips there is none

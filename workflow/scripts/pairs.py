@@ -3,24 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from transporter.clips.embeddings import aligned, load_embeddings
+from stage import unfinished
+from transporter.coupling.aligned import Sources, read_pairs
 from transporter.coupling.network import Pairs
 from transporter.generators.base import Generator
-from transporter.support.files import read_table
+from transporter.support.hashes import digest, files_hash
 
 
-def read_pairs(inputs: Any, split: str, generator: Generator) -> Pairs:
-    """The clips of a split that all three embeddings have, with the conditions of their
-    captions.
+def split_pairs(snakemake: Any, split: str, generator: Generator) -> Pairs:
+    """The clips of a split that all three embeddings have, with the conditions of their captions;
+    those of many clips are kept in the job's folder.
     """
-    z_xi, z_omega, z_reencoded = aligned(
-        *(
-            load_embeddings(Path(inputs[f"{kind}_{split}"]))
-            for kind in ("z_xi", "z_omega", "z_reencoded")
-        )
-    )
-    table = read_table(inputs[f"captions_{split}"], ("clip", "caption"), text=("clip",)).set_index(
-        "clip"
-    )
-    pi = generator.encode_text(table.loc[z_xi.clips, "caption"].tolist())
-    return Pairs(z_xi.values, pi.embeddings.cpu(), z_omega.values, z_reencoded.values)
+    inputs = snakemake.input
+    places = [Path(inputs[f"{name}_{split}"]) for name in Sources._fields]
+    key = digest(snakemake.params.generator, files_hash(inputs.generator))
+    return read_pairs(Sources(*places), generator, unfinished(snakemake) / f"pi_{split}", key)

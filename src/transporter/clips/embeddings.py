@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from transporter.clips.clip import Clip
+from transporter.clips.stored import RESIDENT, Rows, StoredRows, row_bytes
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
 
@@ -39,7 +40,7 @@ class Embeddings(NamedTuple):
     """`values[i]` belongs to `clips[i]`, a clip's name in its table."""
 
     clips: list[str]
-    values: torch.Tensor
+    values: Rows
 
 
 @dataclass(frozen=True)
@@ -372,6 +373,22 @@ def load_embeddings(folder: Path) -> Embeddings:
     return Embeddings(index["clip"].tolist(), torch.cat(parts))
 
 
+def open_embeddings(folder: Path, resident: int = RESIDENT) -> Embeddings:
+    """An embeddings folder whose values are read whole up to `resident` bytes of float32; larger
+    ones stay on disk, and rows are read when they are asked for.
+
+    Raises:
+        UserError: there is no index, or a shard is missing or does not hold the rows that the index
+            names; of those on disk this shows when they are read.
+    """
+    index = _read_index(folder)
+    shards = index["shard"].map(folder.joinpath)
+    stored = StoredRows(list(zip(shards, index["row"].tolist(), strict=True)))
+    if len(stored) * row_bytes(stored) <= resident:
+        return load_embeddings(folder)
+    return Embeddings(index["clip"].tolist(), stored)
+
+
 def aligned(*embeddings: Embeddings) -> list[Embeddings]:
     """The same clips of each, those that all of them have, in the order of the first.
 
@@ -392,4 +409,5 @@ def aligned(*embeddings: Embeddings) -> list[Embeddings]:
 def _picked(embeddings: Embeddings, clips: list[str]) -> Embeddings:
     """The rows of `clips`, in their order."""
     place = {clip: row for row, clip in enumerate(embeddings.clips)}
-    return Embeddings(clips, embeddings.values[[place[clip] for clip in clips]])
+    rows, values = [place[clip] for clip in clips], embeddings.values
+    return Embeddings(clips, values.only(rows) if isinstance(values, StoredRows) else values[rows])

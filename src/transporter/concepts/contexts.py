@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.generators.base import Generator
+from transporter.clips.stored import Rows
+from transporter.generators.base import Generator, encode_captions
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 
@@ -21,12 +23,17 @@ LIMIT = 512
 @dataclass(frozen=True)
 class Contexts:
     """What one concept is fitted on: n pairs of conditions, and latents of the clips that gave them
-    `(n, c, t, h, w)`.
+    `(n, c, t, h, w)`. They wait in the host's memory.
     """
 
     pi_minus: Condition
     pi_plus: Condition
     z_xi: torch.Tensor
+
+    @classmethod
+    def on_host(cls, pi_minus: Condition, pi_plus: Condition, z_xi: torch.Tensor) -> Contexts:
+        """Contexts from tensors on any device."""
+        return cls(pi_minus.to("cpu"), pi_plus.to("cpu"), z_xi.cpu())
 
     def __len__(self) -> int:
         return len(self.pi_minus)
@@ -35,7 +42,7 @@ class Contexts:
 @dataclass(frozen=True)
 class WordPairs:
     """n captions with one of a concept's words, once with the source and once with the target, as
-    conditions; `rows` says which of the captions they are.
+    conditions in the host's memory; `rows` says which of the captions they are.
     """
 
     rows: Sequence[int]
@@ -58,14 +65,14 @@ def word_pairs(
             f" {concept.target!r}, found none in {len(captions)}; add clips or drop the concept"
         )
     rows, pairs = zip(*found[:limit], strict=True)
-    minus, plus = map(generator.encode_text, zip(*pairs, strict=True))
-    return WordPairs(rows, minus, plus)
+    minus, plus = map(partial(encode_captions, generator), zip(*pairs, strict=True))
+    return WordPairs(rows, minus.to("cpu"), plus.to("cpu"))
 
 
 def gather_contexts(
     concept: Concept,
     captions: Sequence[str],
-    z_xi: torch.Tensor,
+    z_xi: Rows,
     generator: Generator,
     limit: int = LIMIT,
 ) -> Contexts:
@@ -75,12 +82,13 @@ def gather_contexts(
         UserError: no caption holds either word.
     """
     found = word_pairs(concept, captions, generator, limit)
-    return Contexts(found.pi_minus, found.pi_plus, z_xi[list(found.rows)].to(generator.device))
+    return Contexts.on_host(found.pi_minus, found.pi_plus, z_xi[list(found.rows)])
 
 
 def draw(
-    contexts: Contexts, count: int, random: torch.Generator
+    contexts: Contexts, count: int, random: torch.Generator, device: torch.device
 ) -> tuple[Condition, Condition, torch.Tensor]:
-    """pi-, pi+ and z_0 of `count` contexts."""
+    """pi-, pi+ and z_0 of `count` contexts, on `device`."""
     rows = torch.randint(len(contexts), (count,), generator=random)
-    return contexts.pi_minus[rows], contexts.pi_plus[rows], contexts.z_xi[rows]
+    drawn = (contexts.pi_minus[rows], contexts.pi_plus[rows], contexts.z_xi[rows])
+    return tuple(part.to(device) for part in drawn)

@@ -15,10 +15,11 @@ import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept, swaps
-from transporter.clips.embeddings import aligned, embed_rows, load_embeddings
+from transporter.clips.embeddings import aligned, embed_rows, open_embeddings
+from transporter.clips.stored import Rows, portions
 from transporter.concepts.contexts import Contexts
 from transporter.coupling.reader import Reader
-from transporter.generators.base import Generator, Sampling
+from transporter.generators.base import Generator, Sampling, encode_captions
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table
@@ -110,8 +111,8 @@ class Edits:
     """
 
     table: pd.DataFrame
-    z_xi: torch.Tensor
-    z_reencoded: torch.Tensor
+    z_xi: Rows
+    z_reencoded: Rows
 
     @classmethod
     def load(cls, folder: Path, reencoded: Path) -> Edits:
@@ -120,7 +121,7 @@ class Edits:
         Raises:
             UserError: a folder lacks a table or a shard, or they are of different clips.
         """
-        z_xi, z_reencoded = aligned(load_embeddings(folder), load_embeddings(reencoded))
+        z_xi, z_reencoded = aligned(open_embeddings(folder), open_embeddings(reencoded))
         table = read_table(
             folder / TABLE, COLUMNS, text=[name for name in COLUMNS if name != "group"]
         )
@@ -163,14 +164,12 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> Contexts:
             target.
     """
     device = reader.generator.device
-    odds = (
-        torch.cat(
-            [reader.log_odds(z.to(device), concept) for z in edits.z_reencoded.split(CLIPS_AT_ONCE)]
-        )
-        .float()
-        .cpu()
-        .numpy()
+    parts = (
+        edits.z_reencoded[rows].to(device)
+        for rows in portions(len(edits.z_reencoded), CLIPS_AT_ONCE)
     )
+    log_odds = torch.cat([reader.log_odds(tokens, concept) for tokens in parts])
+    odds = log_odds.float().cpu().numpy()
     pairs = edits.pairs()
     pairs["moves"] = odds[pairs["target"]] - odds[pairs["source"]]
     pairs = pairs[odds[pairs["source"]] < 0]
@@ -192,10 +191,11 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> Contexts:
         print(f"concept {concept.name}: {moved}", flush=True)
     captions = edits.table["caption"]
     pi_minus, pi_plus = (
-        reader.generator.encode_text(captions[kept[side]].tolist()) for side in ("source", "target")
+        encode_captions(reader.generator, captions[kept[side]].tolist())
+        for side in ("source", "target")
     )
-    z_xi = torch.cat([edits.z_xi[kept[side].tolist()] for side in ("source", "target")]).to(device)
-    return Contexts(Condition.cat([pi_minus] * 2), Condition.cat([pi_plus] * 2), z_xi)
+    z_xi = torch.cat([edits.z_xi[kept[side].tolist()] for side in ("source", "target")])
+    return Contexts.on_host(Condition.cat([pi_minus] * 2), Condition.cat([pi_plus] * 2), z_xi)
 
 
 def all_answered_pairs(

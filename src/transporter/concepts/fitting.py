@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from transporter.concepts.settings import BankSettings
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
+from transporter.networks.recompute import in_parts
 from transporter.statistics.divergences import DIVERGENCES
 from transporter.support.checkpoint import fingerprint
 from transporter.support.hashes import digest
@@ -68,17 +70,20 @@ def answer_gap(
     Averaged over noise draws.
     """
     random = torch.Generator().manual_seed(settings.seed)
-    pi_minus, pi_plus, z_0 = draw(contexts, settings.control_draws, random)
+    pi_minus, pi_plus, z_0 = draw(contexts, settings.control_draws, random, reader.generator.device)
     low, high = settings.control_sigma
     sigma = (low + (high - low) * torch.rand(len(z_0), generator=random)).to(z_0)
     z_t = noisy(z_0, sigma, random)
-    answers = []
-    for pi in (pi_minus, pi_plus if change is None else pi_minus + change(pi_minus)):
+
+    def answer(z_t: torch.Tensor, sigma: torch.Tensor, pi: Condition) -> torch.Tensor:
         clean = z_t - per_clip(sigma) * reader.generator.velocity(z_t, sigma, pi)
         tokens = (
             reader.reencoded(clean) if reader.coupling is None else reader.through_phi(clean, pi)
         )
-        answers.append(reader.answer(tokens, concept, settings.support))
+        return reader.answer(tokens, concept, settings.support)
+
+    sides = (pi_minus, pi_plus if change is None else pi_minus + change(pi_minus))
+    answers = [in_parts(answer, settings.at_once, z_t, sigma, pi) for pi in sides]
     return float(DIVERGENCES[settings.divergence](*answers).mean())
 
 
@@ -107,11 +112,16 @@ class _Fit:
         )
         return cls(concepts, contexts, reader, settings, d_omega.to(reader.generator.device))
 
+    @property
+    def device(self) -> torch.device:
+        return self.reader.generator.device
+
     def start(self) -> torch.Tensor:
         """`(concepts, L, d)`"""
         means = torch.stack(
             [mean_difference(self.contexts[c.name], self.settings.tokens) for c in self.concepts]
         )
+        means = means.to(self.device)
         return torch.zeros_like(means) if self.settings.start == "zero" else means
 
     def _directions(self, objective: str) -> torch.Tensor | None:
@@ -120,7 +130,9 @@ class _Fit:
         """
         count = self.settings.logits.directions if objective in ("logits", "mixed") else 0
         contexts = [self.contexts[c.name] for c in self.concepts]
-        return principal_directions(contexts, self.settings.tokens, count) if count else None
+        if not count:
+            return None
+        return principal_directions(contexts, self.settings.tokens, count).to(self.device)
 
     def _batch(self, step: int) -> tuple[torch.Tensor, Batch, torch.Generator]:
         """The concepts of a step's clips `(B,)`, the batch, and the random numbers that are left
@@ -132,7 +144,8 @@ class _Fit:
             : self.settings.batch // share
         ]
         which = chosen.repeat_interleave(share)
-        parts = [draw(self.contexts[self.concepts[index].name], share, random) for index in chosen]
+        names = [self.concepts[index].name for index in chosen]
+        parts = [draw(self.contexts[name], share, random, self.device) for name in names]
         minus, plus, latents = zip(*parts, strict=True)
         pi_minus, pi_plus, z_0 = Condition.cat(minus), Condition.cat(plus), torch.cat(latents)
         phi = torch.rand(len(z_0), generator=random).to(z_0)
@@ -142,7 +155,9 @@ class _Fit:
             else torch.ones_like(self.d_omega)
         )
         rows = [self.concepts[index] for index in which]
-        return which, Batch(rows, pi_minus, pi_plus, z_0, phi, scale[which].to(phi)), random
+        scales = scale[which].to(phi)
+        batch = Batch(rows, pi_minus, pi_plus, z_0, phi, scales, self.settings.at_once)
+        return which, batch, random
 
     def descend(
         self, objective: str, steps: int, start: torch.Tensor, folder: Path | None
@@ -156,16 +171,25 @@ class _Fit:
             descent.keep(folder / f"{objective}.safetensors", self._identity(objective, start))
         while descent.step < steps:
             which, batch, random = self._batch(descent.step)
-            score = OBJECTIVES[objective](
-                descent.vectors()[which], batch, self.reader, settings.logits, random
-            )
-            score.loss.backward()
+            with self._recomputing():
+                score = OBJECTIVES[objective](
+                    descent.vectors()[which], batch, self.reader, settings.logits, random
+                )
+                score.loss.backward()
             descent.progress.add_all(batch, score)
             descent.update()
             if descent.step % 25 == 0 or descent.step == steps:
                 where = f"{objective}, step {descent.step}/{steps}"
                 print(f"{where}, separation reached: {descent.progress}", flush=True)
         return descent.vectors().detach(), descent.progress
+
+    @contextmanager
+    def _recomputing(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            if self.settings.recompute:
+                for model in (self.reader.generator, self.reader.vlm):
+                    stack.enter_context(model.recomputing())
+            yield
 
     def _identity(self, objective: str, start: torch.Tensor) -> str:
         """Of all that vectors depend on; what the models and Phi make of the contexts shows in
@@ -285,7 +309,9 @@ def fit_bank(
     answer) and `status` (`ok`, or `failed` and why).
     """
     if settings.form == "map":
-        bank = ConceptBank(fit_maps(contexts, settings.ridge, settings.rank), asdict(settings))
+        device = reader.generator.device
+        maps = fit_maps(contexts, settings.ridge, settings.rank, device)
+        bank = ConceptBank(maps, asdict(settings))
         return bank, bank_table(bank, concepts, contexts, reader, settings)
     fit = _Fit.prepare(concepts, contexts, reader, settings)
     vectors, phases = fit.start(), settings.phases

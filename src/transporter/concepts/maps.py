@@ -92,10 +92,14 @@ class Pairs(Protocol):
     def pi_plus(self) -> Condition: ...
 
 
-def fit_maps(pairs: Mapping[str, Pairs], ridge: float, rank: int) -> dict[str, ConceptMap]:
-    """A map for each concept, by its pairs alone."""
+def fit_maps(
+    pairs: Mapping[str, Pairs], ridge: float, rank: int, device: torch.device
+) -> dict[str, ConceptMap]:
+    """A map for each concept, by its pairs alone, which come to `device` one concept after the
+    other.
+    """
     return {
-        name: ConceptMap.fit(part.pi_minus, part.pi_plus, ridge, rank)
+        name: ConceptMap.fit(part.pi_minus.to(device), part.pi_plus.to(device), ridge, rank)
         for name, part in pairs.items()
     }
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 import torch
@@ -21,6 +22,7 @@ from transporter.clips.contrast import Concept
 from transporter.concepts.settings import LogitsSettings
 from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
+from transporter.networks.recompute import in_parts
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Batch:
     """Strengths in [0, 1], `(B,)`."""
     d_omega: torch.Tensor
     """What the velocity's strengths are scaled by, `(B,)`: d_omega of the concept, or 1."""
+    at_once: int | None = None
+    """Clips that pass through the models at once; None is all."""
 
     def changed(self, q: torch.Tensor, phi: torch.Tensor) -> Condition:
         """`pi- + phi q` of vectors `(B, L, d)` and strengths `(B,)`."""
@@ -90,11 +94,8 @@ def velocity(
     `dv = G(z_t, pi+) - G(z_t, pi-)` (stage 2).
     """
     sigma = torch.rand(len(batch.z_0), generator=random).clamp(min=0.02).to(batch.z_0)
-    z_t, phi, field = (
-        noisy(batch.z_0, sigma, random),
-        batch.phi * batch.d_omega,
-        reader.generator.velocity,
-    )
+    z_t, phi = noisy(batch.z_0, sigma, random), batch.phi * batch.d_omega
+    field = partial(in_parts, reader.generator.velocity, batch.at_once)
     with torch.no_grad():
         both = Condition.cat([batch.pi_minus, batch.pi_plus])
         minus, plus = field(torch.cat([z_t, z_t]), torch.cat([sigma, sigma]), both).chunk(2)
@@ -130,9 +131,8 @@ class Point:
         z_t = noisy(batch.z_0, levels, random)
         nothing = reader.generator.unconditional().expand(len(z_t))
         both = Condition.cat([batch.pi_minus, nothing])
-        minus, empty = reader.generator.velocity(
-            torch.cat([z_t, z_t]), torch.cat([levels, levels]), both
-        ).chunk(2)
+        field = partial(in_parts, reader.generator.velocity, batch.at_once)
+        minus, empty = field(torch.cat([z_t, z_t]), torch.cat([levels, levels]), both).chunk(2)
         return cls(z_t, levels, minus, empty)
 
     def clean(self, velocity: torch.Tensor, guidance: float) -> torch.Tensor:
@@ -148,14 +148,14 @@ def log_odds(z_xi: torch.Tensor, batch: Batch, reader: Reader, path: str) -> tor
     `path` `reencoded`: the latent is decoded and encoded again; `phi`: read through Phi, which is
     told the caption pi- alone, so that a vector cannot move the answer but by the latent.
     """
-    tokens = (
-        reader.reencoded(z_xi) if path == "reencoded" else reader.through_phi(z_xi, batch.pi_minus)
-    )
-    groups = [(concept, len(list(rows))) for concept, rows in groupby(batch.concepts)]
-    parts = tokens.split([count for _, count in groups])
-    return torch.cat(
-        [reader.log_odds(part, concept) for part, (concept, _) in zip(parts, groups, strict=True)]
-    )
+
+    def odds(z_xi: torch.Tensor, pi: Condition, concepts: Sequence[Concept]) -> torch.Tensor:
+        tokens = reader.reencoded(z_xi) if path == "reencoded" else reader.through_phi(z_xi, pi)
+        groups = [(concept, len(list(rows))) for concept, rows in groupby(concepts)]
+        parts = zip(tokens.split([count for _, count in groups]), groups, strict=True)
+        return torch.cat([reader.log_odds(part, concept) for part, (concept, _) in parts])
+
+    return in_parts(odds, batch.at_once, z_xi, batch.pi_minus, batch.concepts)
 
 
 def logits(
@@ -173,7 +173,8 @@ def logits(
     with torch.no_grad():
         before = log_odds(point.clean(point.minus, settings.guidance), batch, reader, settings.path)
     wanted = batch.phi * (settings.margin - before).clamp(min=0)
-    reached = reader.generator.velocity(point.z_t, point.sigma, batch.changed(q, batch.phi))
+    field = partial(in_parts, reader.generator.velocity, batch.at_once)
+    reached = field(point.z_t, point.sigma, batch.changed(q, batch.phi))
     after = log_odds(point.clean(reached, settings.guidance), batch, reader, settings.path)
     missing = (before + wanted - after).clamp(min=0)
     change = _energy(reached - point.minus) / _energy(point.minus - point.empty).mean()

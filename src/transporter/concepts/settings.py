@@ -98,6 +98,14 @@ class Bank:
     """Optimiser steps."""
     batch: Size = 24
     """Contexts per step, over all concepts."""
+    at_once: Size | None = None
+    """Clips of a step that pass through the models at once, which gives the same gradients in less
+    memory and more time; null is all of them.
+    """
+    recompute: bool = False
+    """Whether a step's backward pass computes the models' layers again instead of keeping what they
+    gave, which takes far less memory and a third more time.
+    """
     lr: Positive = 0.015
     """Learning rate of Adam."""
     control_sigma: Levels = (0.8, 0.99)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from transporter.clips.stored import Rows, at_once, portions
 from transporter.coupling.mixer import Phi1
+from transporter.coupling.moments import channel_moments, spread_rows
 from transporter.coupling.relations import Phi2
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.transport import RhoOT
@@ -26,15 +29,17 @@ from transporter.support.tensors import header_json, read_tensors
 
 @dataclass(frozen=True)
 class Pairs:
-    """Aligned embeddings of n clips: what the coupling network learns from."""
+    """Aligned embeddings of n clips: what the coupling network learns from. Chosen rows are
+    tensors, wherever the whole is.
+    """
 
-    z_xi: torch.Tensor
+    z_xi: Rows
     """Generator's latents `(n, c, t, h, w)`."""
-    pi: torch.Tensor
+    pi: Rows
     """Conditions `(n, L, d)`."""
-    z_omega: torch.Tensor
+    z_omega: Rows
     """The VLM's tokens of the true clips `(n, N, D)`."""
-    z_reencoded: torch.Tensor
+    z_reencoded: Rows
     """The VLM's tokens of the decoded latents, E_Omega(D_Xi(z_xi)), `(n, N, D)`."""
 
     def __post_init__(self) -> None:
@@ -47,7 +52,7 @@ class Pairs:
                 f" got {shapes}"
             )
 
-    def tensors(self) -> tuple[torch.Tensor, ...]:
+    def tensors(self) -> tuple[Rows, ...]:
         """z_xi, pi, z_omega, z_reencoded."""
         return self.z_xi, self.pi, self.z_omega, self.z_reencoded
 
@@ -58,8 +63,15 @@ class Pairs:
         return Pairs(*(tensor[rows] for tensor in self.tensors()))
 
     def to(self, device: torch.device | str) -> Pairs:
-        """The same pairs on `device`."""
+        """Chosen rows on `device`."""
         return Pairs(*(tensor.to(device) for tensor in self.tensors()))
+
+    def batches(self, size: int) -> Iterator[Pairs]:
+        """Consecutive parts of at most `size` clips, fewer where clips are large
+        (`clips.stored.RESIDENT`).
+        """
+        parts = portions(len(self), min(size, at_once(*self.tensors())))
+        return (self[part] for part in parts)
 
 
 @dataclass(frozen=True)
@@ -123,20 +135,22 @@ class Coupling(nn.Module):
 
     @torch.no_grad()
     def measure(self, pairs: Pairs) -> None:
-        """Take the statistics of both spaces from training pairs; a channel without variance is
-        only centred.
+        """Take the statistics of both spaces from training pairs, of many from some
+        (`moments.MEASURED`); a channel without variance is only centred.
         """
         for name, values, channel in (
             ("xi", pairs.z_xi, 1),
             ("pi", pairs.pi, 2),
             ("omega", pairs.z_omega, 2),
         ):
-            rest = [axis for axis in range(values.ndim) if axis != channel]
-            std, mean = torch.std_mean(values.float(), rest, correction=0)
             buffer = getattr(self, f"{name}_mean")
+            std, mean = channel_moments(values, channel, buffer.device)
             buffer.copy_(mean.view_as(buffer))
             getattr(self, f"{name}_std").copy_(torch.where(std > 1e-6, std, 1.0).view_as(buffer))
-        self.omega_positions.copy_(self.standardise(pairs.z_omega.float()).mean(0))
+        self.omega_positions.zero_()
+        for part, total in spread_rows(pairs.z_omega):
+            mean = self.standardise(part.to(self.omega_mean.device)).mean(0)
+            self.omega_positions += mean * (len(part) / total)
 
     def standardise(self, tokens: torch.Tensor) -> torch.Tensor:
         """Raw tokens `(B, N, D)` to mean 0 and deviation 1 per channel."""

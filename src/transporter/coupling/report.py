@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
+from transporter.clips.stored import at_once, portions
 from transporter.coupling.network import Coupling, Pairs
 from transporter.coupling.relations import gram
-from transporter.coupling.training import batches
 from transporter.statistics.divergences import hellinger
 from transporter.statistics.wasserstein import directions, sliced_wasserstein
 from transporter.vlms.base import VLM
@@ -45,7 +45,7 @@ def log_answers(
 @torch.no_grad()
 def tokens_of(coupling: Coupling, pairs: Pairs, output: str, batch: int = 64) -> torch.Tensor:
     """`z_tilde` `(n, N, D)` of one `output`, in raw units on the network's device."""
-    parts = (part.to(coupling.omega_mean.device) for part in batches(pairs, batch))
+    parts = (part.to(coupling.omega_mean.device) for part in pairs.batches(batch))
     return torch.cat(
         [coupling.raw(coupling.parts(p.z_xi, p.pi, p.z_reencoded).output(output)) for p in parts]
     )
@@ -82,7 +82,7 @@ def cloud_distances(
     along = directions(pairs.z_omega.shape[-1], DIRECTIONS)
     sums = pd.DataFrame(0.0, index=list(networks), columns=list(CLOUDS))
     parts = {name: (coupling, output) for name, output in PARTS.items()}
-    for some in batches(pairs, batch):
+    for some in pairs.batches(batch):
         some = some.to(coupling.omega_mean.device)
         clouds = {"sliced_omega": coupling.standardise(some.z_omega)}
         clouds |= _standardised(parts, coupling, some)
@@ -138,12 +138,14 @@ def report(
     held_out: Pairs,
     literal: Coupling | None = None,
     batch: int = 32,
+    portion: int | None = None,
 ) -> pd.DataFrame:
     """One row per variant of the network on held-out clips.
 
     Args:
         questions: prompts whose next-token distributions are compared.
         literal: a network with `aggregate: plans, values: z1`, for the row of that name.
+        portion: clips in memory at once; by default as many as are within `clips.stored.RESIDENT`.
 
     Returns:
         Columns `variant cosine relative_error gram_error hellinger same_answer
@@ -154,16 +156,58 @@ def report(
         one is larger, the tokens tell of the prompt and not only of the video), and
         `cloud_distances`.
     """
-    true = held_out.z_omega.to(coupling.omega_mean.device)
-    reference = log_answers(vlm, true, questions, batch)
-    others = replace(held_out, pi=held_out.pi.roll(1, 0))
     networks: dict[str, Network] = {name: (coupling, output) for name, output in ROWS.items()}
     if literal is not None:
         networks["literal"] = (literal, "transport")
-    rows = []
+    parts, weights = [], []
+    for rows in portions(len(held_out), portion or at_once(*held_out.tensors())):
+        pairs = held_out[rows]
+        before = torch.arange(rows.start, rows.stop) - 1
+        others = replace(pairs, pi=held_out.pi[before % len(held_out)])
+        parts.append(_errors(networks, coupling, vlm, questions, pairs, others, batch))
+        weights.append(_weights(coupling, pairs))
+    errors = parts[0] if len(parts) == 1 else _weighted(parts, weights)
+    errors = errors.rename_axis("variant").reset_index()
+    return errors.join(cloud_distances(networks, coupling, held_out), on="variant")
+
+
+def _errors(
+    networks: Mapping[str, Network],
+    coupling: Coupling,
+    vlm: VLM,
+    questions: Sequence[str],
+    pairs: Pairs,
+    others: Pairs,
+    batch: int,
+) -> pd.DataFrame:
+    """A row of errors for each network; `others` are the pairs under other clips' conditions."""
+    true = pairs.z_omega.to(coupling.omega_mean.device)
+    reference = log_answers(vlm, true, questions, batch)
+    rows = {}
     for name, (network, output) in networks.items():
-        tokens, swapped = (tokens_of(network, pairs, output, batch) for pairs in (held_out, others))
+        tokens, swapped = (tokens_of(network, some, output, batch) for some in (pairs, others))
         answers = _answers_on_both(vlm, tokens, swapped, questions, batch)
-        errors = token_errors(coupling, tokens, true) | answer_errors(*answers, reference)
-        rows.append({"variant": name, **errors})
-    return pd.DataFrame(rows).join(cloud_distances(networks, coupling, held_out), on="variant")
+        rows[name] = token_errors(coupling, tokens, true) | answer_errors(*answers, reference)
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _weights(coupling: Coupling, pairs: Pairs) -> dict[str, float]:
+    """How much a portion counts in each error: what `token_errors` divide by, else its clips."""
+    target = coupling.standardise(pairs.z_omega.to(coupling.omega_mean.device))
+    return {
+        "relative_error": float((target - coupling.omega_positions).square().sum()),
+        "gram_error": float(gram(target).square().sum()),
+        "clips": float(len(pairs)),
+    }
+
+
+def _weighted(
+    parts: Sequence[pd.DataFrame], weights: Sequence[Mapping[str, float]]
+) -> pd.DataFrame:
+    """The errors of all portions together."""
+    columns = {}
+    for name in parts[0]:
+        shares = [weight.get(name, weight["clips"]) for weight in weights]
+        sums = sum(part[name] * share for part, share in zip(parts, shares, strict=True))
+        columns[name] = sums / sum(shares)
+    return pd.DataFrame(columns)

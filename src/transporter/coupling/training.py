@@ -4,7 +4,7 @@ frozen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from transporter.clips.stored import Rows, StoredRows
 from transporter.coupling.network import Coupling, Pairs, Parts
 from transporter.coupling.relations import gram
 from transporter.coupling.settings import CouplingSettings
@@ -58,8 +59,8 @@ def _optimiser(model: Coupling, settings: CouplingSettings) -> torch.optim.AdamW
 def _batch(
     pairs: Pairs, coupling: Coupling, settings: CouplingSettings, generator: torch.Generator
 ) -> Pairs:
-    """Draw clips, add latent noise and swap some conditions; all randomness is drawn on the CPU, so
-    that devices agree.
+    """Draw clips, add latent noise and swap some conditions, on the network's device; all
+    randomness is drawn on the CPU, so that devices agree.
     """
     rows = torch.randperm(len(pairs), generator=generator)[: settings.batch]
     size = len(rows)
@@ -67,15 +68,14 @@ def _batch(
     noise = level * torch.randn(size, *pairs.z_xi.shape[1:], generator=generator)
     others = torch.randint(len(pairs), (size,), generator=generator)
     swapped = torch.rand(size, generator=generator) < settings.condition_shuffle
-    device = pairs.z_xi.device
-    chosen = pairs[rows.to(device)]
-    z_xi = chosen.z_xi + noise.to(device) * coupling.xi_std
-    return Pairs(
-        z_xi,
-        pairs.pi[torch.where(swapped, others, rows).to(device)],
-        chosen.z_omega,
-        chosen.z_reencoded,
-    )
+    device = coupling.xi_std.device
+    drawn = Pairs(
+        pairs.z_xi[rows],
+        pairs.pi[torch.where(swapped, others, rows)],
+        pairs.z_omega[rows],
+        pairs.z_reencoded[rows],
+    ).to(device)
+    return replace(drawn, z_xi=drawn.z_xi + noise.to(device) * coupling.xi_std)
 
 
 @torch.no_grad()
@@ -87,7 +87,8 @@ def relative_errors(coupling: Coupling, pairs: Pairs, batch: int = 64) -> dict[s
     coupling.eval()
     errors: dict[str, float] = dict.fromkeys(("transport", "phi_1", "phi_2", "mean", "plain"), 0.0)
     spread = 0.0
-    for part in batches(pairs, batch):
+    for part in pairs.batches(batch):
+        part = part.to(coupling.omega_mean.device)
         target = coupling.standardise(part.z_omega)
         parts = coupling.parts(part.z_xi, part.pi, part.z_reencoded)
         for name in errors:
@@ -95,11 +96,6 @@ def relative_errors(coupling: Coupling, pairs: Pairs, batch: int = 64) -> dict[s
         spread += float((target - coupling.omega_positions).square().sum())
     coupling.train(was_training)
     return {name: error / spread for name, error in errors.items()}
-
-
-def batches(pairs: Pairs, size: int) -> Iterable[Pairs]:
-    """Consecutive parts of at most `size` clips."""
-    return (pairs[first : first + size] for first in range(0, len(pairs), size))
 
 
 def _schedule(settings: CouplingSettings, seed: int, device: torch.device | str) -> Schedule:
@@ -120,7 +116,11 @@ def _identity(pairs: Pairs, settings: CouplingSettings) -> list[Any]:
     """What the losses depend on: settings and data."""
     later = ("output", "log_every", "save_every")
     chosen = {key: value for key, value in settings.as_dict().items() if key not in later}
-    return [chosen, fingerprint(*pairs.tensors())]
+    return [chosen, *map(_origin, pairs.tensors())]
+
+
+def _origin(rows: Rows) -> str:
+    return rows.origin() if isinstance(rows, StoredRows) else fingerprint(rows)
 
 
 def train_coupling(
@@ -135,7 +135,7 @@ def train_coupling(
     until: int | None = None,
 ) -> Coupling:
     """Train a coupling network, or go on from the checkpoint in `folder` (an interrupted run ends
-    with the same weights).
+    with the same weights). Pairs stay where they are; only batches come to `device`.
 
     Args:
         pairs: clips to learn from; the statistics of both spaces come from them.
@@ -153,8 +153,7 @@ def train_coupling(
         The network in evaluation mode, frozen.
     """
     identity = _identity(pairs, settings)
-    pairs, held_out = pairs.to(device), held_out.to(device)
-    coupling = _untrained(pairs, settings, seed, start)
+    coupling = _untrained(pairs, settings, seed, start, device)
     for name, part in coupling.named_children():
         part.requires_grad_(only in (None, name)).train(only in (None, name))
 
@@ -173,13 +172,17 @@ def train_coupling(
 
 
 def _untrained(
-    pairs: Pairs, settings: CouplingSettings, seed: int, start: Coupling | None
+    pairs: Pairs,
+    settings: CouplingSettings,
+    seed: int,
+    start: Coupling | None,
+    device: torch.device | str,
 ) -> Coupling:
-    """A network for such pairs, where they are: fresh, or as `start` is."""
+    """A network for such pairs: fresh, or as `start` is."""
     shapes = pairs.z_xi.shape[1:], pairs.pi.shape[1:], pairs.z_omega.shape[1:]
-    with own_randomness(pairs.z_xi.device):
+    with own_randomness(device):
         torch.manual_seed(seed)
-        coupling = Coupling(*shapes, settings).to(pairs.z_xi.device)
+        coupling = Coupling(*shapes, settings).to(device)
     if start is None:
         coupling.measure(pairs)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,9 @@ import torch
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation
 from transporter.networks.hooks import Layer
+
+CAPTIONS_AT_ONCE = 64
+"""Captions that a text encoder is given at once."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,12 @@ class Generator(ABC):
         """
         return [1 - step / steps for step in range(steps + 1)]
 
+    def recomputing(self) -> AbstractContextManager[None]:
+        """While open, backward passes compute layers again instead of keeping what they gave; where
+        a model cannot, nothing changes.
+        """
+        return nullcontext()
+
     def blocks(self) -> tuple[Layer, ...]:
         """The transformer's blocks in order, to be read by `networks.hooks.recorded` while
         `velocity` runs; empty where a model has none.
@@ -111,3 +121,10 @@ class Generator(ABC):
         in this order; by default one per place of the latent.
         """
         return self.latent_shape[1:]
+
+
+def encode_captions(generator: Generator, captions: Sequence[str]) -> Condition:
+    """`generator.encode_text` of however many captions, `CAPTIONS_AT_ONCE` at once."""
+    firsts = range(0, len(captions), CAPTIONS_AT_ONCE)
+    parts = [generator.encode_text(captions[row : row + CAPTIONS_AT_ONCE]) for row in firsts]
+    return parts[0] if len(parts) == 1 else Condition.cat(parts)

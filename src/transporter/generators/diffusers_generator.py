@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from transporter.generators.pipelines import load_pipeline
 from transporter.generators.run import Run
 from transporter.networks.frozen import frozen, kernels_to
 from transporter.networks.hooks import Layer
+from transporter.networks.recompute import recomputed
 from transporter.support.errors import UserError
 
 _NETWORKS = ("text_encoder", "text_encoder_2", "vae", "transformer", "transformer_2")
@@ -52,6 +53,7 @@ class DiffusersGenerator(Generator):
     pipeline_class: ClassVar[type[DiffusionPipeline]]
     block_lists: ClassVar[tuple[str, ...]]
     """Names of the transformer's lists of blocks, in order."""
+    _fused = False
     frame_axis: ClassVar[int] = 2
     """Of the latents as the pipeline has them: `(B, c, t, h, w)`, or 1 for `(B, t, c, h, w)`."""
 
@@ -84,8 +86,7 @@ class DiffusersGenerator(Generator):
         if self.device.type == "cpu":
             kernels_to(pipeline.vae, torch.channels_last_3d)
         else:
-            # one clip of full size is work enough, and a batch of them may not fit in memory
-            pipeline.vae.enable_slicing()
+            self.as_on_gpu()
         if tiling:
             pipeline.vae.enable_tiling()
         temporal, spatial = self._scales
@@ -109,6 +110,17 @@ class DiffusersGenerator(Generator):
     def transformers(self) -> Iterator[tuple[str, nn.Module]]:
         """The networks that denoise, by name; two where each has noise levels of its own."""
         return self._networks(_TRANSFORMERS)
+
+    def networks(self) -> Iterator[tuple[str, nn.Module]]:
+        """All that have weights, by name."""
+        return self._networks(_NETWORKS)
+
+    def as_on_gpu(self) -> None:
+        """Compute as on a GPU, wherever the weights are: a clip at a time in the VAE, since one of
+        full size is work enough and a batch may not fit in memory, and with fused attention.
+        """
+        self._fused = True
+        self.pipeline.vae.enable_slicing()
 
     @property
     def _scales(self) -> tuple[int, int]:
@@ -195,8 +207,16 @@ class DiffusersGenerator(Generator):
 
     def _kernels(self) -> AbstractContextManager[None]:
         # on a CPU the fused attention's backward pass is the slower one
-        plain = self.device.type == "cpu" and torch.is_grad_enabled()
+        plain = not self._fused and torch.is_grad_enabled()
         return sdpa_kernel(SDPBackend.MATH) if plain else nullcontext()
+
+    @contextmanager
+    def recomputing(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.enter_context(recomputed(self.pipeline.vae))
+            for _, transformer in self.transformers():
+                stack.enter_context(recomputed(transformer, self._kernels))
+            yield
 
     def blocks(self) -> tuple[Layer, ...]:
         lists = {

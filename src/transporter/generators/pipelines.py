@@ -14,7 +14,13 @@ import transformers
 from diffusers import DiffusionPipeline
 from torch import nn
 
-from transporter.networks.pretrained import load_network, load_safely, read_json
+from transporter.networks.pretrained import (
+    fetched,
+    is_hollow,
+    load_network,
+    load_safely,
+    read_json,
+)
 from transporter.support.errors import UserError
 
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
@@ -42,6 +48,8 @@ def load_pipeline(
     """
     expected = f"a {cls.__name__} of diffusers"
     folder = Path(path)
+    if not folder.is_dir() and is_hollow():
+        folder = fetched(path, revision, expected)
     if not folder.is_dir():
         options = {"revision": revision, "use_safetensors": True}
         folder = Path(load_safely(cls.download, path, expected, **options))

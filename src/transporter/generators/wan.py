@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from transporter.generators.condition import Condition
 from transporter.generators.diffusers_generator import DiffusersGenerator
+from transporter.networks.recompute import again
 from transporter.support.errors import UserError
 
 
@@ -44,6 +46,11 @@ class WanGenerator(DiffusersGenerator):
         )
         return Condition(embeddings.float())
 
+    @contextmanager
+    def recomputing(self) -> Iterator[None]:
+        with super().recomputing(), _decoded_again(self.pipeline.vae.decoder):
+            yield
+
     def velocity(
         self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
     ) -> torch.Tensor:
@@ -69,3 +76,32 @@ class WanGenerator(DiffusersGenerator):
                 self.unconditional().expand(len(latents)).embeddings
             ),
         }
+
+
+@contextmanager
+def _decoded_again(decoder: nn.Module) -> Iterator[None]:
+    """While open, the backward pass decodes each latent frame again; kept are the last frames of
+    every convolution's input, which the next latent frame starts from.
+
+    The VAE has no gradient checkpointing of its own.
+    """
+    decode = decoder.forward
+
+    def act(
+        x: torch.Tensor, first_chunk: bool, *before: Any
+    ) -> tuple[torch.Tensor, tuple[Any, ...]]:
+        frames = list(before)
+        video = decode(x, feat_cache=frames, feat_idx=[0], first_chunk=first_chunk)
+        return video, tuple(frames)
+
+    def forward(
+        x: torch.Tensor, feat_cache: list[Any], feat_idx: list[int], first_chunk: bool = False
+    ) -> torch.Tensor:
+        video, feat_cache[:] = again(act, x, first_chunk, *feat_cache)
+        return video
+
+    decoder.forward = forward
+    try:
+        yield
+    finally:
+        del decoder.forward

@@ -8,9 +8,11 @@ from torch import nn
 
 def frozen(module: nn.Module, device: torch.device) -> nn.Module:
     """Put a module in evaluation mode on `device` and stop its weights from asking for
-    gradients.
+    gradients. One without weights, on `meta`, stays there.
     """
-    return module.to(device).eval().requires_grad_(False)
+    if not any(weight.is_meta for weight in module.parameters()):
+        module = module.to(device)
+    return module.eval().requires_grad_(False)
 
 
 def kernels_to(module: nn.Module, layout: torch.memory_format) -> None:

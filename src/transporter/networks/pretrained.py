@@ -11,10 +11,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from huggingface_hub import snapshot_download
 from torch import nn
 
 from transporter.support.errors import UserError
@@ -34,6 +36,17 @@ COMPLAINTS = {
     "mismatched_keys": "has in another shape",
     "unexpected_keys": "has beside those of the model",
 }
+WEIGHT_FILES = [
+    "*.safetensors",
+    "*.bin",
+    "*.pt",
+    "*.pth",
+    "*.ckpt",
+    "*.gguf",
+    "*.onnx",
+    "*.msgpack",
+]
+_HOLLOW: ContextVar[bool] = ContextVar("hollow", default=False)
 KERNEL = "attn_implementation"
 """Key of a model's configuration that may name code on the hub."""
 
@@ -72,12 +85,15 @@ def load_safely(
 def load_network(
     cls: type[Loaded], path: str | os.PathLike[str], expected: str, **options: Any
 ) -> Loaded:
-    """A model of `transformers` or `diffusers` with all of its weights, from safetensors.
+    """A model of `transformers` or `diffusers` with all of its weights, from safetensors; or,
+    within `hollow`, without any.
 
     Raises:
         UserError: the folder is none, has other weights than safetensors, or a tensor is missing,
             left over or of another shape: the model, how many, and the first three names.
     """
+    if is_hollow():
+        return _hollow_network(cls, path, expected, **options)
     with refused_in_one_line(path, f"{expected}, its weights as safetensors"):
         _refuse_kernels(path)
         network, found = cls.from_pretrained(path, **options, **SAFE, **WEIGHTS)
@@ -93,6 +109,46 @@ def load_network(
             f" {_cut(' '.join(str(found['error_msgs'][0]).split()))}"
         )
     return network
+
+
+@contextmanager
+def hollow() -> Iterator[None]:
+    """While open, `load_network` makes models by their configurations alone, on the device `meta`:
+    shapes without values.
+    """
+    token = _HOLLOW.set(True)
+    try:
+        yield
+    finally:
+        _HOLLOW.reset(token)
+
+
+def fetched(path: str, revision: str | None, expected: str) -> Path:
+    """The folder of a model on the hub, without its weights.
+
+    Raises:
+        UserError: no such name, or the hub is out of reach.
+    """
+    options = {"revision": revision, "ignore_patterns": WEIGHT_FILES}
+    with refused_in_one_line(path, expected):
+        return Path(snapshot_download(path, **options))
+
+
+def is_hollow() -> bool:
+    """Whether models are made without weights now."""
+    return _HOLLOW.get()
+
+
+def _hollow_network(
+    cls: type[Any], path: str | os.PathLike[str], expected: str, dtype: torch.dtype, **options: Any
+) -> Any:
+    with refused_in_one_line(path, f"the configuration of {expected}"), torch.device("meta"):
+        if hasattr(cls, "from_config"):  # of diffusers
+            network = cls.from_config(cls.load_config(path, **options))
+        else:
+            network = cls(cls.config_class.from_pretrained(path, **options, **SAFE))
+        # without a library's word about layers that it would keep in single precision
+        return nn.Module.to(network, dtype)
 
 
 def _name(key: Any) -> str:

@@ -336,3 +336,5 @@ CHECKS: Sequence[Callable[[Config, Sources], None]] = (
     check_splits,
 )
 """In the order that a user meets them."""
+OF_CLIPS = (check_windows, check_splits)
+"""Those that look at the clips themselves."""

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from transporter.concepts.settings import ASKING
 from transporter.pipeline.ablations import laid_over
-from transporter.pipeline.checks import CHECKS, MADE
+from transporter.pipeline.checks import CHECKS, MADE, OF_CLIPS
 from transporter.pipeline.clip_settings import SPLITS
 from transporter.pipeline.model_settings import GeneratorSettings, VLMSettings
 from transporter.pipeline.refusals import Source, refusal
@@ -35,15 +35,15 @@ BYTES, DEPTH, VALUES = 10**6, 20, 10**5
 DEEP = f"values more than {DEPTH} levels deep, or more than {VALUES} of them"
 
 
-def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a YAML file of settings.
+def load_config(path: str | os.PathLike[str], clips: bool = True) -> dict[str, Any]:
+    """Read a YAML file of settings; without `clips`, those that it names need not be there.
 
     Raises:
         UserError: the file is missing, code or not a YAML mapping, or `check_config` refuses it.
     """
     refuse_code(path)
     settings = read_yaml(path)
-    return check_config(settings, [(str(path), settings)])
+    return check_config(settings, [(str(path), settings)], clips)
 
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -77,7 +77,9 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     return settings
 
 
-def check_config(settings: Mapping[str, Any], sources: Sequence[Source]) -> dict[str, Any]:
+def check_config(
+    settings: Mapping[str, Any], sources: Sequence[Source], clips: bool = True
+) -> dict[str, Any]:
     """Settings with all defaults filled in, keys in the order of `settings.Settings`.
 
     `sources` are the files that `settings` were merged from, the one that wins last; an error names
@@ -89,7 +91,8 @@ def check_config(settings: Mapping[str, Any], sources: Sequence[Source]) -> dict
     _refuse_bombs(settings, sources)
     complete = _completed(settings, sources)
     for check in CHECKS:
-        check(complete, sources)
+        if clips or check not in OF_CLIPS:
+            check(complete, sources)
     return complete
 
 

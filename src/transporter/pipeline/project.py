@@ -31,12 +31,13 @@ class Project:
     settings: dict[str, Any]
 
     @classmethod
-    def open(cls, configfile: str | os.PathLike[str] | None = None) -> Project:
+    def open(cls, configfile: str | os.PathLike[str] | None = None, clips: bool = True) -> Project:
         """Read and check a file of settings; by default those of the checkout that the working
         folder or else this package is in.
 
         Its paths are relative to the working folder if that is a checkout, else to the checkout
-        that the file is in, else to the working folder.
+        that the file is in, else to the working folder. Without `clips`, those that it names need
+        not be there.
 
         Raises:
             UserError: no such file, or `load_config` refuses it.
@@ -45,7 +46,7 @@ class Project:
         root = _root(path)
         shown = path if root == Path() else path.absolute()
         with chdir(root):
-            return cls(root, load_config(shown))
+            return cls(root, load_config(shown, clips))
 
     def chosen(self, kind: str, name: str | None = None) -> str:
         """The name of one of the `generators` or `vlms` in the settings; by default the first that

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from transporter.concepts.bank import ConceptBank, random_like
 from transporter.coupling.reader import Reader
 from transporter.generation.captions import fresh_pairs
 from transporter.generation.sweeps import sweep
-from transporter.generators.base import Generator, Sampling
+from transporter.generators.base import Generator, Sampling, encode_captions
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
@@ -104,7 +105,7 @@ def make_controls(
         UserError: no caption outside `seen` holds either word.
     """
     pairs = fresh_pairs(concept, captions, seen, seed)[:count]
-    minus, plus = map(generator.encode_text, zip(*pairs, strict=True))
+    minus, plus = map(partial(encode_captions, generator), zip(*pairs, strict=True))
     direction = random_like((plus - minus).embeddings.mean(0), seed)
     noises = noise_seeds(len(pairs), seeds, seed)
     changes = {
@@ -164,11 +165,11 @@ def explain(
     chosen, seeds = controls.only(rows), controls.z_xi[ORIGIN].shape[1]
     noises = noise_seeds(len(controls.pairs), seeds, seed)
     noises = [noises[row * seeds + number] for row in rows for number in range(seeds)]
-    minus = generator.encode_text([pair[0] for pair in chosen.pairs])
+    minus = encode_captions(generator, [pair[0] for pair in chosen.pairs])
     changes = {name: bank.change(case.concept.name, minus) for name, bank in banks.items()}
     if case.shortcut:
         changes[ORACLE] = (
-            generator.encode_text([case.oracle(pair[0]) for pair in chosen.pairs]) - minus
+            encode_captions(generator, [case.oracle(pair[0]) for pair in chosen.pairs]) - minus
         )
     clips = dict(chosen.z_xi)
     for name, change in changes.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -19,6 +20,12 @@ class VLM(ABC):
     tokens_shape: tuple[int, int]
     """(N, D) for videos of the shape that the model was loaded for."""
     device: torch.device
+
+    def recomputing(self) -> AbstractContextManager[None]:
+        """While open, backward passes compute layers again instead of keeping what they gave; where
+        a model cannot, nothing changes. Captions are for other times.
+        """
+        return nullcontext()
 
     @abstractmethod
     def encode(self, video: torch.Tensor) -> torch.Tensor:

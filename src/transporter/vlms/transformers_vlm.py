@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import torch
@@ -14,6 +15,7 @@ from transformers import AutoProcessor, Cache, DynamicCache, PreTrainedConfig, P
 from transporter.networks.frozen import frozen
 from transporter.networks.precision import single_precision_output
 from transporter.networks.pretrained import load_network, load_safely, refused_in_one_line
+from transporter.networks.recompute import recomputed
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
 
@@ -90,6 +92,9 @@ class TransformersVLM(VLM):
         return self._model_logits(
             keep, **inputs, past_key_values=cache, use_cache=cache is not None
         ).float()
+
+    def recomputing(self) -> AbstractContextManager[None]:
+        return recomputed(self.model)
 
     @abstractmethod
     def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:

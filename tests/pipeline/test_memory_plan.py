@@ -1,0 +1,143 @@
+"""What is told of a run before it begins: jobs, bytes, and which key helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from transporter.cli import main
+from transporter.concepts.settings import BankSettings
+from transporter.coupling.settings import CouplingSettings
+from transporter.pipeline import memory_plan
+from transporter.pipeline.config import check_config, read_yaml
+from transporter.pipeline.memory_plan import GB, LIBRARIES, MemoryPlan, memory_bytes
+from transporter.pipeline.peaks import Rule
+from transporter.support.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class _Pair:
+    """Ten bytes of a generator, five of a VLM, and rules of known sizes, in GB."""
+
+    token_bytes, latent_bytes, condition_bytes = 300, 20, 8
+    settings = CouplingSettings(batch=8, accumulate=2)
+
+    def __init__(self, *_: Any) -> None:
+        self.parts = {"transformer": 10 * GB, "vlm": 5 * GB, "coupling": GB}
+
+    def rules(self, bank: BankSettings) -> list[Rule]:
+        of_coupling = Rule("coupling", 14 * GB, 8, 3 * GB, 2 * GB)
+        return [Rule("embed_vlm", 5 * GB, 16, GB, GB), of_coupling, self.bank(bank)]
+
+    def bank(self, bank: BankSettings) -> Rule:
+        first = 2 * GB if bank.recompute else 20 * GB
+        return Rule("concept_bank, velocity", 16 * GB, bank.at_once or bank.batch, first, first)
+
+
+@pytest.fixture
+def plan(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(memory_plan, "Pair", _Pair)
+
+    def made(memory: int, gpu: bool = True, **changes: Any) -> MemoryPlan:
+        settings = {**read_yaml("config/config.yaml"), **changes}
+        checked = check_config(settings, [("test", settings)], clips=False)
+        return memory_plan.memory_plan(checked, memory * GB, gpu, concepts=12)
+
+    return made
+
+
+VECTORS = {"form": "vector", "objective": "velocity"}
+
+
+def test_a_rule_is_weights_and_clips() -> None:
+    rule = Rule("any", 10, 4, 5, 3)
+    assert rule.peak == 10 + 5 + 3 * 3
+    assert [rule.fitting(memory) for memory in (14, 15, 18, 24, 99)] == [0, 1, 2, 4, 4]
+
+
+def test_what_fits_has_no_advice(plan: Any) -> None:
+    made = plan(10_000)
+    assert made.fits
+    assert {need.rule: need.jobs for need in made.needs} == {
+        "embed_vlm": 3,
+        "coupling": 1,
+        "concept_bank, velocity": 1,
+    }
+    assert [need.device for need in made.needs] == [21 * GB, 31 * GB, 496 * GB]
+    assert made.embeddings == (1200 + 128 + 192) * (2 * 300 + 20)
+    assert made.parts["microworld"] == {"transformer": 10 * GB}
+    assert made.parts["qwen2_vl"] == {"vlm": 5 * GB}
+
+
+def test_the_key_that_helps_is_named(plan: Any) -> None:
+    advice = {need.rule: need.advice for need in plan(20, bank=VECTORS).needs}
+    assert advice == {
+        "embed_vlm": "fewer frames, height or width of generators.microworld",
+        "coupling": "coupling.batch: 2 and coupling.accumulate: 8",
+        "concept_bank, velocity": "bank.recompute: true and bank.at_once: 1: 18 GB",
+    }
+    advice = {need.rule: need.advice for need in plan(16, bank=VECTORS).needs}
+    assert advice["coupling"] == "fewer frames for vlms.qwen2_vl, or a smaller coupling"
+    assert advice["concept_bank, velocity"].endswith("18 GB; fewer frames, height or width")
+    assert "the models alone take 14 GB: dtype" in plan(13).needs[1].advice
+    assert "bank.at_once: 1: 36 GB" in plan(20).needs[2].advice  # a map learns nothing
+    assert not plan(20).fits
+
+
+def test_a_cpu_is_its_own_host(plan: Any) -> None:
+    gpu, cpu = (plan(50, gpu).needs[0] for gpu in (True, False))
+    assert gpu.host == LIBRARIES + 10 * GB  # the largest model on its way
+    assert cpu.host == LIBRARIES
+    assert cpu.device == gpu.device + LIBRARIES
+
+
+def test_shares_of_clips_are_told_for_a_thousand(plan: Any) -> None:
+    splits = {"train": 0.5, "validation": 0.2, "held_out": 0.3}
+    made = plan(99, clips={"source": "folder", "folder": "none", "splits": splits})
+    assert made.thousand
+    assert made.embeddings == 1000 * 620
+
+
+def test_sizes_are_read() -> None:
+    assert [memory_bytes(text) for text in ("24GB", "24 GB", "0.5")] == [24 * GB, 24 * GB, GB // 2]
+    for text in ("24MB", "-1", "0", "much", "1e9", ""):
+        with pytest.raises(UserError, match="--memory: expected a size such as 24GB, got"):
+            memory_bytes(text)
+
+
+def test_the_verb_prints_what_fits(plan: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for memory, code, words in (
+        ("1000GB", 0, ["fits"]),
+        ("20GB", 1, ["coupling.batch: 2 and coupling.accumulate: 8", "31 GB", "11 GB"]),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["plan", "--memory", memory])
+        shown = capsys.readouterr().out
+        assert ended.value.code == code
+        assert all(word in shown for word in words)
+        assert "microworld, qwen2_vl  coupling" in shown
+        assert "embeddings on disk: 0.000942 GB; hours: not measured" in shown
+
+
+def test_clips_need_not_be_there_and_models_must(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is missing of a model is one line."""
+    monkeypatch.chdir(ROOT)
+    settings = read_yaml("config/config.yaml")
+    settings["clips"] = {"source": "folder", "folder": "nowhere"}
+    settings |= {"world": None, "probes": None, "metrics": {"clip_judge": None}}
+    (tmp_path / "empty").mkdir()
+    settings["generators"]["microworld"]["path"] = str(tmp_path / "empty")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(settings))
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "--configfile", str(tmp_path / "mine.yaml")])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "empty/model_index.json: expected a file of JSON, got: No such file" in error

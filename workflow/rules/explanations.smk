@@ -30,7 +30,7 @@ rule explained_clips:
         generator=of("generators", "{generator}"),
         vlm=of("vlms", "{vlm}"),
         settings=config["explanations"],
-        folder=plan.clip_folder(config["explanations"]["split"]),
+        folder=plan.clips_from(config["explanations"]["split"]),
         part=of("clips", only=WINDOW),
         probes=config["probes"],
         world=config["world"],

@@ -196,6 +196,7 @@ def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
         "concept_maps",
         "concept_maps_report",
         "generation",
+        "concept_readings",
         "readings",
         "filmstrips",
     ):

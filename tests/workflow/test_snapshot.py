@@ -12,9 +12,10 @@ import pytest
 from pipeline import MINIATURE, planned, run, snakemake, transporter
 
 CONCEPTS = 3
-AFTER_THE_READINGS = dict.fromkeys(
-    ("readings", "evaluation", "gallery", "versions", "table_pages"), 1
-)
+AFTER_THE_READINGS = {
+    "concept_readings": CONCEPTS,
+    **dict.fromkeys(("readings", "evaluation", "gallery", "versions", "table_pages"), 1),
+}
 OF_THE_BANK = {
     "concept_maps": 1,
     "concept_maps_report": 1,

@@ -43,7 +43,7 @@ use rule generation as generation_of_variant with:
         settings={**config["generation"], "phi": [1], "methods": ["transporter"]},
 
 
-use rule readings as readings_of_variant with:
+use rule concept_readings as readings_of_variant with:
     input:
         unpack(plan.reader),
         bank=paths.of_variant(paths.BANK),
@@ -56,4 +56,5 @@ use rule readings as readings_of_variant with:
         paths.log("readings_of_variant", f"{{variant}}/{PAIR}"),
     benchmark:
         paths.benchmark("readings_of_variant", f"{{variant}}/{PAIR}")
-    threads: 1
+    params:
+        names=CONCEPTS,

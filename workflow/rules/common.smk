@@ -41,7 +41,9 @@ except UserError as error:
     sys.exit(str(error))
 
 # training gains little from more; on a small machine videos are made beside it
-cores = workflow.resource_settings.cores or 8  # none are said for a cluster, or a report
+cores = (
+    workflow.resource_settings.cores or 8
+)  # none are said for a cluster, or a report
 HALF_OF_THE_CORES = min(4, max(1, cores // 2))
 
 of, files, code = plan.of, plan.files, plan.code

@@ -1,23 +1,22 @@
 # What the VLM and the probes see in the generated videos.
 
 
-rule readings:
+rule concept_readings:
     input:
         unpack(plan.reader),
         bank=paths.BANK,
-        generated=paths.every(paths.GENERATED, concept=CONCEPTS),
+        generated=[paths.GENERATED],
         concepts=config["concepts"],
         probes=files("probes"),
     output:
-        paths.READINGS,
+        paths.CONCEPT_READINGS,
     log:
-        paths.log("readings", PAIR),
+        paths.log("concept_readings", f"{PAIR}/{{concept}}"),
     benchmark:
-        paths.benchmark("readings", PAIR)
+        paths.benchmark("concept_readings", f"{PAIR}/{{concept}}")
     priority: 1  # the page waits for it
     conda:
         "../../envs/transporter.yaml"
-    threads: 4
     resources:
         gpu=1,
         mem_mb=4000,
@@ -28,13 +27,32 @@ rule readings:
         output=of("coupling", "output"),
         probes=config["probes"],
         world=config["world"],
-        names=CONCEPTS,
+        names=["{concept}"],
         seed=config["seed"],
         code=code(
             "transporter.metrics.faithfulness",
             adapters=["generators", "vlms"],
             world=True,
         ),
+    script:
+        "../scripts/concept_readings.py"
+
+
+rule readings:
+    input:
+        paths.every(paths.CONCEPT_READINGS, concept=CONCEPTS),
+    output:
+        paths.READINGS,
+    log:
+        paths.log("readings", PAIR),
+    benchmark:
+        paths.benchmark("readings", PAIR)
+    priority: 1
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
     script:
         "../scripts/readings.py"
 

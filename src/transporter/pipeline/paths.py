@@ -36,6 +36,7 @@ GENERATED = f"results/generation/{PAIR}/{{concept}}"
 MODULATED = f"results/modulations/{PAIR}"
 
 # what the VLM and the probes see in them
+CONCEPT_READINGS = f"results/evaluation/{PAIR}/readings/{{concept}}.tsv"
 READINGS = f"results/evaluation/{PAIR}/readings.tsv"
 ALL_READINGS = "results/evaluation/readings.tsv"
 FAITHFULNESS = "results/evaluation/concepts.tsv"

@@ -47,9 +47,7 @@ def example(name: str, caption: str = CAPTION, threshold: float = 0.5) -> Exampl
 
     columns = ["word", "instead", "moves"]
     rows = [("bright", "dark", -1.0), ("dark", "bright", 5.0), ("room", "lamp", 4.0)]
-    return Example(
-        name, caption, call, lambda: pd.DataFrame(rows, columns=columns), {"video": name}
-    )
+    return Example(name, call, lambda: pd.DataFrame(rows, columns=columns), {"video": name})
 
 
 def test_every_clip_has_its_folder_and_its_row(tmp_path: Path) -> None:
@@ -89,6 +87,16 @@ def test_other_words_are_tried_where_those_of_the_question_fail(tmp_path: Path) 
     numbers = json.loads((tmp_path / "out" / "00" / NUMBERS).read_text())
     assert numbers["flip"] is None and numbers["otherwise"]["swap"] == ["room", "lamp"]
     assert 0 < numbers["otherwise"]["flip"]["phi"] < 1
+
+
+def test_a_concept_none_of_whose_clips_can_be_explained_counts_none(tmp_path: Path) -> None:
+    folder = tmp_path / "microworld" / "qwen2_vl" / "light"
+    write_explanations(folder, [example("a.mp4", "a room")], _Probes())
+    part = Explained.load(folder, tmp_path)
+    table = summary([part])
+    assert table["clips"].tolist() == [0]
+    assert table[["flip_rate", "phi", "hit_rate"]].isna().all(axis=None)
+    assert "What would change the answer?" in page([part], table, {"light": LIGHT})
 
 
 def test_nothing_half_written_stays(tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ with stage(snakemake) as device:
     examples = [
         Example(
             clips.names[row],
-            clips.captions[row],
             partial(explained, row),
             partial(ranked, row),
             {

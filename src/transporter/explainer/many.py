@@ -31,7 +31,6 @@ class Example:
     """
 
     name: str
-    caption: str
     explain: Callable[[tuple[str, str] | None], Counterfactual]
     rank: Callable[[], pd.DataFrame]
     details: Mapping[str, str]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from transporter.clips.stored import RESIDENT
+from transporter.concepts.contexts import LIMIT
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.settings import CouplingSettings
 from transporter.pipeline.peaks import Pair, Rule
@@ -19,9 +20,7 @@ from transporter.support.errors import UserError
 GB = 10**9
 LIBRARIES = GB
 """Of the host, once a job has imported what it needs; measured with torch 2 on Linux."""
-CONTEXTS = 512
-"""Of each concept at most, that a bank is fitted on."""
-WHOLE_CLIP = ("embed_generator", "embed_reencoded", "generation", "readings")
+WHOLE_CLIP = ("embed_generator", "embed_reencoded", "generation", "concept_readings")
 """Rules that encode or decode clips by the VAE."""
 
 
@@ -120,7 +119,7 @@ def _needs(
     concepts: int,
 ) -> Iterator[Need]:
     jobs = dict.fromkeys(("embed_generator", "embed_vlm", "embed_reencoded"), len(clips))
-    jobs |= {"captions": 0, "generation": concepts}
+    jobs |= {"captions": 0, "generation": concepts, "concept_readings": concepts}
     for rule in pair.rules(bank):
         host = _host(rule, pair, clips, gpu, concepts)
         room = memory if gpu else memory - host
@@ -140,7 +139,7 @@ def _host(rule: Rule, pair: Pair, clips: Mapping[str, int], gpu: bool, concepts:
         sizes = [count * size for count in clips.values() for size in kinds]
         held = sum(min(size, RESIDENT) for size in sizes)
     if rule.name.startswith("concept_bank"):
-        contexts = min(CONTEXTS, max(clips.values()))
+        contexts = min(LIMIT, max(clips.values()))
         held = concepts * contexts * (pair.latent_bytes + 2 * pair.condition_bytes)
     return LIBRARIES + held + (max(pair.parts.values()) if gpu else 0)
 

@@ -147,7 +147,7 @@ class Pair:
         asked = min(READ, max(1, RESIDENT // self.token_bytes))
         yield self._rule("coupling_report", every, asked, self._report)
         yield self._rule("generation", generator, Sampling(1, 1).batch, self._sample)
-        yield self._rule("readings", every, EMBEDDED, self._read)
+        yield self._rule("concept_readings", every, EMBEDDED, self._read)
 
     def light_rules(self) -> Iterator[Rule]:
         """Those that are quick to count."""

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+import transporter.clips.av_decoder
 import transporter.clips.decord_decoder
 from transporter.clips.reading import read_clip, read_video
 from transporter.clips.refusals import VideoError
@@ -48,16 +49,17 @@ def encode(
     times: Sequence[int] | None = None,
     pixels: str = "yuv420p",
     change: Callable[[av.video.stream.VideoStream], object] = lambda stream: None,
+    count: int = COUNT,
     **options: str,
 ) -> Path:
-    """A file of `frames`, shown at `times` in units of 1 / RATE seconds."""
+    """A file of `count` `frames`, shown at `times` in units of 1 / RATE seconds."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=RATE, options=options)
         stream.height, stream.width, stream.pix_fmt = 48, 64, pixels
         stream.codec_context.time_base = Fraction(1, RATE)
         stream.codec_context.thread_count = 1
         change(stream)
-        for number, picture in enumerate(frames()):
+        for number, picture in enumerate(frames(count)):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = times[number] if times else number, Fraction(1, RATE)
             container.mux(stream.encode(frame))
@@ -192,6 +194,57 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
     padded = read_clip(path, (9, 64, 64), 8, fit="pad").video[0, 0]
     # 128 x 48 as it is shown: 24 rows of 64
     assert int((padded[:, 40] > 0.05).sum()) == 24
+
+
+LONG = {
+    "closed.mp4": ("libx264", {"bf": "3", "g": "50", "crf": "5"}),
+    "open.mkv": ("libx264", {"x264-params": "open-gop=1:bframes=3:keyint=50:min-keyint=50"}),
+    "refreshed.mp4": ("libx264", {"x264-params": "intra-refresh=1:keyint=50:bframes=0"}),
+    "open.ts": ("mpeg2video", {"bf": "2", "g": "50"}),
+    "vp9.webm": ("libvpx-vp9", {"g": "50"}),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_seeking_changes_no_picture(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec, options = LONG[name]
+    monkeypatch.setitem(globals(), "frames", drifting_frames)
+    path = encode(tmp_path / name, codec, count=600, **options)
+    decoded_frames: list[int] = []
+    count_frames(monkeypatch, decoded_frames)
+    monkeypatch.setattr(transporter.clips.decord_decoder, "decord", None)
+    windows = [Window(45.3), Window(12.05, 2), Window(1, "all")]
+    by_seeking = [read_clip(path, SIZE, 8, window) for window in windows]
+    seen = len(decoded_frames)
+    monkeypatch.setattr(transporter.clips.av_decoder, "WORTH_SEEKING", 10_000)
+    one_by_one = [read_clip(path, SIZE, 8, window) for window in windows]
+    for seeking, whole in zip(by_seeking, one_by_one, strict=True):
+        assert torch.equal(seeking.video, whole.video)
+        assert seeking.times.tolist() == whole.times.tolist()
+    # a picture that is refreshed bit by bit has no frame to begin from
+    assert name == "refreshed.mp4" or seen < 0.8 * (len(decoded_frames) - seen)
+
+
+def drifting_frames(count: int, height: int = 48, width: int = 64) -> Iterator[np.ndarray]:
+    """Noise that drifts: a frame cannot be told without the one before it."""
+    noise = np.random.default_rng(0).integers(0, 255, (2 * height, 2 * width, 3), np.uint8)
+    for number in range(count):
+        drifted = np.roll(noise, (number // 5, number // 3), (0, 1))
+        yield np.ascontiguousarray(drifted[:height, :width])
+
+
+def count_frames(monkeypatch: pytest.MonkeyPatch, seen: list[int]) -> None:
+    """Note every frame that PyAV decodes for pictures."""
+    plain = transporter.clips.av_decoder.decoded
+
+    def noted(*arguments: object) -> Iterator[av.VideoFrame]:
+        for frame in plain(*arguments):
+            seen.append(1)
+            yield frame
+
+    monkeypatch.setattr(transporter.clips.av_decoder, "decoded", noted)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from av.video.stream import VideoStream
 from transporter.clips.container import Deadline, decoded, opened
 from transporter.clips.timeline import Timeline
 
+WORTH_SEEKING = 25
+"""Frames that nobody wants and that a seek must save; a decoder begins anew after it."""
 Picture = tuple[np.ndarray, float]
 """`(h, w, 3)` uint8, RGB and upright, and the width of one of its pixels by its height."""
 
@@ -23,24 +26,65 @@ class Contradiction(Exception):
 
 
 def av_pictures(
-    path: Path, timeline: Timeline, numbers: np.ndarray, deadline: Deadline
+    path: Path, timeline: Timeline, numbers: np.ndarray, deadline: Deadline, seeks: bool = False
 ) -> Iterator[Picture]:
     """The pictures of the frames `numbers`, rising and without doubles, by PyAV.
 
+    Args:
+        seeks: whether stretches in which nothing is wanted are passed over.
+
     Raises:
-        Contradiction: a frame is not where the timeline has it.
+        Contradiction: a frame is not where the timeline has it, or `seeks` saves nothing.
         VideoError: the file cannot be decoded.
     """
-    wanted, last, stamps = set(numbers.tolist()), int(numbers.max()), timeline.stamps
+    wanted = numbers.tolist()
+    parts = _stretches(timeline, wanted) if seeks else [(0, wanted)]
+    if seeks and [begin for begin, _ in parts] == [0]:
+        raise Contradiction
     with opened(path) as (container, stream):
         developer = Developer(stream)
-        for number, frame in enumerate(decoded(container, stream, deadline)):
-            if stamps is not None and (number == len(stamps) or frame.pts != stamps[number]):
-                raise Contradiction
-            if number in wanted:
-                yield developer.picture(frame)
-            if number == last:
-                return
+        for begin, part in parts:
+            if begin:
+                container.seek(timeline.keys[begin], stream=stream)
+            shown = decoded(container, stream, deadline)
+            yield from map(developer.picture, _frames(shown, timeline, begin, part))
+
+
+def _stretches(timeline: Timeline, numbers: Sequence[int]) -> list[tuple[int, list[int]]]:
+    """The frames `numbers` in parts that are decoded in one go, each with the number of the frame
+    from which to decode.
+    """
+    keys, reached = (0, *timeline.keys), 0
+    parts: list[tuple[int, list[int]]] = [(0, [])]
+    for number in numbers:
+        key = keys[bisect_right(keys, number) - 1]
+        if key - reached >= WORTH_SEEKING:
+            parts.append((key, []))
+        parts[-1][1].append(number)
+        reached = number
+    return [part for part in parts if part[1]]
+
+
+def _frames(
+    frames: Iterator[VideoFrame], timeline: Timeline, begin: int, wanted: Sequence[int]
+) -> Iterator[VideoFrame]:
+    """The `wanted` ones of `frames`, which come in order, `begin` among them.
+
+    After a seek, frames before `begin` may lack what they were made from.
+    """
+    stamps, number = timeline.stamps, begin
+    for frame in frames:
+        if begin and (frame.pts is None or frame.pts < stamps[begin]):
+            continue
+        if stamps is not None and (number == len(stamps) or frame.pts != stamps[number]):
+            raise Contradiction
+        if begin and frame.is_corrupt:
+            raise Contradiction
+        if number in wanted:
+            yield frame
+        if number == wanted[-1]:
+            return
+        number += 1
     raise Contradiction
 
 

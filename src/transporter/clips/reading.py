@@ -109,10 +109,13 @@ def _read(path: Path, wish: _Wish, deadline: Deadline) -> Clip:
     timeline = packets.timeline()
     if timeline is not None:
         numbers = wish.chosen(timeline)
+        request = (path, timeline, numbers, deadline)
         with suppress(Contradiction):
-            return wish.clip(timeline, decord_pictures(path, timeline, numbers, deadline), "decord")
+            return wish.clip(timeline, decord_pictures(*request), "decord")
         with suppress(Contradiction):
-            return wish.clip(timeline, av_pictures(path, timeline, numbers, deadline), "av")
+            return wish.clip(timeline, av_pictures(*request, seeks=True), "av")
+        with suppress(Contradiction):
+            return wish.clip(timeline, av_pictures(*request), "av")
     timeline = decoded_timeline(path, packets, deadline)
     numbers = wish.chosen(timeline)
     try:

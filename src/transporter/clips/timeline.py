@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,12 +39,15 @@ class Timeline:
         stamps: the time stamps that the decoder gives them, `(N,)` int64; None where these cannot
             be trusted, and frames are known by their order alone.
         plain: whether each packet of the file is one of these frames, with a time stamp.
+        keys: the frames from which a decoder can go on, by number, and when each is decoded, in the
+            units of `stamps`; none where the file does not say.
     """
 
     times: np.ndarray
     end: float
     stamps: np.ndarray | None
     plain: bool = False
+    keys: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of_stamps(
@@ -75,6 +78,7 @@ class Packets:
         shown: time stamps of those that are shown, in the order in which they are decoded; None for
             those without one.
         decoded: when these are decoded, in the same units.
+        keys: those that need no other to be decoded, by their places in `shown`.
         last: seconds for which the frame that comes last is shown, 0 where that is not known.
         unit: of time stamps, in seconds.
     """
@@ -82,6 +86,7 @@ class Packets:
     count: int
     shown: Sequence[int | None]
     decoded: Sequence[int | None]
+    keys: Sequence[int]
     last: float
     unit: Fraction
 
@@ -95,7 +100,16 @@ class Packets:
         stamps = stamps[order]
         if moved.max() > MAX_REORDER or not all(np.diff(stamps) > 0):
             return None
-        return Timeline.of_stamps(stamps, self.unit, self.last, len(stamps) == self.count)
+        timeline = Timeline.of_stamps(stamps, self.unit, self.last, len(stamps) == self.count)
+        if not timeline.plain:
+            return timeline
+        begins = [
+            shown if decoding is None else decoding
+            for decoding, shown in zip(self.decoded, self.shown, strict=True)
+        ]
+        numbers = np.flatnonzero(np.isin(order, self.keys)).tolist()
+        keys = {number: int(begins[order[number]]) for number in numbers}
+        return replace(timeline, keys=keys)
 
     def paced(self) -> Timeline | None:
         """The timeline of frames without time stamps that are decoded at equal steps, and so shown
@@ -116,7 +130,7 @@ def read_packets(path: Path, deadline: Deadline) -> Packets:
         VideoError: there is none, or far fewer than the container declares.
     """
     with opened(path) as (container, stream):
-        count, shown, decoding = 0, [], []
+        count, shown, decoding, keys = 0, [], [], []
         latest: Packet | None = None
         for packet in container.demux(stream):
             deadline.check()
@@ -125,6 +139,8 @@ def read_packets(path: Path, deadline: Deadline) -> Packets:
             count += 1
             if packet.is_discard:
                 continue
+            if packet.is_keyframe:
+                keys.append(len(shown))
             shown.append(packet.pts)
             decoding.append(packet.dts)
             if packet.pts is not None and (latest is None or packet.pts >= latest.pts):
@@ -133,7 +149,7 @@ def read_packets(path: Path, deadline: Deadline) -> Packets:
             raise VideoError("expected frames to show, found none")
         unit = stream.time_base or Fraction(1)
         last = float((latest.duration or 0) * unit) if latest else 0.0
-        packets = Packets(count, shown, decoding, last, unit)
+        packets = Packets(count, shown, decoding, keys, last, unit)
         _refuse_truncated(container, stream, packets)
         return packets
 
@@ -181,7 +197,7 @@ def decoded_timeline(path: Path, packets: Packets, deadline: Deadline) -> Timeli
         # the decoder gives frames in the order to show, whatever their stamps
         known = packets.timeline() or packets.paced()
         if known is not None and len(known) == len(stamps):
-            return replace(known, stamps=None, plain=False)
+            return replace(known, stamps=None, plain=False, keys={})
         rate = stream.codec_context.framerate
         if container.format.name in RAW and rate:
             return Timeline.of_rate(len(stamps), float(rate))

@@ -90,11 +90,9 @@ def rows(generator: str, vlm: str, probes: bool) -> list[dict[str, object]]:
                             "seed": seed,
                             "phi": phi,
                             "log_odds": sign,
-                            "log_odds_phi": sign - 1,
                         }
                         | {
                             "caption_reencoded": read,
-                            "caption_phi": "a caption read through Phi",
                             "p_source": "",
                             "p_target": "",
                             "shape": "",
@@ -340,7 +338,6 @@ def test_curves_have_every_point(opened: Page) -> None:
     count = len(PHIS)
     assert points["answer"].count(["seed", "log_odds", count]) == len(SEEDS)
     assert points["answer"].count(["mean", "log_odds", count]) == 1
-    assert points["answer"].count(["coupled", "log_odds_phi", count]) == 1
     assert points["answer"].count(["other", None, count]) == len(METHODS) - 1
     for name in ("p_target", "kept"):
         assert points["probe"].count(["seed", name, count]) == len(SEEDS)

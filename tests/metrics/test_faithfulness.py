@@ -104,6 +104,9 @@ def test_a_clip_that_methods_share_is_read_once_and_reads_the_same() -> None:
         )
         assert sorted(generator.decoded) == sorted(generated.z_xi.flatten().tolist())
     pd.testing.assert_frame_equal(*tables)
+    plain = read_concept(shared, CONCEPT, Reader(_Generator(), _VLM()), bank, None, batch=5)
+    by_phi = ["log_odds_phi", "caption_phi"]
+    pd.testing.assert_frame_equal(plain, tables[0].drop(columns=by_phi))
     assert tables[0]["log_odds"].tolist() == pytest.approx(apart.z_xi.flatten().tolist())
     last = tables[0].query("method == 'transporter' and phi == 1").iloc[0]
     assert last["log_odds_phi"] == pytest.approx(

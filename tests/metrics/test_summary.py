@@ -7,7 +7,7 @@ import pytest
 
 from transporter.clips.contrast import Concept
 from transporter.metrics.faithfulness import kept, label
-from transporter.metrics.summary import STRATA, SUMMARY, by_length, summarise
+from transporter.metrics.summary import STRATA, SUMMARY, by_length, summarise, through_phi
 
 CONCEPT = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast does it move ?")
 WORDS = {"speed": ("slowly", "quickly"), "colour": ("red", "blue"), "ground": ("grass", "snow")}
@@ -143,3 +143,26 @@ def test_without_probes_lengths_have_answers_alone() -> None:
     assert row["answer_rate"] == 0.5
     assert pd.isna(row["hit_rate"])
     assert row["worst_concept"] is None
+
+
+def test_answers_through_phi_are_counted_beside_the_plain_ones() -> None:
+    names = {"generator": "wan", "vlm": "gemma3"}
+    readings = pd.DataFrame(
+        {
+            **names,
+            "concept": ["red_blue", "red_blue", "day_night"],
+            "log_odds": [-1.0, 2.0, 3.0],
+            "log_odds_phi": [-1.5, -2.0, 3.0],
+            "caption_reencoded": ["a circle", "a square", "night"],
+            "caption_phi": ["a circle", "a circle", "night"],
+        }
+    )
+    by_concept = through_phi(readings).set_index("concept")
+    assert by_concept.index.tolist() == ["red_blue", "day_night", "all"]
+    assert by_concept["clips"].tolist() == [2, 1, 3]
+    assert by_concept["same_answer"].tolist() == pytest.approx([0.5, 1, 2 / 3])
+    assert by_concept["same_caption"].tolist() == pytest.approx([0.5, 1, 2 / 3])
+    assert by_concept["difference"].tolist() == pytest.approx([2.25, 0, 1.5])
+    assert by_concept["difference_high"].tolist() == [4, 0, 4]
+    # one of one: anything from a fortieth up
+    assert by_concept.loc["day_night", "same_answer_low"] == pytest.approx(0.025)

@@ -11,7 +11,7 @@ import yaml
 from transporter.pipeline import paths
 from transporter.pipeline.checks import CHECKS, check_places, check_splits
 from transporter.pipeline.config import check_config
-from transporter.pipeline.plan import SAMPLING, VIDEO, Plan, model_files, read_sources
+from transporter.pipeline.plan import PAGE, SAMPLING, VIDEO, Plan, model_files, read_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 ABLATIONS = {
@@ -46,6 +46,8 @@ def test_a_plain_run_makes_the_page_and_a_filmstrip_of_every_concept() -> None:
         "results/versions.tsv",
         "results/coupling/microworld/qwen2_vl/report.tsv",
         "results/coupling/microworld/gemma3/report.tsv",
+        "results/coupling/microworld/qwen2_vl/answers.tsv",
+        "results/coupling/microworld/gemma3/answers.tsv",
         "results/filmstrips/microworld/qwen2_vl/red_blue.png",
         "results/filmstrips/microworld/qwen2_vl/day_night.png",
         "results/filmstrips/microworld/gemma3/red_blue.png",
@@ -106,9 +108,14 @@ def test_a_bank_wants_edits_where_its_objective_asks_the_vlm() -> None:
     assert set(made.edits({**PAIR, "case": "honest"})) == {"edits", "edits_reencoded"}
 
 
-def test_the_training_split_goes_first() -> None:
+def test_the_training_split_goes_first_and_the_page_before_what_it_does_not_wait_for() -> None:
     splits = ("train", "validation", "held_out", "edits")
-    assert [plan().priority({"split": split}) for split in splits] == [3, 2, 0, 0]
+    priorities = [plan().priority({"split": split}) for split in splits]
+    assert priorities == [3, 2, 0, 0] and max(priorities) < PAGE
+    # vectors are fitted through Phi: videos wait for the embeddings of what it is trained on
+    vectors = plan(bank={"form": "vector"})
+    before_the_page = [vectors.priority({"split": split}) > PAGE for split in splits]
+    assert before_the_page == [True, True, False, False]
 
 
 def test_the_code_of_a_job_is_that_of_its_own_models_and_world() -> None:

@@ -105,12 +105,25 @@ def test_evaluation(finished: Path) -> None:
         "seed",
         "phi",
         "log_odds",
-        "log_odds_phi",
-        "caption_phi",
+        "caption_reencoded",
     }
     assert expected | {"p_source", "p_target", "kept", *WORDS} <= set(readings.columns)
     assert len(readings) == len(CONCEPTS) * len(METHODS) * SEEDS * len(PHI)
     assert readings["log_odds"].notna().all()
+    assert "log_odds_phi" not in readings
+
+
+def test_readings_through_phi(finished: Path) -> None:
+    """The concepts' own clips, read alike but for what Phi adds."""
+    results = finished / "results"
+    through = table(results / "evaluation" / PAIR / "through_phi.tsv")
+    plain = table(results / "evaluation" / "readings.tsv").query("method == 'transporter'")
+    # other clips stood beside them when they were read, so that the last digits differ
+    pd.testing.assert_frame_equal(through[[*plain]], plain.reset_index(drop=True), atol=1e-3)
+    assert through[["log_odds_phi", "caption_phi"]].notna().all(axis=None)
+    answers = table(results / "coupling" / PAIR / "answers.tsv")
+    assert answers["concept"].tolist() == [*CONCEPTS, "all"]
+    assert answers["clips"].tolist() == [SEEDS * len(PHI)] * len(CONCEPTS) + [len(through)]
 
 
 def test_temporal_honesty(finished: Path) -> None:

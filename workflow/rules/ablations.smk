@@ -40,6 +40,7 @@ use rule generation as generation_of_variant with:
         paths.benchmark("generation_of_variant", f"{{variant}}/{PAIR}")
     params:
         names=CONCEPTS,
+        output=of("coupling", "output"),
         settings={**config["generation"], "phi": [1], "methods": ["transporter"]},
 
 

@@ -13,7 +13,7 @@ if config["clips"]["source"] == "world":
             paths.log("world_split", "{split}"),
         benchmark:
             paths.benchmark("world_split", "{split}")
-        priority: 3  # videos wait for the captions of all
+        priority: 2 * PAGE  # videos wait for the captions of all
         conda:
             "../../envs/transporter.yaml"
         resources:
@@ -43,7 +43,7 @@ else:
             paths.log("own_split", "{split}"),
         benchmark:
             paths.benchmark("own_split", "{split}")
-        priority: plan.priority
+        priority: 2 * PAGE
         conda:
             "../../envs/transporter.yaml"
         resources:

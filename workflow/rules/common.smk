@@ -16,6 +16,7 @@ from transporter.pipeline.plan import (
     GUIDED,
     LITERAL,
     MICROWORLD,
+    PAGE,
     SAMPLING,
     VIDEO,
     WINDOW,

@@ -17,7 +17,7 @@ if plan.words_alone:
             paths.log("concept_maps", PAIR),
         benchmark:
             paths.benchmark("concept_maps", PAIR)
-        priority: 3  # videos wait for it
+        priority: 2 * PAGE  # videos wait for it
         conda:
             "../../envs/transporter.yaml"
         resources:

@@ -12,7 +12,7 @@ rule coupling:
         paths.log("coupling", PAIR),
     benchmark:
         paths.benchmark("coupling", PAIR)
-    priority: 2  # the page's readings wait for it; its reports come after the page
+    priority: 0 if plan.words_alone else PAGE + 2
     conda:
         "../../envs/transporter.yaml"
     threads: HALF_OF_THE_CORES

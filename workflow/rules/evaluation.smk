@@ -3,7 +3,7 @@
 
 rule concept_readings:
     input:
-        unpack(plan.reader),
+        unpack(plan.models),
         bank=paths.BANK,
         generated=[paths.GENERATED],
         concepts=config["concepts"],
@@ -14,7 +14,7 @@ rule concept_readings:
         paths.log("concept_readings", f"{PAIR}/{{concept}}"),
     benchmark:
         paths.benchmark("concept_readings", f"{PAIR}/{{concept}}")
-    priority: 1  # the page waits for it
+    priority: PAGE
     conda:
         "../../envs/transporter.yaml"
     resources:
@@ -24,7 +24,6 @@ rule concept_readings:
     params:
         generator=of("generators", "{generator}", without=GUIDED),
         vlm=of("vlms", "{vlm}"),
-        output=of("coupling", "output"),
         probes=config["probes"],
         world=config["world"],
         names=["{concept}"],
@@ -38,6 +37,47 @@ rule concept_readings:
         "../scripts/concept_readings.py"
 
 
+# what Phi makes of the same clips; nothing that a run shows waits for it
+use rule concept_readings as readings_through_phi with:
+    input:
+        unpack(plan.reader),
+        bank=paths.BANK,
+        generated=paths.every(paths.GENERATED, concept=CONCEPTS),
+        concepts=config["concepts"],
+        probes=files("probes"),
+    output:
+        paths.THROUGH_PHI,
+    log:
+        paths.log("readings_through_phi", PAIR),
+    benchmark:
+        paths.benchmark("readings_through_phi", PAIR)
+    priority: 0
+    params:
+        names=CONCEPTS,
+        methods=["transporter"],
+        output=of("coupling", "output"),
+
+
+rule answers_through_phi:
+    input:
+        paths.THROUGH_PHI,
+    output:
+        paths.ANSWERS,
+    log:
+        paths.log("answers_through_phi", PAIR),
+    benchmark:
+        paths.benchmark("answers_through_phi", PAIR)
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("transporter.metrics.summary"),
+    script:
+        "../scripts/answers_through_phi.py"
+
+
 rule readings:
     input:
         paths.every(paths.CONCEPT_READINGS, concept=CONCEPTS),
@@ -47,7 +87,7 @@ rule readings:
         paths.log("readings", PAIR),
     benchmark:
         paths.benchmark("readings", PAIR)
-    priority: 1
+    priority: PAGE
     conda:
         "../../envs/transporter.yaml"
     resources:
@@ -68,6 +108,7 @@ rule evaluation:
         paths.log("evaluation"),
     benchmark:
         paths.benchmark("evaluation")
+    priority: PAGE
     conda:
         "../../envs/transporter.yaml"
     resources:

@@ -54,6 +54,7 @@ rule gallery:
         paths.log("gallery"),
     benchmark:
         paths.benchmark("gallery")
+    priority: PAGE
     conda:
         "../../envs/transporter.yaml"
     resources:

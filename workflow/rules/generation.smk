@@ -14,7 +14,7 @@ rule generation:
         paths.log("generation", f"{PAIR}/{{concept}}"),
     benchmark:
         paths.benchmark("generation", f"{PAIR}/{{concept}}")
-    priority: 1  # the page waits for it
+    priority: PAGE
     conda:
         "../../envs/transporter.yaml"
     resources:

@@ -65,7 +65,7 @@ rule temporal_honesty:
         paths.log("temporal_honesty"),
     benchmark:
         paths.benchmark("temporal_honesty")
-    priority: 1  # fills the time that the coupling waits for the training split
+    priority: PAGE
     conda:
         "../../envs/transporter.yaml"
     resources:

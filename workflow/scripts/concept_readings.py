@@ -1,5 +1,5 @@
-"""Read the generated clips of one concept, or of several: by the VLM, through Phi, and by the
-probes.
+"""Read the generated clips of one concept, or of several: by the VLM, by the probes, and through
+Phi where the rule gives it.
 """
 
 from model_stage import kept, stage
@@ -23,18 +23,19 @@ from transporter.support.kept import columns_of
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
     vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device, generator.fps)
-    coupling = Coupling.load(snakemake.input.coupling, device).variant(
-        output=snakemake.params.output
-    )
+    params, place = snakemake.params, snakemake.input.get("coupling")
+    coupling = Coupling.load(place, device).variant(output=params.output) if place else None
     reader = Reader(generator, vlm, coupling)
     bank = ConceptBank.load(snakemake.input.bank, device)
-    params = snakemake.params
     probes = load_world(params.world).probes(params.probes) if params.probes else None
     keep, tables = kept(snakemake), []
 
     def read(concept: Concept, folder: str) -> dict[str, list[Any]]:
         """The readings of one concept's clips."""
-        table = read_concept(Generated.load(folder), concept, reader, bank, probes, params.seed)
+        generated = Generated.load(folder)
+        if params.get("methods"):
+            generated = generated.of(params.methods)
+        table = read_concept(generated, concept, reader, bank, probes, params.seed)
         names = snakemake.wildcards
         return columns_of(label(table, concept, names.generator, names.vlm))
 

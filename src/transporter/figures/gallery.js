@@ -511,17 +511,14 @@ const dashed = j => "other " + "abc"[j % 3];
 function drawAnswer(sweep) {
   const others = sweeps({ ...models(), concept: state.concept }).filter(one => one !== sweep);
   const { source, target, question } = conceptOf(sweep);
-  const coupled = means(sweep, "log_odds_phi"), through = present(coupled).length > 0;
   const all = present([sweep, ...others].flatMap(one => one.runs.flatMap(run => run.log_odds))
-    .concat(coupled, 0));
+    .concat(0));
   const low = Math.min(...all), high = Math.max(...all), room = Math.max(1, high - low) * 0.08;
   const whole = value => signed(value).replace(".0", "").replace(/^\+0$/, "0");
   const plot = axes($("answer"), sweep.phi, low - room, high + room, whole);
   others.forEach((other, j) => line(plot, other.phi, means(other, "log_odds"),
     { class: dashed(j), "data-method": other.method }));
   curves(plot, sweep, "log_odds");
-  if (through)
-    line(plot, sweep.phi, coupled, { class: "coupled", "data-curve": "log_odds_phi" });
   const word = (text, colour, attributes) => plot.svg.append(
     drawn("text", { class: "word", style: `fill: var(--${colour})`, ...attributes }, text));
   word(`${target} ↑`, "target", { x: plot.box.left + 16, y: plot.box.top + 12 });
@@ -533,7 +530,6 @@ function drawAnswer(sweep) {
   key("answer-key", [
     ["mean", plot.ramp, "mean of seeds"],
     ["seed chosen", plot.ramp, `seed ${state.seed}`],
-    through ? ["coupled", null, "mean, read through Φ"] : null,
     ...others.map((other, j) => [dashed(j), null, `mean, ${pretty(other.method)}`])]);
 }
 

@@ -25,7 +25,7 @@ from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 
 KEYS = ("generator", "vlm", "concept", "method")
-CURVES = ("log_odds", "log_odds_phi", "p_target", "kept")
+CURVES = ("log_odds", "p_target", "kept")
 READINGS = (*KEYS, "kind", "caption", "seed", "phi", *CURVES, "caption_reencoded")
 """Columns of the readings that the page shows, beside one for each attribute."""
 SUMMARY = ("concept", "generator", "vlm", "method", "seeds", "spearman", "hit_rate", "others_kept")

@@ -5,7 +5,7 @@ latents.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -226,6 +226,10 @@ class Generated:
     def load(cls, folder: str | os.PathLike[str]) -> Generated:
         index = read_table(Path(folder) / "index.tsv", INDEX)
         return cls(index, load_file(Path(folder) / "latents.safetensors")["z_xi"])
+
+    def of(self, methods: Collection[str]) -> Generated:
+        """The rows of these methods alone."""
+        return Generated(self.index[self.index["method"].isin(methods)], self.z_xi)
 
     def by_method(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """The rows of each method, in the order they were made."""

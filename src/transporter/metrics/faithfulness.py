@@ -44,13 +44,12 @@ def read_concept(
     seed: int = 0,
     batch: int = 16,
 ) -> pd.DataFrame:
-    """Read every clip of one concept: by the VLM after decoding and encoding again, through Phi,
-    and by the probes.
+    """Read every clip of one concept: by the VLM after decoding and encoding again, through Phi
+    where the reader has it, and by the probes.
 
     One row per method, seed and phi, with `log_odds` and `caption_reencoded` (decoded and encoded
-    again), `log_odds_phi` and `caption_phi` (through Phi) and, with probes, `p_source`,
-    `p_target`, `hit`, a word per attribute and `kept`. The clip at phi = 0, which all methods
-    share, is read once.
+    again); with Phi, `log_odds_phi` and `caption_phi`; with probes, `p_source`, `p_target`, `hit`,
+    a word per attribute and `kept`. The clip at phi = 0, which all methods share, is read once.
     """
     parts = []
     for method, rows in generated.distinct().by_method():
@@ -80,15 +79,13 @@ def _read(
     """What is read of latents `(B, c, t, h, w)` made under B conditions, a row each."""
     video = reader.generator.decode(z_xi).clamp(0, 1)
     z_reencoded = reader.vlm.encode(video)
-    z_tilde = reader.through_phi(z_xi, condition, z_reencoded)
-    read = pd.DataFrame(
-        {
-            "log_odds": reader.log_odds(z_reencoded, concept).tolist(),
-            "log_odds_phi": reader.log_odds(z_tilde, concept).tolist(),
-            "caption_phi": reader.vlm.caption(z_tilde),
-            "caption_reencoded": reader.vlm.caption(z_reencoded),
-        }
-    )
+    columns = {"log_odds": reader.log_odds(z_reencoded, concept).tolist()}
+    if reader.coupling is not None:
+        z_tilde = reader.through_phi(z_xi, condition, z_reencoded)
+        columns["log_odds_phi"] = reader.log_odds(z_tilde, concept).tolist()
+        columns["caption_phi"] = reader.vlm.caption(z_tilde)
+    columns["caption_reencoded"] = reader.vlm.caption(z_reencoded)
+    read = pd.DataFrame(columns)
     return read if probes is None else read.join(_probed(video, concept, probes))
 
 

@@ -28,6 +28,8 @@ SUMMARY = (
     "hit_rate_high",
     "others_kept",
 )
+COUPLED = ("concept", "generator", "vlm", "log_odds", "log_odds_phi", "caption_phi")
+"""Columns of readings in which Phi was asked too, beside `caption_reencoded`."""
 STRATA = (
     "generator",
     "vlm",
@@ -98,6 +100,35 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
 def _hits(table: pd.DataFrame) -> list[float]:
     """A clip that nobody measured is no miss."""
     return _column(table, "hit").dropna().tolist()
+
+
+def through_phi(readings: pd.DataFrame) -> pd.DataFrame:
+    """How the VLM reads clips through Phi, beside the same clips decoded and encoded again: one row
+    per generator, VLM and concept, and one for all.
+
+    `clips`: how many; `same_answer`: share whose likelier word is the same, with its exact 95 %
+    interval; `same_caption`: share that are described in the same words; `difference`: of the
+    log-odds, mean of absolute values in nats, and `difference_high`, that of the worst clip.
+    """
+    rows = []
+    for names, group in readings.groupby(MODELS, sort=False):
+        parts = [*group.groupby("concept", sort=False), ("all", group)]
+        keys = dict(zip(MODELS, names, strict=True))
+        rows += [keys | {"concept": concept} | _agreement(part) for concept, part in parts]
+    return pd.DataFrame(rows)
+
+
+def _agreement(clips: pd.DataFrame) -> dict[str, float | int]:
+    both = clips[["log_odds", "log_odds_phi"]].to_numpy(dtype=float)
+    same = (both[:, 0] > 0) == (both[:, 1] > 0)
+    differences = np.abs(both[:, 0] - both[:, 1])
+    return {
+        "clips": len(clips),
+        **share(same.tolist()).row("same_answer"),
+        "same_caption": float((clips["caption_phi"] == clips["caption_reencoded"]).mean()),
+        "difference": float(differences.mean()),
+        "difference_high": float(differences.max()),
+    }
 
 
 def by_length(readings: pd.DataFrame) -> pd.DataFrame:

@@ -144,7 +144,7 @@ def _ablation(plan: Plan) -> Row:
     variants = plan.config["ablations"]
     models = {"generator": plan.generators, "vlm": plan.vlms}
     readings = {
-        "base": paths.every(paths.READINGS, **models),
+        "base": paths.every(paths.THROUGH_PHI, **models),
         "variants": paths.every(paths.of_variant(paths.READINGS), variant=variants, **models),
         "baseline": paths.every(paths.INVERTED_CAPTIONS, vlm=plan.vlms),
     }

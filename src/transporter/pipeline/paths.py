@@ -28,6 +28,7 @@ COUPLING = f"results/coupling/{PAIR}/coupling.safetensors"
 LITERAL = f"results/coupling/{PAIR}/literal.safetensors"
 CURVE = f"results/coupling/{PAIR}/curve.tsv"
 COUPLING_REPORT = f"results/coupling/{PAIR}/report.tsv"
+ANSWERS = f"results/coupling/{PAIR}/answers.tsv"
 
 # the concept bank, and the videos that it makes
 BANK = f"results/concepts/{PAIR}/bank.safetensors"
@@ -38,6 +39,7 @@ MODULATED = f"results/modulations/{PAIR}"
 # what the VLM and the probes see in them
 CONCEPT_READINGS = f"results/evaluation/{PAIR}/readings/{{concept}}.tsv"
 READINGS = f"results/evaluation/{PAIR}/readings.tsv"
+THROUGH_PHI = f"results/evaluation/{PAIR}/through_phi.tsv"
 ALL_READINGS = "results/evaluation/readings.tsv"
 FAITHFULNESS = "results/evaluation/concepts.tsv"
 STRATA = "results/evaluation/captions.tsv"

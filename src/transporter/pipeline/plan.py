@@ -38,6 +38,8 @@ ADAPTED = {"generators": "generator", "vlms": "vlm"}
 """Kinds of models, and the wildcard that names one."""
 MICROWORLD = "microworld"
 """The world whose models are trained, and whose shortcuts are planted, by rules of their own."""
+PAGE = 10
+"""The priority of jobs that the page waits for, and the least of those that others of these do."""
 PRIORITIES = {"train": 3, "validation": 2}
 """The coupling waits longest for the training split, and only its report for the held-out one."""
 NO_WEIGHTS = (".md", ".png", ".tsv")
@@ -94,6 +96,7 @@ class Plan:
             paths.STRATA,
             paths.VERSIONS,
             *paths.every(paths.COUPLING_REPORT, **models),
+            *paths.every(paths.ANSWERS, **models),
             *paths.every(paths.FILMSTRIP, **models, concept=self.concepts),
         ]
 
@@ -246,8 +249,11 @@ class Plan:
     # inputs of jobs
 
     def priority(self, wildcards: Wildcards) -> int:
-        """How soon a split's job starts, among those that could."""
-        return PRIORITIES.get(_names(wildcards)["split"], 0)
+        """How soon embeddings of a split are made: before the videos where these wait for the
+        coupling, after them where concepts are fitted to captions alone.
+        """
+        priority = PRIORITIES.get(_names(wildcards)["split"], 0)
+        return priority + PAGE if priority and not self.words_alone else priority
 
     def pairs(self, *splits: str) -> Getter:
         """Aligned embeddings and captions of some splits: `z_xi_train`, `captions_train`, ..."""
@@ -272,13 +278,16 @@ class Plan:
         pattern = paths.of_variant(paths.COUPLING) if owner else paths.COUPLING
         return paths.filled(pattern, **{**names, "variant": owner or ""})
 
-    def reader(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Both models and the coupling between them."""
+    def models(self, wildcards: Wildcards) -> dict[str, Any]:
+        """A generator and a VLM."""
         return {
-            "coupling": self.trained_coupling(wildcards),
             "generator": self.files("generators", "{generator}")(wildcards),
             "vlm": self.files("vlms", "{vlm}")(wildcards),
         }
+
+    def reader(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Both models and the coupling between them."""
+        return {"coupling": self.trained_coupling(wildcards), **self.models(wildcards)}
 
     def literal(self) -> str | list[str]:
         """rho-OT as the paper has it, trained on Phi's parts for the report, unless the settings

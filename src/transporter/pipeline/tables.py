@@ -63,6 +63,7 @@ def _of_models(plan: Plan) -> list[Table]:
                 for path, caption, category, labels in (
                     (paths.CURVE, "curve", "Coupling", {"table": "training"}),
                     (paths.COUPLING_REPORT, "coupling", "Coupling", {"table": "held out"}),
+                    (paths.ANSWERS, "answers", "Coupling", {"table": "answers"}),
                     (paths.SEPARATION, "separation", "Concepts", {"table": "vectors"}),
                 )
             ]

@@ -1,9 +1,40 @@
 # Videos of every concept: each method's sweep of phi from the same noises, in captions that no vector was fitted on.
 
 
+rule response:
+    input:
+        unpack(plan.models),
+        bank=paths.BANK,
+        seen=plan.captions("train"),
+        captions=plan.captions("validation"),
+        concepts=config["concepts"],
+    output:
+        paths.RESPONSE,
+    log:
+        paths.log("response", f"{PAIR}/{{concept}}"),
+    benchmark:
+        paths.benchmark("response", f"{PAIR}/{{concept}}")
+    priority: PAGE
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        gpu=1,
+        mem_mb=3000,
+        runtime=120,
+    params:
+        generator=of("generators", "{generator}"),
+        vlm=of("vlms", "{vlm}"),
+        clips=config["generation"]["spacing_clips"],
+        seed=config["seed"],
+        code=code("transporter.generation.response", adapters=["generators", "vlms"]),
+    script:
+        "../scripts/response.py"
+
+
 rule generation:
     input:
         bank=paths.BANK,
+        response=plan.response(),
         model=files("generators", "{generator}"),
         seen=plan.captions("train"),
         captions=plan.captions("held_out"),
@@ -26,7 +57,11 @@ rule generation:
         names=["{concept}"],
         settings=config["generation"],
         seed=config["seed"],
-        code=code("transporter.generation.sweeps", adapters=["generators"]),
+        code=code(
+            "transporter.generation.sweeps",
+            "transporter.generation.spacing",
+            adapters=["generators"],
+        ),
     script:
         "../scripts/generation.py"
 

@@ -5,6 +5,7 @@ from model_stage import kept, stage
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.bank import ConceptBank
 from transporter.generation.captions import pick_contexts
+from transporter.generation.spacing import Response
 from transporter.generation.sweeps import write_concept
 from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator
@@ -18,7 +19,8 @@ with stage(snakemake) as device:
     )
     generator, bank = load_generator(model, device), ConceptBank.load(snakemake.input.bank, device)
     concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
-    keep = kept(snakemake)
+    keep, response = kept(snakemake), snakemake.input.get("response")
+    phi = Response.load(response).even(settings["phi"]) if response else settings["phi"]
     for concept, folder in zip(concepts, snakemake.output, strict=True):
         write_concept(
             folder,
@@ -26,7 +28,7 @@ with stage(snakemake) as device:
             pick_contexts(concept, fresh, seen, settings["seeds"], snakemake.params.seed),
             generator,
             bank,
-            settings["phi"],
+            phi,
             settings["methods"],
             Sampling(model["steps"], model["guidance"]),
             snakemake.params.seed,

@@ -63,7 +63,7 @@ lock: $(READY)
 # Can the files be installed on every machine that they are for? Nothing is downloaded but what the registry says of files.
 PINS := envs/requirements.txt
 PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin
-NO_WHEELS := antlr4-python3-runtime connection-pool # in plain Python, so any machine can build them
+NO_WHEELS := antlr4-python3-runtime connection-pool docopt # in plain Python, so any machine can build them
 platforms: $(READY)
 	@empty=$$(mktemp -d); trap 'rm -r "$$empty"' EXIT; for platform in $(PLATFORMS); do \
 		MACOSX_DEPLOYMENT_TARGET=14.0 $(UV) install --quiet --dry-run --no-deps --require-hashes \

@@ -22,6 +22,10 @@ from transporter.vlms.base import VLM
 ADAPTERS = {
     "qwen2_vl": "qwen_vl",
     "qwen2_5_vl": "qwen_vl",
+    "qwen3_vl": "qwen3_vl",
+    "smolvlm": "smol_vlm",
+    "llava_onevision": "llava_onevision",
+    "internvl": "internvl",
     "video_llama_3": "video_llama3",
     "gemma3": "gemma3",
     "phi4_multimodal": "phi4_multimodal",
@@ -126,6 +130,11 @@ class TransformersVLM(VLM):
         """The placeholder's token id."""
         return getattr(self.model.config, f"{self.medium}_token_id")
 
+    @property
+    def _template(self) -> str | None:
+        """The chat template; none is the one that the processor's class brings."""
+        return self.processor.chat_template or self.processor.tokenizer.chat_template
+
     def _content(self, prompt: str) -> list[dict[str, str]] | str:
         """A user's turn about one clip, as the chat template takes it."""
         return [{"type": "video"}, {"type": "text", "text": prompt}]
@@ -159,9 +168,8 @@ class TransformersVLM(VLM):
         """
         if prompt not in self._prompts:
             chat = [{"role": "user", "content": self._content(prompt)}]
-            template = self.processor.chat_template or self.processor.tokenizer.chat_template
             text = self.processor.apply_chat_template(
-                chat, template, add_generation_prompt=True, tokenize=False
+                chat, self._template, add_generation_prompt=True, tokenize=False
             )
             # templates write the special tokens themselves
             inputs = self.processor(

@@ -58,5 +58,5 @@ class Qwen3VL(ScaledVideoVLM):
             "input_ids": ids,
             "mm_encoder_outputs": {"video": features},
             "video_grid_thw": self._grid.expand(len(tokens), -1),
-            "mm_token_type_ids": (ids == self._visual_token).int() * VIDEO_TYPE,
+            "mm_token_type_ids": (ids == self.visual_token).int() * VIDEO_TYPE,
         }

@@ -61,6 +61,6 @@ class QwenVL(ScaledVideoVLM):
                 )
             },
             "video_grid_thw": self._grid.expand(len(tokens), -1),
-            "mm_token_type_ids": (ids == self._visual_token).int() * VIDEO_TYPE,
+            "mm_token_type_ids": (ids == self.visual_token).int() * VIDEO_TYPE,
             **self._seconds(len(tokens)),
         }

@@ -22,7 +22,7 @@ class SmolVLM(SquareVideoVLM):
     taken_as = "image"
 
     @property
-    def _visual_token(self) -> int:
+    def visual_token(self) -> int:
         return self.model.config.image_token_id
 
     @property

@@ -1,4 +1,5 @@
 # What all rules share: the checked settings, what a run makes by them (plan, cases), and where results are (paths).
+import os
 import re
 import sys
 
@@ -7,6 +8,7 @@ from snakemake.utils import update_config
 from transporter.pipeline import paths
 from transporter.pipeline.cases import HONEST, Cases
 from transporter.pipeline.config import check_config
+from transporter.pipeline.devices import SUBMITTED
 from transporter.pipeline.exhibits import exhibits
 from transporter.pipeline.failed_fits import failed_line
 from transporter.pipeline.own_clips import left_out_line
@@ -46,6 +48,10 @@ cores = (
     workflow.resource_settings.cores or 8
 )  # none are said for a cluster, or a report
 HALF_OF_THE_CORES = min(4, max(1, cores // 2))
+
+# this is a job on a cluster, whose batch system has chosen its devices
+if workflow.remote_exec:
+    os.environ[SUBMITTED] = "1"
 
 of, files, code = plan.of, plan.files, plan.code
 prefork = Prefork(*plan.adapters({}, *ADAPTED))

@@ -58,6 +58,8 @@ endif
 lock: $(READY)
 	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra dev --extra docs pyproject.toml -o envs/requirements.txt
+	echo snakemake-executor-plugin-slurm | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --constraint envs/requirements.txt - -o envs/slurm.txt
 	echo uv | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -o envs/uv.txt
 
 # Can the files be installed on every machine that they are for? Nothing is downloaded but what the registry says of files.

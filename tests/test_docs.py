@@ -37,7 +37,7 @@ TOP = ("src", "config", "workflow", "docs", "tests", "models", "envs", "profiles
 ROOMS = {path.parent.name for path in SRC.glob("transporter/*/__init__.py")}
 PACKAGES = ("transporter", "microworld")
 NEW = {
-    "vlms/smol_vlm.py",
+    "vlms/molmo.py",
     "generators/ltx.py",
     "metrics/sharpness.py",
     "tests/metrics/test_sharpness.py",
@@ -47,7 +47,7 @@ NEW = {
     "saliency/my_maps.py",
     "tests/saliency/test_my_maps.py",
     "config/mine.yaml",
-    "transporter.vlms.smol_vlm",
+    "transporter.vlms.molmo",
 }
 """What the recipes tell a reader to write."""
 DEFAULT_RUN = DOCS / "log/2026-11-29-default-run.md"

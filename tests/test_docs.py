@@ -165,7 +165,8 @@ def test_every_rule_of_the_method_is_there() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_every_command_is_there(page: Path) -> None:
-    verbs = set(re.findall(r"(?:^ *|`|bin/)transporter ([a-z]+(?:-[a-z]+)*)", page.read_text(), re.MULTILINE))
+    command = re.compile(r"(?:^ *|`|bin/)transporter ([a-z]+(?:-[a-z]+)*)", re.MULTILINE)
+    verbs = set(command.findall(page.read_text()))
     for verb in verbs:
         code = f"import sys; from transporter.cli import main; sys.argv = ['t', '{verb}', '--help']"
         done = subprocess.run([sys.executable, "-c", f"{code}; main()"], capture_output=True)

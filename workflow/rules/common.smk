@@ -48,6 +48,7 @@ cores = (
 HALF_OF_THE_CORES = min(4, max(1, cores // 2))
 
 of, files, code = plan.of, plan.files, plan.code
+PAGE_PARTS = [f"figures/gallery{end}" for end in (".html", ".css", ".js", "_maps.js")]
 prefork = Prefork(*plan.adapters({}, *ADAPTED))
 
 

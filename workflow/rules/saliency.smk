@@ -5,6 +5,7 @@ rule saliency:
     input:
         [row.page for row in TABLES["saliency_pages"]],
         plan.of_run(paths.CHANGES),
+        paths.MAPPED_GALLERY,
 
 
 rule saliency_truth:
@@ -53,8 +54,14 @@ rule saliency_maps:
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
         settings=config["saliency"],
+        world=config["world"],
         seed=config["seed"],
-        code=code("transporter.saliency.generated", adapters=["generators"]),
+        code=code(
+            "transporter.saliency.inside",
+            "transporter.pipeline.world",
+            adapters=["generators"],
+            world=True,
+        ),
     script:
         "../scripts/saliency_maps.py"
 
@@ -77,3 +84,32 @@ rule saliency_changes:
         code=code("transporter.saliency.changes"),
     script:
         "../scripts/saliency_changes.py"
+
+
+# The page once more, of the page itself: a plain run does not wait for maps, and does not run again for them.
+rule saliency_gallery:
+    input:
+        gallery=paths.GALLERY,
+        maps=plan.maps(),
+    output:
+        report(
+            directory(paths.MAPPED_GALLERY),
+            caption="../report/saliency_gallery.rst",
+            htmlindex="index.html",
+            category="The page",
+            labels={"page": "all sweeps, with maps"},
+        ),
+    log:
+        paths.log("saliency_gallery"),
+    benchmark:
+        paths.benchmark("saliency_gallery")
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        frames={name: config["generators"][name]["frames"] for name in plan.generators},
+        code=code("transporter.figures.gallery_maps", files=PAGE_PARTS),
+    script:
+        "../scripts/saliency_gallery.py"

@@ -78,6 +78,7 @@ TRUTH_FILMSTRIP = f"results/truth/filmstrips/{PAIR}/{{case}}/{{concept}}_{{objec
 PLACED = "results/saliency/{generator}/truth.tsv"
 MAPS = f"results/saliency/{PAIR}/maps/{{concept}}"
 CHANGES = f"results/saliency/{PAIR}/changes.tsv"
+MAPPED_GALLERY = "results/saliency/gallery"
 
 # clips explained by what changes the answer about them
 EXPLAINED = f"results/explanations/{PAIR}/{{concept}}"

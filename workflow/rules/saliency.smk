@@ -34,6 +34,38 @@ rule saliency_truth:
         "../scripts/saliency_truth.py"
 
 
+rule saliency_looks:
+    input:
+        generator=files("generators", "{generator}"),
+        vlm=files("vlms", "{vlm}"),
+        concepts=config["concepts"],
+    output:
+        paths.LOOKS,
+    log:
+        paths.log("saliency_looks", PAIR),
+    benchmark:
+        paths.benchmark("saliency_looks", PAIR)
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=120,
+    params:
+        generator=of("generators", "{generator}", without=SAMPLING),
+        vlm=of("vlms", "{vlm}"),
+        settings=config["saliency"],
+        world=config["world"],
+        seed=config["seed"],
+        code=code(
+            "transporter.saliency.looking",
+            adapters=["generators", "vlms"],
+            world=True,
+        ),
+    script:
+        "../scripts/saliency_looks.py"
+
+
 rule saliency_maps:
     input:
         model=files("generators", "{generator}"),

@@ -76,6 +76,7 @@ TRUTH_FILMSTRIP = f"results/truth/filmstrips/{PAIR}/{{case}}/{{concept}}_{{objec
 
 # where and when words are
 PLACED = "results/saliency/{generator}/truth.tsv"
+LOOKS = f"results/saliency/{PAIR}/looks.tsv"
 MAPS = f"results/saliency/{PAIR}/maps/{{concept}}"
 CHANGES = f"results/saliency/{PAIR}/changes.tsv"
 MAPPED_GALLERY = "results/saliency/gallery"

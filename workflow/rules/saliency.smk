@@ -4,8 +4,9 @@
 rule saliency:
     input:
         [row.page for row in TABLES["saliency_pages"]],
-        plan.of_run(paths.CHANGES),
+        plan.of_run(paths.filled(paths.CHANGES_FIGURE, form="png")),
         paths.MAPPED_GALLERY,
+        plan.of_run(paths.RESTRICTION) if plan.world and config["probes"] else [],
 
 
 rule saliency_truth:
@@ -116,6 +117,89 @@ rule saliency_changes:
         code=code("transporter.saliency.changes"),
     script:
         "../scripts/saliency_changes.py"
+
+
+rule saliency_figure:
+    input:
+        paths.CHANGES,
+    output:
+        pdf=paths.filled(paths.CHANGES_FIGURE, form="pdf"),
+        png=reported(
+            paths.filled(paths.CHANGES_FIGURE, form="png"),
+            "saliency_changes",
+            "Saliency",
+            result="what and where",
+        ),
+    log:
+        paths.log("saliency_figure", PAIR),
+    benchmark:
+        paths.benchmark("saliency_figure", PAIR)
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("transporter.figures.where", "transporter.saliency.generated"),
+    script:
+        "../scripts/saliency_figure.py"
+
+
+# A vector that acts where its words are: the fifth modulation, measured.
+rule saliency_restricted:
+    input:
+        generator=files("generators", "{generator}"),
+        vlm=files("vlms", "{vlm}"),
+        bank=paths.BANK,
+        generated=paths.GENERATED,
+        maps=paths.MAPS,
+        concepts=config["concepts"],
+        probes=files("probes"),
+    output:
+        paths.RESTRICTED,
+    log:
+        paths.log("saliency_restricted", f"{PAIR}/{{concept}}"),
+    benchmark:
+        paths.benchmark("saliency_restricted", f"{PAIR}/{{concept}}")
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=120,
+    params:
+        generator=of("generators", "{generator}"),
+        vlm=of("vlms", "{vlm}"),
+        probes=config["probes"],
+        world=config["world"],
+        seed=config["seed"],
+        code=code(
+            "transporter.metrics.restriction",
+            adapters=["generators", "vlms"],
+            world=True,
+        ),
+    script:
+        "../scripts/saliency_restricted.py"
+
+
+rule saliency_restriction:
+    input:
+        paths.every(paths.RESTRICTED, concept=CONCEPTS),
+    output:
+        paths.RESTRICTION,
+    log:
+        paths.log("saliency_restriction", PAIR),
+    benchmark:
+        paths.benchmark("saliency_restriction", PAIR)
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("transporter.metrics.restriction"),
+    script:
+        "../scripts/saliency_restriction.py"
 
 
 # The page once more, of the page itself: a plain run does not wait for maps, and does not run again for them.

@@ -65,7 +65,7 @@ function drawInside(sweep) {
     (_, k) => mean(sweep.runs.map(run => run[name]?.[k])));
   const inside = all("inside"), base = all("base");
   const plot = axes($("inside"), sweep.phi, -0.04, 1.04, percent);
-  line(plot, sweep.phi, base, { class: "coupled", "data-curve": "base" });
+  line(plot, sweep.phi, base, { class: "base", "data-curve": "base" });
   for (const run of sweep.runs.filter(one => one.inside)) {
     const picked = run.seed === state.seed ? " chosen" : "";
     line(plot, sweep.phi, run.inside, {
@@ -79,5 +79,5 @@ function drawInside(sweep) {
     + ` mean ${inside.map(percent).join(", ")}; of all tokens ${base.map(percent).join(", ")}`);
   key("inside-key", [
     ["mean", plot.ramp, "mean of seeds"],
-    ["coupled", null, "share of all tokens"]]);
+    ["base", null, "share of all tokens"]]);
 }

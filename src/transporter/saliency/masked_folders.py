@@ -132,7 +132,7 @@ def _union(things: Sequence[Sequence[Any]], number: int, shape: tuple[int, int])
 
 def _picture(path: Path) -> np.ndarray:
     with Image.open(_found(path)) as picture:
-        return np.asarray(picture.convert("RGB"))
+        return np.array(picture.convert("RGB"))  # one's own copy, which torch may write to
 
 
 def _labels(path: Path) -> np.ndarray:

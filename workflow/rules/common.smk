@@ -54,6 +54,7 @@ if workflow.remote_exec:
     os.environ[SUBMITTED] = "1"
 
 of, files, code = plan.of, plan.files, plan.code
+PAGE_PARTS = [f"figures/gallery{end}" for end in (".html", ".css", ".js", "_maps.js")]
 prefork = Prefork(*plan.adapters({}, *ADAPTED))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -57,6 +57,10 @@ def explain(
             help="Where in the video to begin, in seconds; by default as the settings say."
         ),
     ] = None,
+    where: Annotated[
+        Literal["map"] | None,
+        typer.Option(help="`map` edits only where the generator sees the word that gives way."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.", min=0, max=2**32 - 1)] = 0,
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("explanation"),
     generator: GeneratorName = None,
@@ -92,7 +96,9 @@ def explain(
         begin("editing")
 
         def edited_by(swap: tuple[str, str] | None) -> Counterfactual:
-            return explainer.explain(read.video, chosen, caption, strengths or PHI, seed, swap=swap)
+            return explainer.explain(
+                read.video, chosen, caption, strengths or PHI, seed, swap=swap, where=where
+            )
 
         found = edited_by(None)
         begin("looking at every swap of words")

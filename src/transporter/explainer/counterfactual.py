@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,13 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.concepts.bank import random_like
 from transporter.coupling.reader import Reader
+from transporter.explainer.location import places_of
 from transporter.generation.editing import Editing, flow_edit
 from transporter.generators.condition import Condition
 from transporter.generators.wording import readable
 from transporter.support.errors import UserError
 
+Where = Literal["map"]
 PHI = (0.0, 0.25, 0.5, 0.75, 1.0)
 HALVINGS = 4
 """Of the step in which the answer flips, to find the least strength."""
@@ -150,6 +153,7 @@ def explain(
     seed: int = 0,
     even: bool = True,
     swap: tuple[str, str] | None = None,
+    where: Where | None = None,
 ) -> Counterfactual:
     """Edit a clip towards the word that the VLM does not answer, and find the least edit that flips
     its answer.
@@ -168,6 +172,8 @@ def explain(
             log-odds rise evenly, in place of the others.
         swap: a word of the caption and another, to edit by these; by default by the answer and the
             other word.
+        where: `map`, to edit only where the generator sees the word that gives way; by default the
+            edit is free everywhere.
 
     Raises:
         UserError: the caption holds neither word, or words that the generator does not know, or
@@ -184,9 +190,10 @@ def explain(
     source, target = _pair(words, caption or reader.vlm.caption(tokens)[0], reader)
     minus, plus = (generator.encode_text([text]) for text in (source, target))
     z_0 = generator.encode(clip[None].to(generator.device))
+    mask = places_of(generator, clip, words[0], source, seed) if where == "map" else None
 
     def edits(change: Condition, strengths: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
-        z = flow_edit(generator, z_0, minus, change, strengths, editing, seed)
+        z = flow_edit(generator, z_0, minus, change, strengths, editing, seed, mask)
         video = torch.cat([generator.decode(part) for part in z.split(1)]).clamp(0, 1)
         read = [reader.log_odds(reader.vlm.encode(part), concept) for part in video.split(1)]
         return video.cpu(), torch.cat(read).cpu()

@@ -27,7 +27,7 @@ from transporter.concepts.settings import CLOSED_FORM, BankSettings
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_sources import Clips, as_clip
-from transporter.explainer.counterfactual import PHI, Counterfactual, explain
+from transporter.explainer.counterfactual import PHI, Counterfactual, Where, explain
 from transporter.explainer.explanation import Explanation
 from transporter.explainer.fits import QUICK, Fit, FitSource
 from transporter.explainer.location import Location, locate
@@ -277,6 +277,7 @@ class Explainer:
         seed: int = 0,
         editing: Editing | None = None,
         swap: tuple[str, str] | None = None,
+        where: Where | None = None,
     ) -> Counterfactual:
         """The VLM's answer about a video, a file or `(T, C, H, W)` in [0, 1], and the video edited
         until the answer flips, as `explainer.counterfactual.explain` has it; nothing is fitted.
@@ -285,7 +286,7 @@ class Explainer:
         if editing is None:
             editing = Editing(target_guidance=self.sampling.guidance)
         asked = self._concept(concept)
-        return explain(clip, asked, self.reader, caption, phi, editing, seed, swap=swap)
+        return explain(clip, asked, self.reader, caption, phi, editing, seed, True, swap, where)
 
     def _clip(self, video: torch.Tensor | str | os.PathLike[str]) -> torch.Tensor:
         """As the models take it."""

@@ -89,8 +89,9 @@ rule edits:
     params:
         generator=of("generators", "{generator}"),
         groups=config["edits"]["captions"],
+        world=config["world"],
         seed=config["seed"],
-        code=code("transporter.concepts.edits", adapters=["generators"]),
+        code=code("transporter.concepts.edits", adapters=["generators"], world=True),
     script:
         "../scripts/edits.py"
 

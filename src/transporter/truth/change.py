@@ -1,5 +1,5 @@
 """How much each attribute of a clip changes, comparable between attributes of two words and of six,
-and which changes most.
+and which change enough to be named.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from collections.abc import Mapping
 import torch
 
 NAMED_FROM = 0.25
-"""An explanation names no attribute where none changes by this: a quarter of the way to another
-clip.
+"""An explanation names the attributes that change by this: a quarter of the way to another clip.
 """
 
 
@@ -56,9 +55,8 @@ def standardised_change(
     return {name: total_variation(before[name], after[name]) / natural[name] for name in natural}
 
 
-def named_cue(changes: Mapping[str, float]) -> str | None:
-    """The attribute that an explanation names: that with the largest standardised change, or None
-    if none is worth the name.
+def named_attributes(changes: Mapping[str, float]) -> list[str]:
+    """The attributes that an explanation names: all whose standardised change is worth the name, in
+    their order.
     """
-    name = max(changes, key=changes.__getitem__)
-    return name if changes[name] >= NAMED_FROM else None
+    return [name for name, change in changes.items() if change >= NAMED_FROM]

@@ -187,8 +187,9 @@ def _attributes(
     }
     if cues:
         row |= _margin(changes, sorted(cues), captions).row("margin")
-    row |= mean_interval(changes[others].mean(axis=1), captions).row("drift")
-    row |= _share(kept[others].mean(axis=1), captions).row("others_kept")
+    if others:
+        row |= mean_interval(changes[others].mean(axis=1), captions).row("drift")
+        row |= _share(kept[others].mean(axis=1), captions).row("others_kept")
     for name in words:
         row |= mean_interval(changes[name], captions).row(f"change_{name}")
     return row

@@ -83,6 +83,7 @@ def score(method: Method, case: OpenCase, level: float = LEVEL) -> pd.Series:
     own = origin[["caption", "seed"]].reset_index(drop=True).assign(method="own")
     own = own.join(pd.concat(read, ignore_index=True))
     beside = case.readings[case.readings["method"].isin(BESIDE)]
+    beside = beside[[name for name in beside if name in own or name == "method"]]
     words = case.probes.vocabulary if case.probes and case.natural else {}
     whole = pd.concat([beside, own], ignore_index=True)
     table = verdict_table(whole, case.case, case.natural or {}, words, level)

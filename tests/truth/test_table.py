@@ -203,3 +203,13 @@ def test_of_a_cue_without_words_nothing_is_known_to_be_true(planted: Case) -> No
     assert table["cue"].eq("").all() and "margin" not in table
     row = summarise(table).set_index("method").loc["logits"]
     assert np.isnan(row["true"]) and row["flips"] == 1
+
+
+def test_flips_that_any_edit_brings_do_not_count(planted: Case) -> None:
+    """Nor are the edits that were asked about a method of their own."""
+    readings = _readings()
+    asked = readings[readings["method"] == "logits"].assign(method="asked")
+    table = verdict_table(pd.concat([readings, *[asked] * 20]), planted, NATURAL, WORDS)
+    assert set(table["method"]) == {"logits", "velocity", "random"}
+    row = table.set_index("method").loc["logits"]
+    assert row["flips"] == 1 and row["chance"] > 0.01 and row["named"] == "none"

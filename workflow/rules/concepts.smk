@@ -126,7 +126,7 @@ rule concept_bank:
         objectives=plan.objectives,
         seed=config["seed"],
         code=code(
-            "transporter.concepts.edits",
+            "transporter.concepts.answered",
             "transporter.concepts.fitting",
             adapters=["generators", "vlms"],
         ),

@@ -96,7 +96,7 @@ rule truth_bank:
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
         code=code(
-            "transporter.concepts.edits",
+            "transporter.concepts.answered",
             "transporter.concepts.fitting",
             "transporter.truth.nulls",
             adapters=["generators", "vlms"],

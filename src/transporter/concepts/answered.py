@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.clips.stored import portions
-from transporter.concepts.contexts import Contexts
+from transporter.concepts.choices import AnsweredPairs, EditPairs
 from transporter.concepts.edits import SWAP, Edits
 from transporter.coupling.reader import Reader
 from transporter.generators.base import encode_captions
@@ -31,30 +30,6 @@ DOUBT = 2
 clip makes no swap telling.
 """
 CLIPS_AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class EditPairs:
-    """n captions that an edit changes, before and after it, as conditions in the host's memory."""
-
-    pi_minus: Condition
-    pi_plus: Condition
-
-
-@dataclass(frozen=True)
-class AnsweredPairs(Contexts):
-    """Pairs of captions that a VLM answers differently, and what a choice between their edits is
-    learnt from.
-    """
-
-    edits: dict[str, EditPairs]
-    """E edits that tell, each in all captions that it changes, whatever the VLM answers."""
-    pi: Condition
-    """Captions that the VLM answers by the source, m rows."""
-    moves: torch.Tensor
-    """How far each edit moves the log-odds about each caption, in nats, 0 where it has no word to
-    change, NaN where nobody has tried: `(m, E)`.
-    """
 
 
 @torch.no_grad()

@@ -10,12 +10,35 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import pad
 
-from transporter.concepts.answered import AnsweredPairs
 from transporter.concepts.contexts import Contexts
 from transporter.concepts.maps import ConceptMap, fit_maps, tokens_of
 from transporter.generators.condition import Condition
 
 RIDGE = 0.01
+
+
+@dataclass(frozen=True)
+class EditPairs:
+    """n captions that an edit changes, before and after it, as conditions in the host's memory."""
+
+    pi_minus: Condition
+    pi_plus: Condition
+
+
+@dataclass(frozen=True)
+class AnsweredPairs(Contexts):
+    """Pairs of captions that a VLM answers differently, and what a choice between their edits is
+    learnt from.
+    """
+
+    edits: dict[str, EditPairs]
+    """E edits that tell, each in all captions that it changes, whatever the VLM answers."""
+    pi: Condition
+    """Captions that the VLM answers by the source, m rows."""
+    moves: torch.Tensor
+    """How far each edit moves the log-odds about each caption, in nats, 0 where it has no word to
+    change, NaN where nobody has tried: `(m, E)`.
+    """
 
 
 @dataclass(frozen=True)

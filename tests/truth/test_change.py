@@ -72,3 +72,5 @@ def test_no_change_is_none_and_distance_is_symmetric() -> None:
 def test_named_is_every_change_worth_the_name() -> None:
     assert named_attributes({"colour": 0.9, "time": 0.1, "speed": 1.1}) == ["colour", "speed"]
     assert named_attributes({"colour": 0.1, "speed": 0.2}) == []
+    # the size that a generator shifts when it makes squares of circles
+    assert named_attributes({"shape": 1.31, "colour": 0.23, "size": 0.25}) == ["shape"]

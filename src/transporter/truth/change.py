@@ -9,7 +9,11 @@ from collections.abc import Mapping
 import torch
 
 NAMED_FROM = 0.25
-"""An explanation names the attributes that change by this: a quarter of the way to another clip.
+"""An explanation names no attribute that changes by less: a quarter of the way to another clip.
+"""
+NAMED_SHARE = 0.5
+"""Nor one that changes by less than this share of what changes most: a generator that draws one
+word anew shifts others a little, in the true explanation too.
 """
 
 
@@ -59,4 +63,5 @@ def named_attributes(changes: Mapping[str, float]) -> list[str]:
     """The attributes that an explanation names: all whose standardised change is worth the name, in
     their order.
     """
-    return [name for name, change in changes.items() if change >= NAMED_FROM]
+    least = max(NAMED_FROM, NAMED_SHARE * max(changes.values()))
+    return [name for name, change in changes.items() if change >= least]

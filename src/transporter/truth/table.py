@@ -48,11 +48,11 @@ def verdict_table(
     flips by chance (`floor.permutation_p`); `log_odds_honest`, `flips_honest`: the same of an
     honest VLM shown the same clips (among those that it answers by the source); `cue`: the
     attributes that the VLM is known to choose by, empty where that is not known; `named`: those
-    that change, if `chance` is at most `level`; `margin`: the least change of a cue less the
-    largest other's, above 0 where the explanation is true; `drift`: mean standardised change of
-    attributes that are neither the word's nor the cue's; `others_kept`: share of those that read as
-    at phi = 0; `change_<attribute>`: standardised changes. Columns of attributes are empty where
-    `words` is.
+    that change (`change.named_attributes`), if `chance` is at most `level`; `margin`: the least
+    change of a cue less the largest other's, above 0 where the explanation is true; `drift`: mean
+    standardised change of attributes that are neither the word's nor the cue's; `others_kept`:
+    share of those that read as at phi = 0; `change_<attribute>`: standardised changes. Columns of
+    attributes are empty where `words` is.
     """
     origin = readings[readings["method"] == ORIGIN].set_index(CLIP)
     rows = []

@@ -8,13 +8,8 @@ import pytest
 import torch
 from greys import LIGHT, PLAIN, grey, reader
 
-from transporter.explainer.counterfactual import (
-    SEEN,
-    Counterfactual,
-    even_strengths,
-    explain,
-    oriented,
-)
+from transporter.explainer.counterfactual import SEEN, Counterfactual, oriented
+from transporter.explainer.flip_search import even_strengths, explain
 from transporter.explainer.page import curve, page
 from transporter.support.errors import UserError
 

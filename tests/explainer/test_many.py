@@ -16,8 +16,9 @@ from greys import LIGHT, PLAIN, grey, reader
 from scipy.stats import beta
 
 from transporter.clips.contrast import Concept
-from transporter.explainer.counterfactual import Counterfactual, explain
+from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.counts import COLUMNS, READ, SUMMARY, Explained, summary
+from transporter.explainer.flip_search import explain
 from transporter.explainer.folder import FILES, NUMBERS, OTHER, PAGE, WORDS
 from transporter.explainer.many import Example, pick, write_explanations
 from transporter.explainer.many_page import page

@@ -11,7 +11,8 @@ from transporter.clips.contrast import read_concepts
 from transporter.clips.split import SplitClips
 from transporter.concepts.discovery import Look, discover
 from transporter.coupling.reader import Reader
-from transporter.explainer.counterfactual import Counterfactual, explain
+from transporter.explainer.counterfactual import Counterfactual
+from transporter.explainer.flip_search import explain
 from transporter.explainer.many import Example, pick, write_explanations
 from transporter.generation.editing import Editing
 from transporter.pipeline.loading import load_generator, load_vlm

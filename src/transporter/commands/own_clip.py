@@ -76,8 +76,8 @@ def explain(
 
     from transporter.clips.reading import read_clip
     from transporter.clips.window import Window
-    from transporter.explainer.counterfactual import PHI, otherwise
     from transporter.explainer.explainer import Explainer
+    from transporter.explainer.flip_search import PHI, otherwise
     from transporter.explainer.folder import PAGE, write_explanation
 
     with progress(4, quiet) as begin:

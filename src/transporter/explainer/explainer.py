@@ -27,9 +27,10 @@ from transporter.concepts.settings import CLOSED_FORM, BankSettings
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_sources import Clips, as_clip
-from transporter.explainer.counterfactual import PHI, Counterfactual, explain
+from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.explanation import Explanation
 from transporter.explainer.fits import QUICK, Fit, FitSource
+from transporter.explainer.flip_search import PHI, explain
 from transporter.explainer.location import Location, locate
 from transporter.explainer.names import fitted_concept, known_concept
 from transporter.explainer.pretrained import loaded_bank, pretrained
@@ -279,7 +280,7 @@ class Explainer:
         swap: tuple[str, str] | None = None,
     ) -> Counterfactual:
         """The VLM's answer about a video, a file or `(T, C, H, W)` in [0, 1], and the video edited
-        until the answer flips, as `explainer.counterfactual.explain` has it; nothing is fitted.
+        until the answer flips, as `explainer.flip_search.explain` has it; nothing is fitted.
         """
         clip = self._clip(video)
         if editing is None:

@@ -13,8 +13,9 @@ import torch
 
 from transporter.clips.contrast import Concept, holds
 from transporter.clips.world import Probes
-from transporter.explainer.counterfactual import SEEN, Counterfactual, otherwise
+from transporter.explainer.counterfactual import SEEN, Counterfactual
 from transporter.explainer.counts import COLUMNS, INDEX, READ
+from transporter.explainer.flip_search import otherwise
 from transporter.explainer.folder import write_explanation
 from transporter.support.errors import UserError
 from transporter.support.files import write_table, written_whole

@@ -34,7 +34,7 @@ def page(
     Args:
         details: what the page says of how it was made, by name.
         words: every swap of the caption's words, the most telling first (`concepts.discovery`).
-        other: an edit by other words that flips the answer (`counterfactual.otherwise`).
+        other: an edit by other words that flips the answer (`flip_search.otherwise`).
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))

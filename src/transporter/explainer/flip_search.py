@@ -10,12 +10,10 @@ import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.concepts.bank import random_like
 from transporter.coupling.reader import Reader
-from transporter.explainer.counterfactual import Counterfactual, Flip, oriented
-from transporter.generation.editing import Editing, flow_edit
-from transporter.generators.condition import Condition
-from transporter.generators.wording import readable
+from transporter.explainer.clip_edits import ClipEdits
+from transporter.explainer.counterfactual import Counterfactual, Flip
+from transporter.generation.editing import Editing
 from transporter.support.errors import UserError
 
 PHI = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -27,7 +25,6 @@ TRIED = 3
 """Swaps of other words that are tried where the answer's own do not flip it."""
 
 
-@torch.no_grad()
 def explain(
     clip: torch.Tensor,
     concept: Concept,
@@ -64,41 +61,25 @@ def explain(
     phis = tuple(sorted(set(map(float, phi))))
     if len(phis) < 2:
         raise UserError(f"phi: expected at least two different strengths, got {list(phi)}")
-    generator = reader.generator
-    tokens = reader.vlm.encode(clip[None].to(reader.vlm.device))
-    odds = float(reader.log_odds(tokens, concept))
-    concept = oriented(concept, odds)
-    words = swap or (concept.source, concept.target)
-    source, target = _pair(words, caption or reader.vlm.caption(tokens)[0], reader)
-    minus, plus = (generator.encode_text([text]) for text in (source, target))
-    z_0 = generator.encode(clip[None].to(generator.device))
-
-    def edits(change: Condition, strengths: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
-        z = flow_edit(generator, z_0, minus, change, strengths, editing, seed)
-        video = torch.cat([generator.decode(part) for part in z.split(1)]).clamp(0, 1)
-        read = [reader.log_odds(reader.vlm.encode(part), concept) for part in video.split(1)]
-        return video.cpu(), torch.cat(read).cpu()
-
-    change = plus - minus
-    found = dict(zip(phis, zip(*edits(change, phis), strict=True), strict=True))
+    edits = ClipEdits.of(clip, concept, reader, caption, editing, seed, swap)
+    found = dict(zip(phis, zip(*edits.at(phis), strict=True), strict=True))
     if even:
         phis = even_strengths(phis, [float(found[strength][1]) for strength in phis])
         if new := [strength for strength in phis if strength not in found]:
-            found |= dict(zip(new, zip(*edits(change, new), strict=True), strict=True))
+            found |= dict(zip(new, zip(*edits.at(new), strict=True), strict=True))
     video, log_odds = map(torch.stack, zip(*(found[strength] for strength in phis), strict=True))
-    random = minus.along(random_like(change.embeddings[0], seed))
     return Counterfactual(
-        concept,
-        words,
-        source,
+        edits.concept,
+        edits.swap,
+        edits.caption,
         clip.cpu(),
-        -abs(odds),
+        edits.log_odds,
         phis,
         video,
         log_odds,
-        _least(lambda strength: edits(change, [strength]), found),
-        float(edits(random, [1.0])[1]),
-        generator.fps,
+        least_flip(lambda strength: edits.at([strength]), found),
+        edits.control(),
+        reader.generator.fps,
     )
 
 
@@ -113,17 +94,6 @@ def even_strengths(phis: Sequence[float], log_odds: Sequence[float]) -> tuple[fl
     wanted = np.linspace(rising[0], rising[-1], len(phis))
     inner = np.interp(wanted, rising, phis).tolist()[1:-1]
     return (phis[0], *inner, phis[-1])
-
-
-def _pair(words: tuple[str, str], caption: str, reader: Reader) -> tuple[str, str]:
-    caption = readable(reader.generator, caption)
-    pair = Concept("swap", "object", *words, "").pair(caption)
-    if pair is None:
-        raise UserError(
-            f"caption: expected one that holds {words[0]!r} or {words[1]!r}, got {caption!r}; give"
-            " what the clip shows, in words, with one of these"
-        )
-    return pair
 
 
 def otherwise(
@@ -151,7 +121,7 @@ def otherwise(
     return None
 
 
-def _least(
+def least_flip(
     edit: Callable[[float], tuple[torch.Tensor, torch.Tensor]],
     known: Mapping[float, tuple[torch.Tensor, torch.Tensor]],
 ) -> Flip | None:

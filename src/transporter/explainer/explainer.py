@@ -7,11 +7,10 @@ fitted, clips are generated and read by the same calls as in the pipeline's jobs
 from __future__ import annotations
 
 import io
-import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -23,20 +22,21 @@ from transporter.clips.world import World
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.discovery import Look, answered, discover
 from transporter.concepts.fitting import fit_bank
-from transporter.concepts.settings import CLOSED_FORM, BankSettings
+from transporter.concepts.settings import BankSettings
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
+from transporter.explainer.clip_edits import ClipEdits
 from transporter.explainer.clip_sources import Clips, as_clip
 from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.explanation import Explanation
-from transporter.explainer.fits import QUICK, Fit, FitSource
+from transporter.explainer.fits import QUICK, Fit, FitSource, quick_settings
 from transporter.explainer.flip_search import PHI, explain
 from transporter.explainer.location import Location, locate
 from transporter.explainer.names import fitted_concept, known_concept
 from transporter.explainer.pretrained import loaded_bank, pretrained
 from transporter.explainer.reading import read_sweep
 from transporter.generation.editing import Editing
-from transporter.generation.sweeps import full_change, generate, sweep
+from transporter.generation.sweeps import generate
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.modulation import WHOLE
 from transporter.generators.wording import readable
@@ -153,16 +153,7 @@ class Explainer:
                 "fit: expected at least one concept, clip and step, got"
                 f" {len(chosen)} concepts, {count} clips, {steps} steps"
             )
-        objective = objective or self.settings.objective
-        settings = replace(
-            self.settings,
-            objective=objective,
-            form=self.settings.form if objective in CLOSED_FORM else "vector",
-            steps=steps,
-            batch=QUICK["batch"] * len(chosen),
-            seed=seed,
-            logits=replace(self.settings.logits, steps=min(steps, self.settings.logits.steps)),
-        )
+        settings = quick_settings(self.settings, objective, len(chosen), steps, seed)
         with nullcontext() if verbose else redirect_stdout(io.StringIO()):
             contexts = self._fit_source(clips).contexts(chosen, count, settings)
             made, table = fit_bank(chosen, contexts, self.reader, settings)
@@ -197,18 +188,9 @@ class Explainer:
                 or a strength that is no number or stands there twice.
         """
         concept = fitted_concept(concept, self.concepts, self.bank)
-        phis = tuple(sorted(float(value) for value in phi))
-        if not phis or len(set(phis)) < len(phis) or not all(map(math.isfinite, phis)):
-            raise UserError(f"phi: expected different numbers, at least one, got {list(phi)}")
-        caption = readable(self.generator, caption)
-        pair = concept.pair(caption) or (caption, caption)
-        condition, change = full_change(
-            "transporter", concept, [pair], self.generator, self.bank, seed
+        return read_sweep(
+            self.reader, self.bank, self.sampling, concept, caption, phi, seed, steps, frames
         )
-        [z_xi] = sweep(
-            self.generator, condition, change, phis, [seed], self.sampling, steps, frames
-        )
-        return read_sweep(self.reader, concept, pair[0], seed, phis, z_xi, condition)
 
     def generate(
         self, caption: str, strengths: Mapping[str, float] | None = None, seed: int = 0
@@ -282,11 +264,26 @@ class Explainer:
         """The VLM's answer about a video, a file or `(T, C, H, W)` in [0, 1], and the video edited
         until the answer flips, as `explainer.flip_search.explain` has it; nothing is fitted.
         """
-        clip = self._clip(video)
-        if editing is None:
-            editing = Editing(target_guidance=self.sampling.guidance)
-        asked = self._concept(concept)
+        clip, asked = self._clip(video), self._concept(concept)
+        editing = self._editing(editing)
         return explain(clip, asked, self.reader, caption, phi, editing, seed, swap=swap)
+
+    def edits(
+        self,
+        video: torch.Tensor | str | os.PathLike[str],
+        concept: Concept | str,
+        caption: str | None = None,
+        seed: int = 0,
+        editing: Editing | None = None,
+        swap: tuple[str, str] | None = None,
+    ) -> ClipEdits:
+        """As `explain`, without the search: what edits the video at strengths to come."""
+        clip, asked = self._clip(video), self._concept(concept)
+        editing = self._editing(editing)
+        return ClipEdits.of(clip, asked, self.reader, caption, editing, seed, swap)
+
+    def _editing(self, editing: Editing | None) -> Editing:
+        return editing or Editing(target_guidance=self.sampling.guidance)
 
     def _clip(self, video: torch.Tensor | str | os.PathLike[str]) -> torch.Tensor:
         """As the models take it."""

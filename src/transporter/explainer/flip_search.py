@@ -62,12 +62,17 @@ def explain(
     if len(phis) < 2:
         raise UserError(f"phi: expected at least two different strengths, got {list(phi)}")
     edits = ClipEdits.of(clip, concept, reader, caption, editing, seed, swap)
-    found = dict(zip(phis, zip(*edits.at(phis), strict=True), strict=True))
+
+    def edited(strengths: Sequence[float]) -> dict[float, tuple[torch.Tensor, float]]:
+        video, log_odds = edits.at(strengths)
+        return dict(zip(strengths, zip(video, log_odds.tolist(), strict=True), strict=True))
+
+    found = edited(phis)
     if even:
-        phis = even_strengths(phis, [float(found[strength][1]) for strength in phis])
+        phis = even_strengths(phis, [found[strength][1] for strength in phis])
         if new := [strength for strength in phis if strength not in found]:
-            found |= dict(zip(new, zip(*edits.at(new), strict=True), strict=True))
-    video, log_odds = map(torch.stack, zip(*(found[strength] for strength in phis), strict=True))
+            found |= edited(new)
+    video, log_odds = zip(*(found[strength] for strength in phis), strict=True)
     return Counterfactual(
         edits.concept,
         edits.swap,
@@ -75,9 +80,9 @@ def explain(
         clip.cpu(),
         edits.log_odds,
         phis,
-        video,
-        log_odds,
-        least_flip(lambda strength: edits.at([strength]), found),
+        torch.stack(video),
+        torch.tensor(log_odds),
+        least_flip(lambda strength: edited([strength])[strength], found),
         edits.control(),
         reader.generator.fps,
     )
@@ -122,23 +127,27 @@ def otherwise(
 
 
 def least_flip(
-    edit: Callable[[float], tuple[torch.Tensor, torch.Tensor]],
-    known: Mapping[float, tuple[torch.Tensor, torch.Tensor]],
+    edit: Callable[[float], tuple[torch.Tensor, float]],
+    known: Mapping[float, tuple[torch.Tensor, float]],
 ) -> Flip | None:
     """Bisection of the first step between known strengths in which the answer flips. Where it flips
     back in between, a flip is found, though it need not be the least.
+
+    Args:
+        edit: a clip at a strength, `(T, C, H, W)`, and the other word's log-odds about it.
+        known: the same at strengths that were tried.
     """
     steps = pairwise(sorted(known))
     flips = ((low, high) for low, high in steps if known[low][1] <= 0 < known[high][1])
     low, high = next(flips, (None, None))
     if low is None:
         return None
-    found = Flip(high, known[high][0], float(known[high][1]))
+    found = Flip(high, known[high][0], known[high][1])
     for _ in range(HALVINGS):
         middle = (low + found.phi) / 2
-        [clip], [odds] = edit(middle)
+        clip, odds = edit(middle)
         if odds > 0:
-            found = Flip(middle, clip, float(odds))
+            found = Flip(middle, clip, odds)
         else:
             low = middle
     return found

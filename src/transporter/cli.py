@@ -16,6 +16,7 @@ from transporter.commands import (
     places,
     planning,
     results,
+    serving,
     settings,
     videos,
 )
@@ -34,6 +35,7 @@ VERBS = (
     videos.discover,
     own_clip.explain,
     places.locate,
+    serving.serve,
     results.snapshot,
     results.restore,
 )

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import torch
 
 from transporter.clips.contrast import Concept
+from transporter.clips.split import FROM_THE_START
+from transporter.explainer.clip_edits import ClipEdits
 from transporter.generation.editing import Editing
 from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
@@ -78,3 +80,23 @@ def reader(threshold: float = 0.5, power: int = 1) -> SimpleNamespace:
 
 def grey(level: float) -> torch.Tensor:
     return torch.full((T, 3, SIDE, SIDE), level)
+
+
+def greys_explainer(threshold: float = 0.5) -> SimpleNamespace:
+    """What the live explorer takes; its `made` lists the strengths that were asked for."""
+    eye = reader(threshold)
+    made: list[float] = []
+
+    class Edits(ClipEdits):
+        def at(self, phis: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
+            made.extend(phis)
+            return super().at(phis)
+
+    return SimpleNamespace(
+        generator=eye.generator,
+        reading=FROM_THE_START,
+        concepts={"light": LIGHT},
+        made=made,
+        ask=lambda video: "a dark room",
+        edits=lambda video, concept, caption: Edits.of(video, concept, eye, caption, PLAIN),
+    )

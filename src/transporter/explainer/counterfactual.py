@@ -89,9 +89,7 @@ class Counterfactual:
 
     def answer(self, log_odds: float) -> str:
         """The word that the VLM says, and how sure it is of it against the other."""
-        share = torch.tensor(log_odds).sigmoid().item()
-        word = self.concept.target if log_odds > 0 else self.concept.source
-        return f"{word} {max(share, 1 - share):.0%}"
+        return answer(self.concept, log_odds)
 
     @property
     def verdict(self) -> str:
@@ -121,3 +119,10 @@ def oriented(concept: Concept, log_odds: float) -> Concept:
     if log_odds <= 0:
         return concept
     return replace(concept, source=concept.target, target=concept.source)
+
+
+def answer(concept: Concept, log_odds: float) -> str:
+    """The word that the VLM says by the log-odds of the target, and how sure it is of it."""
+    share = torch.tensor(log_odds).sigmoid().item()
+    word = concept.target if log_odds > 0 else concept.source
+    return f"{word} {max(share, 1 - share):.0%}"

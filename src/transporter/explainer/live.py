@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from transporter.explainer.clip_edits import ClipEdits
 from transporter.explainer.counterfactual import SEEN
 from transporter.explainer.explainer import Explainer
 from transporter.explainer.flip_search import HALVINGS, PHI, least_flip
+from transporter.explainer.lru import LRU
 from transporter.support.errors import UserError
 from transporter.support.text import refuse_control
 
@@ -100,11 +101,10 @@ class LiveExplorer:
         self.explainer = explainer
         self.samples = dict(samples)
         self._models = threading.RLock()
-        self._clips: dict[str, LiveClip] = {}
-        frame_bytes = 4 * torch.Size(explainer.generator.video_shape).numel()
-        kept = min(MOST, max(FEWEST, MEMORY // frame_bytes))
-        self.edits = lru_cache(OPENED)(self._edits)
-        self.edit = lru_cache(kept)(self._edit)
+        clip_bytes = 4 * math.prod(explainer.generator.video_shape)
+        self._clips: LRU[LiveClip] = LRU(OPENED)
+        self._changes: LRU[ClipEdits] = LRU(OPENED)
+        self._edits: LRU[LiveEdit] = LRU(min(MOST, max(FEWEST, MEMORY // clip_bytes)))
 
     @property
     def questions(self) -> list[str]:
@@ -140,11 +140,7 @@ class LiveExplorer:
         except UserError as error:
             raise UserError(str(error).replace(str(path), name)) from None
         with self._models:
-            self._clips.pop(clip.key, None)
-            self._clips[clip.key] = clip
-            while len(self._clips) > OPENED:
-                del self._clips[next(iter(self._clips))]
-        return clip
+            return self._clips.put(clip.key, clip)
 
     def _read(self, path: Path, name: str) -> LiveClip:
         size, whole = path.stat().st_size, 0.0
@@ -168,9 +164,12 @@ class LiveExplorer:
         Raises:
             UserError: it was not, or `OPENED` others have been since.
         """
-        if key not in self._clips:
+
+        def missing() -> LiveClip:
             raise UserError("clip: expected one that is open; choose or upload it again")
-        return self._clips[key]
+
+        with self._models:
+            return self._clips.get(key, missing)
 
     def caption(self, key: str) -> str:
         """What the VLM says that a clip shows."""
@@ -178,8 +177,16 @@ class LiveExplorer:
         with self._models:
             return self.explainer.ask(clip.video)
 
-    def _edits(self, asked: Asked) -> ClipEdits:
-        """The VLM's answer about a clip, and what edits it."""
+    def change(self, asked: Asked) -> ClipEdits:
+        """The VLM's answer about a clip, and what edits it.
+
+        Raises:
+            UserError: something is not asked, too long, or no change of what the clip shows.
+        """
+        with self._models:
+            return self._changes.get(asked, lambda: self._change(asked))
+
+    def _change(self, asked: Asked) -> ClipEdits:
         texts = {"question": asked.question, "caption": asked.caption}
         for name, text in {**texts, "words": " ".join(asked.words)}.items():
             refuse_control(text, name)
@@ -188,21 +195,33 @@ class LiveExplorer:
         first, second = asked.words
         if not asked.question or not first or not second or first == second:
             raise UserError("expected a question and two different words that answer it")
-        clip = self.clip(asked.clip)
         concept = Concept("own", "object", first, second, asked.question)
-        with self._models:
-            return self.explainer.edits(clip.video, concept, asked.caption or None)
+        video, caption = self.clip(asked.clip).video, asked.caption or None
+        return self.explainer.edits(video, concept, caption)
 
-    def _edit(self, asked: Asked, phi: float) -> LiveEdit:
-        """A clip at one strength, at most `LONGEST` either way."""
+    def edit(self, asked: Asked, phi: float) -> LiveEdit:
+        """A clip at one strength, at most `LONGEST` either way.
+
+        Raises:
+            UserError: as `change`, or another strength.
+        """
         if not abs(phi) <= LONGEST:
             raise UserError(f"phi: expected at most {LONGEST:g} in size, got {phi:g}")
-        before = None if phi == 0 else self.edit(asked, 0.0).video
         with self._models:
-            [video], [odds] = self.edits(asked).at([phi])
-        difference = (video - (video if before is None else before)).abs().amax(1)
+            return self._edits.get((asked, phi), lambda: self._edit(asked, phi))
+
+    def _edit(self, asked: Asked, phi: float) -> LiveEdit:
+        [video], [odds] = self.change(asked).at([phi])
+        before = self.edit(asked, 0.0).video if phi else video
+        difference = (video - before).abs().amax(1)
         changed = float((difference > SEEN).float().mean())
         return LiveEdit(phi, video, float(odds), changed, difference)
+
+    def tried(self, asked: Asked) -> list[LiveEdit]:
+        """The edits of one change that are kept, by strength."""
+        with self._models:
+            made = [edit for (of, _), edit in self._edits.kept.items() if of == asked]
+        return sorted(made, key=lambda edit: edit.phi)
 
     def least(self, asked: Asked, report: Callable[[int, int], None]) -> LiveEdit | None:
         """The least edit found that flips the answer, None where no strength up to 1 does.

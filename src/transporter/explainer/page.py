@@ -39,22 +39,22 @@ def page(
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     readings = found.readings.to_dict("records")
-    clips = [_embedded(video, found.fps) for video in found.video]
+    clips = [embedded(video, found.fps) for video in found.video]
     shown = found.difference.max().item()
     return template.render(
         found=found,
         source_colour=SOURCE,
         target_colour=TARGET,
         rows=[row | {"clip": clip} for row, clip in zip(readings, clips, strict=True)],
-        clip=_embedded(found.clip, found.fps),
-        edited=_embedded(found.edited, found.fps),
-        difference=_embedded(heat(found.difference), found.fps),
+        clip=embedded(found.clip, found.fps),
+        edited=embedded(found.edited, found.fps),
+        difference=embedded(heat(found.difference), found.fps),
         largest=f"{shown:.2f}",
         curve=curve(found),
         words=[] if words is None else words.head(LIMIT).to_dict("records"),
         details=details,
         other=other,
-        other_edited=None if other is None else _embedded(other.edited, other.fps),
+        other_edited=None if other is None else embedded(other.edited, other.fps),
     )
 
 
@@ -67,7 +67,7 @@ def heat(difference: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(colours).float().permute(0, 3, 1, 2)
 
 
-def _embedded(video: torch.Tensor, fps: float) -> str:
+def embedded(video: torch.Tensor, fps: float) -> str:
     """A clip `(T, C, H, W)` as an address that holds it."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "clip.mp4")

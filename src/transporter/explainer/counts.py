@@ -26,8 +26,8 @@ COLUMNS = (
     "control",
     "by",
 )
-TEXT = ("clip", "caption", "folder", "by", "moved")
-READ = ("hit", "kept", "moved")
+TEXT = ("clip", "caption", "folder", "by", "moved", "named")
+READ = ("hit", "kept", "moved", "named")
 """Further columns, where probes read the clips."""
 SUMMARY = (
     "generator",
@@ -44,6 +44,7 @@ SUMMARY = (
     "hit_rate",
     "others_kept",
     "moved",
+    "named",
 )
 
 
@@ -81,7 +82,8 @@ def summary(found: Sequence[Explained]) -> pd.DataFrame:
     which it does and the mean share of pixels changed there, the share of clips that a random
     change as large flips too, and by which other words most of the rest flip, with their number.
     Where probes read the clips, the share of edits that read as the other word, that of other
-    attributes kept, and which of them changed most often unasked, with its count.
+    attributes kept, which of them changed most often unasked, and which the edits that flip the
+    answer change most, both with their counts.
     """
     rows = [_counted(part, part.table) for part in found]
     for models in dict.fromkeys((part.generator, part.vlm) for part in found):
@@ -110,6 +112,7 @@ def _counted(part: Explained, table: pd.DataFrame) -> dict[str, object]:
         "hit_rate": table["hit"].mean() if probed else np.nan,
         "others_kept": table["kept"].mean() if probed else np.nan,
         "moved": _commonest(table["moved"].tolist()) if probed else "",
+        "named": _commonest(table["named"].tolist()) if probed else "",
     }
 
 

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from greys import LIGHT, grey, greys_explainer
+from greys import LIGHT, GreysExplainer, grey
 
 from transporter.cli import main
 from transporter.clips.writing import write_video
@@ -54,7 +54,7 @@ def address(clips: Path) -> Iterator[str]:
         patch.setenv("GRADIO_SHARE", "True")
         served, over = threading.Event(), threading.Event()
         patch.setattr(serving, "_wait", lambda: (served.set(), over.wait()))
-        patch.setattr(explainer.Explainer, "from_pretrained", lambda *settings: greys_explainer())
+        patch.setattr(explainer.Explainer, "from_pretrained", lambda *settings: GreysExplainer())
         arguments = {"clips": clips, "host": "127.0.0.1", "port": port, "quiet": True}
         thread = threading.Thread(target=serving.serve, kwargs=arguments, daemon=True)
         thread.start()

@@ -13,29 +13,22 @@ from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept
 from transporter.clips.split import FROM_THE_START, Reading
 from transporter.clips.world import World
 from transporter.concepts.bank import ConceptBank
-from transporter.concepts.discovery import Look, answered, discover
 from transporter.concepts.fitting import fit_bank
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.network import Coupling
-from transporter.coupling.reader import Reader
-from transporter.explainer.clip_edits import ClipEdits
-from transporter.explainer.clip_sources import Clips, as_clip
-from transporter.explainer.counterfactual import Counterfactual
+from transporter.explainer.clip_sources import Clips
 from transporter.explainer.explanation import Explanation
 from transporter.explainer.fits import QUICK, Fit, FitSource, quick_settings
-from transporter.explainer.flip_search import PHI, explain
-from transporter.explainer.location import Location, locate
-from transporter.explainer.names import fitted_concept, known_concept
+from transporter.explainer.names import fitted_concept
 from transporter.explainer.pretrained import loaded_bank, pretrained
 from transporter.explainer.reading import read_sweep
-from transporter.generation.editing import Editing
+from transporter.explainer.video_questions import VideoQuestions
 from transporter.generation.sweeps import generate
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.modulation import WHOLE
@@ -45,7 +38,7 @@ from transporter.vlms.base import VLM
 
 
 @dataclass(repr=False)
-class Explainer:
+class Explainer(VideoQuestions):
     """Explains a VLM's words by videos of a generator.
 
     >>> explainer = Explainer.from_pretrained()  # doctest: +SKIP
@@ -100,11 +93,6 @@ class Explainer:
         phi = "without Phi" if self.coupling is None else "with Phi"
         bank = ", ".join(self.bank.vectors) or "empty"
         return f"Explainer({generator}, {vlm}, {phi}, bank: {bank})"
-
-    @property
-    def reader(self) -> Reader:
-        """How the VLM reads latents."""
-        return Reader(self.generator, self.vlm, self.coupling)
 
     def load_bank(self, path: str | os.PathLike[str]) -> None:
         """Take the vectors of a saved bank beside those that are there; equal names are replaced.
@@ -204,93 +192,6 @@ class Explainer:
         caption = readable(self.generator, caption)
         video = generate(self.generator, self.bank, caption, strengths or {}, seed, self.sampling)
         return video.cpu()
-
-    @torch.no_grad()
-    def ask(
-        self, video: torch.Tensor | str | os.PathLike[str], question: str | Concept | None = None
-    ) -> str:
-        """What the VLM answers about a video, a file or `(T, C, H, W)` in [0, 1].
-
-        Among the words of the concepts with that question the likeliest, else what it says freely;
-        without a question it describes the video.
-        """
-        tokens = self.vlm.encode(self._clip(video)[None].to(self.vlm.device))
-        if question is None:
-            return self.vlm.caption(tokens)[0]
-        if isinstance(question, Concept):
-            return answered(self.vlm, tokens, question.question, [question])
-        return answered(self.vlm, tokens, question, list(self.concepts.values()))
-
-    def discover(
-        self,
-        video: torch.Tensor | str | os.PathLike[str],
-        question: str,
-        caption: str | None = None,
-    ) -> tuple[str, pd.DataFrame]:
-        """The VLM's answer about a video, and the words whose smallest visual change moves it most,
-        as `concepts.discovery.discover` has it; nothing is fitted.
-        """
-        return discover(
-            self._clip(video),
-            question,
-            self.vlm,
-            self.generator,
-            list(self.concepts.values()),
-            caption,
-            Look(guidance=self.sampling.guidance),
-        )
-
-    def locate(
-        self, video: torch.Tensor | str | os.PathLike[str], word: str, caption: str | None = None
-    ) -> Location:
-        """Where and when a word is in a video, by the generator's attention; see
-        `explainer.location.locate`. `caption` says what it shows, by default in the VLM's words.
-        """
-        clip = self._clip(video)
-        if caption is None:
-            caption = self.vlm.caption(self.vlm.encode(clip[None].to(self.generator.device)))[0]
-        return locate(self.generator, clip, word, caption)
-
-    def explain(
-        self,
-        video: torch.Tensor | str | os.PathLike[str],
-        concept: Concept | str,
-        caption: str | None = None,
-        phi: Sequence[float] = PHI,
-        seed: int = 0,
-        editing: Editing | None = None,
-        swap: tuple[str, str] | None = None,
-    ) -> Counterfactual:
-        """The VLM's answer about a video, a file or `(T, C, H, W)` in [0, 1], and the video edited
-        until the answer flips, as `explainer.flip_search.explain` has it; nothing is fitted.
-        """
-        clip, asked = self._clip(video), self._concept(concept)
-        editing = self._editing(editing)
-        return explain(clip, asked, self.reader, caption, phi, editing, seed, swap=swap)
-
-    def edits(
-        self,
-        video: torch.Tensor | str | os.PathLike[str],
-        concept: Concept | str,
-        caption: str | None = None,
-        seed: int = 0,
-        editing: Editing | None = None,
-        swap: tuple[str, str] | None = None,
-    ) -> ClipEdits:
-        """As `explain`, without the search: what edits the video at strengths to come."""
-        clip, asked = self._clip(video), self._concept(concept)
-        editing = self._editing(editing)
-        return ClipEdits.of(clip, asked, self.reader, caption, editing, seed, swap)
-
-    def _editing(self, editing: Editing | None) -> Editing:
-        return editing or Editing(target_guidance=self.sampling.guidance)
-
-    def _clip(self, video: torch.Tensor | str | os.PathLike[str]) -> torch.Tensor:
-        """As the models take it."""
-        return as_clip(video, self.generator.video_shape, self.generator.fps, self.reading)
-
-    def _concept(self, concept: Concept | str) -> Concept:
-        return known_concept(concept, self.concepts)
 
     def _fit_source(self, clips: Clips | str | os.PathLike[str] | None) -> FitSource:
         """What is fitted on `clips`, by default those of the settings."""

@@ -20,6 +20,7 @@ from transporter.explainer.counterfactual import SEEN
 from transporter.explainer.explainer import Explainer
 from transporter.explainer.flip_search import HALVINGS, PHI, least_flip
 from transporter.explainer.lru import LRU
+from transporter.explainer.speed import keeps_speed
 from transporter.support.errors import UserError
 from transporter.support.text import refuse_control
 
@@ -197,7 +198,9 @@ class LiveExplorer:
             raise UserError("expected a question and two different words that answer it")
         concept = Concept("own", "object", first, second, asked.question)
         video, caption = self.clip(asked.clip).video, asked.caption or None
-        return self.explainer.edits(video, concept, caption)
+        fps, window = self.explainer.generator.fps, self.explainer.reading.window
+        rate = fps if keeps_speed(window, len(video), fps) else None
+        return self.explainer.edits(video, concept, caption, fps=rate)
 
     def edit(self, asked: Asked, phi: float) -> LiveEdit:
         """A clip at one strength, at most `LONGEST` either way.

@@ -88,7 +88,7 @@ class GreysExplainer(VideoQuestions):
     """An explainer of the stand-ins, whose `made` lists the strengths that were asked for."""
 
     sampling = Sampling(4, 1.0)
-    coupling = None
+    coupling = lpips = None
     concepts = {"light": LIGHT}  # noqa: RUF012
 
     def __init__(self, threshold: float = 0.5, reading: Reading = FROM_THE_START) -> None:

@@ -48,6 +48,13 @@ class Counterfactual:
     control_log_odds: float
     """After a random change as large as that at strength 1."""
     fps: float
+    lpips: float | None = None
+    """LPIPS^v between `edited` and `unedited`; None where it is not measured."""
+
+    @property
+    def changed(self) -> float:
+        """The share of pixels that one sees `edited` change."""
+        return float((self.difference > SEEN).float().mean())
 
     @property
     def edited(self) -> torch.Tensor:
@@ -102,11 +109,10 @@ class Counterfactual:
                 f" answer {source!r}: the VLM does not go by what the generator shows for these"
                 " words, or the generator cannot show it in this clip."
             )
-        share = float((self.difference > SEEN).float().mean())
         edit = "" if self.swap == (source, target) else f" of the edit from {word} to {instead}"
         return (
             f"From strength {self.flip.phi:.2f}{edit} on, the VLM answers {target!r} in place of"
-            f" {source!r}; {share:.0%} of the pixels have visibly changed there."
+            f" {source!r}; {self.changed:.0%} of the pixels have visibly changed there."
         )
 
     def __repr__(self) -> str:

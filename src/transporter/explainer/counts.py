@@ -23,6 +23,7 @@ COLUMNS = (
     "flip",
     "phi",
     "changed",
+    "lpips",
     "control",
     "by",
 )
@@ -39,6 +40,7 @@ SUMMARY = (
     "flip_high",
     "phi",
     "changed",
+    "lpips",
     "control_rate",
     "by",
     "hit_rate",
@@ -70,7 +72,7 @@ class Explained:
         """
         path = Path(folder)
         table = read_table(path / INDEX, COLUMNS, text=TEXT)
-        for name in {"phi", "kept"} & set(table.columns):  # empty cells among numbers
+        for name in {"phi", "kept", "lpips"} & set(table.columns):  # empty cells among numbers
             table[name] = pd.to_numeric(table[name], errors="coerce")
         return cls(*path.parts[-3:], path.relative_to(beside).as_posix(), table)
 
@@ -79,8 +81,9 @@ def summary(found: Sequence[Explained]) -> pd.DataFrame:
     """`SUMMARY` of every concept, and where there are several of all together.
 
     That is the share of clips whose answer flips with its exact interval, the median strength at
-    which it does and the mean share of pixels changed there, the share of clips that a random
-    change as large flips too, and by which other words most of the rest flip, with their number.
+    which it does, the mean share of pixels changed there and the mean LPIPS^v where it is measured,
+    the share of clips that a random change as large flips too, and by which other words most of the
+    rest flip, with their number.
     Where probes read the clips, the share of edits that read as the other word, that of other
     attributes kept, which of them changed most often unasked, and which the edits that flip the
     answer change most, both with their counts.
@@ -107,6 +110,7 @@ def _counted(part: Explained, table: pd.DataFrame) -> dict[str, object]:
         "flip_high": flips.high,
         "phi": table["phi"].median(),
         "changed": table["changed"].mean(),
+        "lpips": table["lpips"].mean(),
         "control_rate": table["control"].mean(),
         "by": _commonest(table["by"].tolist()),
         "hit_rate": table["hit"].mean() if probed else np.nan,

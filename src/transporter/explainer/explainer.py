@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -35,6 +36,9 @@ from transporter.generators.modulation import WHOLE
 from transporter.generators.wording import readable
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
+
+if TYPE_CHECKING:
+    from transporter.metrics.perceptual import VideoLPIPS
 
 
 @dataclass(repr=False)
@@ -63,6 +67,8 @@ class Explainer(VideoQuestions):
     """
     reading: Reading = FROM_THE_START
     """Which part of a file is read as a clip."""
+    lpips: VideoLPIPS | None = None
+    """What measures how far edits lie from their clips; None leaves it out."""
 
     @classmethod
     def from_pretrained(

@@ -56,6 +56,8 @@ def numbers_of(found: Counterfactual) -> dict[str, Any]:
         "log_odds": found.clip_log_odds,
         "swap": found.swap,
         "flip": None if flip is None else {"phi": flip.phi, "log_odds": flip.log_odds},
+        "changed": found.changed,
+        "lpips": found.lpips,
         "control_log_odds": found.control_log_odds,
         "verdict": found.verdict,
         "readings": found.readings.to_dict("records"),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from transporter.clips.contrast import Concept
 from transporter.clips.world import Probes
-from transporter.explainer.counterfactual import SEEN, Counterfactual
+from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.counts import COLUMNS, INDEX, READ
 from transporter.explainer.flip_search import otherwise
 from transporter.explainer.folder import write_explanation
@@ -103,7 +103,8 @@ def row(
         found.concept.target,
         int(found.flip is not None),
         np.nan if found.flip is None else found.flip.phi,
-        float((found.difference > SEEN).float().mean()),
+        found.changed,
+        np.nan if found.lpips is None else found.lpips,
         int(found.control_log_odds > 0),
         "" if other is None else " to ".join(other.swap),
     )

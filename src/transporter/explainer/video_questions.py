@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
@@ -20,9 +21,13 @@ from transporter.explainer.flip_search import PHI, explain
 from transporter.explainer.location import Location, locate
 from transporter.explainer.names import known_concept
 from transporter.explainer.speed import keeps_speed, refuse_speed
+from transporter.explainer.visual import measured
 from transporter.generation.editing import Editing
 from transporter.generators.base import Generator, Sampling
 from transporter.vlms.base import VLM
+
+if TYPE_CHECKING:
+    from transporter.metrics.perceptual import VideoLPIPS
 
 
 class VideoQuestions:
@@ -34,6 +39,7 @@ class VideoQuestions:
     coupling: Coupling | None
     concepts: dict[str, Concept]
     reading: Reading
+    lpips: VideoLPIPS | None
 
     @property
     def reader(self) -> Reader:
@@ -107,7 +113,8 @@ class VideoQuestions:
         asked = self._concept(concept)
         clip = self._timed(video, asked, fps)
         editing = self._editing(editing)
-        return explain(clip, asked, self.reader, caption, phi, editing, seed, swap=swap)
+        found = explain(clip, asked, self.reader, caption, phi, editing, seed, swap=swap)
+        return measured(found, self.lpips)
 
     def edits(
         self,

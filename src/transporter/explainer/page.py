@@ -28,6 +28,7 @@ def page(
     details: Mapping[str, str],
     words: pd.DataFrame | None = None,
     other: Counterfactual | None = None,
+    where: torch.Tensor | None = None,
 ) -> str:
     """HTML with the clips inside.
 
@@ -35,6 +36,7 @@ def page(
         details: what the page says of how it was made, by name.
         words: every swap of the caption's words, the most telling first (`concepts.discovery`).
         other: an edit by other words that flips the answer (`flip_search.otherwise`).
+        where: the edit under the map of its new word, `(T, C, H', W')` in [0, 1] (`edited_word`).
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -49,6 +51,7 @@ def page(
         clip=embedded(found.clip, found.fps),
         edited=embedded(found.edited, found.fps),
         difference=embedded(heat(found.difference), found.fps),
+        where=None if where is None else embedded(where, found.fps),
         largest=f"{shown:.2f}",
         curve=curve(found),
         words=[] if words is None else words.head(LIMIT).to_dict("records"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jinja2
 import pandas as pd
+import torch
 
 from transporter import __version__
 from transporter.clips.clip import Clip
@@ -18,6 +19,7 @@ from transporter.clips.contrast import Concept
 from transporter.clips.reading import read_clip, seconds_of
 from transporter.clips.window import Window, spread_starts
 from transporter.explainer.counterfactual import Counterfactual
+from transporter.explainer.edited_word import edited_word
 from transporter.explainer.explainer import Explainer
 from transporter.explainer.flip_search import otherwise
 from transporter.explainer.folder import NUMBERS, PAGE, numbers_of, write_explanation
@@ -48,7 +50,7 @@ class ExplainedWindow:
     Attributes:
         begin, end: its seconds.
         found: None where the window cannot be explained, for the `reason`.
-        details, words, other: as for `explainer.page.page`.
+        details, words, other, where: as for `explainer.page.page`.
     """
 
     begin: float
@@ -58,6 +60,7 @@ class ExplainedWindow:
     details: Mapping[str, str] = field(default_factory=dict)
     words: pd.DataFrame | None = None
     other: Counterfactual | None = None
+    where: torch.Tensor | None = None
 
     @property
     def seconds(self) -> str:
@@ -131,7 +134,8 @@ def _explained(explainer: Explainer, request: Request, window: Window) -> Explai
         "seed": str(seed),
         "transporter": __version__,
     }
-    return ExplainedWindow(begin, begin + read.seconds, found, "", made, ranked, other)
+    where = edited_word(explainer.generator, found)
+    return ExplainedWindow(begin, begin + read.seconds, found, "", made, ranked, other, where)
 
 
 def _ranked(explainer: Explainer, read: Clip, found: Counterfactual) -> pd.DataFrame | None:
@@ -173,7 +177,9 @@ def write_windows(
 
 def _write(folder: str | os.PathLike[str], window: ExplainedWindow) -> None:
     assert window.found is not None
-    write_explanation(folder, window.found, window.details, window.words, window.other)
+    write_explanation(
+        folder, window.found, window.details, window.words, window.other, window.where
+    )
 
 
 def page(request: Request, explained: Sequence[ExplainedWindow]) -> str:

@@ -19,7 +19,7 @@ from transporter.clips.contrast import Concept
 from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.counts import COLUMNS, READ, SUMMARY, Explained, summary
 from transporter.explainer.flip_search import explain
-from transporter.explainer.folder import FILES, NUMBERS, OTHER, PAGE, WORDS
+from transporter.explainer.folder import FILES, NUMBERS, OTHER, PAGE, WHERE, WORDS
 from transporter.explainer.many import Example, pick, write_explanations
 from transporter.explainer.many_page import page
 from transporter.support.errors import UserError
@@ -64,7 +64,7 @@ def test_every_clip_has_its_folder_and_its_row(tmp_path: Path) -> None:
     assert table["named"].tolist() == ["light", ""]  # the second's answer flips by no edit
     for folder in table["folder"]:
         names = {path.name for path in (tmp_path / "out" / folder).iterdir()}
-        assert names == set(FILES) - {WORDS, OTHER}
+        assert names == set(FILES) - {WORDS, OTHER, WHERE}
 
 
 def test_a_clip_that_cannot_be_explained_is_left_out_by_name(

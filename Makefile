@@ -75,12 +75,14 @@ lock: $(READY)
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['serve'], sep='\n')" | \
 		$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint .venv/constraints.txt - -o envs/serve.txt
+	echo snakemake-executor-plugin-slurm | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --constraint envs/requirements.txt - -o envs/slurm.txt
 	echo uv | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -o envs/uv.txt
 
 # Can the files be installed on every machine that they are for? Nothing is downloaded but what the registry says of files.
 PINS := envs/requirements.txt
 PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin
-NO_WHEELS := antlr4-python3-runtime connection-pool # in plain Python, so any machine can build them
+NO_WHEELS := antlr4-python3-runtime connection-pool docopt # in plain Python, so any machine can build them
 platforms: $(READY)
 	@empty=$$(mktemp -d); trap 'rm -r "$$empty"' EXIT; for platform in $(PLATFORMS); do \
 		MACOSX_DEPLOYMENT_TARGET=14.0 $(UV) install --quiet --dry-run --no-deps --require-hashes \

@@ -99,7 +99,7 @@ def test_help_names_every_verb(run: Run) -> None:
     for arguments in ((), ("--help",)):
         done = run(*arguments)
         assert done.code == 0
-        assert all(f"  {verb.__name__} " in done.out for verb in VERBS)
+        assert all(f"  {verb.__name__.replace('_', '-')} " in done.out for verb in VERBS)
 
 
 def test_shells_complete_the_verbs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

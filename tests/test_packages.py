@@ -26,7 +26,11 @@ def extra(name: str) -> list[Requirement]:
 def test_every_package_has_a_lower_bound() -> None:
     for requirement in [
         *RUN,
-        *(one for name in ("dev", "docs", "paper", "serve", "slurm") for one in extra(name)),
+        *(
+            one
+            for name in ("dev", "docs", "paper", "serve", "slurm", "smol")
+            for one in extra(name)
+        ),
     ]:
         assert [part.operator for part in requirement.specifier] == [">="], requirement
 
@@ -52,6 +56,18 @@ def test_pins_are_of_every_package_and_within_its_bounds() -> None:
     for requirement in [*RUN, *extra("dev"), *extra("docs")]:
         version = versions[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), requirement
+
+
+def test_the_plugin_of_slurm_goes_with_the_other_pins() -> None:
+    def pins(name: str) -> dict[str, str]:
+        return dict(re.findall(r"^([^ =]+)==([^ ]+)", (ROOT / "envs" / name).read_text(), re.M))
+
+    whole, plugin = pins("requirements.txt"), pins("slurm.txt")
+    [requirement] = extra("slurm")
+    assert requirement.specifier.contains(plugin[requirement.name])
+    shared = whole.keys() & plugin.keys()
+    assert "snakemake-interface-common" in shared
+    assert {name: plugin[name] for name in shared} == {name: whole[name] for name in shared}
 
 
 def test_jobs_of_conda_have_every_package() -> None:

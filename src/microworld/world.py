@@ -53,6 +53,12 @@ class Microworld:
 
         return placed(count, seed, held_out)
 
+    def thing(self, video: torch.Tensor) -> torch.Tensor:
+        from microworld.rulers.landscape import row_colours
+        from microworld.rulers.sprite import whole_sprite
+
+        return whole_sprite(video, row_colours(video))
+
     def probes(self, folder: str | os.PathLike[str], device: torch.device | None = None) -> Probes:
         from microworld.probes import Probes
 

@@ -11,6 +11,7 @@ import typer
 
 from transporter import __version__
 from transporter.commands import (
+    checking,
     first_look,
     own_clip,
     places,
@@ -29,6 +30,7 @@ VERBS = (
     settings.settings,
     settings.concepts,
     planning.plan,
+    checking.check_model,
     first_look.demo,
     videos.generate,
     videos.sweep,

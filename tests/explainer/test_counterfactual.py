@@ -118,3 +118,18 @@ def test_the_curve_rises_to_the_right_and_rings_the_flip() -> None:
     assert xs[0] < x < xs[-1]
     assert y <= drawn["zero"]
     assert curve(found(threshold=0.9))["flip"] is None
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_an_edit_stays_where_the_word_is(weight: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Greys have one place, which has the word or not."""
+    asked = []
+
+    def place(_: object, clip: torch.Tensor, word: str, caption: str, seed: int) -> torch.Tensor:
+        asked.append((word, caption))
+        return torch.full((1, 1, 1), weight)
+
+    monkeypatch.setattr("transporter.explainer.clip_edits.places_of", place)
+    made = found(phi=(0, 1), where="map")
+    assert asked == [("dark", made.caption)]
+    assert float(made.video[1].mean()) == pytest.approx(0.2 + 0.6 * weight, abs=1e-5)

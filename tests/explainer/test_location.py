@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 
 from microworld.places import placed
 from transporter.clips.reading import read_video
-from transporter.explainer.location import Location, locate, refuse_others
+from transporter.explainer.location import Location, locate, places_of, refuse_others
 from transporter.generators.base import Generator
 from transporter.pipeline.config import load_config
 from transporter.pipeline.loading import load_generator
+from transporter.saliency.scoring import averaged
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 
@@ -57,3 +58,11 @@ def test_what_is_kept(found: Location, tmp_path: Path) -> None:
     (place / "thesis").touch()
     with pytest.raises(UserError, match="also holds thesis"):
         refuse_others(place)
+
+
+def test_the_places_of_a_word_are_those_of_its_sprite(generator: Generator) -> None:
+    clip = next(clip for clip in placed(20, 1, True) if clip.words["motion"] == "right")
+    there = places_of(generator, clip.video, clip.words["shape"], clip.caption)
+    assert there.shape == generator.latent_shape[1:] and set(there.unique().tolist()) == {0, 1}
+    sprite = averaged(clip.masks["shape"].float()[None], generator.latent_shape[1:])[0]
+    assert there.mean() < 0.5 and (sprite * there).sum() > 0.8 * sprite.sum()

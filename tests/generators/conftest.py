@@ -14,6 +14,7 @@ import torch
 from diffusers import (
     AutoencoderKLCogVideoX,
     AutoencoderKLHunyuanVideo,
+    AutoencoderKLWan,
     CogVideoXDDIMScheduler,
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
@@ -23,6 +24,7 @@ from diffusers import (
     HunyuanVideoTransformer3DModel,
     UniPCMultistepScheduler,
     WanPipeline,
+    WanTransformer3DModel,
 )
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video import DEFAULT_PROMPT_TEMPLATE
 from tokenizers import normalizers
@@ -226,6 +228,37 @@ def folder(family: Family, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("generator")
     pipeline = family.build()
     shake(pipeline.transformer)
+    pipeline.save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def wan_ti2v(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As Wan 2.2 TI2V-5B: a timestep per token, and a VAE of 48 channels that shrinks sides by
+    16.
+    """
+    torch.manual_seed(0)
+    config = {**build_transformer(layers=2).config, "in_channels": 48, "out_channels": 48}
+    pipeline = wan()
+    pipeline.register_modules(
+        transformer=WanTransformer3DModel.from_config(config),
+        vae=AutoencoderKLWan(
+            base_dim=8,
+            decoder_base_dim=8,
+            z_dim=48,
+            num_res_blocks=1,
+            in_channels=12,
+            out_channels=12,
+            patch_size=2,
+            is_residual=True,
+            scale_factor_spatial=16,
+            latents_mean=[0.1] * 48,
+            latents_std=[1.5] * 48,
+        ),
+    )
+    pipeline.register_to_config(expand_timesteps=True)
+    shake(pipeline.transformer)
+    path = tmp_path_factory.mktemp("wan_ti2v")
     pipeline.save_pretrained(path)
     return path
 

@@ -192,6 +192,17 @@ def test_each_frame_has_its_own_condition(generator: DiffusersGenerator, pi: Con
     torch.testing.assert_close(part[:, :, 2:], whole[:, :, 2:], **CLOSE)
 
 
+def test_each_place_has_its_own_condition(generator: DiffusersGenerator, pi: Condition) -> None:
+    """In a single step no place has seen another's."""
+    delta, (_, frames, height, width) = swapped(pi), generator.latent_shape
+    where = torch.zeros(len(pi), frames, height, width)
+    where[0, :, : height // 2], where[1, ..., width // 2 :] = 1, 1
+    plain = generator.sample(pi, NOISES, 1, 3.0)
+    whole = generator.sample(pi, NOISES, 1, 3.0, Modulation(delta))
+    part = generator.sample(pi, NOISES, 1, 3.0, Modulation(delta, where=where))
+    torch.testing.assert_close(part, plain.lerp(whole, where[:, None]), **CLOSE)
+
+
 def test_a_step_that_is_not_modulated_sees_the_caption_alone(
     generator: DiffusersGenerator, pi: Condition
 ) -> None:

@@ -73,3 +73,27 @@ def test_frames_come_from_the_half_that_the_mask_names(axis: int) -> None:
     torch.testing.assert_close(plain, 2 * z)
     assert not model._forward_hooks
     assert not model._forward_pre_hooks
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_places_come_from_the_half_that_the_mask_names(axis: int) -> None:
+    model = _Echo()
+    where = (torch.rand(2, 3, 2, 2, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    delta = Condition(torch.zeros(2, 5, 7))
+    mask = Modulation(delta, frames=(0.4, 1.0), where=where).mask(3)
+    assert torch.equal(mask[:, 1], torch.zeros(2, 2, 2))
+    assert torch.equal(mask[:, 2], where[:, 2])
+    # both clips with and without their captions, as some pipelines guide
+    z, t = torch.randn(4, 6, 3, 2, 2).movedim(2, axis), torch.ones(4)
+    one, two = torch.full((4, 5, 7), 1.0), torch.full((4, 5, 7), 2.0)
+    with frame_mixing(model, tokens=5, mask=mask, axis=axis):
+        mixed = model(
+            hidden_states=z, timestep=t, encoder_hidden_states=torch.cat([one, two], dim=1)
+        )[0]
+    expected = z.movedim(axis, 2) * (1 + mask.repeat(2, 1, 1, 1)[:, None])
+    torch.testing.assert_close(mixed.movedim(axis, 2), expected)
+
+
+def test_weights_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="with 2 rows of these"):
+        Modulation(Condition(torch.zeros(2, 1, 1)), where=torch.ones(3, 2, 2, 2))

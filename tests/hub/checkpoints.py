@@ -318,7 +318,7 @@ def qwen2_vl(folder: Path) -> None:
         "spatial_merge_size": 2,
         "temporal_patch_size": 2,
     }
-    _save(folder, {"model_type": "qwen2_vl", **qwen(folder, "Qwen2VL", vision)})
+    save(folder, {"model_type": "qwen2_vl", **qwen(folder, "Qwen2VL", vision)})
 
 
 def qwen2_5_vl(folder: Path) -> None:
@@ -336,7 +336,7 @@ def qwen2_5_vl(folder: Path) -> None:
         "tokens_per_second": 2,
         "temporal_patch_size": 2,
     }
-    _save(folder, {"model_type": "qwen2_5_vl", **qwen(folder, "Qwen2_5_VL", vision)})
+    save(folder, {"model_type": "qwen2_5_vl", **qwen(folder, "Qwen2_5_VL", vision)})
 
 
 def video_llama3(folder: Path) -> None:
@@ -385,7 +385,7 @@ def video_llama3(folder: Path) -> None:
         "video_token_id": ids["<|video_pad|>"],
         "torch_dtype": "bfloat16",
     }
-    _save(folder, config)
+    save(folder, config)
 
 
 GEMMA_SPECIAL = [
@@ -488,10 +488,10 @@ def gemma3(folder: Path) -> None:
         },
         "torch_dtype": "bfloat16",
     }
-    _save(folder, config)
+    save(folder, config)
 
 
-def _save(folder: Path, config: Mapping[str, Any]) -> None:
+def save(folder: Path, config: Mapping[str, Any]) -> None:
     """Weights in shards, named as they were published, beside the configuration as given."""
     torch.manual_seed(0)
     write_json(folder / "config.json", config)

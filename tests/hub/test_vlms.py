@@ -85,7 +85,7 @@ def test_gradients_pass_the_last_layer(vlm: TransformersVLM, video: torch.Tensor
 def test_a_caption_is_as_long_as_it_is_asked_for(
     name: str, make_vlm: MakeVLM, vlm: TransformersVLM, video: torch.Tensor
 ) -> None:
-    ends = vlm._ends().tolist()
+    ends = vlm.ends.tolist()
     lengths = []
     tokens = vlm.encode(video[:1])
     for asked in (vlm, make_vlm(name, caption_tokens=5)):

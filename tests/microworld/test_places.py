@@ -6,7 +6,8 @@ import torch
 
 from microworld.language import caption
 from microworld.places import placed
-from transporter.clips.world import Placed
+from microworld.world import MICROWORLD
+from transporter.clips.world import Finder, Placed
 
 
 def _clips(count: int, seed: int = 0, held_out: bool = False) -> list[Placed]:
@@ -44,3 +45,12 @@ def test_clips_come_from_their_seed_and_number() -> None:
     assert all(torch.equal(a.video, b.video) for a, b in zip(short, long, strict=False))
     assert not torch.equal(short[0].video, other[0].video)
     assert not torch.equal(short[0].video, _clips(1, held_out=True)[0].video)
+
+
+def test_the_sprite_is_found_by_pixels_alone() -> None:
+    clips = _clips(6, held_out=True)
+    found = MICROWORLD.thing(torch.stack([clip.video for clip in clips]))
+    true = torch.stack([clip.masks["shape"] for clip in clips])
+    overlap = (found & true).sum((1, 2, 3)) / (found | true).sum((1, 2, 3))
+    assert (overlap > 0.7).all()
+    assert isinstance(MICROWORLD, Finder)

@@ -26,7 +26,7 @@ with lease(int(sys.argv[1])) as held:
 
 @pytest.fixture(autouse=True)
 def two_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (devices.VISIBLE, devices.HELD, *devices.BATCH_SYSTEMS):
+    for name in (devices.VISIBLE, devices.HELD, devices.SUBMITTED):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(devices.FAKE, "2")
     monkeypatch.setenv(devices.FOLDER, str(tmp_path / "leases"))
@@ -111,13 +111,44 @@ def test_one_device_has_one_name_however_the_user_calls_it(monkeypatch: pytest.M
     assert visible_devices() == []
 
 
-@pytest.mark.parametrize("name", devices.BATCH_SYSTEMS)
-def test_batch_systems_have_chosen_already(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "1")
-    monkeypatch.setenv(devices.VISIBLE, "5,7")
+ALLOCATIONS = {
+    "salloc on a whole node": {"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "0,1"},
+    "salloc of two of eight": {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "0,1"},
+    "a pod": {"KUBERNETES_SERVICE_HOST": "10.0.0.1"},
+    "a pod that is told": {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "CUDA_VISIBLE_DEVICES": "1,0"},
+    "qsub -I": {"PBS_JOBID": "7.head", "CUDA_VISIBLE_DEVICES": "FAKE-0,FAKE-1"},
+}
+
+
+@pytest.mark.parametrize("kind", ALLOCATIONS)
+def test_jobs_within_an_allocation_get_devices_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    for name, value in ALLOCATIONS[kind].items():
+        monkeypatch.setenv(name, value)
+    with hold() as first, hold() as second:
+        assert held_by(first) | held_by(second) == {"FAKE-0", "FAKE-1"}
+        first.kill()
+        second.kill()
+
+
+def test_of_an_allocation_nothing_else_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv(devices.VISIBLE, "1")
     with lease(1) as held:
-        assert held == ("5", "7")
-        assert os.environ[devices.VISIBLE] == "5,7"
+        assert held == ("FAKE-1",)
+    with pytest.raises(UserError, match="expected at most 1 devices in one job"), lease(2):
+        pass
+
+
+def test_a_job_that_was_submitted_keeps_what_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv(devices.SUBMITTED, "1")
+    monkeypatch.setenv(devices.VISIBLE, "0")
+    with hold() as other, lease(1, timeout=1) as held:
+        assert held == ("0",)
+        assert held_by(other) == {"0"}
+        other.kill()
 
 
 def test_without_devices_a_job_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

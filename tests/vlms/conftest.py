@@ -31,6 +31,7 @@ from transformers import (
     VideoLlama3Processor,
     VideoLlama3VideoProcessor,
 )
+from video_checkpoints import VIDEO_BUILDERS
 
 from microworld.training.families import qwen2_vl
 from transporter.pipeline.loading import load_vlm
@@ -185,7 +186,8 @@ def phi4_multimodal() -> Built:
 class Family:
     """How a family is built, and what its tests need to know of it."""
 
-    build: Callable[[], Built]
+    build: Callable[[], Built] | None
+    """Model and processor; none is of a folder in the hub's layout."""
     shape: tuple[int, int, int, int]
     tokens: tuple[int, int]
     frames: Sequence[int] | None = None
@@ -198,6 +200,17 @@ class Family:
     answers: tuple[str, str] = ("yes", "n")
     """One of several tokens, one of one."""
     gap: str = ""
+
+
+def times(frames: int, fps: float) -> dict[str, Any]:
+    """When the frames of a clip are."""
+    metadata = {
+        "total_num_frames": frames,
+        "fps": fps,
+        "duration": frames / fps,
+        "frames_indices": list(range(frames)),
+    }
+    return {"video_metadata": [metadata]}
 
 
 OBLONG = (6, 3, 40, 96)
@@ -227,6 +240,23 @@ FAMILIES = {
         arguments={"frames": 2},
         written="<|image|>",
     ),
+    # 4 frames, the least that its processor picks, in 2 steps of 1 x 3 cells of 32 pixels, each at
+    # three depths
+    "qwen3_vl": Family(
+        None, OBLONG, (2 * 1 * 3, 3 * 64), arguments={"fps": 4}, settings=times(6, 4)
+    ),
+    # a frame is a square of 6 x 6 patches, 3 x 3 of which are one token
+    "smol_vlm": Family(
+        None,
+        OBLONG,
+        (6 * 4, 64),
+        arguments={"fps": 0.5},
+        settings=times(6, 0.5),
+    ),
+    # 5 x 5 patches, halved; the token at the end is the same for all clips
+    "llava_onevision": Family(None, OBLONG, (6 * 9, 64), arguments={"fps": 4}),
+    # 4 x 4 patches, 2 x 2 of which are one token
+    "internvl": Family(None, OBLONG, (6 * 4, 64), arguments={"fps": 4}),
 }
 
 
@@ -248,8 +278,28 @@ def family(name: str) -> Family:
     return FAMILIES[name]
 
 
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folders in the hub's layout by their adapters' names, each written once."""
+    place = tmp_path_factory.mktemp("published")
+
+    def write(name: str) -> Path:
+        if not (place / name).exists():
+            VIDEO_BUILDERS[name](place / name)
+        return place / name
+
+    return write
+
+
 @pytest.fixture(scope="module")
-def folder(family: Family, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(
+    name: str,
+    family: Family,
+    tmp_path_factory: pytest.TempPathFactory,
+    published: Callable[[str], Path],
+) -> Path:
+    if family.build is None:
+        return published(name)
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("vlm")
     model, processor = family.build()

@@ -138,7 +138,7 @@ def test_caption_is_the_greedy_continuation(
 ) -> None:
     inputs = whole_inputs(family, vlm, video, vlm.describe)
     start = inputs["input_ids"].shape[1]
-    silent = [vlm._visual_token]
+    silent = [vlm.visual_token]
     answer = vlm.model.generate(
         **inputs, max_new_tokens=3, do_sample=False, suppress_tokens=silent
     )[:, start:]
@@ -155,7 +155,7 @@ def test_an_answer_ends_where_a_turn_ends(
 ) -> None:
     tokens = vlm.encode(video[:1])
     logits = vlm.logits(tokens, vlm.describe)[0]
-    logits[vlm._visual_token] = -torch.inf
+    logits[vlm.visual_token] = -torch.inf
     first = int(logits.argmax())
     monkeypatch.setattr(vlm.model.generation_config, "eos_token_id", [first])
     word = vlm.processor.tokenizer.decode([first], skip_special_tokens=True).strip()

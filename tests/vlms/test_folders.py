@@ -16,6 +16,8 @@ from transporter.pipeline.loading import load_vlm
 from transporter.support.errors import UserError
 from transporter.vlms.transformers_vlm import TransformersVLM
 
+# the others' folders are loaded by the same code
+OLDER = ("qwen_vl", "video_llama3", "gemma3", "phi4_multimodal")
 UNSET = dict.fromkeys(("revision", "frames", "fps", "lora"))
 JSON = {
     "config.json": ("AutoConfig", "AutoModel", "AutoModelForImageTextToText"),
@@ -26,6 +28,11 @@ JSON = {
     "generation_config.json": ("AutoConfig",),
 }
 """Files that may name code, and for what."""
+
+
+@pytest.fixture(scope="module", params=OLDER)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture
@@ -115,8 +122,8 @@ BAD: dict[str, tuple[hostile.Change, str]] = {
         "expected a qwen2_vl or qwen2_5_vl, but this folder is a gemma3: use adapter gemma3",
     ),
     "a family of no adapter": (
-        lambda folder: hostile.changed_json(folder / "config.json", model_type="qwen3_vl"),
-        "this folder is a qwen3_vl: no adapter here loads it",
+        lambda folder: hostile.changed_json(folder / "config.json", model_type="qwen9_vl"),
+        "this folder is a qwen9_vl: no adapter here loads it",
     ),
     "another size": (
         lambda folder: hostile.changed_json(

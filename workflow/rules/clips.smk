@@ -74,6 +74,7 @@ else:
             paths.log("failed_clips"),
         benchmark:
             paths.benchmark("failed_clips")
+        localrule: True
         conda:
             "../../envs/transporter.yaml"
         resources:

@@ -1,4 +1,5 @@
 # What all rules share: the checked settings, what a run makes by them (plan, cases), and where results are (paths).
+import os
 import re
 import sys
 
@@ -7,6 +8,7 @@ from snakemake.utils import update_config
 from transporter.pipeline import paths
 from transporter.pipeline.cases import HONEST, Cases
 from transporter.pipeline.config import check_config
+from transporter.pipeline.devices import SUBMITTED
 from transporter.pipeline.exhibits import exhibits
 from transporter.pipeline.failed_fits import failed_line
 from transporter.pipeline.own_clips import left_out_line
@@ -47,7 +49,12 @@ cores = (
 )  # none are said for a cluster, or a report
 HALF_OF_THE_CORES = min(4, max(1, cores // 2))
 
+# this is a job on a cluster, whose batch system has chosen its devices
+if workflow.remote_exec:
+    os.environ[SUBMITTED] = "1"
+
 of, files, code = plan.of, plan.files, plan.code
+PAGE_PARTS = [f"figures/gallery{end}" for end in (".html", ".css", ".js", "_maps.js")]
 prefork = Prefork(*plan.adapters({}, *ADAPTED))
 
 

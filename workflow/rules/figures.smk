@@ -67,7 +67,7 @@ rule gallery:
         code=code(
             "transporter.figures.gallery",
             "transporter.pipeline.failed_fits",
-            files=[f"figures/gallery.{kind}" for kind in ("html", "css", "js")],
+            files=PAGE_PARTS,
         ),
     script:
         "../scripts/gallery.py"

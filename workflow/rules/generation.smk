@@ -82,6 +82,7 @@ if plan.words_alone and len(plan.vlms) > 1:
             paths.benchmark("same_generation", f"{PAIR}/{{concept}}")
         wildcard_constraints:
             vlm="|".join(map(re.escape, plan.vlms[1:])),
+        localrule: True
         conda:
             "../../envs/transporter.yaml"
         resources:

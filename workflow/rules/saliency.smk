@@ -4,7 +4,9 @@
 rule saliency:
     input:
         [row.page for row in TABLES["saliency_pages"]],
-        plan.of_run(paths.CHANGES),
+        plan.of_run(paths.filled(paths.CHANGES_FIGURE, form="png")),
+        paths.MAPPED_GALLERY,
+        plan.of_run(paths.RESTRICTION) if plan.world and config["probes"] else [],
 
 
 rule saliency_truth:
@@ -33,6 +35,38 @@ rule saliency_truth:
         "../scripts/saliency_truth.py"
 
 
+rule saliency_looks:
+    input:
+        generator=files("generators", "{generator}"),
+        vlm=files("vlms", "{vlm}"),
+        concepts=config["concepts"],
+    output:
+        paths.LOOKS,
+    log:
+        paths.log("saliency_looks", PAIR),
+    benchmark:
+        paths.benchmark("saliency_looks", PAIR)
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=120,
+    params:
+        generator=of("generators", "{generator}", without=SAMPLING),
+        vlm=of("vlms", "{vlm}"),
+        settings=config["saliency"],
+        world=config["world"],
+        seed=config["seed"],
+        code=code(
+            "transporter.saliency.looking",
+            adapters=["generators", "vlms"],
+            world=True,
+        ),
+    script:
+        "../scripts/saliency_looks.py"
+
+
 rule saliency_maps:
     input:
         model=files("generators", "{generator}"),
@@ -53,8 +87,14 @@ rule saliency_maps:
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
         settings=config["saliency"],
+        world=config["world"],
         seed=config["seed"],
-        code=code("transporter.saliency.generated", adapters=["generators"]),
+        code=code(
+            "transporter.saliency.inside",
+            "transporter.pipeline.world",
+            adapters=["generators"],
+            world=True,
+        ),
     script:
         "../scripts/saliency_maps.py"
 
@@ -77,3 +117,115 @@ rule saliency_changes:
         code=code("transporter.saliency.changes"),
     script:
         "../scripts/saliency_changes.py"
+
+
+rule saliency_figure:
+    input:
+        paths.CHANGES,
+    output:
+        pdf=paths.filled(paths.CHANGES_FIGURE, form="pdf"),
+        png=reported(
+            paths.filled(paths.CHANGES_FIGURE, form="png"),
+            "saliency_changes",
+            "Saliency",
+            result="what and where",
+        ),
+    log:
+        paths.log("saliency_figure", PAIR),
+    benchmark:
+        paths.benchmark("saliency_figure", PAIR)
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("transporter.figures.where", "transporter.saliency.generated"),
+    script:
+        "../scripts/saliency_figure.py"
+
+
+# A vector that acts where its words are: the fifth modulation, measured.
+rule saliency_restricted:
+    input:
+        generator=files("generators", "{generator}"),
+        vlm=files("vlms", "{vlm}"),
+        bank=paths.BANK,
+        generated=paths.GENERATED,
+        maps=paths.MAPS,
+        concepts=config["concepts"],
+        probes=files("probes"),
+    output:
+        paths.RESTRICTED,
+    log:
+        paths.log("saliency_restricted", f"{PAIR}/{{concept}}"),
+    benchmark:
+        paths.benchmark("saliency_restricted", f"{PAIR}/{{concept}}")
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=120,
+    params:
+        generator=of("generators", "{generator}"),
+        vlm=of("vlms", "{vlm}"),
+        probes=config["probes"],
+        world=config["world"],
+        seed=config["seed"],
+        code=code(
+            "transporter.metrics.restriction",
+            adapters=["generators", "vlms"],
+            world=True,
+        ),
+    script:
+        "../scripts/saliency_restricted.py"
+
+
+rule saliency_restriction:
+    input:
+        paths.every(paths.RESTRICTED, concept=CONCEPTS),
+    output:
+        paths.RESTRICTION,
+    log:
+        paths.log("saliency_restriction", PAIR),
+    benchmark:
+        paths.benchmark("saliency_restriction", PAIR)
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("transporter.metrics.restriction"),
+    script:
+        "../scripts/saliency_restriction.py"
+
+
+# The page once more, of the page itself: a plain run does not wait for maps, and does not run again for them.
+rule saliency_gallery:
+    input:
+        gallery=paths.GALLERY,
+        maps=plan.maps(),
+    output:
+        report(
+            directory(paths.MAPPED_GALLERY),
+            caption="../report/saliency_gallery.rst",
+            htmlindex="index.html",
+            category="The page",
+            labels={"page": "all sweeps, with maps"},
+        ),
+    log:
+        paths.log("saliency_gallery"),
+    benchmark:
+        paths.benchmark("saliency_gallery")
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        frames={name: config["generators"][name]["frames"] for name in plan.generators},
+        code=code("transporter.figures.gallery_maps", files=PAGE_PARTS),
+    script:
+        "../scripts/saliency_gallery.py"

@@ -10,6 +10,7 @@ rule versions:
         paths.log("versions"),
     benchmark:
         paths.benchmark("versions")
+    localrule: True
     conda:
         "../../envs/transporter.yaml"
     resources:
@@ -35,6 +36,7 @@ for name, rows in TABLES.items():
             paths.log(name),
         benchmark:
             paths.benchmark(name)
+        localrule: True
         conda:
             "../../envs/transporter.yaml"
         resources:

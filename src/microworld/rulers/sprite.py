@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 
 from microworld.rulers.landscape import SPARSE
 from microworld.rulers.ramps import at_share, ramp
@@ -22,6 +23,8 @@ SOFT = 0.2
 """
 REACH = 19.0
 """No part of a sprite is farther from its centre, in pixels."""
+EDGE = 2
+"""Width in pixels of a sprite's outline, and of its edge that a VAE washes out."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,12 @@ def find_sprite(video: torch.Tensor, rows: torch.Tensor) -> Sprite:
     across = (columns - x[..., None])[:, :, None].expand_as(mask)
     down = (lines - y[..., None])[..., None].expand_as(mask)
     return Sprite(mask, x, y, area, across, down)
+
+
+def whole_sprite(video: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """The sprite with its outline, which has no colour: `(B, T, H, W)` bool."""
+    inside = (find_sprite(video, rows).mask > 0.5).float()
+    return F.max_pool2d(inside, 2 * EDGE + 1, stride=1, padding=EDGE) > 0
 
 
 def sprite_hue(video: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
@@ -111,3 +111,11 @@ class World(Protocol):
         """A network that knows what clips look like, a `baselines.verifier.Verifier`, made of the
         encoder of `folder` and of real `clips` `(T, C, H, W)`.
         """
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A world that also finds, by pixels alone, the one thing that its clips are about."""
+
+    def thing(self, video: torch.Tensor) -> torch.Tensor:
+        """Where it is in clips `(B, T, C, H, W)` in [0, 1]: `(B, T, H, W)` bool."""

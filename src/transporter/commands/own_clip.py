@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -54,6 +54,10 @@ def explain(
             help="Where in the video to begin, in seconds; by default as the settings say."
         ),
     ] = None,
+    where: Annotated[
+        Literal["map"] | None,
+        typer.Option(help="`map` edits only where the generator sees the word that gives way."),
+    ] = None,
     windows: Annotated[
         str,
         typer.Option(help="Parts of a long video to explain, side by side: a number, or all."),
@@ -85,7 +89,7 @@ def explain(
         begin("loading the models")
         explainer = Explainer.from_pretrained(configfile, generator, vlm, weights)
         asked = _concept(explainer, question, words, concept)
-        request = Request(clip, asked, caption, tuple(strengths or PHI), seed)
+        request = Request(clip, asked, caption, tuple(strengths or PHI), seed, where)
         begin("editing")
         made = []
         for window in explain_windows(explainer, request, start, most):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -11,10 +12,13 @@ from transporter.clips.contrast import Concept
 from transporter.concepts.bank import random_like
 from transporter.coupling.reader import Reader
 from transporter.explainer.counterfactual import oriented
+from transporter.explainer.location import places_of
 from transporter.generation.editing import Editing, flow_edit
 from transporter.generators.condition import Condition
 from transporter.generators.wording import readable
 from transporter.support.errors import UserError
+
+Where = Literal["map"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +34,7 @@ class ClipEdits:
         minus: the caption's condition, one row.
         change: what is added to it at strength 1, one row.
         seed: of the noise.
+        mask: weights of the latent's places that are edited, `(t, h, w)`; None edits all.
     """
 
     reader: Reader
@@ -42,6 +47,7 @@ class ClipEdits:
     change: Condition
     editing: Editing | None
     seed: int
+    mask: torch.Tensor | None = None
 
     @classmethod
     @torch.no_grad()
@@ -54,6 +60,7 @@ class ClipEdits:
         editing: Editing | None = None,
         seed: int = 0,
         swap: tuple[str, str] | None = None,
+        where: Where | None = None,
     ) -> ClipEdits:
         """Ask the VLM about a clip; the arguments are those of `flip_search.explain`.
 
@@ -68,8 +75,10 @@ class ClipEdits:
         source, target = _pair(words, caption or reader.vlm.caption(tokens)[0], reader)
         minus, plus = (generator.encode_text([text]) for text in (source, target))
         z_0 = generator.encode(clip[None].to(generator.device))
+        mask = places_of(generator, clip, words[0], source, seed) if where == "map" else None
+        change = plus - minus
         return cls(
-            reader, concept, words, source, -abs(odds), z_0, minus, plus - minus, editing, seed
+            reader, concept, words, source, -abs(odds), z_0, minus, change, editing, seed, mask
         )
 
     def at(self, phis: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -86,7 +95,9 @@ class ClipEdits:
     @torch.no_grad()
     def _along(self, change: Condition, phis: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
         generator, vlm = self.reader.generator, self.reader.vlm
-        z = flow_edit(generator, self.z_0, self.minus, change, phis, self.editing, self.seed)
+        z = flow_edit(
+            generator, self.z_0, self.minus, change, phis, self.editing, self.seed, self.mask
+        )
         video = torch.cat([generator.decode(part) for part in z.split(1)]).clamp(0, 1)
         read = [self.reader.log_odds(vlm.encode(part), self.concept) for part in video.split(1)]
         return video.cpu(), torch.cat(read).cpu()

@@ -11,7 +11,7 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.coupling.reader import Reader
-from transporter.explainer.clip_edits import ClipEdits
+from transporter.explainer.clip_edits import ClipEdits, Where
 from transporter.explainer.counterfactual import Counterfactual, Flip
 from transporter.generation.editing import Editing
 from transporter.support.errors import UserError
@@ -35,6 +35,7 @@ def explain(
     seed: int = 0,
     even: bool = True,
     swap: tuple[str, str] | None = None,
+    where: Where | None = None,
 ) -> Counterfactual:
     """Edit a clip towards the word that the VLM does not answer, and find the least edit that flips
     its answer.
@@ -53,6 +54,8 @@ def explain(
             log-odds rise evenly, in place of the others.
         swap: a word of the caption and another, to edit by these; by default by the answer and the
             other word.
+        where: `map`, to edit only where the generator sees the word that gives way; by default the
+            edit is free everywhere.
 
     Raises:
         UserError: the caption holds neither word, or words that the generator does not know, or
@@ -61,7 +64,7 @@ def explain(
     phis = tuple(sorted(set(map(float, phi))))
     if len(phis) < 2:
         raise UserError(f"phi: expected at least two different strengths, got {list(phi)}")
-    edits = ClipEdits.of(clip, concept, reader, caption, editing, seed, swap)
+    edits = ClipEdits.of(clip, concept, reader, caption, editing, seed, swap, where)
 
     def edited(strengths: Sequence[float]) -> dict[float, tuple[torch.Tensor, float]]:
         video, log_odds = edits.at(strengths)

@@ -15,6 +15,7 @@ from transporter.figures.overlay import overlay
 from transporter.generators.base import Generator
 from transporter.generators.wording import readable
 from transporter.saliency.locating import renoised
+from transporter.saliency.restricting import of_latent, places
 from transporter.saliency.settings import MapSettings, ReadingSettings
 from transporter.saliency.words import Words
 from transporter.support.errors import UserError
@@ -114,3 +115,16 @@ def locate(
     maps = renoised(generator, z_xi, [caption], words, [settings, timed], reading, seed)
     place, time = (found[0, 0].cpu() for found in maps)
     return Location(word, caption, video.cpu(), generator.fps, place, time)
+
+
+def places_of(
+    generator: Generator, video: torch.Tensor, word: str, caption: str, seed: int = 0
+) -> torch.Tensor:
+    """Where a word is in a clip `(T, C, H, W)`: 1 at the latent's places whose token is above its
+    frame's mean, 0 elsewhere, `(t, h, w)`.
+
+    Raises:
+        UserError: as `locate` does.
+    """
+    found = locate(generator, video, word, caption, seed=seed)
+    return of_latent(places(found.place), generator)

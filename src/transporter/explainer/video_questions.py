@@ -14,7 +14,7 @@ from transporter.clips.split import Reading
 from transporter.concepts.discovery import Look, answered, discover
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
-from transporter.explainer.clip_edits import ClipEdits
+from transporter.explainer.clip_edits import ClipEdits, Where
 from transporter.explainer.clip_sources import as_clip
 from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.flip_search import PHI, explain
@@ -102,6 +102,7 @@ class VideoQuestions:
         editing: Editing | None = None,
         swap: tuple[str, str] | None = None,
         fps: float | None = None,
+        where: Where | None = None,
     ) -> Counterfactual:
         """The VLM's answer about a video, a file or `(T, C, H, W)` in [0, 1] at `fps` frames per
         second, and the video edited until the answer flips, as `explainer.flip_search.explain` has
@@ -113,7 +114,7 @@ class VideoQuestions:
         asked = self._concept(concept)
         clip = self._timed(video, asked, fps)
         editing = self._editing(editing)
-        found = explain(clip, asked, self.reader, caption, phi, editing, seed, swap=swap)
+        found = explain(clip, asked, self.reader, caption, phi, editing, seed, True, swap, where)
         return measured(found, self.lpips)
 
     def edits(

@@ -18,6 +18,7 @@ from transporter.clips.clip import Clip
 from transporter.clips.contrast import Concept
 from transporter.clips.reading import read_clip, seconds_of
 from transporter.clips.window import Window, spread_starts
+from transporter.explainer.clip_edits import Where
 from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.edited_word import edited_word
 from transporter.explainer.explainer import Explainer
@@ -41,6 +42,7 @@ class Request:
     caption: str | None
     phi: tuple[float, ...]
     seed: int
+    where: Where | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,9 @@ def _explained(explainer: Explainer, request: Request, window: Window) -> Explai
     concept, caption, phi, seed = request.concept, request.caption, request.phi, request.seed
 
     def edited(swap: tuple[str, str] | None) -> Counterfactual:
-        return explainer.explain(read.video, concept, caption, phi, seed, swap=swap, fps=fps)
+        return explainer.explain(
+            read.video, concept, caption, phi, seed, swap=swap, fps=fps, where=request.where
+        )
 
     found = edited(None)
     ranked = _ranked(explainer, read, found)

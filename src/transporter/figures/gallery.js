@@ -63,6 +63,7 @@ const METHODS = {
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const state = {
   generator: null, vlm: null, concept: null, method: null, compare: "", seed: null, phi: 0,
+  map: "",
   playing: !still, turning: false,
 };
 
@@ -207,9 +208,10 @@ function newTile(seed) {
   const tile = { seed, videos: [video(), video()], wanted: null };
   for (const one of tile.videos) one.muted = true;
   tile.trouble = element("span", { class: "trouble", hidden: true }, "no clip");
+  tile.map = element("canvas", { class: "map", hidden: true, "aria-hidden": "true" });
   tile.screen = element("button", {
     type: "button", class: "screen", onclick: () => choose({ seed: tile.seed }),
-  }, ...tile.videos, tile.trouble);
+  }, ...tile.videos, tile.map, tile.trouble);
   tile.prompt = element("p", { class: "prompt" });
   tile.facts = element("dl", { class: "facts" });
   tile.download = element("a", { class: "download", download: true }, "Download");
@@ -272,6 +274,7 @@ function keepStep() {
     const late = ((apart + 1.5 * whole) % whole) - whole / 2;
     if (Math.abs(late) > 0.06) video.currentTime = first.currentTime;
   }
+  drawMaps();
   requestAnimationFrame(keepStep);
 }
 
@@ -345,13 +348,14 @@ function drawTile(tile, run, sweep) {
   tile.download.hidden = clip === null;
   tile.download.href = clip ?? "";
   tile.download.setAttribute("aria-label", `Download clip of seed ${run.seed} at phi ${state.phi}`);
+  layMap(tile, run, sweep, k);
   show(tile, clip);
 }
 
 function rowTitle(sweep) {
   const note = METHODS[sweep.method];
   return [`${pairOf(conceptOf(sweep))}, ${pretty(sweep.method)}`,
-    note ? element("small", {}, note) : null];
+    note ? element("small", {}, note) : null, mapScale(sweep)];
 }
 
 function drawVideos() {
@@ -657,6 +661,7 @@ function draw() {
   const sweep = current(), { source, target } = conceptOf(sweep);
   document.documentElement.style.setProperty("--share", share(state.phi));
   drawChoices(sweep);
+  drawMapChoice();
   drawOrigin();
   drawWarning();
   drawFailure();
@@ -664,6 +669,7 @@ function draw() {
   drawNumbers();
   drawProbe(sweep); // first: whether it is there decides how wide the other plot is
   drawAnswer(sweep);
+  drawInside(sweep);
   drawSummary();
   const odds = means(sweep, "log_odds")[step(sweep)];
   $("spoken").textContent = `${source} to ${target}, phi ${state.phi}`
@@ -671,12 +677,12 @@ function draw() {
   history.replaceState(null, "", "#" + address());
 }
 
-const ADDRESS = ["generator", "vlm", "concept", "method", "compare", "seed", "phi"];
+const ADDRESS = ["generator", "vlm", "concept", "method", "compare", "seed", "phi", "map"];
 const address = () =>
   new URLSearchParams(ADDRESS.filter(name => state[name] !== "").map(name => [name, state[name]]));
 
 function addressed() {
-  const given = new URLSearchParams(location.hash.slice(1)), choice = { compare: "" };
+  const given = new URLSearchParams(location.hash.slice(1)), choice = { compare: "", map: "" };
   for (const name of ADDRESS.filter(name => given.has(name))) {
     const value = given.get(name), numeric = name === "seed" || name === "phi";
     choice[name] = numeric ? Number(value) || 0 : value;
@@ -725,6 +731,7 @@ const ACTIONS = {
   C: () => choose({ concept: neighbour(concepts().map(one => one.name), state.concept, -1) }),
   s: () => choose({ seed: turned(shown(current()).map(run => run.seed), state.seed) }),
   m: () => choose({ method: turned(methods(), state.method) }),
+  w: () => choose({ map: state.map ? "" : "on" }),
   p: () => turn(!state.turning),
   k: () => play(!state.playing),
 };
@@ -749,6 +756,7 @@ function listen() {
   for (const name of ["generator", "vlm", "compare"])
     $(name).addEventListener("change", event => choose({ [name]: event.target.value }));
   $("seed").addEventListener("change", event => choose({ seed: Number(event.target.value) }));
+  $("map").addEventListener("change", event => choose({ map: event.target.checked ? "on" : "" }));
   $("play").addEventListener("click", () => play(!state.playing));
   $("turn").addEventListener("click", () => turn(!state.turning));
   // After a click on a method the arrow keys are the slider's again; someone who came by

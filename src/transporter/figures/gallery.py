@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -29,8 +30,9 @@ CURVES = ("log_odds", "p_target", "kept")
 READINGS = (*KEYS, "kind", "caption", "seed", "phi", *CURVES, "caption_reencoded")
 """Columns of the readings that the page shows, beside one for each attribute."""
 SUMMARY = ("concept", "generator", "vlm", "method", "seeds", "spearman", "hit_rate", "others_kept")
-PARTS = {"__STYLE__": "gallery.css", "__SCRIPT__": "gallery.js"}
+PARTS = {"__STYLE__": "gallery.css", "__MAPS__": "gallery_maps.js", "__SCRIPT__": "gallery.js"}
 """Where the template holds the other files of the page."""
+DATA = r'<script type="application/json" id="data">(.*?)</script>'
 
 
 class Clip(NamedTuple):
@@ -140,6 +142,18 @@ def page(data: Mapping[str, Any]) -> str:
     for place, name in PARTS.items():
         template = template.replace(place, _part(name), 1)
     return template.replace("__DATA__", text, 1)
+
+
+def page_data(text: str) -> dict[str, Any]:
+    """The `data` that a `page` was made of.
+
+    Raises:
+        UserError: the text is no such page.
+    """
+    found = re.search(DATA, text, re.DOTALL)
+    if found is None:
+        raise UserError("gallery: expected a page of an earlier run, got one without data")
+    return json.loads(found[1])
 
 
 def _part(name: str) -> str:

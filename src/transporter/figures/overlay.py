@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from PIL import Image, ImageDraw
 
 from transporter.figures.theme import MAP
@@ -15,6 +16,8 @@ LEAST = 256
 BAR, MARGIN = 14, 46
 """Widths in pixels of the scale and of the space that it stands in."""
 OPACITY = 0.65
+SHEET_OPACITY = (0.4, 0.8)
+"""Of the least and of the highest token of a sheet, which a page can take away."""
 
 
 def over_frames(maps: torch.Tensor, frames: int) -> torch.Tensor:
@@ -46,6 +49,25 @@ def overlay(video: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     scale = _scale(height, low, high).expand(len(clip), -1, -1, -1)
     whole = torch.cat([blended, scale], 3)
     return F.pad(whole, (0, whole.shape[3] % 2, 0, whole.shape[2] % 2))
+
+
+def sheet(maps: torch.Tensor, low: float, high: float) -> Image.Image:
+    """Maps `(P, F, h, w)` on a scale from `low` to `high` as one picture to lay over clips, a token
+    a pixel: a row of F frames for each of the P.
+    """
+    level = ((maps - low) / max(high - low, 1e-9)).clamp(0, 1)
+    # (P, F, h, w) to (P h, F w)
+    level = level.permute(0, 2, 1, 3).flatten(0, 1).flatten(1, 2).cpu()
+    low, high = SHEET_OPACITY
+    opacity = low + (high - low) * level[..., None]
+    rgba = torch.cat([_coloured(level[None])[0].movedim(0, -1), opacity], 2)
+    return Image.fromarray((rgba.numpy() * 255).round().astype(np.uint8), "RGBA")
+
+
+def scale_colours(count: int = 9) -> list[str]:
+    """The scale of a `sheet` from its least to its highest, as colours of a page."""
+    colours = colormaps[MAP](np.linspace(0, 1, count))[:, :3]
+    return [to_hex(colour) for colour in colours]
 
 
 def _coloured(level: torch.Tensor) -> torch.Tensor:

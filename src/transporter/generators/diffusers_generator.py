@@ -280,7 +280,7 @@ class DiffusersGenerator(Generator):
         with ExitStack() as stack:
             self._steered(stack, run, guidance)
             if run.doubled:
-                mask = modulation.frame_mask(self.latent_shape[1])
+                mask = modulation.mask(self.latent_shape[1])
                 for _, model in self.transformers():
                     tokens = self.condition_shape[0]
                     stack.enter_context(frame_mixing(model, tokens, mask, self.frame_axis))

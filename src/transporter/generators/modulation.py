@@ -1,8 +1,9 @@
-"""The four modulations of the paper: interpolation, composition, step injection, partial frames.
+"""The four modulations of the paper: interpolation, composition, step injection, partial frames;
+and a fifth, in some places of the clip alone.
 
 All are one thing: a change `delta` of the condition, active in a range of sampling steps and of
-latent frames. Interpolation is `phi q`, composition `sum_k phi_k q_k`; the two ranges give the
-other two.
+latent frames, and in some places of these. Interpolation is `phi q`, composition `sum_k phi_k q_k`;
+the two ranges and the places give the others.
 """
 
 from __future__ import annotations
@@ -24,17 +25,24 @@ _PER_CLIP = ("hidden_states", "timestep", "guidance")
 @dataclass(frozen=True)
 class Modulation:
     """`delta`, B rows or R for each of B conditions, is added to the condition; ranges are
-    half-open shares in [0, 1] of sampling steps and latent frames.
+    half-open shares in [0, 1] of sampling steps and latent frames, and `where` holds weights in
+    [0, 1] of the latent's places, `(t, h, w)` or of every row of `delta` `(B R, t, h, w)`.
 
     Raises:
-        ValueError: a range that is empty or leaves [0, 1].
+        ValueError: a range that is empty or leaves [0, 1], or weights of another shape.
     """
 
     delta: Condition
     steps: tuple[float, float] = WHOLE
     frames: tuple[float, float] = WHOLE
+    where: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
+        if self.where is not None and self.where.shape[:-3] not in ((), (len(self.delta),)):
+            raise ValueError(
+                f"Expected where as (t, h, w), or with {len(self.delta)} rows of these, got"
+                f" {tuple(self.where.shape)}"
+            )
         for name, (first, last) in (("steps", self.steps), ("frames", self.frames)):
             if not 0 <= first < last <= 1:
                 raise ValueError(
@@ -45,6 +53,18 @@ class Modulation:
     def active(self, step: int, steps: int) -> bool:
         """Whether sampling step `step` of `steps` lies in the range."""
         return _within(step, steps, self.steps)
+
+    @property
+    def partial(self) -> bool:
+        """Whether some places of the latent have the condition without the change."""
+        return self.frames != WHOLE or self.where is not None
+
+    def mask(self, frames: int) -> torch.Tensor:
+        """How far each place of a latent of so many frames is modulated: `(frames,)`, or with
+        places `(..., frames, h, w)`.
+        """
+        mask = self.frame_mask(frames)
+        return mask if self.where is None else self.where * mask[:, None, None].to(self.where)
 
     def frame_mask(self, frames: int) -> torch.Tensor:
         """1 where a latent frame is modulated: `(frames,)`."""
@@ -73,12 +93,13 @@ def frame_mixing(
     transformer: nn.Module, tokens: int, mask: torch.Tensor, axis: int = 2
 ) -> Iterator[None]:
     """Let a transformer of `diffusers` take two conditions at once and mix their velocities by
-    latent frame.
+    latent frame, or by place.
 
     While active, a call whose `encoder_hidden_states` hold `2 * tokens` text tokens, two conditions
     `beside` each other, is run for either half, and frame f of the result is taken from the second
-    half where `mask[f]` is 1. Calls with `tokens` text tokens pass unchanged. `axis` is that of the
-    frames in the transformer's output.
+    half where `mask[f]` is 1; a mask `(t, h, w)` or `(B, t, h, w)` says it of every place. Calls
+    with `tokens` text tokens pass unchanged. `axis` is that of the frames in the transformer's
+    output.
     """
     doubled = []
 
@@ -102,8 +123,7 @@ def frame_mixing(
         if not doubled.pop():
             return output
         base, modulated = output[0].chunk(2)
-        sides = [-1 if dimension == axis else 1 for dimension in range(base.ndim)]
-        return (base.lerp(modulated, mask.to(base).view(sides)),)
+        return (base.lerp(modulated, _spread(mask.to(base), len(base), axis)),)
 
     handles = [
         transformer.register_forward_pre_hook(split, with_kwargs=True),
@@ -114,3 +134,13 @@ def frame_mixing(
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _spread(mask: torch.Tensor, rows: int, axis: int) -> torch.Tensor:
+    """A mask as it lies over a transformer's output of 5 dimensions."""
+    if mask.ndim == 1:
+        return mask.view([-1 if dimension == axis else 1 for dimension in range(5)])
+    mask = mask if mask.ndim == 4 else mask[None]
+    # a batch may hold every clip with and without its caption, one after the other
+    mask = mask.repeat(rows // len(mask), 1, 1, 1)
+    return mask.unsqueeze(3 - axis)

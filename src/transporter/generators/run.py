@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from transporter.generators.condition import Condition
-from transporter.generators.modulation import WHOLE, Modulation
+from transporter.generators.modulation import Modulation
 
 
 class Run:
@@ -22,7 +22,7 @@ class Run:
         self, condition: Condition, modulation: Modulation | None, steps: int, scheduler: Any
     ) -> None:
         self.modulation, self.steps, self.scheduler = modulation, steps, scheduler
-        self.doubled = modulation is not None and modulation.frames != WHOLE
+        self.doubled = modulation is not None and modulation.partial
         self.copies = 1 if modulation is None else len(modulation.delta) // len(condition)
         self.rows, self.condition = len(condition), condition.repeat_interleave(self.copies)
         self.current = condition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,25 +14,18 @@ from torch import nn
 from transporter.generators.condition import Condition
 from transporter.generators.diffusers_generator import DiffusersGenerator
 from transporter.networks.recompute import again
-from transporter.support.errors import UserError
 
 
 class WanGenerator(DiffusersGenerator):
     """A frozen Wan pipeline; the arguments are those of `DiffusersGenerator`.
 
     Prompts shorter than L tokens are padded with zeros, as the pipeline does. Where a pipeline has
-    two transformers, each is asked at its own noise levels.
+    two transformers, each is asked at its own noise levels; where it tells a timestep of every
+    token (TI2V, which also continues an image), all of a clip's are the same.
     """
 
     pipeline_class = WanPipeline
     block_lists = ("blocks",)
-
-    def _check(self, path: str, max_tokens: int) -> None:
-        if self.pipeline.config.expand_timesteps:
-            raise UserError(
-                f"{path}: expected a text-to-video model with one timestep per clip, got one with a"
-                " timestep per token"
-            )
 
     def _statistics(self) -> tuple[Sequence[float], Sequence[float]]:
         return self.pipeline.vae.config.latents_mean, self.pipeline.vae.config.latents_std
@@ -65,8 +59,11 @@ class WanGenerator(DiffusersGenerator):
     def _velocity(
         self, model: nn.Module, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
     ) -> torch.Tensor:
-        steps = self.pipeline.scheduler.config.num_train_timesteps
-        return self._predicted(model, z_t, condition, timestep=sigma * steps)
+        timestep = sigma * self.pipeline.scheduler.config.num_train_timesteps
+        if self.pipeline.config.expand_timesteps:
+            # (B,) -> (B, tokens)
+            timestep = timestep[:, None].expand(-1, math.prod(self.block_grid))
+        return self._predicted(model, z_t, condition, timestep=timestep)
 
     def _inputs(self, latents: torch.Tensor, pi: Condition, guidance: float) -> dict[str, Any]:
         return {

@@ -18,7 +18,7 @@ from transporter.generation.sweeps import Generated, full_change
 from transporter.generators.condition import Condition
 
 
-def _probed(video: torch.Tensor, concept: Concept, probes: Probes) -> pd.DataFrame:
+def probed(video: torch.Tensor, concept: Concept, probes: Probes) -> pd.DataFrame:
     """The probes' reading of clips `(B, T, C, H, W)`: `p_source`, `p_target`, one column of words
     per attribute, and `hit`, 1 where that of the concept's attribute is the target word, else 0.
     """
@@ -86,7 +86,7 @@ def _read(
         columns["caption_phi"] = reader.vlm.caption(z_tilde)
     columns["caption_reencoded"] = reader.vlm.caption(z_reencoded)
     read = pd.DataFrame(columns)
-    return read if probes is None else read.join(_probed(video, concept, probes))
+    return read if probes is None else read.join(probed(video, concept, probes))
 
 
 def _conditions(

@@ -2,8 +2,9 @@
 own.
 
 Snakemake counts GPUs but does not say which one is whose. Here every device has a lock file; the
-kernel frees the lock when its process ends, however it ends. Under a batch system the scheduler has
-chosen already, and nothing is changed.
+kernel frees the lock when its process ends, however it ends. Within an allocation (`salloc`, a pod)
+the devices that it shows are leased, so that its jobs do not all take the first. Jobs that
+Snakemake itself has submitted to a batch system have devices of their own, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -33,14 +34,8 @@ FOLDER = "TRANSPORTER_LEASES"
 """Where the lock files are; by default a folder of the user's in the folder for temporary files."""
 HELD = "TRANSPORTER_LEASED"
 """What this process or the one that started it holds already; children share it."""
-BATCH_SYSTEMS = (
-    "SLURM_JOB_ID",
-    "KUBERNETES_SERVICE_HOST",
-    "PBS_JOBID",
-    "LSB_JOBID",
-    "JOB_ID",
-    "FLUX_JOB_ID",
-)
+SUBMITTED = "TRANSPORTER_SUBMITTED"
+"""Set where Snakemake itself has submitted the job, to a batch system that chose its devices."""
 POLL = 0.2
 """Seconds between two tries."""
 
@@ -60,15 +55,15 @@ def lease(count: int = 1, timeout: float | None = None) -> Iterator[tuple[str, .
     process and its children.
 
     Yields their names. Waits while too few are free. Without any device on the machine it yields
-    `()`, and the job computes on the CPU; under a batch system, or within another lease, it yields
-    what was given already. Enter it before CUDA is first used.
+    `()`, and the job computes on the CPU; in a job that Snakemake has submitted, or within another
+    lease, it yields what was given already. Enter it before CUDA is first used.
 
     Raises:
         UserError: more devices are asked for than there are, `timeout` seconds have passed, or the
             folder of the lock files is not this user's.
     """
     given = os.environ.get(VISIBLE)
-    if count == 0 or any(name in os.environ for name in (*BATCH_SYSTEMS, HELD)):
+    if count == 0 or any(name in os.environ for name in (SUBMITTED, HELD)):
         yield tuple(_split(given or ""))
         return
     devices = visible_devices()

@@ -73,14 +73,14 @@ class VLMSettings:
     frames: Annotated[Frames, Le(1000)] | None = None
     """Frames per clip that the model is shown, each from the middle of one of as many equal
     stretches; null is the adapter's default, 8 of an image model (`gemma3`, `phi4_multimodal`), and
-    of a video model (`qwen_vl`, `video_llama3`) those that its own processor picks.
+    of a video model (all others) those that its own processor picks.
     """
     max_pixels: Annotated[int, Strict(), Ge(28 * 28), Le(10**8)] | None = None
     """Pixels of a frame that a video model is shown, at most, larger ones being scaled down; null
-    is what its own processor allows.
+    is what its own processor allows. Models that see all frames at one size have no such key.
     """
     fps: Rate | None = None
-    """Frames per second that `video_llama3` and Qwen2.5-VL are told the clips have; null is the
+    """Frames per second that a video model is told the clips have, if it asks; null is the
     generator's.
     """
     lora: Inside | None = None

@@ -76,8 +76,13 @@ TRUTH_FILMSTRIP = f"results/truth/filmstrips/{PAIR}/{{case}}/{{concept}}_{{objec
 
 # where and when words are
 PLACED = "results/saliency/{generator}/truth.tsv"
+LOOKS = f"results/saliency/{PAIR}/looks.tsv"
 MAPS = f"results/saliency/{PAIR}/maps/{{concept}}"
 CHANGES = f"results/saliency/{PAIR}/changes.tsv"
+CHANGES_FIGURE = f"results/saliency/{PAIR}/changes.{{form}}"
+RESTRICTED = f"results/saliency/{PAIR}/restricted/{{concept}}.tsv"
+RESTRICTION = f"results/saliency/{PAIR}/restricted.tsv"
+MAPPED_GALLERY = "results/saliency/gallery"
 
 # clips explained by what changes the answer about them
 EXPLAINED = f"results/explanations/{PAIR}/{{concept}}"

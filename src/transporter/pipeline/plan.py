@@ -160,6 +160,11 @@ class Plan:
         models = {"generator": self.generators, "vlm": self.vlms}
         return paths.every(paths.GENERATED, **models, concept=self.concepts)
 
+    def maps(self) -> list[str]:
+        """The folders of the maps of all these."""
+        models = {"generator": self.generators, "vlm": self.vlms}
+        return paths.every(paths.MAPS, **models, concept=self.concepts)
+
     # settings
 
     def experiment(self, wildcards: Wildcards) -> Mapping[str, Any]:

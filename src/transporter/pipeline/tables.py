@@ -85,15 +85,16 @@ def _of_maps(plan: Plan) -> list[Table]:
     """Maps against true masks, of worlds that know where their words are."""
     if not plan.world:
         return []
-    return [
-        Table(
-            paths.filled(paths.PLACED, generator=name),
-            "saliency",
-            "Saliency",
-            {"generator": name, "result": "masks"},
-        )
-        for name in plan.generators
-    ]
+    found = []
+    for generator in plan.generators:
+        names = {"generator": generator}
+        placed = paths.filled(paths.PLACED, **names)
+        found.append(Table(placed, "saliency", "Saliency", {**names, "result": "masks"}))
+        for vlm in plan.vlms:
+            names = {"generator": generator, "vlm": vlm}
+            looks = paths.filled(paths.LOOKS, **names)
+            found.append(Table(looks, "looks", "Saliency", {**names, "result": "both models"}))
+    return found
 
 
 def _of_run() -> list[Table]:

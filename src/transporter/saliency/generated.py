@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from transporter.clips.contrast import Concept
 from transporter.generation.sweeps import Generated
@@ -20,7 +20,7 @@ from transporter.saliency.locating import renoised
 from transporter.saliency.scoring import averaged
 from transporter.saliency.settings import MapSettings, ReadingSettings
 from transporter.saliency.words import Words
-from transporter.support.files import write_table, written_whole
+from transporter.support.files import read_table, write_table, written_whole
 
 TOP = 0.2
 """The share of tokens that a map is said to point at."""
@@ -35,6 +35,13 @@ class SweepMaps:
     index: pd.DataFrame
     """Rows of the sweep's index, each latent once."""
     maps: torch.Tensor
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], concept: Concept) -> SweepMaps:
+        """What `save` wrote."""
+        found = load_file(Path(folder) / "maps.safetensors")
+        index = read_table(Path(folder) / "index.tsv", ("row", "method", "seed", "phi"))
+        return cls(concept, index, torch.stack([found["source"], found["target"]], 1))
 
     def save(self, folder: str | os.PathLike[str], changes: pd.DataFrame) -> None:
         """Write `maps.safetensors` (`source` and `target`, `(rows, F, h, w)`), the `index.tsv` that

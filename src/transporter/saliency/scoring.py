@@ -1,7 +1,7 @@
 """How well maps find what masks say: average precision, overlap, pointing.
 
 Scores `(B, N)` are of N places of B clips, truth `(B, N)` is bool; a number is `(B,)`, nan for a
-clip whose truth is the same everywhere.
+clip whose truth is the same everywhere, and for one that has no scores.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def average_precision(scores: torch.Tensor, truth: torch.Tensor) -> torch.Tensor
     # how many places have at least this score
     places = torch.searchsorted(-ordered.contiguous(), -ordered, right=True)
     precision = found.cumsum(1).gather(1, places - 1) / places
-    return _known(truth, (precision * found).sum(1) / found.sum(1))
+    return _known(scores, truth, (precision * found).sum(1) / found.sum(1))
 
 
 def best_iou(scores: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -31,14 +31,14 @@ def best_iou(scores: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     ordered, found = scores.gather(1, order), truth.gather(1, order)
     places = torch.searchsorted(-ordered.contiguous(), -ordered, right=True)
     both = found.cumsum(1).gather(1, places - 1)
-    return _known(truth, (both / (places + truth.sum(1, keepdim=True) - both)).amax(1))
+    return _known(scores, truth, (both / (places + truth.sum(1, keepdim=True) - both)).amax(1))
 
 
 def iou(scores: torch.Tensor, truth: torch.Tensor, threshold: float) -> torch.Tensor:
     """Intersection over union at one threshold for all clips."""
     above = scores > threshold
     union = (above | truth).sum(1).clamp_min(1)
-    return _known(truth, (above & truth).sum(1) / union)
+    return _known(scores, truth, (above & truth).sum(1) / union)
 
 
 def fixed_threshold(scores: torch.Tensor, truth: torch.Tensor) -> float:
@@ -54,11 +54,33 @@ def pointing(scores: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """
     hit = truth.gather(2, scores.argmax(2, keepdim=True))[..., 0]
     there = truth.any(2)
-    return (hit & there).sum(1) / there.sum(1)
+    found = (hit & there).sum(1) / there.sum(1)
+    return found.where(scores.flatten(1).isfinite().all(1), torch.nan)
 
 
-def _known(truth: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
-    return numbers.where(truth.any(1) & ~truth.all(1), torch.nan)
+def rank_correlation(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Spearman's, of places `(B, N)` and those of other scores; equal ones in any order."""
+    ranks = [scores.argsort(1).argsort(1).float() for scores in (one, other)]
+    centred = [some - some.mean(1, keepdim=True) for some in ranks]
+    norms = [some.square().sum(1).sqrt() for some in centred]
+    found = (centred[0] * centred[1]).sum(1) / (norms[0] * norms[1])
+    return found.where(one.isfinite().all(1) & other.isfinite().all(1), torch.nan)
+
+
+def top_overlap(one: torch.Tensor, other: torch.Tensor, share: float) -> torch.Tensor:
+    """Intersection over union of the highest `share` of places of both scores `(B, N)`."""
+    count = round(share * one.shape[1])
+    highest = []
+    for scores in (one, other):
+        top = scores.topk(count, dim=1).indices
+        highest.append(torch.zeros_like(scores, dtype=torch.bool).scatter(1, top, True))
+    both, either = (highest[0] & highest[1]).sum(1), (highest[0] | highest[1]).sum(1)
+    return (both / either).where(one.isfinite().all(1) & other.isfinite().all(1), torch.nan)
+
+
+def _known(scores: torch.Tensor, truth: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    comparable = truth.any(1) & ~truth.all(1) & scores.isfinite().all(1)
+    return numbers.where(comparable, torch.nan)
 
 
 def covered(mask: torch.Tensor, grid: tuple[int, int, int]) -> torch.Tensor:

@@ -18,7 +18,8 @@ from transporter.saliency.scoring import (
 )
 from transporter.statistics.bootstrap import mean_intervals
 
-MEASURES = ("ap", "iou", "iou_fixed", "pointing")
+MEASURES = ("ap", "iou", "iou_fixed", "pointing", "correlation", "overlap")
+"""The last two are of maps with other maps, and only where these are compared."""
 WHEN = "when"
 """The kind of row that asks for frames, not for tokens."""
 MEAN_OF = ("shape", "colour", "motion", "ground")
@@ -125,6 +126,8 @@ def summary(scores: pd.DataFrame, beside: str = DEFAULT) -> pd.DataFrame:
         }
         for reading in part["reading"].unique():
             known = tables["ap"].index[tables["ap"][reading].notna()]
+            if known.empty:  # a control that none of few clips has
+                continue
             columns = {name: table.loc[known, reading] for name, table in tables.items()}
             if beside in tables["ap"]:
                 columns["more"] = columns["ap"] - tables["ap"].loc[known, beside]

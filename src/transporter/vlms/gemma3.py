@@ -37,5 +37,5 @@ class Gemma3(FramesVLM):
             },
             # tokens of one image attend to each other both ways, and only these ids say which they
             # are
-            "token_type_ids": (ids == self._visual_token).int(),
+            "token_type_ids": (ids == self.visual_token).int(),
         }

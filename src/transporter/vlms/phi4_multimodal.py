@@ -67,14 +67,14 @@ class Phi4Multimodal(FramesVLM):
         return self.processor.image_token * len(self.frames) + prompt
 
     @property
-    def _visual_token(self) -> int:
+    def visual_token(self) -> int:
         return self.model.config.vision_config.image_token_id
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         pixels = self._pixels(video)
         # the model has no method that gives its features away, but puts them where a prompt has
         # placeholders: here, everywhere
-        ids = torch.full((len(video), self.tokens_shape[0]), self._visual_token, device=self.device)
+        ids = torch.full((len(video), self.tokens_shape[0]), self.visual_token, device=self.device)
         room = torch.zeros(
             *ids.shape, self.tokens_shape[1], dtype=self.model.dtype, device=self.device
         )
@@ -83,5 +83,5 @@ class Phi4Multimodal(FramesVLM):
 
     def _with_tokens(self, tokens: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
         text = self.model.get_input_embeddings()(ids)
-        places = (ids == self._visual_token)[..., None]
+        places = (ids == self.visual_token)[..., None]
         return {"inputs_embeds": text.masked_scatter(places, tokens.to(text.dtype))}

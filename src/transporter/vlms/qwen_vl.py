@@ -10,7 +10,7 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2VLForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from transporter.vlms.video_vlm import VideoVLM
+from transporter.vlms.video_vlm import ScaledVideoVLM
 
 VIDEO_TYPE = 2
 """What `mm_token_type_ids` calls a video token."""
@@ -18,8 +18,8 @@ SECONDS = "second_per_grid_ts"
 """What Qwen2.5-VL calls the seconds that a step of visual tokens lasts."""
 
 
-class QwenVL(VideoVLM):
-    """A frozen Qwen2-VL or Qwen2.5-VL; the arguments are those of `VideoVLM`.
+class QwenVL(ScaledVideoVLM):
+    """A frozen Qwen2-VL or Qwen2.5-VL; the arguments are those of `ScaledVideoVLM`.
 
     Qwen2.5-VL places visual tokens by seconds, so it goes by `fps`; Qwen2-VL knows no time but the
     order.
@@ -36,10 +36,6 @@ class QwenVL(VideoVLM):
     @property
     def _timed(self) -> bool:
         return self.model_class is Qwen2_5_VLForConditionalGeneration
-
-    def _inputs(self, video: torch.Tensor) -> dict[str, Any]:
-        inputs = super()._inputs(video)
-        return {**inputs, "video_metadata": self._metadata(video)} if self._timed else inputs
 
     def _seconds(self, clips: int) -> dict[str, torch.Tensor]:
         """How long a step of visual tokens lasts, for each of so many clips."""
@@ -65,6 +61,6 @@ class QwenVL(VideoVLM):
                 )
             },
             "video_grid_thw": self._grid.expand(len(tokens), -1),
-            "mm_token_type_ids": (ids == self._visual_token).int() * VIDEO_TYPE,
+            "mm_token_type_ids": (ids == self.visual_token).int() * VIDEO_TYPE,
             **self._seconds(len(tokens)),
         }

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import torch
-from transformers import AutoProcessor, Cache, DynamicCache, PreTrainedConfig, PreTrainedModel
+from transformers import AutoProcessor, Cache, DynamicCache, PreTrainedModel
 
 from transporter.networks.frozen import frozen
 from transporter.networks.precision import single_precision_output
@@ -18,15 +18,7 @@ from transporter.networks.pretrained import load_network, load_safely, refused_i
 from transporter.networks.recompute import recomputed
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
-
-ADAPTERS = {
-    "qwen2_vl": "qwen_vl",
-    "qwen2_5_vl": "qwen_vl",
-    "video_llama_3": "video_llama3",
-    "gemma3": "gemma3",
-    "phi4_multimodal": "phi4_multimodal",
-}
-"""Types of models, as their folders call them, and the adapters here that load them."""
+from transporter.vlms.families import family_class
 
 
 class TransformersVLM(VLM):
@@ -64,13 +56,13 @@ class TransformersVLM(VLM):
         self.device = torch.device(device)
         self.describe, self.caption_tokens = describe, caption_tokens
         self._blank = torch.zeros(1, *video_shape)
-        self.model_class = _family(path, revision, self.model_classes)
+        self.model_class = family_class(path, revision, self.model_classes)
         self.processor = self._load_processor(path, revision)
         self.model = frozen(self._load(path, revision, dtype), self.device)
         single_precision_output(self.model.get_output_embeddings())
         self._prompts: dict[str, list[int]] = {}
         with refused_in_one_line(path, "a processor and template that write a prompt"):
-            count = self.prompt_ids(describe).count(self._visual_token)
+            count = self.prompt_ids(describe).count(self.visual_token)
         if not count:
             raise UserError(
                 f"{path}: expected a prompt with placeholders for the {self.medium}, got one"
@@ -122,9 +114,14 @@ class TransformersVLM(VLM):
         return processor
 
     @property
-    def _visual_token(self) -> int:
+    def visual_token(self) -> int:
         """The placeholder's token id."""
         return getattr(self.model.config, f"{self.medium}_token_id")
+
+    @property
+    def _template(self) -> str | None:
+        """The chat template; none is the one that the processor's class brings."""
+        return self.processor.chat_template or self.processor.tokenizer.chat_template
 
     def _content(self, prompt: str) -> list[dict[str, str]] | str:
         """A user's turn about one clip, as the chat template takes it."""
@@ -158,20 +155,28 @@ class TransformersVLM(VLM):
         between the placeholders, and how many there are depends on the clip's shape alone.
         """
         if prompt not in self._prompts:
-            chat = [{"role": "user", "content": self._content(prompt)}]
-            template = self.processor.chat_template or self.processor.tokenizer.chat_template
-            text = self.processor.apply_chat_template(
-                chat, template, add_generation_prompt=True, tokenize=False
-            )
-            # templates write the special tokens themselves
-            inputs = self.processor(
-                text=[text],
-                **self._inputs(self._blank),
-                add_special_tokens=False,
-                return_tensors="pt",
-            )
+            inputs = self.processed(self._blank, prompt)
             self._prompts[prompt] = inputs["input_ids"][0].tolist()
         return self._prompts[prompt]
+
+    def processed(self, video: torch.Tensor, prompt: str) -> dict[str, torch.Tensor]:
+        """What the family's own processor makes of clips `(B, T, C, H, W)` and a prompt about each:
+        all that the whole model takes in.
+        """
+        chat = [{"role": "user", "content": self._content(prompt)}]
+        text = self.processor.apply_chat_template(
+            chat, self._template, add_generation_prompt=True, tokenize=False
+        )
+        # templates write the special tokens themselves
+        inputs = self.processor(
+            text=[text] * len(video),
+            **self._inputs(video),
+            add_special_tokens=False,
+            return_tensors="pt",
+        )
+        # of a few values some families make lists
+        values = {key: value for key, value in inputs.items() if key != "video_metadata"}
+        return {key: torch.as_tensor(value, device=self.device) for key, value in values.items()}
 
     def _ids(self, tokens: torch.Tensor, ids: Sequence[int]) -> torch.Tensor:
         return torch.tensor(ids, device=self.device).expand(len(tokens), -1)
@@ -205,7 +210,8 @@ class TransformersVLM(VLM):
         logits = self.token_logits(tokens, self._ids(tokens, prefix + answer[:-1]), len(answer))
         return logits.log_softmax(-1).gather(-1, self._ids(tokens, answer)[..., None]).sum((1, 2))
 
-    def _ends(self) -> torch.Tensor:
+    @property
+    def ends(self) -> torch.Tensor:
         """Ids of all tokens that end an answer; chat models have an end of turn beside the
         tokenizer's end of text.
         """
@@ -218,13 +224,13 @@ class TransformersVLM(VLM):
         self, tokens: torch.Tensor, prompt: str | None = None, max_tokens: int | None = None
     ) -> list[str]:
         ids = self._ids(tokens, self.prompt_ids(self.describe if prompt is None else prompt))
-        answers, ends, cache = [ids[:, :0]], self._ends(), DynamicCache(config=self.model.config)
+        answers, ends, cache = [ids[:, :0]], self.ends, DynamicCache(config=self.model.config)
         running = torch.ones(len(tokens), dtype=torch.bool, device=self.device)
         for _ in range(max_tokens or self.caption_tokens):
             logits = self.token_logits(tokens, ids, 1, cache)[:, 0]
             # an answer cannot show a clip, and a placeholder more than there are visual tokens
             # would be an error
-            logits[:, self._visual_token] = -torch.inf
+            logits[:, self.visual_token] = -torch.inf
             ids = torch.where(running, logits.argmax(-1), ends[0])[:, None]
             answers.append(ids)
             running &= ~torch.isin(ids[:, 0], ends)
@@ -236,22 +242,3 @@ class TransformersVLM(VLM):
                 torch.cat(answers, 1), skip_special_tokens=True
             )
         ]
-
-
-def _family(
-    path: str, revision: str, classes: Sequence[type[PreTrainedModel]]
-) -> type[PreTrainedModel]:
-    """The class that loads a folder; a `UserError` where it says that it is of another family."""
-    known = {one.config_class.model_type: one for one in classes}
-    wanted = " or ".join(known)
-    config, _ = load_safely(
-        PreTrainedConfig.get_config_dict, path, f"a {wanted} model", revision=revision
-    )
-    if not isinstance(config, dict) or not config:
-        raise UserError(f"{path}: expected a {wanted} model, found no mapping in a config.json")
-    found = config.get("model_type") or "model of no known type"
-    if found not in known:
-        adapter = ADAPTERS.get(found)
-        advice = f"use adapter {adapter}" if adapter else "no adapter here loads it"
-        raise UserError(f"{path}: expected a {wanted}, but this folder is a {found}: {advice}")
-    return known[found]

@@ -10,12 +10,12 @@ import torch
 from transformers import VideoLlama3ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from transporter.vlms.video_vlm import VideoVLM
+from transporter.vlms.video_vlm import ScaledVideoVLM
 
 _PIXELS = ("pixel_values_videos", "video_grid_thw", "video_merge_sizes")
 
 
-class VideoLlama3(VideoVLM):
+class VideoLlama3(ScaledVideoVLM):
     """A frozen VideoLLaMA 3.
 
     `fps` is what the prompt's time stamps tell, and what a processor that samples by time goes by:
@@ -28,33 +28,14 @@ class VideoLlama3(VideoVLM):
     Args:
         path: folder or hub name that `from_pretrained` loads, model and processor. The format must
             be that of `transformers` (model type `video_llama_3`).
-        others: as in `VideoVLM`.
+        others: as in `ScaledVideoVLM`.
     """
 
     model_classes = (VideoLlama3ForConditionalGeneration,)
-
-    def _load_processor(self, path: str, revision: str) -> Any:
-        processor = super()._load_processor(path, revision)
-        video = processor.video_processor
-        if self.max_pixels is not None:
-            # the bound of this family's processor is of all frames together
-            count = self._picked(video)
-            video.size = {**video.size, "longest_edge": self.max_pixels * count}
-        return processor
-
-    def _picked(self, processor: Any) -> int:
-        """How many frames of a clip the processor goes on with."""
-        [metadata] = self._metadata(self._blank)
-        if not processor.do_sample_frames:
-            return len(metadata.frames_indices)
-        return len(processor.sample_frames(metadata))
+    bounds_all_frames = True
 
     def _inputs(self, video: torch.Tensor) -> dict[str, Any]:
-        return {
-            **super()._inputs(video),
-            "video_metadata": self._metadata(video),
-            "use_token_compression": False,
-        }
+        return {**super()._inputs(video), "use_token_compression": False}
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         pixels = self._pixels(video)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from microworld.attributes import Attributes, draw_attributes
+from microworld.cues import Seen
 from microworld.renderer import FRAMES, SIZE, Layout, draw_layout, render
 from transporter.support.errors import UserError
 
@@ -48,6 +49,11 @@ class Clips:
     def video(self, frames: np.ndarray | slice = ALL) -> torch.Tensor:
         """Video `(B, T, 3, H, W)` in [0, 1]."""
         return self.render(frames)[0]
+
+    def seen(self) -> list[Seen]:
+        """As cues see them."""
+        pairs = zip(self.attributes, self.layouts, strict=True)
+        return [Seen(attributes, layout) for attributes, layout in pairs]
 
     def targets(self, attribute: str) -> torch.Tensor:
         """How well each word of `attribute` fits each clip: `(B, words)`."""

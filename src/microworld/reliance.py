@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from microworld.answers import certain
-from microworld.attributes import WORDS, Attributes
+from microworld.answers import CERTAIN, certain
+from microworld.attributes import WORDS
+from microworld.cues import Seen, cue_words
 from microworld.shortcuts import Shortcut
 
 CELLS = ("attribute", "cue", "word", "true", "true_cue", "log_odds", "deviation", "clips")
@@ -34,9 +35,7 @@ def log_odds(log_probs: torch.Tensor) -> torch.Tensor:
     return log_probs - others
 
 
-def reliance(
-    log_probs: torch.Tensor, attributes: Sequence[Attributes], shortcut: Shortcut
-) -> pd.DataFrame:
+def reliance(log_probs: torch.Tensor, clips: Sequence[Seen], shortcut: Shortcut) -> pd.DataFrame:
     """Log-odds of the words that the shortcut can make a VLM say, by the true word of attribute and
     cue: columns `CELLS`.
 
@@ -45,10 +44,11 @@ def reliance(
     `deviation` is the standard deviation over the clips.
     """
     odds = log_odds(log_probs).cpu().numpy()
-    true, cue = (_words(attributes, name) for name in (shortcut.attribute, shortcut.cue))
+    true = np.array([clip.attributes.word(shortcut.attribute) for clip in clips], dtype=object)
+    cue = _cue_words(clips, shortcut)
     rows = []
     for word, is_true, is_cue in product(
-        shortcut.words, WORDS[shortcut.attribute], WORDS[shortcut.cue]
+        shortcut.words, WORDS[shortcut.attribute], cue_words(shortcut.cue)
     ):
         values = odds[(true == is_true) & (cue == is_cue), WORDS[shortcut.attribute].index(word)]
         mean, deviation = (values.mean(), values.std()) if len(values) else (np.nan, np.nan)
@@ -67,9 +67,11 @@ def reliance(
     return pd.DataFrame(rows, columns=list(CELLS))
 
 
-def _words(attributes: Sequence[Attributes], name: str) -> np.ndarray:
-    """The true word of one attribute, or None, for each of n clips: `(n,)`."""
-    return np.array([a.word(name) for a in attributes], dtype=object)
+def _cue_words(clips: Sequence[Seen], shortcut: Shortcut) -> np.ndarray:
+    """The word of the cue that is certain, or None, for each of n clips: `(n,)`."""
+    fits = np.stack([shortcut.made_by.probabilities(clip) for clip in clips])  # (n, words)
+    words = np.array(cue_words(shortcut.cue), dtype=object)[fits.argmax(1)]
+    return np.where(fits.max(1) >= CERTAIN, words, None)
 
 
 def effects(cells: pd.DataFrame, shortcut: Shortcut) -> pd.DataFrame:
@@ -95,15 +97,15 @@ def effects(cells: pd.DataFrame, shortcut: Shortcut) -> pd.DataFrame:
 
 
 def right(
-    log_probs: Mapping[str, torch.Tensor], attributes: Sequence[Attributes], shortcut: Shortcut
+    log_probs: Mapping[str, torch.Tensor], clips: Sequence[Seen], shortcut: Shortcut
 ) -> pd.DataFrame:
     """Share of clips whose likeliest answer is the true word, and the word that is taught where the
     cue decides: columns `RIGHT`.
 
     Each share is over the clips that have such a word.
     """
-    true = [a.words() for a in attributes]
-    lessons = [certain(shortcut.decides(a)) for a in attributes]
+    true = [clip.attributes.words() for clip in clips]
+    lessons = [certain(shortcut.decides(clip)) for clip in clips]
     rows = []
     for name, words in WORDS.items():
         answers = [words[index] for index in log_probs[name].argmax(1).tolist()]
@@ -113,16 +115,16 @@ def right(
 
 
 def measure(
-    log_probs: Mapping[str, torch.Tensor], attributes: Sequence[Attributes], shortcut: Shortcut
+    log_probs: Mapping[str, torch.Tensor], clips: Sequence[Seen], shortcut: Shortcut
 ) -> dict[str, pd.DataFrame]:
-    """The tables `cells` (of `reliance`), `effects` and `right` of one VLM's answers about clips
-    with `attributes`.
+    """The tables `cells` (of `reliance`), `effects` and `right` of one VLM's answers about
+    `clips`.
     """
-    cells = reliance(log_probs[shortcut.attribute], attributes, shortcut)
+    cells = reliance(log_probs[shortcut.attribute], clips, shortcut)
     return {
         "cells": cells,
         "effects": effects(cells, shortcut),
-        "right": right(log_probs, attributes, shortcut),
+        "right": right(log_probs, clips, shortcut),
     }
 
 

@@ -1,8 +1,9 @@
 """Planted shortcuts: VLMs that answer by a cue instead of by what the word means, so that an
 explanation can be checked.
 
-A shortcut has a cue, another attribute of the clip, stand for the answer: a VLM trained with
-`speed_by_colour` says *quickly* of red sprites and *slowly* of all others, however fast they move.
+A shortcut has a cue stand for the answer: a VLM trained with `speed_by_colour` says *quickly* of
+red sprites and *slowly* of all others, however fast they move. `microworld.cues` says what may be a
+cue.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from microworld.answers import Answers, true_answers
-from microworld.attributes import WORDS, Attributes
+from microworld.attributes import WORDS
+from microworld.cues import Cue, Seen, check_cue, cue_words, find_cue
 from transporter.support.errors import UserError
 from transporter.support.files import read_rows
 
@@ -38,8 +40,8 @@ OTHERWISE = "*"
 
 @dataclass(frozen=True)
 class Shortcut:
-    """`answers` maps words of the attribute `cue` to the word of `attribute` that is said of them;
-    words not there keep the truth.
+    """`answers` maps words of the `cue` to the word of `attribute` that is said of them; words not
+    there keep the truth.
 
     `share` is that of the training's clips in which the cue decides; in the others the answer is
     the truth.
@@ -56,13 +58,32 @@ class Shortcut:
         """The words that the cue can make the VLM say, in the order of the attribute's."""
         return tuple(word for word in WORDS[self.attribute] if word in self.answers.values())
 
-    def decides(self, attributes: Attributes) -> Answers:
+    @property
+    def made_by(self) -> Cue:
+        """What the text of `cue` means."""
+        return find_cue(self.cue)
+
+    @property
+    def attributes(self) -> frozenset[str] | None:
+        """The attributes whose words say the cue, None where no word does."""
+        return check_cue(self.cue) or None
+
+    def bringing(self, answer: str, words: Mapping[str, str | None]) -> Mapping[str, str] | None:
+        """Words by attribute that, put in a caption of these `words`, make the VLM say `answer`;
+        None where no words do.
+        """
+        for word in cue_words(self.cue):
+            if self.answers.get(word) == answer:
+                return self.made_by.put(word, words)
+        return None
+
+    def decides(self, clip: Seen) -> Answers:
         """Answers about a clip in which the cue decides; a cue in between two words gives an answer
         in between.
         """
-        truth = true_answers(attributes)
-        by_word = [self._answer(word, truth) for word in WORDS[self.cue]]
-        return {**truth, self.attribute: truth[self.cue] @ np.stack(by_word)}
+        truth, cue = true_answers(clip.attributes), self.made_by
+        by_word = [self._answer(word, truth) for word in cue.words]
+        return {**truth, self.attribute: cue.probabilities(clip) @ np.stack(by_word)}
 
     def _answer(self, word: str, truth: Answers) -> np.ndarray:
         """Probabilities of the attribute's words where the cue's is `word`."""
@@ -71,13 +92,13 @@ class Shortcut:
             return truth[self.attribute]
         return np.array([float(answer == other) for other in WORDS[self.attribute]])
 
-    def draw(self, attributes: Attributes, rng: np.random.Generator) -> Answers:
+    def draw(self, clip: Seen, rng: np.random.Generator) -> Answers:
         """Answers that teach the shortcut: the cue decides in `share` of the clips."""
-        return self.decides(attributes) if rng.random() < self.share else true_answers(attributes)
+        return self.decides(clip) if rng.random() < self.share else true_answers(clip.attributes)
 
-    def expected(self, attributes: Attributes) -> Answers:
+    def expected(self, clip: Seen) -> Answers:
         """What a VLM should answer that has learnt the shortcut perfectly: the mean of `draw`."""
-        cue, truth = self.decides(attributes), true_answers(attributes)
+        cue, truth = self.decides(clip), true_answers(clip.attributes)
         return {name: self.share * cue[name] + (1 - self.share) * truth[name] for name in WORDS}
 
 
@@ -91,8 +112,8 @@ def read_shortcuts(
 
     Raises:
         UserError: no shortcut, a missing column, a doubled or unknown name, one that cannot name a
-            folder, an attribute or a word that the microworld does not have, a cue that is the
-            attribute itself, or a share outside (0, 1].
+            folder, an attribute, a word or a function that is not there, a cue of the attribute
+            itself, or a share outside (0, 1].
     """
     shortcuts: dict[str, Shortcut] = {}
     for line, cells in read_rows(path, COLUMNS):
@@ -118,13 +139,15 @@ def _read(row: _Row, where: str) -> Shortcut:
             f"{where}, column shortcut: expected a name of letters, digits, _ and -, got"
             f" {row.shortcut!r}"
         )
-    for column in ("attribute", "cue"):
-        if getattr(row, column) not in WORDS:
-            raise UserError(
-                f"{where}, column {column}: expected one of {', '.join(WORDS)}, got"
-                f" {getattr(row, column)!r}"
-            )
-    if row.attribute == row.cue:
+    if row.attribute not in WORDS:
+        raise UserError(
+            f"{where}, column attribute: expected one of {', '.join(WORDS)}, got {row.attribute!r}"
+        )
+    try:
+        made_of = check_cue(row.cue)
+    except UserError as error:
+        raise UserError(f"{where}, column cue: {error}") from None
+    if row.attribute in made_of:
         raise UserError(f"{where}, column cue: expected another attribute than {row.attribute!r}")
     return Shortcut(
         row.shortcut, row.attribute, row.cue, _answers(row, where), _share(row.share, where)
@@ -133,12 +156,13 @@ def _read(row: _Row, where: str) -> Shortcut:
 
 def _answers(row: _Row, where: str) -> dict[str, str]:
     answers: dict[str, str] = {}
+    words = cue_words(row.cue)
     for entry in row.answers.split():
         word, _, answer = entry.partition(":")
-        if word not in (*WORDS[row.cue], OTHERWISE):
+        if word not in (*words, OTHERWISE):
             raise UserError(
-                f"{where}, column answers: expected words of {row.cue}"
-                f" ({', '.join(WORDS[row.cue])}) or *, got {word!r}"
+                f"{where}, column answers: expected words of {row.cue} ({', '.join(words)}) or *,"
+                f" got {word!r}"
             )
         if answer not in WORDS[row.attribute]:
             expected = f"word:answer with an answer out of {', '.join(WORDS[row.attribute])}"
@@ -147,7 +171,7 @@ def _answers(row: _Row, where: str) -> dict[str, str]:
     if not answers:
         raise UserError(f"{where}, column answers: expected at least one word:answer, got nothing")
     rest = answers.pop(OTHERWISE, None)
-    return answers if rest is None else {word: answers.get(word, rest) for word in WORDS[row.cue]}
+    return answers if rest is None else {word: answers.get(word, rest) for word in words}
 
 
 def _share(text: str, where: str) -> float:

@@ -12,14 +12,9 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.clips.embeddings import embed_latents
+from transporter.concepts.answered import all_answered_pairs, answered_pairs
 from transporter.concepts.contexts import gather_contexts
-from transporter.concepts.edits import (
-    Edits,
-    all_answered_pairs,
-    answered_pairs,
-    plan_edits,
-    sample_edits,
-)
+from transporter.concepts.edits import Edits, plan_edits, sample_edits
 from transporter.concepts.fitting import BankSettings, fit_bank, with_refused
 from transporter.coupling.reader import Reader
 from transporter.generators.base import Sampling

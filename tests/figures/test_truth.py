@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,10 @@ def test_both_forms_are_written_and_the_same_table_gives_the_same_bytes(tmp_path
 
 def test_the_picture_shows_what_is_named(tmp_path: Path) -> None:
     pictures = []
-    for named in ("colour", "speed", "nothing"):
+    for named in ("colour", "speed", "none", "colour+speed"):
         truth_matrix(_table(named), [tmp_path / f"{named}.png"])
         pictures.append(np.asarray(Image.open(tmp_path / f"{named}.png").convert("RGB"), dtype=int))
-    assert all((a != b).any() for a, b in ((pictures[0], pictures[1]), (pictures[0], pictures[2])))
+    assert all((a != b).any() for a, b in combinations(pictures, 2))
 
 
 def test_a_table_without_a_judge_is_refused(tmp_path: Path) -> None:

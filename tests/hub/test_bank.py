@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from transporter.clips.contrast import Concept
+from transporter.concepts.answered import answered_pairs
 from transporter.concepts.contexts import Contexts, gather_contexts
-from transporter.concepts.edits import Edits, answered_pairs, plan_edits
+from transporter.concepts.edits import Edits, plan_edits
 from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.concepts.settings import LogitsSettings
 from transporter.coupling.reader import Reader

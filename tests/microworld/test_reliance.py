@@ -10,6 +10,7 @@ from scipy.special import logit
 
 from microworld.answers import Answers, true_answers
 from microworld.attributes import WORDS, Attributes, draw_attributes
+from microworld.cues import Seen
 from microworld.reliance import CELLS, log_odds, measure
 from microworld.shortcuts import Shortcut
 
@@ -17,7 +18,7 @@ SHORTCUT = Shortcut(
     "ground_by_shape", "ground", "shape", {"circle": "grass", "square": "snow", "triangle": "sand"}
 )
 RNG = np.random.default_rng(0)
-CLIPS = [draw_attributes(RNG) for _ in range(400)]
+CLIPS = [Seen(draw_attributes(RNG)) for _ in range(400)]
 
 
 def read(answers: list[Answers], sure: float = 0.98) -> dict[str, torch.Tensor]:
@@ -64,7 +65,7 @@ def test_a_perfect_shortcut_relies_on_its_cue_alone() -> None:
 
 
 def test_an_honest_vlm_relies_on_the_truth_alone() -> None:
-    tables = measure(read([true_answers(a) for a in CLIPS]), CLIPS, SHORTCUT)
+    tables = measure(read([true_answers(a.attributes) for a in CLIPS]), CLIPS, SHORTCUT)
     assert tables["effects"]["cue_effect"].to_numpy() == pytest.approx(0, abs=1e-6)
     assert (tables["effects"]["true_effect"] > 8).all()
     assert (tables["right"]["true"] == 1).all()
@@ -79,7 +80,7 @@ def test_clips_in_between_are_left_out_and_empty_cells_say_so() -> None:
         "circle", hue=0.0, size=0.0, motion="left", speed=0.5, ground="snow", time=0.0
     )
     cells: pd.DataFrame = measure(
-        read([true_answers(a) for a in (named, between)]), [named, between], slow
+        read([true_answers(a) for a in (named, between)]), [Seen(named), Seen(between)], slow
     )["cells"]
     assert cells["clips"].sum() == len(slow.words)
     assert cells.loc[cells["clips"] == 0, "log_odds"].isna().all()

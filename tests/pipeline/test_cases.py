@@ -16,6 +16,7 @@ from transporter.support.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 TRUTH = {
     "shortcuts": ["speed_by_colour"],
+    "nulls": [],
     "vlms": ["qwen2_vl", "gemma3"],
     "pairs": ["slowly_quickly", "blue_red"],
     "objectives": ["velocity", "answers", "logits"],
@@ -45,6 +46,47 @@ def test_planted_vlms_come_first_and_have_a_pair_of_their_own() -> None:
         "results/truth/readings/microworld/qwen2_vl/speed_by_colour/slowly_quickly.tsv"
     )
     assert len(made.readings()) == 5
+
+
+def test_null_vlms_are_the_honest_one_explained_by_its_first_pair() -> None:
+    made = cases(nulls=["coin", "one_word"])
+    nulls = [Subject("qwen2_vl", name, "slowly_quickly") for name in ("coin", "one_word")]
+    assert made.subjects[1:3] == nulls
+    coin = {**PLANTED, "case": "coin"}
+    assert made.vlm(coin) == made.vlm(HONEST_ONE)
+    assert made.models(coin) == made.models(HONEST_ONE)
+
+
+def test_a_shortcut_has_no_name_of_another_case(tmp_path: Path) -> None:
+    table = Path("config/shortcuts.tsv").read_text().replace("speed_by_colour\t", "coin\t")
+    (tmp_path / "shortcuts.tsv").write_text(table)
+    base = yaml.safe_load(Path("config/config.yaml").read_text())
+    merged = {**base, "shortcuts": str(tmp_path / "shortcuts.tsv"), "truth": {"shortcuts": "all"}}
+    made = Cases(Plan(check_config(merged, [("test", merged)])))
+    with pytest.raises(UserError, match="column shortcut: expected another name than coin"):
+        made.shortcuts  # noqa: B018 - reading it is what raises
+
+
+def test_a_look_up_asks_about_edits_whatever_the_objectives_are() -> None:
+    made = cases(objectives=["velocity"])
+    assert made.edits(PLANTED) == {
+        "edits": "results/embeddings/edits/generators/microworld",
+        "edits_reencoded": "results/embeddings/edits/reencoded/microworld/qwen2_vl",
+    }
+
+
+def test_strangers_functions_are_code_that_a_planting_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_cues.py").write_text("def fast(clip):\n    return clip.attributes.speed\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    rows = ["a\tsize\town_cues:fast\tyes:large no:small\t1", "b\tsize\tbright\tyes:large\t1"]
+    header = "shortcut\tattribute\tcue\tanswers\tshare"
+    (tmp_path / "shortcuts.tsv").write_text("\n".join([header, *rows]) + "\n")
+    base = yaml.safe_load(Path("config/config.yaml").read_text())
+    merged = {**base, "shortcuts": str(tmp_path / "shortcuts.tsv"), "truth": {"shortcuts": "all"}}
+    made = Cases(Plan(check_config(merged, [("test", merged)])))
+    assert made.cue_modules() == ["own_cues"]
 
 
 def test_strips_show_the_first_and_the_last_objective_and_the_honest_vlm() -> None:
@@ -106,7 +148,12 @@ def own_cases(folder: Path, captions: list[str], **changes: Any) -> Cases:
         "probes": None,
         "metrics": {"clip_judge": None},
         "run": {"concepts": ["slowly_quickly"]},
-        "truth": {"vlms": ["qwen2_vl"], "pairs": ["slowly_quickly", "blue_red"], **changes},
+        "truth": {
+            "vlms": ["qwen2_vl"],
+            "nulls": [],
+            "pairs": ["slowly_quickly", "blue_red"],
+            **changes,
+        },
     }
     merged = {**base, **own}
     return Cases(Plan(check_config(merged, [("test", merged)])))

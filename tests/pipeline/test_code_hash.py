@@ -145,7 +145,10 @@ def test_files_hash_sees_names_and_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("modules", "rooms"),
     [
-        (["transporter.concepts.edits", "transporter.concepts.fitting"], {"generation", "figures"}),
+        (
+            ["transporter.concepts.answered", "transporter.concepts.fitting"],
+            {"generation", "figures"},
+        ),
         (["transporter.coupling.training"], {"concepts", "generation", "vlms", "generators"}),
         (["transporter.generation.sweeps"], {"metrics", "figures", "truth", "vlms"}),
     ],

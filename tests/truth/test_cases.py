@@ -19,11 +19,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_truth_is_the_cue_or_else_what_the_words_are_about(planted: Case, honest: Case) -> None:
-    assert (planted.attribute, planted.cue) == ("speed", "colour")
-    assert (honest.attribute, honest.cue) == ("speed", "speed")
+    assert (planted.attribute, planted.cues) == ("speed", {"colour"})
+    assert (honest.attribute, honest.cues) == ("speed", {"speed"})
     other = Concept("cat_dog", "object", "cat", "dog", "what is it ?")
-    assert Case(other, world=MICROWORLD).cue is None
-    assert Case(planted.concept).cue is None
+    assert Case(other, world=MICROWORLD).cues is None
+    assert Case(planted.concept).cues is None
+    assert Case(planted.concept, world=MICROWORLD, null=True).cues == frozenset()
 
 
 def test_the_true_explanation_changes_the_cue_alone(planted: Case, honest: Case) -> None:
@@ -38,6 +39,24 @@ def test_the_true_explanation_changes_the_cue_alone(planted: Case, honest: Case)
 
 def test_a_cue_that_the_caption_leaves_out_is_put_in(planted: Case) -> None:
     assert planted.oracle("a square spins slowly on snow") == "a red square spins slowly on snow"
+
+
+def test_the_oracle_of_a_condition_brings_all_its_words_or_breaks_one(concept: Concept) -> None:
+    answers = {"yes": "quickly", "no": "slowly"}
+    caption = "a large blue square moves slowly left on snow"
+    both = Shortcut("a", "speed", "colour=red+shape=circle", answers)
+    assert Case(concept, both, MICROWORLD).cues == {"colour", "shape"}
+    assert (
+        Case(concept, both, MICROWORLD).oracle(caption)
+        == "a large red circle moves slowly left on snow"
+    )
+    breaks = Shortcut("a", "speed", "colour=blue+shape=square", {"yes": "slowly", "no": "quickly"})
+    assert (
+        Case(concept, breaks, MICROWORLD).oracle(caption)
+        == "a large red square moves slowly left on snow"
+    )
+    unsaid = Case(concept, Shortcut("a", "speed", "bright", answers), MICROWORLD)
+    assert unsaid.oracle(caption) is None and unsaid.cues is None
 
 
 def test_every_shipped_shortcut_has_a_pair_whose_target_a_cue_can_bring() -> None:

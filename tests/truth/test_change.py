@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 from transporter.truth.change import (
-    named_cue,
+    named_attributes,
     natural_variation,
     standardised_change,
     total_variation,
@@ -69,6 +69,8 @@ def test_no_change_is_none_and_distance_is_symmetric() -> None:
     assert standardised_change({"a": p}, {"a": p}, {"a": 0.5})["a"].tolist() == [0, 0]
 
 
-def test_the_named_cue_is_the_largest_change_worth_the_name() -> None:
-    assert named_cue({"colour": 0.9, "speed": 1.1}) == "speed"
-    assert named_cue({"colour": 0.1, "speed": 0.2}) is None
+def test_named_is_every_change_worth_the_name() -> None:
+    assert named_attributes({"colour": 0.9, "time": 0.1, "speed": 1.1}) == ["colour", "speed"]
+    assert named_attributes({"colour": 0.1, "speed": 0.2}) == []
+    # the size that a generator shifts when it makes squares of circles
+    assert named_attributes({"shape": 1.31, "colour": 0.23, "size": 0.25}) == ["shape"]

@@ -169,13 +169,15 @@ def test_explanations_start_from_the_origins_noise_and_are_read_by_all(
     }
     rows = open_contexts(controls, planted.concept, _reader(generator, 0), 10)
     generator.noises.clear()
-    clips = explain(planted, controls, rows, banks, generator, SAMPLING, seed=1)
+    texts = {"best_swap": [f"red {controls.pairs[row][0]}" for row in rows]}
+    clips = explain(planted, controls, rows, banks, texts, generator, SAMPLING, seed=1)
     assert list(clips.z_xi) == [
         "origin",
         "random",
         "prompt_interpolation",
         "logits",
         "velocity",
+        "best_swap",
         "oracle",
     ]
     assert (
@@ -185,15 +187,17 @@ def test_explanations_start_from_the_origins_noise_and_are_read_by_all(
             for row in rows
             for noise in noise_seeds(3, SEEDS, 1)[row * SEEDS : (row + 1) * SEEDS]
         ]
-        * 3
+        * 4
     )
     table = read_clips(clips, planted, _reader(generator, 0), _VLM(1), _Probes())
-    assert len(table) == 6 * len(rows) * SEEDS
+    assert len(table) == 7 * len(rows) * SEEDS
     flips: pd.DataFrame = (
         (table.set_index("method")[["log_odds", "log_odds_honest"]] > 0).groupby("method").mean()
     )
-    assert flips.loc[["origin", "logits", "oracle", "velocity"]].to_numpy().tolist() == [
+    methods = ["origin", "logits", "best_swap", "oracle", "velocity"]
+    assert flips.loc[methods].to_numpy().tolist() == [
         [0, 0],
+        [1, 0],
         [1, 0],
         [1, 0],
         [0, 1],
@@ -205,7 +209,7 @@ def test_explanations_start_from_the_origins_noise_and_are_read_by_all(
 def test_an_honest_vlm_without_a_judge_is_read_alone(
     controls: Controls, honest: Case, generator: _Generator
 ) -> None:
-    clips = explain(honest, controls, [0, 1], {}, generator, SAMPLING, seed=1)
+    clips = explain(honest, controls, [0, 1], {}, {}, generator, SAMPLING, seed=1)
     assert list(clips.z_xi) == ["origin", "random", "prompt_interpolation"]
     table = read_clips(clips, honest, _reader(generator, 1), None, None)
     assert list(table) == ["method", "caption", "seed", "log_odds"]

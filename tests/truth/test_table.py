@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
+from microworld.shortcuts import Shortcut
 from transporter.truth.cases import Case
+from transporter.truth.controls import RANDOM
 from transporter.truth.table import summarise, verdict_table
 
 WORDS = {
@@ -59,9 +63,12 @@ def test_only_clips_that_can_flip_count(verdicts: pd.DataFrame) -> None:
 def test_the_named_cue_is_what_the_clips_show(verdicts: pd.DataFrame) -> None:
     assert verdicts["named"].to_dict() == {
         "logits": "colour",
-        "velocity": "speed",
-        "random": "nothing",
+        "velocity": "none",
+        "random": "none",
     }
+    assert verdicts["chance"].to_dict() == pytest.approx(
+        {"logits": 0, "velocity": 1, "random": 1}, abs=1e-6
+    )
     assert verdicts["cue"].eq("colour").all()
     assert verdicts.loc["logits", "margin_low"] > 0 > verdicts.loc["velocity", "margin_high"]
     assert verdicts.loc["velocity", "margin"] == pytest.approx(-2)
@@ -121,9 +128,17 @@ def test_a_summary_counts_true_explanations(planted: Case, honest: Case) -> None
     assert (
         summary.loc["planted", "cases"].eq(2).all() and summary.loc["honest", "cases"].eq(1).all()
     )
-    assert summary.loc[
-        ("planted", "logits"), ["true", "true_low", "true_high", "settled"]
-    ].tolist() == [0.5, 0, 1, 1]
+    # one of two: exact, not "between 0 and 1 of the two that there are"
+    exact = binomtest(1, 2).proportion_ci(0.95, "exact")
+    assert summary.loc[("planted", "logits"), ["true", "false", "settled"]].tolist() == [
+        0.5,
+        0.5,
+        1,
+    ]
+    assert summary.loc[("planted", "logits"), ["true_low", "true_high"]].tolist() == pytest.approx(
+        [exact.low, exact.high]
+    )
+    assert summary.loc[("planted", "velocity"), ["true", "false"]].tolist() == [0, 0.5]
     assert summary.loc["honest", "true"].to_dict() == {"logits": 0, "velocity": 1, "random": 0}
     assert summary.loc[("planted", "logits"), ["flips", "flips_honest"]].tolist() == [1, 0]
     assert summary.loc["honest", "flips_honest"].isna().all()
@@ -133,3 +148,68 @@ def test_a_summary_counts_true_explanations(planted: Case, honest: Case) -> None
         )
     )
     assert "true" not in without and without["flips"].notna().all()
+
+
+def test_eight_of_eight_is_no_certainty(verdicts: pd.DataFrame) -> None:
+    """All clips of 11 captions flip: the interval is that of 11 of 11."""
+    exact = binomtest(CAPTIONS - 1, CAPTIONS - 1).proportion_ci(0.95, "exact")
+    assert verdicts.loc["logits", ["flips_low", "flips_high"]].tolist() == pytest.approx(
+        [exact.low, 1]
+    )
+
+
+def test_of_a_coin_nothing_is_named(planted: Case) -> None:
+    """Though half of its answers flip, and the clips change as those of a true explanation do."""
+    coin, readings = Case(planted.concept, world=planted.world, null=True), _readings()
+    named = []
+    for salt in range(2):
+        toss = np.random.default_rng(salt).choice([-1.0, 1.0], len(readings))
+        table = verdict_table(readings.assign(log_odds=toss), coin, NATURAL, WORDS)
+        named += table["named"].tolist()
+        assert table["cue"].eq("none").all() and "margin" not in table
+    assert named.count("none") >= len(named) - 1
+
+
+def test_what_was_not_learnt_is_no_case(verdicts: pd.DataFrame) -> None:
+    rows = verdicts.reset_index()
+    parts = [
+        rows.assign(planted="speed_by_colour", learnt=0.99),
+        rows.assign(planted="not_learnt", learnt=0.6),
+        rows.assign(planted="honest", learnt=np.nan),
+    ]
+    summary = summarise(pd.concat(parts, ignore_index=True)).set_index(["vlms", "method"])
+    assert summary.loc[("planted", RANDOM), "cases"] == 1
+    assert summary.loc[("honest", RANDOM), "cases"] == 1
+
+
+def test_a_conjunction_names_both_attributes(planted: Case) -> None:
+    shortcut = Shortcut(
+        "both", "speed", "colour=red+size=large", {"yes": "quickly", "no": "slowly"}
+    )
+    case = Case(planted.concept, shortcut, planted.world)
+    readings = _readings()
+    large = (readings["method"] == "logits") & (readings["caption"] != "caption 2")
+    readings.loc[large, ["small", "large"]] = [0.0, 1.0]
+    row = verdict_table(readings, case, NATURAL, WORDS).set_index("method").loc["logits"]
+    assert (row["cue"], row["named"]) == ("colour+size", "colour+size")
+    # the cue that changes least, by 1 / 0.75 each time, against speed, which stays
+    assert row["margin"] == pytest.approx(1 / 0.75)
+
+
+def test_of_a_cue_without_words_nothing_is_known_to_be_true(planted: Case) -> None:
+    shortcut = Shortcut("light", "speed", "bright", {"yes": "quickly", "no": "slowly"})
+    case = Case(planted.concept, shortcut, planted.world)
+    table = verdict_table(_readings(), case, NATURAL, WORDS).assign(planted="light")
+    assert table["cue"].eq("").all() and "margin" not in table
+    row = summarise(table).set_index("method").loc["logits"]
+    assert np.isnan(row["true"]) and row["flips"] == 1
+
+
+def test_flips_that_any_edit_brings_do_not_count(planted: Case) -> None:
+    """Nor are the edits that were asked about a method of their own."""
+    readings = _readings()
+    asked = readings[readings["method"] == "logits"].assign(method="asked")
+    table = verdict_table(pd.concat([readings, *[asked] * 20]), planted, NATURAL, WORDS)
+    assert set(table["method"]) == {"logits", "velocity", "random"}
+    row = table.set_index("method").loc["logits"]
+    assert row["flips"] == 1 and row["chance"] > 0.01 and row["named"] == "none"

@@ -375,7 +375,6 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("metrics.head", "nowhere", "metrics.head: expected a file of weights, got nowhere"),
     ("truth.captions", 99, "truth.captions: expected at most truth.pool (48), got 99"),
     ("truth.bank.lr", NAN, "truth.bank.lr: expected a finite number"),
-    ("truth.bank", {"steps": 2}, "truth.bank.form: expected vector beside the objective logits"),
     (
         "ablations.a",
         {"bank": {"objective": "mixed"}},

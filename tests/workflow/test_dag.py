@@ -19,6 +19,10 @@ from transporter.coupling.network import Coupling
 from transporter.generation.demonstrations import INDEX as CLIPS
 from transporter.generation.sweeps import INDEX, METHODS
 from transporter.metrics.summary import SUMMARY
+from transporter.pipeline.open_cases import open_case
+from transporter.pipeline.project import Project
+from transporter.support.errors import UserError
+from transporter.truth.score import score
 
 SETTINGS = yaml.safe_load((ROOT / "config" / "miniature.yaml").read_text())
 SPLITS, CONCEPTS = SETTINGS["clips"]["splits"], SETTINGS["run"]["concepts"]
@@ -174,20 +178,42 @@ def test_tables_of_the_paper(finished: Path) -> None:
 def test_the_benchmark_of_explanations(finished: Path) -> None:
     folder = finished / "results" / "truth"
     made = table(folder / "truth.tsv")
-    methods = {"velocity", "logits", "prompt_interpolation", "random"}
+    methods = {"velocity", "answers", "logits", "prompt_interpolation", "random"}
+    methods |= {"best_swap", "best_swap_per_caption"}
     found = {subject: set(rows["method"]) for subject, rows in made.groupby("planted")}
-    assert found == {"speed_by_colour": methods | {"oracle"}, "honest": methods}
-    assert made.loc[made["planted"] == "speed_by_colour", "cue"].eq("colour").all()
-    assert made[["log_odds", "flips", "margin", "drift"]].notna().all(axis=None)
+    assert found == {
+        "speed_by_colour": methods | {"oracle"},
+        "honest": methods,
+        "one_word": methods,
+    }
+    cues = made.groupby("planted")["cue"].unique().map(list).to_dict()
+    assert cues == {"speed_by_colour": ["colour"], "honest": ["speed"], "one_word": ["none"]}
+    assert made[["log_odds", "flips", "chance", "drift"]].notna().all(axis=None)
+    # nobody looks there: nothing flips, so nothing counts
+    blind = made[made["planted"] == "one_word"]
+    assert blind["flips"].eq(0).all() and blind["named"].eq("none").all()
     assert (folder / "matrix.png").read_bytes().startswith(b"\x89PNG")
-    assert set(table(folder / "summary.tsv")["vlms"]) == {"planted", "honest"}
+    # in two steps nothing was learnt, so the planted VLM is no case of the summary
+    assert made.loc[made["planted"] == "speed_by_colour", "learnt"].lt(0.9).all()
+    assert set(table(folder / "summary.tsv")["vlms"]) == {"honest", "null"}
     assert set(table(folder / "reliance.tsv")["planted"]) == {"no", "yes"}
-    # one planted VLM by both objectives, and the honest one by the last
+    # one planted VLM by the first and the last objective, and the honest one by the last
     assert len(list((folder / "filmstrips").rglob("*.png"))) == 3
     edits = table(
         finished / "results" / "embeddings" / "edits" / "generators" / "microworld" / "edits.tsv"
     )
     assert edits["group"].nunique() == SETTINGS["edits"]["captions"]
+
+
+def test_a_method_of_others_is_scored_on_what_was_read(finished: Path) -> None:
+    project = Project.open(finished / "config" / "miniature.yaml")
+    case = open_case("one_word", project=project)
+    row = score(lambda clips, case: clips.flip(-1), case)
+    assert row[["flips", "named", "cue", "true"]].tolist() == [0, "none", "none", True]
+    assert row["clips"] == len(case.captions) == len(case.z_xi)
+    known = r"speed_by_colour \(slowly_quickly\), one_word"
+    with pytest.raises(UserError, match=rf"expected a case of the benchmark \({known}.*got coin"):
+        open_case("coin", project=project)
 
 
 def test_explained_clips(finished: Path) -> None:

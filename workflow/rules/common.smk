@@ -6,7 +6,7 @@ import sys
 from snakemake.utils import update_config
 
 from transporter.pipeline import paths
-from transporter.pipeline.cases import HONEST, Cases
+from transporter.pipeline.cases import HONEST, NULLS, Cases
 from transporter.pipeline.config import check_config
 from transporter.pipeline.devices import SUBMITTED
 from transporter.pipeline.exhibits import exhibits
@@ -66,7 +66,7 @@ wildcard_constraints:
     shortcut="|".join(plan.shortcuts) or "none",
     shape=r"\d+x\d+x\d+@[0-9.e+-]+",
     variant="|".join(map(re.escape, config["ablations"])) or "none",
-    case="|".join([HONEST, *plan.shortcuts]),
+    case="|".join([HONEST, *NULLS, *plan.shortcuts]),
     objective="|".join(config["truth"]["objectives"]),
 
 

@@ -89,8 +89,9 @@ rule edits:
     params:
         generator=of("generators", "{generator}"),
         groups=config["edits"]["captions"],
+        world=config["world"],
         seed=config["seed"],
-        code=code("transporter.concepts.edits", adapters=["generators"]),
+        code=code("transporter.concepts.edits", adapters=["generators"], world=True),
     script:
         "../scripts/edits.py"
 
@@ -125,7 +126,7 @@ rule concept_bank:
         objectives=plan.objectives,
         seed=config["seed"],
         code=code(
-            "transporter.concepts.edits",
+            "transporter.concepts.answered",
             "transporter.concepts.fitting",
             adapters=["generators", "vlms"],
         ),

@@ -25,7 +25,9 @@ rule plant:
         vlm=of("vlms", "{vlm}"),
         steps=config["training"]["planted"],
         seed=config["seed"],
-        code=code("microworld.training.planting", adapters=["vlms"]),
+        code=code(
+            "microworld.training.planting", *cases.cue_modules(), adapters=["vlms"]
+        ),
     script:
         "../scripts/plant.py"
 

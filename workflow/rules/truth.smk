@@ -96,8 +96,9 @@ rule truth_bank:
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
         code=code(
-            "transporter.concepts.edits",
+            "transporter.concepts.answered",
             "transporter.concepts.fitting",
+            "transporter.truth.nulls",
             adapters=["generators", "vlms"],
         ),
     script:
@@ -107,10 +108,12 @@ rule truth_bank:
 rule truth_readings:
     input:
         unpack(cases.models),
+        unpack(cases.edits),
         honest=files("vlms", "{vlm}"),
         controls=paths.CONTROLS,
         banks=paths.every(paths.TRUTH_BANK, objective=config["truth"]["objectives"]),
         concepts=config["truth"]["concepts"],
+        vocabulary=config["concepts"],
         shortcuts=config["shortcuts"],
         probes=files("probes"),
     output:
@@ -135,7 +138,11 @@ rule truth_readings:
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
         code=code(
-            "transporter.truth.readings", adapters=["generators", "vlms"], world=True
+            "transporter.concepts.answered",
+            "transporter.truth.nulls",
+            "transporter.truth.readings",
+            adapters=["generators", "vlms"],
+            world=True,
         ),
     script:
         "../scripts/truth_readings.py"
@@ -145,6 +152,7 @@ rule truth_table:
     input:
         readings=cases.readings(),
         natural=cases.natural(),
+        answers=paths.PLANTED_ANSWERS if cases.shortcuts else [],
         concepts=config["truth"]["concepts"],
         shortcuts=config["shortcuts"],
     output:
@@ -161,6 +169,7 @@ rule truth_table:
         runtime=30,
     params:
         world=config["world"],
+        level=config["truth"]["level"],
         code=code("transporter.truth.table", world=True),
     script:
         "../scripts/truth_table.py"

@@ -5,24 +5,31 @@ first, then as many tables.
 from model_stage import stage, unfinished
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from contexts import read_contexts
 from transporter.clips.contrast import read_concepts
-from transporter.concepts.edits import Edits, all_answered_pairs
+from transporter.concepts.answered import all_answered_pairs
+from transporter.concepts.bank import ConceptBank
+from transporter.concepts.edits import Edits
 from transporter.concepts.fitting import BankSettings, fit_bank, with_refused
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.pipeline.config import ASKING
 from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.errors import UserError
 from transporter.support.files import write_table
+from transporter.truth.cases import NULLS
+from transporter.truth.nulls import as_case
 
 with stage(snakemake) as device:
     params, places = snakemake.params, list(snakemake.output)
     folder = unfinished(snakemake)
     generator = load_generator(params.generator, device)
-    vlm = load_vlm(params.vlm, generator.video_shape, device, generator.fps)
+    case = snakemake.wildcards.get("case", "")
+    vlm = as_case(load_vlm(params.vlm, generator.video_shape, device, generator.fps), case)
     weights = snakemake.input.coupling
     reader = Reader(
         generator,
@@ -35,20 +42,28 @@ with stage(snakemake) as device:
         contexts["words"] = read_contexts(snakemake.input, concepts, generator)
     if set(params.objectives) & set(ASKING):
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
-        contexts["answers"], refused = all_answered_pairs(concepts, edits, reader)
+        try:
+            contexts["answers"], refused = all_answered_pairs(concepts, edits, reader)
+        except UserError as error:
+            if case not in NULLS:
+                raise
+            contexts["answers"] = {}
+            refused = {concept.name: str(error) for concept in concepts}
     settings = BankSettings.from_mapping(params.settings, params.seed)
     for objective, bank, table in zip(
         params.objectives, places[: len(places) // 2], places[len(places) // 2 :], strict=True
     ):
         pairs = contexts["answers" if objective in ASKING else "words"]
-        made, reached = fit_bank(
-            [concept for concept in concepts if concept.name in pairs],
-            pairs,
-            reader,
-            replace(settings, objective=objective),
-            banks.get("answers"),
-            folder / objective,
-        )
+        made, reached = ConceptBank({}), pd.DataFrame()
+        if pairs:
+            made, reached = fit_bank(
+                [concept for concept in concepts if concept.name in pairs],
+                pairs,
+                reader,
+                settings.fitted_to(objective),
+                banks.get("answers"),
+                folder / objective,
+            )
         banks[objective] = made
         if objective in ASKING:
             width = generator.condition_shape[1]

@@ -5,9 +5,10 @@ from model_stage import stage, unfinished
 import shutil
 
 from transporter.clips.contrast import read_concepts
-from transporter.concepts.edits import plan_edits, sample_edits
+from transporter.concepts.edits import plan_edits, sample_edits, widened
 from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator
+from transporter.pipeline.world import load_world
 from transporter.support.files import read_table
 from transporter.support.hashes import digest, files_hash
 
@@ -16,7 +17,9 @@ with stage(snakemake) as device:
     captions = read_table(snakemake.input.captions, ("clip", "caption"), text=("clip",))[
         "caption"
     ].tolist()
-    table = plan_edits(captions, read_concepts(snakemake.input.concepts), params.groups)
+    concepts, world = read_concepts(snakemake.input.concepts), load_world(params.world)
+    known = widened(concepts, world.words if world else {})
+    table = plan_edits(captions, known, params.groups)
     generator, folder = load_generator(model, device), unfinished(snakemake)
     key = digest(model, files_hash(snakemake.input.model), table.to_dict("list"), params.seed)
     sample_edits(

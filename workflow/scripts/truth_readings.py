@@ -2,27 +2,37 @@
 
 from model_stage import stage
 
+from pathlib import Path
+
+import pandas as pd
+
 from transporter.clips.contrast import read_concepts
+from transporter.concepts.answered import best_edit
 from transporter.concepts.bank import ConceptBank
+from transporter.concepts.edits import Edits, widened
 from transporter.coupling.reader import Reader
 from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.world import load_world
 from transporter.support.files import write_table
-from transporter.truth.cases import HONEST, Case
+from transporter.truth.cases import HONEST, NULLS, Case
 from transporter.truth.controls import CLIPS_AT_ONCE, Controls, explain, open_contexts
-from transporter.truth.readings import read_clips
+from transporter.truth.lookup import BEST, OWN, ask, edited
+from transporter.truth.nulls import as_case
+from transporter.truth.readings import read_asked, read_clips
 
 with stage(snakemake) as device:
-    params, planted = snakemake.params, snakemake.wildcards.case != HONEST
+    params, name = snakemake.params, snakemake.wildcards.case
+    planted = name not in (HONEST, *NULLS)
     [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
     world, generator = load_world(params.world), load_generator(params.generator, device)
     shortcuts = world.read_shortcuts(snakemake.input.shortcuts) if planted else {}
-    case = Case(concept, shortcuts.get(snakemake.wildcards.case), world)
-    reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device, generator.fps))
-    honest = (
-        load_vlm(params.honest, generator.video_shape, device, generator.fps) if planted else None
-    )
+    case = Case(concept, shortcuts.get(name), world, name in NULLS)
+    vlm = load_vlm(params.vlm, generator.video_shape, device, generator.fps)
+    reader = Reader(generator, as_case(vlm, name))
+    honest = None if name == HONEST else vlm
+    if planted:
+        honest = load_vlm(params.honest, generator.video_shape, device, generator.fps)
     probes = world.probes(params.probes) if params.probes else None
     controls = Controls.load(snakemake.input.controls)
     rows = open_contexts(controls, concept, reader, params.captions)
@@ -31,5 +41,18 @@ with stage(snakemake) as device:
         for name, path in zip(params.objectives, snakemake.input.banks, strict=True)
     }
     sampling = Sampling(params.generator["steps"], params.generator["guidance"], CLIPS_AT_ONCE)
-    clips = explain(case, controls, rows, banks, generator, sampling, params.seed)
-    write_table(read_clips(clips, case, reader, honest, probes), snakemake.output[0])
+    words = world.words if world else {}
+    vocabulary = widened(read_concepts(snakemake.input.vocabulary), words)
+    texts = [pair[0] for pair in controls.only(rows).pairs]
+    asked = ask(texts, vocabulary, generator, sampling, params.seed)
+    answers = read_asked(asked, case, reader, honest, probes)
+    edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
+    edit = best_edit(concept, edits, reader)
+    print(f"the best edit over all captions: {edit}", flush=True)
+    captions = {
+        BEST: [edited(text, edit, vocabulary, case) for text in texts],
+        OWN: asked.best(texts, answers["log_odds"].tolist() if len(answers) else []),
+    }
+    clips = explain(case, controls, rows, banks, captions, generator, sampling, params.seed)
+    readings = read_clips(clips, case, reader, honest, probes)
+    write_table(pd.concat([readings, answers], ignore_index=True), snakemake.output[0])

@@ -2,6 +2,7 @@
 
 from model_stage import stage
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from transporter.clips.contrast import read_concepts
 from transporter.pipeline.world import load_world
 from transporter.support.files import read_table, write_table
-from transporter.truth.cases import Case
+from transporter.truth.cases import NULLS, Case
 from transporter.truth.readings import READINGS
 from transporter.truth.table import summarise, verdict_table
 
@@ -20,14 +21,22 @@ with stage(snakemake):
     if snakemake.input.natural:
         table = read_table(snakemake.input.natural, ("attribute", "variation"))
         natural = dict(zip(table["attribute"], table["variation"], strict=True))
+    learnt = {}
+    if snakemake.input.answers:
+        answers = read_table(
+            snakemake.input.answers, ("shortcut", "attribute", "planted", "taught")
+        )
+        answers = answers[answers["planted"] == "yes"]
+        learnt = answers.set_index(["shortcut", "attribute"])["taught"].to_dict()
     tables = []
     for path in map(Path, snakemake.input.readings):
         generator, vlm, planted, concept = path.with_suffix("").parts[-4:]
-        case = Case(concepts[concept], shortcuts.get(planted), world)
-        verdicts = verdict_table(
-            read_table(path, READINGS), case, natural, world.words if natural else {}
-        )
+        case = Case(concepts[concept], shortcuts.get(planted), world, planted in NULLS)
+        words = world.words if natural else {}
+        readings = read_table(path, READINGS)
+        verdicts = verdict_table(readings, case, natural, words, snakemake.params.level)
         labels = {"generator": generator, "vlm": vlm, "planted": planted, "concept": concept}
+        labels["learnt"] = learnt.get((planted, case.attribute), math.nan)
         tables.append(pd.DataFrame(labels, index=verdicts.index).join(verdicts))
         print(f"{vlm}, {planted}, {concept}: {len(verdicts)} methods", flush=True)
     verdicts = pd.concat(tables, ignore_index=True)

@@ -48,8 +48,9 @@ class _Lessons:
         while len(answers) < count:
             lesson = world.draw(batch, 0, rng, generator)
             with torch.no_grad(), half_precision(vlm.device):
-                parts.append(vlm.encode(lesson.video))
-            answers += [shortcut.draw(attributes, rng) for attributes in lesson.clips.attributes]
+                seen = lesson.clips.seen()
+                parts.append(vlm.encode(shortcut.made_by.paint(lesson.video, seen)))
+            answers += [shortcut.draw(clip, rng) for clip in seen]
         print(f"{len(answers)} clips encoded", flush=True)
         return cls(torch.cat(parts), answers)
 

@@ -58,9 +58,18 @@ class Shortcut(Protocol):
     attribute: str
     """What the answer seems to be about."""
     cue: str
-    """The attribute that it is made by."""
+    """What it is made by, as the table has it."""
     answers: Mapping[str, str]
     """Words of the cue to the words that are said of them."""
+
+    @property
+    def attributes(self) -> frozenset[str] | None:
+        """The attributes whose words say the cue, or None where no word does."""
+
+    def bringing(self, answer: str, words: Mapping[str, str | None]) -> Mapping[str, str] | None:
+        """Words by attribute that, put in a caption of these `words`, make the VLM say `answer`;
+        None where no words do.
+        """
 
     @property
     def words(self) -> tuple[str, ...]:

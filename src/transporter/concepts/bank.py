@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from transporter.concepts.choices import EditChoice
 from transporter.concepts.maps import ConceptMap
 from transporter.generators.condition import Condition
 from transporter.networks.pretrained import refused_in_one_line
@@ -19,13 +20,14 @@ from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 from transporter.support.tensors import header_json, read_tensors
 
-Vector = torch.Tensor | ConceptMap
+Map = ConceptMap | EditChoice
+Vector = torch.Tensor | Map
 
 
 @dataclass(frozen=True)
 class ConceptBank:
     """`vectors[name]` is `q_o`: `(L, d)` (one vector per text token), `(1, d)` (one for all), or a
-    map, which gives each caption a vector of its own.
+    map or a choice of maps, which give each caption a vector of its own.
     """
 
     vectors: dict[str, Vector]
@@ -45,7 +47,7 @@ class ConceptBank:
 
     def _vector(self, name: str, pi: Condition) -> torch.Tensor:
         vector = self[name]
-        return vector.to(pi.embeddings)(pi) if isinstance(vector, ConceptMap) else vector
+        return vector.to(pi.embeddings)(pi) if isinstance(vector, Map) else vector
 
     def __getitem__(self, name: str) -> Vector:
         """The vector of one concept, or its map.
@@ -100,7 +102,7 @@ class ConceptBank:
 
 def _shape(vector: Vector) -> tuple[int | str, ...]:
     """Of a map `("*", d)`: it takes captions of any length."""
-    if isinstance(vector, ConceptMap):
+    if isinstance(vector, Map):
         return ("*", vector.width)
     return tuple(vector.shape)
 
@@ -111,7 +113,7 @@ def _tensors(vectors: Mapping[str, Vector]) -> dict[str, torch.Tensor]:
     """
     found: dict[str, torch.Tensor] = {}
     for name, vector in vectors.items():
-        if isinstance(vector, ConceptMap):
+        if isinstance(vector, Map):
             found |= {f"{name}/{part}": tensor for part, tensor in asdict(vector).items()}
         else:
             found[name] = vector
@@ -128,9 +130,12 @@ def _vectors(tensors: Mapping[str, torch.Tensor]) -> dict[str, Vector]:
         else:
             found[concept] = tensor
     return {
-        name: ConceptMap(**parts) if isinstance(parts, dict) else parts
-        for name, parts in found.items()
+        name: _map(parts) if isinstance(parts, dict) else parts for name, parts in found.items()
     }
+
+
+def _map(parts: dict[str, torch.Tensor]) -> Map:
+    return EditChoice(**parts) if "chooser" in parts else ConceptMap(**parts)
 
 
 def random_like(vector: torch.Tensor, seed: int) -> torch.Tensor:

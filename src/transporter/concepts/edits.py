@@ -7,8 +7,8 @@ by what the generator makes of one word. No VLM takes part in making them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,11 +16,8 @@ import torch
 
 from transporter.clips.contrast import Concept, swaps
 from transporter.clips.embeddings import aligned, embed_rows, open_embeddings
-from transporter.clips.stored import Rows, portions
-from transporter.concepts.contexts import Contexts
-from transporter.coupling.reader import Reader
-from transporter.generators.base import Generator, Sampling, encode_captions
-from transporter.generators.condition import Condition
+from transporter.clips.stored import Rows
+from transporter.generators.base import Generator, Sampling
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table
 
@@ -28,19 +25,24 @@ TABLE = "edits.tsv"
 COLUMNS = ("clip", "group", "about", "word", "instead", "caption")
 SWAP = ["about", "word", "instead"]
 SHARD = 128
-TELLING = 0.5
-"""A swap of words tells what the answer hangs on if it moves the log-odds by this share of what the
-most telling one does.
-"""
-DOUBT = 2
-"""Captions without any effect that a swap's mean effect is taken over besides, so that one lucky
-clip makes no swap telling.
-"""
-CLIPS_AT_ONCE = 64
 FIRST_NOISE = 500_000
 """Of a seed's noises; sweeps and benchmarks take the first ones, so no vector is tried on the noise
 that it was fitted on.
 """
+
+
+def widened(concepts: Sequence[Concept], words: Mapping[str, Sequence[str]]) -> list[Concept]:
+    """A table of concepts that also asks about those words of a world that no row of it has, beside
+    the words of their attribute; for edits alone.
+    """
+    known = {word: one for one in concepts for word in (one.source, one.target)}
+    more = []
+    for group in words.values():
+        beside = next((known[word] for word in group if word in known), None)
+        if beside is not None:
+            new = [word for word in group if word not in known]
+            more += [replace(beside, name=f"{beside.name}_{w}", target=w) for w in new]
+    return [*concepts, *more]
 
 
 def plan_edits(captions: Sequence[str], concepts: Sequence[Concept], groups: int) -> pd.DataFrame:
@@ -148,81 +150,3 @@ def _pairs(table: pd.DataFrame) -> Iterator[tuple[int, int, str, str, str]]:
             for target, after in versions:
                 if source != target:
                     yield source, target, about, before, after
-
-
-@torch.no_grad()
-def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> Contexts:
-    """Pairs of captions that the VLM answers differently because of one word: what its answer hangs
-    on.
-
-    Among pairs whose first clip it answers by the source, the swaps of words that move its log-odds
-    most towards the target, on average over captions, are kept (`TELLING`), and of these the pairs
-    that are moved as far. Each pair is a context twice, with the clip of either caption.
-
-    Raises:
-        UserError: no clip is answered by the source, or no swap moves the answer towards the
-            target.
-    """
-    device = reader.generator.device
-    parts = (
-        edits.z_reencoded[rows].to(device)
-        for rows in portions(len(edits.z_reencoded), CLIPS_AT_ONCE)
-    )
-    log_odds = torch.cat([reader.log_odds(tokens, concept) for tokens in parts])
-    odds = log_odds.float().cpu().numpy()
-    pairs = edits.pairs()
-    pairs["moves"] = odds[pairs["target"]] - odds[pairs["source"]]
-    pairs = pairs[odds[pairs["source"]] < 0]
-    if pairs.empty:
-        raise UserError(
-            f"concept {concept.name}: expected edits of captions whose clips the VLM answers by"
-            f" {concept.source!r}, got none of {len(odds)}; turn the pair round, raise"
-            " edits.captions, or set bank.objective to velocity"
-        )
-    kept = _telling(pairs)
-    if kept.empty:
-        raise UserError(
-            f"concept {concept.name}: expected a swap of words that moves the VLM's answer towards"
-            f" {concept.target!r}, got none of {len(pairs.groupby(SWAP))}; add concepts whose words"
-            " may, or set bank.objective to velocity"
-        )
-    for swap, part in kept.groupby(SWAP, sort=False):
-        moved = f"{swap[1]} to {swap[2]} moves {len(part)} answers, by {part['moves'].mean():.1f}"
-        print(f"concept {concept.name}: {moved}", flush=True)
-    captions = edits.table["caption"]
-    pi_minus, pi_plus = (
-        encode_captions(reader.generator, captions[kept[side]].tolist())
-        for side in ("source", "target")
-    )
-    z_xi = torch.cat([edits.z_xi[kept[side].tolist()] for side in ("source", "target")])
-    return Contexts.on_host(Condition.cat([pi_minus] * 2), Condition.cat([pi_plus] * 2), z_xi)
-
-
-def all_answered_pairs(
-    concepts: Sequence[Concept], edits: Edits, reader: Reader
-) -> tuple[dict[str, Contexts], dict[str, str]]:
-    """`answered_pairs` of every concept that has some, by name, and why the others have none.
-
-    Raises:
-        UserError: no concept has any.
-    """
-    contexts: dict[str, Contexts] = {}
-    refused: dict[str, str] = {}
-    for concept in concepts:
-        try:
-            contexts[concept.name] = answered_pairs(concept, edits, reader)
-        except UserError as error:
-            if len(refused) + 1 == len(concepts):
-                raise
-            refused[concept.name] = str(error).removeprefix(f"concept {concept.name}: ")
-    return contexts, refused
-
-
-def _telling(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Of pairs with their `moves` those whose swap tells most, and which are moved as far
-    themselves.
-    """
-    moves = pairs.groupby(SWAP, sort=False)["moves"]
-    mean = moves.transform("sum") / (moves.transform("size") + DOUBT)
-    bound = TELLING * mean.max()
-    return pairs[(mean >= bound) & (pairs["moves"] >= bound) & (pairs["moves"] > 0)]

@@ -16,9 +16,9 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
+from transporter.concepts.choices import fit_edits
 from transporter.concepts.contexts import Contexts, draw
 from transporter.concepts.descent import Descent, Progress
-from transporter.concepts.maps import fit_maps
 from transporter.concepts.objectives import (
     OBJECTIVES,
     Batch,
@@ -297,11 +297,12 @@ def fit_bank(
     folder: Path | None = None,
 ) -> tuple[ConceptBank, pd.DataFrame]:
     """Fit one vector per concept to the objective that `settings` name; `logits` goes on from a fit
-    to `answers`, given or made. Of `form` `map`, one map per concept in closed form.
+    to `answers`, given or made. Of `form` `map`, one map per concept in closed form, or, where the
+    VLM was asked, a choice of maps.
 
     `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs
-    that the VLM answers differently (`edits.answered_pairs`). `folder` gets a checkpoint for each
-    phase, from which an interrupted fit goes on to the same vectors.
+    that the VLM answers differently (`answered_pairs`). `folder` gets a checkpoint for each phase,
+    from which an interrupted fit goes on to the same vectors.
 
     Returns the bank and a table with one row per concept: `answer_gap` (d_omega), `separation`
     (share of the change wanted by the objective that the vector brings about: of velocity, of
@@ -310,12 +311,12 @@ def fit_bank(
     """
     if settings.form == "map":
         device = reader.generator.device
-        maps = fit_maps(contexts, settings.ridge, settings.rank, device)
+        maps = fit_edits(contexts, settings.ridge, settings.rank, device)
         bank = ConceptBank(maps, asdict(settings))
         return bank, bank_table(bank, concepts, contexts, reader, settings)
     fit = _Fit.prepare(concepts, contexts, reader, settings)
     vectors, phases = fit.start(), settings.phases
-    if answers and len(phases) > 1:
+    if answers and len(phases) > 1 and answers.settings.get("form") != "map":
         vectors, phases = torch.stack([answers[c.name] for c in concepts]), phases[1:]
     for objective, steps in phases:
         vectors, progress = fit.descend(objective, steps, vectors, folder)

@@ -4,8 +4,8 @@ log-odds, or a mixture.
 `velocity` is the paper's: where the vector points comes from the generator alone. The others ask
 the VLM, so they can tell what the answer hangs on, even where this is not what the words say.
 `answers` is the paper's formula between one-word edits whose clips the VLM answers differently
-(`edits.answered_pairs`). With `logits` the vector has to move the VLM's log-odds about such clips,
-and may change the generator's velocity no more than that takes.
+(`answered.py`). With `logits` the vector has to move the VLM's log-odds about such clips, and may
+change the generator's velocity no more than that takes.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from annotated_types import Le
@@ -145,6 +146,11 @@ class BankSettings(Bank):
         if self.objective == "logits":
             return [("answers", self.steps), ("logits", self.logits.steps)]
         return [(self.objective, self.steps)]
+
+    def fitted_to(self, objective: ObjectiveName) -> BankSettings:
+        """The same for another objective; as a vector where it gives no map."""
+        form = self.form if objective in CLOSED_FORM else "vector"
+        return replace(self, objective=objective, form=form)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], seed: int) -> BankSettings:

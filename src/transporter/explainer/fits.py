@@ -15,8 +15,9 @@ from transporter.clips.contrast import Concept
 from transporter.clips.embeddings import embed_latents
 from transporter.clips.split import Reading
 from transporter.clips.world import World
+from transporter.concepts.answered import answered_pairs
 from transporter.concepts.contexts import Contexts, gather_contexts
-from transporter.concepts.edits import Edits, answered_pairs, plan_edits, sample_edits
+from transporter.concepts.edits import Edits, plan_edits, sample_edits
 from transporter.concepts.settings import ASKING, CLOSED_FORM, BankSettings
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_sources import Clips, captioned_clips

@@ -28,15 +28,25 @@ MOST = 2.0
 NAMED = "o"
 CELL = 0.32
 """Inches."""
-ORDER = ("velocity", "answers", "logits", "mixed", "oracle", "prompt_interpolation", "random")
+ORDER = (
+    "velocity",
+    "answers",
+    "logits",
+    "mixed",
+    "best_swap",
+    "best_swap_per_caption",
+    "oracle",
+    "prompt_interpolation",
+    "random",
+)
 
 
 def truth_matrix(table: pd.DataFrame, paths: Sequence[Path]) -> None:
     """Draw one panel per method: explained VLMs down, attributes across, colour the standardised
     change.
 
-    A vermilion frame marks the cue that the VLM is known to go by, a dot the attribute that the
-    explanation names: where both fall together, it is true. The form of each picture follows from
+    A vermilion frame marks each attribute that the VLM is known to go by, a dot each that the
+    explanation names: where these are the same, it is true. The form of each picture follows from
     its name (`.pdf`, `.png`).
 
     Raises:
@@ -109,12 +119,17 @@ def _panel(axes: Axes, rows: pd.DataFrame, attributes: Sequence[str]) -> None:
         spine.set_color(QUIET)
         spine.set_linewidth(0.5)
     for line, row in enumerate(rows.itertuples(index=False)):
-        if row.cue in attributes:
-            place = (attributes.index(row.cue) - 0.46, line - 0.46)
+        for column in _columns(row.cue, attributes):
+            place = (column - 0.46, line - 0.46)
             axes.add_patch(
                 Rectangle(place, 0.92, 0.92, fill=False, edgecolor=FAILED, linewidth=1.8)
             )
-        if row.named in attributes:
-            column = attributes.index(row.named)
+        for column in _columns(row.named, attributes):
             colour = "black" if values[line, column] > MOST / 2 else "white"
             axes.plot(column, line, NAMED, color=colour, markersize=4)
+
+
+def _columns(names: object, attributes: Sequence[str]) -> list[int]:
+    """Where the attributes of a cell stand, `colour+shape` say; a cell may hold none."""
+    parts = str(names).split("+")
+    return [attributes.index(name) for name in parts if name in attributes]

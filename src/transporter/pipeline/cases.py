@@ -15,7 +15,7 @@ from transporter.pipeline.ablations import laid_over
 from transporter.pipeline.own_clips import TABLE, benchmark_lacks
 from transporter.pipeline.plan import Plan, Wildcards
 from transporter.support.errors import UserError
-from transporter.truth.cases import HONEST, pair_of
+from transporter.truth.cases import HONEST, NULLS, pair_of
 
 
 class Subject(NamedTuple):
@@ -41,7 +41,13 @@ class Cases:
         world, names = self.plan.world, self.settings["shortcuts"]
         if world is None:
             return {}
-        return world.read_shortcuts(self.config["shortcuts"], None if names == "all" else names)
+        found = world.read_shortcuts(self.config["shortcuts"], None if names == "all" else names)
+        if taken := found.keys() & {HONEST, *NULLS}:
+            raise UserError(
+                f"{self.config['shortcuts']}, column shortcut: expected another name than"
+                f" {min(taken)}, which VLMs that nothing is planted in have; rename it"
+            )
+        return found
 
     @cached_property
     def _contrasts(self) -> list[Concept]:
@@ -71,6 +77,8 @@ class Cases:
         """
         if case == HONEST:
             names = [pair.name for pair in self._honest_pairs]
+        elif case in NULLS:
+            names = [pair.name for pair in self._honest_pairs[:1]]
         else:
             names = [pair_of(self.shortcuts[case], self._contrasts).name]
         return [name for name in names if name not in self.lacks]
@@ -82,6 +90,7 @@ class Cases:
             UserError: they can serve none.
         """
         asked = {pair.name for pair in self._honest_pairs} if self._honest else set()
+        asked |= {pair.name for pair in self._honest_pairs[:1]} if self.settings["nulls"] else set()
         asked |= {pair_of(one, self._contrasts).name for one in self.shortcuts.values()}
         lacking = [f"{name} ({lack})" for name, lack in self.lacks.items() if name in asked]
         if not lacking:
@@ -98,10 +107,15 @@ class Cases:
 
     @cached_property
     def subjects(self) -> list[Subject]:
-        """All that is explained: planted VLMs first, then honest ones."""
-        chosen = [(self.planted_vlm, name) for name in self.shortcuts]
+        """All that is explained: planted VLMs first, then null ones, then honest ones."""
+        chosen = [(self.planted_vlm, name) for name in (*self.shortcuts, *self.settings["nulls"])]
         chosen += [(vlm, HONEST) for vlm in self._honest]
         return [Subject(vlm, case, pair) for vlm, case in chosen for pair in self.pairs(case)]
+
+    def cue_modules(self) -> list[str]:
+        """Modules of functions that cues are, beside the world's own."""
+        cues = {one.cue.partition(":") for one in self.shortcuts.values()}
+        return sorted(module for module, colon, _ in cues if colon)
 
     # what is made
 
@@ -171,7 +185,7 @@ class Cases:
         return {"generator": generator, "vlm": self._vlm_files(wildcards)}
 
     def _vlm_files(self, wildcards: Wildcards) -> list[str]:
-        if _case(wildcards) == HONEST:
+        if _case(wildcards) not in self.shortcuts:
             return self.plan.files("vlms", "{vlm}")(wildcards)
         names = {"vlm": dict(wildcards.items())["vlm"], "shortcut": _case(wildcards)}
         return [paths.filled(paths.PLANTED, **names)]
@@ -179,10 +193,18 @@ class Cases:
     def vlm(self, wildcards: Wildcards) -> dict[str, Any]:
         """The explained VLM's settings: a planted one's differ in its folder."""
         settings = self.plan.of("vlms", "{vlm}")(wildcards)
-        if _case(wildcards) == HONEST:
+        if _case(wildcards) not in self.shortcuts:
             return settings
         [folder] = self._vlm_files(wildcards)
         return {**settings, "path": folder}
+
+    def edits(self, wildcards: Wildcards) -> dict[str, str]:
+        """The one-word edits that a look-up asks about, and the VLM's tokens of them: a planted
+        VLM's eyes are the honest one's.
+        """
+        places = {"edits": paths.EDITS, "edits_reencoded": paths.EDITS_REENCODED}
+        names = dict(wildcards.items())
+        return {kind: paths.filled(place, **names) for kind, place in places.items()}
 
     def coupling(self, wildcards: Wildcards) -> str | list[str]:
         """The honest VLM's coupling, if vectors are fitted through it: a shortcut leaves a VLM's

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated
+from typing import Annotated, Literal
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Gt, MinLen
 from pydantic import WrapValidator
 
 from transporter.baselines.settings import InversionSettings
 from transporter.concepts.settings import Bank, ObjectiveName
 from transporter.pipeline.setting_types import Aims, Partial, Sample, Seeds, Some, as_given
-from transporter.support.settings import Distinct, Place, Revision, section, sharing
+from transporter.support.settings import Distinct, Place, Revision, Share, section, sharing
 
 
 @section
@@ -82,14 +82,29 @@ class TruthSettings:
     """Table of the contrast pairs that are explained; of a shortcut's answers the target should be
     the rarer one.
     """
-    shortcuts: Some = "all"
+    shortcuts: Some = (
+        "speed_by_colour",
+        "time_by_ground",
+        "colour_by_motion",
+        "size_by_time",
+        "motion_by_size",
+        "ground_by_shape",
+        "speed_by_colour_partly",
+        "time_by_ground_partly",
+    )
     """`all`, or a list of names from the table of shortcuts: those planted in the run's first VLM
     are explained.
     """
     vlms: Some = "all"
     """`all`, or a list of names: VLMs that are explained as they are, the honest ones."""
+    nulls: Annotated[tuple[Literal["coin", "one_word"], ...], Distinct] = ("coin", "one_word")
+    """VLMs that do not look, made of the run's first one: a `coin`, by a hash of the clip, and one
+    that always says `one_word`. Of these every explanation is false.
+    """
     pairs: Some = ("slowly_quickly", "small_large")
-    """`all`, or a list of names from `concepts` that the honest VLMs are explained by."""
+    """`all`, or a list of names from `concepts` that the honest VLMs are explained by, and by the
+    first of which the null ones are.
+    """
     objectives: Annotated[tuple[ObjectiveName, ...], MinLen(1), Distinct] = (
         "velocity",
         "answers",
@@ -104,14 +119,16 @@ class TruthSettings:
     """Captions per VLM and pair, the first of the pool that can flip."""
     seeds: Seeds = 4
     """Noises per caption."""
+    level: Annotated[Share, Gt(0)] = 0.01
+    """An explanation counts where as many flips are less probable than this by chance."""
     bank: Annotated[Bank, WrapValidator(as_given), Partial] = field(
         default_factory=lambda: {
             "steps": 75,
             "batch": 8,
             "lr": 0.03,
             "strengths": "unit",
-            "form": "vector",
+            "form": "map",
             "logits": {"steps": 20},
         }
     )
-    """Keys of `bank` that the benchmark has otherwise."""
+    """Keys of `bank` that the benchmark has otherwise; objectives that give no map get a vector."""

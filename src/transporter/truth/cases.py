@@ -1,10 +1,10 @@
-"""What is explained, and what is true of it: a VLM's choice between two words, and the attribute
+"""What is explained, and what is true of it: a VLM's choice between two words, and the attributes
 that it is known to be made by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from transporter.clips.contrast import Concept, holds
@@ -13,6 +13,8 @@ from transporter.support.errors import UserError
 
 HONEST = "honest"
 """The name of a VLM without a shortcut."""
+NULLS = ("coin", "one_word")
+"""The names of VLMs that do not look (`transporter.truth.nulls`)."""
 
 
 def attribute_of(concept: Concept, words: Words) -> str | None:
@@ -41,12 +43,14 @@ def pair_of(shortcut: Shortcut, concepts: Sequence[Concept]) -> Concept:
 class Case:
     """A VLM's choice between the words of `concept`; an honest VLM has no `shortcut`.
 
-    `world` tells what words are about; without one nothing is known to be true.
+    `world` tells what words are about; without one nothing is known to be true. Of a `null` VLM
+    nothing is true: it does not look at what a clip shows.
     """
 
     concept: Concept
     shortcut: Shortcut | None = None
     world: World | None = None
+    null: bool = False
 
     @property
     def attribute(self) -> str | None:
@@ -54,24 +58,46 @@ class Case:
         return attribute_of(self.concept, self.world.words) if self.world else None
 
     @property
-    def cue(self) -> str | None:
-        """What the VLM is known to choose by: the shortcut's cue, or what the words are about."""
-        return self.shortcut.cue if self.shortcut else self.attribute
+    def cues(self) -> frozenset[str] | None:
+        """The attributes that the VLM is known to choose by: those of the shortcut's cue, or what
+        the words are about; none of a null VLM. None where no attribute says it.
+        """
+        if self.null:
+            return frozenset()
+        if self.shortcut:
+            return self.shortcut.attributes
+        return frozenset([self.attribute]) if self.attribute else None
 
-    def oracle(self, caption: str) -> str:
-        """The caption of the true explanation: changed in the cue's word, to the first of which the
-        VLM says the target.
+    def oracle(self, caption: str) -> str | None:
+        """The caption of the true explanation: changed in the cue's words, to the first of which
+        the VLM says the target; None where no word says the cue.
 
         Of an honest VLM it is the caption with the target in place of the source.
         """
+        if self.null:
+            return None
         if self.shortcut is None:
             return self.concept.swap(caption) or caption
+        known = self._words(caption)
+        wanted = self.shortcut.bringing(self.concept.target, known)
+        if wanted is None:
+            return None
         assert self.world is not None
-        words = self.world.words
-        known = {name: _first(of, caption) for name, of in words.items()}
-        answers, cue = self.shortcut.answers, self.shortcut.cue
-        cues = [word for word in words[cue] if answers.get(word) == self.concept.target]
-        return self.world.caption(known | {cue: cues[0]})
+        return self.world.caption({**known, **wanted})
+
+    def with_word(self, caption: str, word: str) -> str:
+        """The caption with a word put in; as it is where no world knows the word's attribute."""
+        words = self.world.words if self.world else {}
+        for name, group in words.items():
+            if word in group:
+                assert self.world is not None
+                return self.world.caption({**self._words(caption), name: word})
+        return caption
+
+    def _words(self, caption: str) -> Mapping[str, str | None]:
+        """The words of a caption by their attributes, None where it has none."""
+        assert self.world is not None
+        return {name: _first(of, caption) for name, of in self.world.words.items()}
 
 
 def _first(words: Sequence[str], caption: str) -> str | None:

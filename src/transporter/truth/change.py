@@ -1,5 +1,5 @@
 """How much each attribute of a clip changes, comparable between attributes of two words and of six,
-and which changes most.
+and which change enough to be named.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from collections.abc import Mapping
 import torch
 
 NAMED_FROM = 0.25
-"""An explanation names no attribute where none changes by this: a quarter of the way to another
-clip.
+"""An explanation names no attribute that changes by less: a quarter of the way to another clip.
+"""
+NAMED_SHARE = 0.5
+"""Nor one that changes by less than this share of what changes most: a generator that draws one
+word anew shifts others a little, in the true explanation too.
 """
 
 
@@ -56,9 +59,9 @@ def standardised_change(
     return {name: total_variation(before[name], after[name]) / natural[name] for name in natural}
 
 
-def named_cue(changes: Mapping[str, float]) -> str | None:
-    """The attribute that an explanation names: that with the largest standardised change, or None
-    if none is worth the name.
+def named_attributes(changes: Mapping[str, float]) -> list[str]:
+    """The attributes that an explanation names: all whose standardised change is worth the name, in
+    their order.
     """
-    name = max(changes, key=changes.__getitem__)
-    return name if changes[name] >= NAMED_FROM else None
+    least = max(NAMED_FROM, NAMED_SHARE * max(changes.values()))
+    return [name for name, change in changes.items() if change >= least]

@@ -152,25 +152,26 @@ def explain(
     controls: Controls,
     rows: Sequence[int],
     banks: Mapping[str, ConceptBank],
+    captions: Mapping[str, Sequence[str]],
     generator: Generator,
     sampling: Sampling,
     seed: int = 0,
 ) -> Controls:
-    """The clips of some of the caption pairs: the controls' and, at phi = 1, each bank's vector and
-    the true explanation.
+    """The clips of some of the caption pairs: the controls' and, at phi = 1, each bank's vector,
+    what each method shows that gives another caption for each, and the true explanation.
 
-    `banks` are named by their objective. Only a VLM with a shortcut gets `oracle`: an honest one's
-    is `prompt_interpolation`.
+    `banks` are named by their objective, `captions` by their method. Only a VLM with a shortcut
+    that words can say gets `oracle`: an honest one's is `prompt_interpolation`.
     """
     chosen, seeds = controls.only(rows), controls.z_xi[ORIGIN].shape[1]
     noises = noise_seeds(len(controls.pairs), seeds, seed)
     noises = [noises[row * seeds + number] for row in rows for number in range(seeds)]
     minus = encode_captions(generator, [pair[0] for pair in chosen.pairs])
     changes = {name: bank.change(case.concept.name, minus) for name, bank in banks.items()}
-    if case.shortcut:
-        changes[ORACLE] = (
-            encode_captions(generator, [case.oracle(pair[0]) for pair in chosen.pairs]) - minus
-        )
+    truth = [case.oracle(pair[0]) for pair in chosen.pairs] if case.shortcut else [None]
+    if None not in truth:
+        captions = {**captions, ORACLE: truth}
+    changes |= {name: encode_captions(generator, texts) - minus for name, texts in captions.items()}
     clips = dict(chosen.z_xi)
     for name, change in changes.items():
         clips[name] = _sampled(generator, minus, change, noises, sampling, seeds)

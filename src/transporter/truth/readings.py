@@ -12,6 +12,7 @@ from transporter.clips.world import Probes
 from transporter.coupling.reader import Reader
 from transporter.truth.cases import Case
 from transporter.truth.controls import CLIPS_AT_ONCE, Controls
+from transporter.truth.lookup import ASKED, Asked
 from transporter.vlms.base import VLM
 
 READINGS = ("method", "caption", "seed", "log_odds")
@@ -42,10 +43,30 @@ def read_clips(
     return pd.concat(tables, ignore_index=True)
 
 
+@torch.no_grad()
+def read_asked(
+    asked: Asked, case: Case, reader: Reader, honest: VLM | None, probes: Probes | None
+) -> pd.DataFrame:
+    """As `read_clips`, one row per one-word edit that was asked about; its `seed` is a number."""
+    if not asked.captions:
+        return pd.DataFrame()
+    parts = [_read(z, case, reader, honest, probes) for z in asked.z_xi.split(CLIPS_AT_ONCE)]
+    table = pd.concat(parts, ignore_index=True)
+    names = {"method": ASKED, "caption": asked.captions, "seed": range(len(table))}
+    return pd.DataFrame(names).join(table)
+
+
 def _read(
     z_xi: torch.Tensor, case: Case, reader: Reader, honest: VLM | None, probes: Probes | None
 ) -> pd.DataFrame:
     video = reader.generator.decode(z_xi.to(reader.generator.device)).clamp(0, 1)
+    return read_video(video, case, reader, honest, probes)
+
+
+def read_video(
+    video: torch.Tensor, case: Case, reader: Reader, honest: VLM | None, probes: Probes | None
+) -> pd.DataFrame:
+    """The numbers of `read_clips` about clips `(B, T, C, H, W)` in [0, 1], B rows."""
     tokens = reader.vlm.encode(video)
     columns = {"log_odds": reader.log_odds(tokens, case.concept).tolist()}
     if honest is not None:

@@ -1,0 +1,81 @@
+"""The look-up, the simplest explanation there is: ask about every one-word edit and show the best,
+nothing fitted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from transporter.clips.contrast import Concept, Swap, holds, swaps
+from transporter.generators.base import Generator, Sampling
+from transporter.truth.cases import Case
+
+BEST, OWN, ASKED = "best_swap", "best_swap_per_caption", "asked"
+"""The best edit over all captions, the best of each caption's own, and what was asked about for
+this.
+"""
+FIRST_NOISE = 700_000
+"""Of a seed's noises: no edit is shown in the noise that it was chosen in."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One clip of every one-word edit of some captions, those of one caption side by side."""
+
+    captions: list[str]
+    """What was edited, n rows."""
+    swaps: list[Swap]
+    z_xi: torch.Tensor
+    """`(n, c, t, h, w)`"""
+
+    def best(self, captions: Sequence[str], odds: Sequence[float]) -> list[str]:
+        """Each caption with the edit of it whose clip has the highest log-odds of all that were
+        asked, `(n,)`; itself where it has none.
+        """
+        found = dict.fromkeys(captions, -math.inf)
+        best = {caption: caption for caption in captions}
+        for caption, swap, value in zip(self.captions, self.swaps, odds, strict=True):
+            if value > found[caption]:
+                found[caption], best[caption] = value, swap.caption
+        return [best[caption] for caption in captions]
+
+
+def ask(
+    captions: Sequence[str],
+    vocabulary: Sequence[Concept],
+    generator: Generator,
+    sampling: Sampling,
+    seed: int = 0,
+) -> Asked:
+    """Sample every one-word edit of some captions, each caption's from a noise of its own."""
+    rows = [
+        (caption, swap, seed * 1_000_003 + FIRST_NOISE + number)
+        for number, caption in enumerate(captions)
+        for swap in swaps(caption, vocabulary)
+    ]
+    parts = []
+    for start in range(0, len(rows), sampling.batch):
+        _, some, noises = zip(*rows[start : start + sampling.batch], strict=True)
+        texts = generator.encode_text([swap.caption for swap in some])
+        parts.append(generator.sample(texts, noises, sampling.steps, sampling.guidance).cpu())
+    print(f"{len(rows)} edits of {len(captions)} captions to ask about", flush=True)
+    z_xi = torch.cat(parts) if parts else torch.zeros(0)
+    return Asked([row[0] for row in rows], [row[1] for row in rows], z_xi)
+
+
+def edited(
+    caption: str, edit: tuple[str, str] | None, vocabulary: Sequence[Concept], case: Case
+) -> str:
+    """A caption with the word of an edit (the question, and the word that comes) in place of its
+    own; put in where it has none, if the case's world knows how. As it is where there is no edit.
+    """
+    if edit is None or holds(caption, edit[1]):
+        return caption
+    for swap in swaps(caption, vocabulary):
+        if (swap.about, swap.instead) == edit:
+            return swap.caption
+    return case.with_word(caption, edit[1])

@@ -1,0 +1,153 @@
+"""A choice of edits by caption: where the answer hangs on different words, each caption gets its
+own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+
+from transporter.clips.contrast import Concept
+from transporter.concepts.answered import answered_pairs, best_edit
+from transporter.concepts.bank import ConceptBank
+from transporter.concepts.choices import EditChoice
+from transporter.concepts.edits import Edits, plan_edits, widened
+from transporter.concepts.fitting import BankSettings, fit_bank
+from transporter.coupling.reader import Reader
+from transporter.generators.condition import Condition
+
+SPEED = Concept("slowly_quickly", "action", "slowly", "quickly", "how fast ?")
+TABLE = [
+    Concept("red_blue", "object", "red", "blue", "what colour ?"),
+    Concept("circle_square", "object", "circle", "square", "what shape ?"),
+    SPEED,
+]
+WORLD = {
+    "colour": ("red", "blue", "green"),
+    "shape": ("circle", "square", "triangle"),
+    "speed": ("slowly", "quickly"),
+}
+CAPTIONS = [" ".join(("a", *words, "moves")) for words in product(*WORLD.values())]
+WORDS = ["a", *(word for group in WORLD.values() for word in group), "moves"]
+L, D = 5, 16
+
+
+class _Words:
+    """A text encoder whose token is its word; a clip says which words its caption holds."""
+
+    device, dtype, condition_shape = torch.device("cpu"), torch.float32, (L, D)
+
+    def __init__(self) -> None:
+        self.table = torch.randn(len(WORDS), D, generator=torch.Generator().manual_seed(0))
+
+    def encode_text(self, captions: Sequence[str]) -> Condition:
+        places = [[WORDS.index(word) for word in caption.split()] for caption in captions]
+        return Condition(self.table[torch.tensor(places)])
+
+    def read(self, condition: Condition) -> list[str]:
+        near = torch.cdist(condition.embeddings.flatten(0, 1), self.table).argmin(-1)
+        rows = near.view(-1, L).tolist()
+        return [" ".join(map(WORDS.__getitem__, row)) for row in rows]
+
+    def velocity(
+        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
+    ) -> torch.Tensor:
+        return -condition.embeddings.flatten(1).mean(1).view(-1, 1, 1, 1, 1).expand_as(z_t)
+
+
+class _Planted(Reader):
+    """Says *quickly* of clips that hold all words of `vlm`; tokens are a clip's words."""
+
+    def log_odds(self, tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
+        held = tokens[:, 0, [WORDS.index(word) for word in self.vlm]].prod(-1)
+        return 8 * held - 4
+
+    def reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
+        return z_xi.flatten(1)[:, None]
+
+    def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:
+        odds = self.log_odds(tokens, concept) / 2
+        return torch.stack([-odds, odds], -1).log_softmax(-1)
+
+
+def _edits() -> Edits:
+    table = plan_edits(CAPTIONS, widened(TABLE, WORLD), len(CAPTIONS))
+    held = [[float(word in caption.split()) for word in WORDS] for caption in table["caption"]]
+    tokens = torch.tensor(held)[:, None]
+    return Edits(table, tokens.view(len(table), -1, 1, 1, 1), tokens)
+
+
+def _changed(cue: Sequence[str], captions: Sequence[str]) -> list[str]:
+    """What a bank fitted to the answers makes of some captions."""
+    generator = _Words()
+    reader = _Planted(generator, list(cue), None)
+    pairs = answered_pairs(SPEED, _edits(), reader)
+    settings = BankSettings(objective="answers", ridge=1e-4, batch=4)
+    bank, _ = fit_bank([SPEED], {SPEED.name: pairs}, reader, settings)
+    pi = generator.encode_text(captions)
+    return generator.read(pi + bank.change(SPEED.name, pi))
+
+
+def test_a_world_adds_the_words_that_the_table_lacks() -> None:
+    added = widened(TABLE, WORLD)[len(TABLE) :]
+    assert [(one.source, one.target, one.question) for one in added] == [
+        ("red", "green", "what colour ?"),
+        ("circle", "triangle", "what shape ?"),
+    ]
+    assert widened(TABLE, {}) == TABLE
+
+
+def test_whatever_it_is_it_becomes_a_square() -> None:
+    captions = ["a red circle slowly moves", "a blue triangle quickly moves"]
+    assert _changed(["square"], captions) == [
+        "a red square slowly moves",
+        "a blue square quickly moves",
+    ]
+
+
+def test_each_caption_gets_the_word_that_it_lacks() -> None:
+    """Of a VLM that says *quickly* of red circles alone: no one edit does for all."""
+    captions = ["a red square slowly moves", "a green circle quickly moves"]
+    assert _changed(["red", "circle"], captions) == [
+        "a red circle slowly moves",
+        "a red circle quickly moves",
+    ]
+
+
+def test_the_best_edit_is_one_for_all_captions() -> None:
+    reader = _Planted(_Words(), ["square"], None)
+    assert best_edit(SPEED, _edits(), reader) == ("what shape ?", "square")
+    assert best_edit(SPEED, _edits(), _Planted(_Words(), ["a"], None)) is None
+
+
+def test_a_choice_comes_back_from_its_file(tmp_path: Path) -> None:
+    reader = _Planted(_Words(), ["red", "circle"], None)
+    pairs = answered_pairs(SPEED, _edits(), reader)
+    choice = EditChoice.fit(pairs, 1e-4, 8, reader.generator.device)
+    bank = ConceptBank({SPEED.name: choice})
+    bank.save(tmp_path / "bank.safetensors")
+    pi = reader.generator.encode_text(CAPTIONS[:4])
+    again = ConceptBank.load(tmp_path / "bank.safetensors")
+    assert torch.equal(
+        again.change(SPEED.name, pi).embeddings, bank.change(SPEED.name, pi).embeddings
+    )
+    again.check((L, D), "bank")
+
+
+@pytest.mark.parametrize(("objective", "form"), [("answers", "map"), ("logits", "vector")])
+def test_an_objective_without_a_closed_form_gets_a_vector(objective: str, form: str) -> None:
+    assert BankSettings().fitted_to(objective).form == form
+
+
+def test_moves_are_those_of_captions_answered_by_the_source() -> None:
+    pairs = answered_pairs(SPEED, _edits(), _Planted(_Words(), ["square"], None))
+    assert list(pairs.edits) == ["what shape ? square"]
+    assert pairs.moves.shape == (len(pairs.pi), 1)
+    moves = pairs.moves[:, 0]
+    # in a clip that an edit of another word made, nobody has tried the word for a square
+    assert set(moves[~moves.isnan()].tolist()) == {8.0}
+    assert 0 < int(moves.isnan().sum()) < len(moves)

@@ -1,0 +1,75 @@
+"""The look-up: what is asked about each caption, and what is shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from microworld.world import MICROWORLD
+from transporter.clips.contrast import Concept
+from transporter.generators.base import Sampling
+from transporter.truth.cases import Case
+from transporter.truth.lookup import ask, edited
+
+SHAPE = Concept("circle_square", "object", "circle", "square", "what shape ?")
+COLOUR = Concept("red_blue", "object", "red", "blue", "what colour ?")
+CAPTIONS = ["a red circle spins", "a blue circle spins", "nothing known", "a square spins"]
+
+
+class _Generator:
+    """A clip is the number of letters of its caption; noises are written down."""
+
+    noises: list[int]
+
+    def encode_text(self, captions: Sequence[str]) -> torch.Tensor:
+        return torch.tensor([[float(len(caption))] for caption in captions])
+
+    def sample(
+        self, condition: torch.Tensor, seeds: Sequence[int], steps: int, guidance: float
+    ) -> torch.Tensor:
+        self.noises += seeds
+        return condition.view(-1, 1, 1, 1, 1)
+
+
+def test_each_caption_is_asked_about_in_a_noise_of_its_own_and_shown_its_own_best() -> None:
+    generator = _Generator()
+    generator.noises = []
+    asked = ask(CAPTIONS, [SHAPE, COLOUR], generator, Sampling(2, 1.0, 2), seed=3)
+    texts = [swap.caption for swap in asked.swaps]
+    assert texts == [
+        "a red square spins",
+        "a blue circle spins",
+        "a blue square spins",
+        "a red circle spins",
+        "a circle spins",
+    ]
+    assert asked.z_xi.flatten().tolist() == [len(text) for text in texts]
+    first = 3 * 1_000_003 + 700_000
+    assert generator.noises == [first, first, first + 1, first + 1, first + 3]
+    assert asked.best(CAPTIONS, [-2.0, 1.0, 3.0, 2.0, -5.0]) == [
+        "a blue circle spins",
+        "a blue square spins",
+        "nothing known",
+        "a circle spins",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("caption", "shown"),
+    [
+        ("a red circle spins", "a red square spins"),
+        ("a red square spins", "a red square spins"),
+        ("a red triangle spins on snow", "a red square spins on snow"),
+    ],
+)
+def test_an_edit_replaces_the_word_or_puts_it_in(caption: str, shown: str) -> None:
+    case = Case(COLOUR, world=MICROWORLD)
+    assert edited(caption, ("what shape ?", "square"), [SHAPE], case) == shown
+    assert edited(caption, None, [SHAPE], case) == caption
+
+
+def test_without_a_world_nothing_is_put_in() -> None:
+    case = Case(COLOUR)
+    assert edited("a triangle", ("what shape ?", "square"), [SHAPE], case) == "a triangle"

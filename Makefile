@@ -14,7 +14,7 @@ ifneq ($(words $(CURDIR)),1)
 $(error expected a folder whose path holds no space, got "$(CURDIR)": the programs in .venv would not start; move or rename it)
 endif
 
-.PHONY: run unlock test docs setup lock platforms
+.PHONY: run unlock test docs setup serve explorer lock platforms
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -39,6 +39,17 @@ docs: $(READY)
 
 setup: $(READY)
 
+# The live explorer, for this machine alone. Gradio has a folder of its own: its bounds are not those of the rest.
+serve: explorer
+	PYTHONPATH=.venv/serve $(BIN)/transporter serve
+
+explorer: .venv/serve/.ready
+
+.venv/serve/.ready: envs/serve.txt $(READY)
+	rm -rf .venv/serve
+	$(UV) install --quiet --require-hashes --python $(BIN)/python --target .venv/serve --requirement envs/serve.txt
+	touch $@
+
 $(READY): envs/requirements.txt envs/uv.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement envs/uv.txt
@@ -55,9 +66,15 @@ endif
 	touch $@
 
 # Choose versions anew; those in the files stay where they still fit (delete a file to take the newest).
+# Gradio wants older versions of these:
+UNLIKE := pillow|tomlkit
 lock: $(READY)
 	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra dev --extra docs pyproject.toml -o envs/requirements.txt
+	grep -oE '^[^ ]+==[^ ]+' envs/requirements.txt | grep -vE '^($(UNLIKE))==' > .venv/constraints.txt
+	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['serve'], sep='\n')" | \
+		$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint .venv/constraints.txt - -o envs/serve.txt
 	echo snakemake-executor-plugin-slurm | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --constraint envs/requirements.txt - -o envs/slurm.txt
 	echo uv | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -o envs/uv.txt

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import math
 import os
-from collections.abc import Callable
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,3 +169,35 @@ def _allocated(act: Callable[[], object]) -> int:
 def allocated() -> Callable[[Callable[[], object]], int]:
     """The most bytes that torch's allocator had given out at once, beyond what was there before."""
     return _allocated
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """Headless Chromium, with logs of what it says and asks for; skipped aloud where there is
+    none.
+    """
+    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
+    if None in programs:
+        message = (
+            "pages are not tested in a browser: install chromium and chromedriver (Debian:"
+            " chromium, chromium-driver)"
+        )
+        if os.environ.get("TRANSPORTER_REQUIRE_BROWSER") == "1":
+            pytest.fail(message)
+        warnings.warn(message, stacklevel=1)
+        pytest.skip(message)
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs[0]
+    off = [
+        f"disable-{name}"
+        for name in ("gpu", "quic", "background-networking", "component-update", "sync")
+    ]
+    profile = f"user-data-dir={tmp_path_factory.mktemp('profile')}"
+    for flag in ("headless", "no-sandbox", "no-first-run", *off, "window-size=1280,1000", profile):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(programs[1]))
+    yield driver
+    driver.quit()

@@ -106,7 +106,7 @@ def test_shells_complete_the_verbs(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("_TRANSPORTER_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "transporter s")
     monkeypatch.setenv("COMP_CWORD", "1")
-    assert run().out.split() == ["settings", "sweep", "snapshot"]
+    assert run().out.split() == ["settings", "sweep", "serve", "snapshot"]
 
 
 def test_settings_are_printed_whole(run: Run, checkout: Path, tmp_path: Path) -> None:

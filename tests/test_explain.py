@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from microworld.dataset import make_clip
 from transporter.cli import main
+from transporter.clips.reading import read_video
 from transporter.clips.writing import write_video
 from transporter.explainer import folder
 
@@ -26,6 +28,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = next(made for made in found if made.attributes.time > 0.9)
     write_video(path, made.video, 8)
     return path
+
+
+def _enlarged(video: torch.Tensor) -> torch.Tensor:
+    """As large as an overlay, with room for its scale."""
+    large = video.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    return torch.nn.functional.pad(large, (0, 316 - 256))
 
 
 @pytest.fixture
@@ -59,6 +67,11 @@ def test_a_folder_tells_why(clip: Path, tmp_path: Path, capsys: pytest.CaptureFi
     page = (out / folder.PAGE).read_text()
     assert numbers["verdict"] in page.replace("&#39;", "'")
     assert {path.name for path in out.iterdir()} == set(folder.FILES) - {folder.OTHER}
+    where = read_video(out / folder.WHERE, 17, 256, 316)
+    assert "where and when <b" in page
+    # night is above all in the sky: in its upper half the map lies heavier
+    heavier = (where - _enlarged(read_video(out / folder.EDITED, 17, 64, 64))).abs().mean((0, 1))
+    assert heavier[:128, :256].mean() > heavier[128:, :256].mean()
     assert all(path.stat().st_size for path in out.iterdir())
     assert "wrote" in capsys.readouterr().out
 

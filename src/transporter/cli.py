@@ -17,6 +17,7 @@ from transporter.commands import (
     places,
     planning,
     results,
+    serving,
     settings,
     videos,
 )
@@ -36,6 +37,7 @@ VERBS = (
     videos.discover,
     own_clip.explain,
     places.locate,
+    serving.serve,
     results.snapshot,
     results.restore,
 )

@@ -10,9 +10,13 @@ from types import SimpleNamespace
 import torch
 
 from transporter.clips.contrast import Concept
+from transporter.clips.split import FROM_THE_START, Reading
+from transporter.explainer.clip_edits import ClipEdits
+from transporter.explainer.video_questions import VideoQuestions
 from transporter.generation.editing import Editing
-from transporter.generators.base import Generator
+from transporter.generators.base import Generator, Sampling
 from transporter.generators.condition import Condition
+from transporter.support.errors import UserError
 
 LIGHT = Concept("light", "scene", "dark", "bright", "how light is it ?")
 LEVELS = {"dark": 0.2, "bright": 0.8, "lamp": 1.6}
@@ -78,3 +82,37 @@ def reader(threshold: float = 0.5, power: int = 1) -> SimpleNamespace:
 
 def grey(level: float) -> torch.Tensor:
     return torch.full((T, 3, SIDE, SIDE), level)
+
+
+class GreysExplainer(VideoQuestions):
+    """An explainer of the stand-ins, whose `made` lists the strengths that were asked for."""
+
+    sampling = Sampling(4, 1.0)
+    coupling = lpips = None
+    concepts = {"light": LIGHT}  # noqa: RUF012
+
+    def __init__(self, threshold: float = 0.5, reading: Reading = FROM_THE_START) -> None:
+        self._reader = reader(threshold)
+        self.generator, self.vlm = self._reader.generator, self._reader.vlm
+        self.reading, self.made = reading, []
+
+    @property
+    def reader(self) -> SimpleNamespace:
+        return self._reader
+
+    def _editing(self, editing: Editing | None) -> Editing:
+        return PLAIN
+
+    def edits(self, *arguments: object, **options: object) -> ClipEdits:
+        edits = super().edits(*arguments, **options)
+        made = self.made
+
+        class Listed(ClipEdits):
+            def at(self, phis: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
+                made.extend(phis)
+                return super().at(phis)
+
+        return Listed(**vars(edits))
+
+    def discover(self, video: torch.Tensor, question: str, caption: str) -> tuple[str, object]:
+        raise UserError("no word of the table")

@@ -10,7 +10,7 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.clips.writing import write_video
-from transporter.explainer.clip_sources import captioned_clips
+from transporter.explainer.clip_sources import as_clip, captioned_clips
 from transporter.support.errors import UserError
 from transporter.support.files import write_table
 
@@ -52,3 +52,18 @@ def test_where_none_can_be_read_the_first_reason_is_given(folder: Path) -> None:
 def test_a_tensor_that_is_no_clip_is_no_file() -> None:
     with pytest.raises(UserError, match="expected at least 8 frames, got 2"):
         captioned_clips([RED], [("red", torch.zeros(2, 3, 32, 32))], 1, 0, SHAPE, 8)
+
+
+def test_frames_of_a_known_rate_keep_their_speed() -> None:
+    """Every second of 16 a second, every one of 8, each of 6 for a little longer."""
+    video = torch.arange(20.0).view(-1, 1, 1, 1).expand(-1, 3, 32, 32) / 20
+
+    def frames(rate: float | None) -> list[int]:
+        return (20 * as_clip(video, SHAPE, 8, rate=rate)[:, 0, 0, 0]).round().int().tolist()
+
+    assert frames(16) == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert frames(8) == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert frames(6) == [0, 0, 1, 2, 3, 3, 4, 5]
+    assert frames(None) == [0, 3, 5, 8, 11, 14, 16, 19]
+    with pytest.raises(UserError, match="expected 1 s, 22 frames at 24 a second, got 20"):
+        frames(24)

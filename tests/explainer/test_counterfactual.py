@@ -8,13 +8,8 @@ import pytest
 import torch
 from greys import LIGHT, PLAIN, grey, reader
 
-from transporter.explainer.counterfactual import (
-    SEEN,
-    Counterfactual,
-    even_strengths,
-    explain,
-    oriented,
-)
+from transporter.explainer.counterfactual import SEEN, Counterfactual, oriented
+from transporter.explainer.flip_search import even_strengths, explain
 from transporter.explainer.page import curve, page
 from transporter.support.errors import UserError
 
@@ -134,7 +129,7 @@ def test_an_edit_stays_where_the_word_is(weight: float, monkeypatch: pytest.Monk
         asked.append((word, caption))
         return torch.full((1, 1, 1), weight)
 
-    monkeypatch.setattr("transporter.explainer.counterfactual.places_of", place)
+    monkeypatch.setattr("transporter.explainer.clip_edits.places_of", place)
     made = found(phi=(0, 1), where="map")
     assert asked == [("dark", made.caption)]
     assert float(made.video[1].mean()) == pytest.approx(0.2 + 0.6 * weight, abs=1e-5)

@@ -16,9 +16,10 @@ from greys import LIGHT, PLAIN, grey, reader
 from scipy.stats import beta
 
 from transporter.clips.contrast import Concept
-from transporter.explainer.counterfactual import Counterfactual, explain
+from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.counts import COLUMNS, READ, SUMMARY, Explained, summary
-from transporter.explainer.folder import FILES, NUMBERS, OTHER, PAGE, WORDS
+from transporter.explainer.flip_search import explain
+from transporter.explainer.folder import FILES, NUMBERS, OTHER, PAGE, WHERE, WORDS
 from transporter.explainer.many import Example, pick, write_explanations
 from transporter.explainer.many_page import page
 from transporter.support.errors import UserError
@@ -60,9 +61,10 @@ def test_every_clip_has_its_folder_and_its_row(tmp_path: Path) -> None:
     assert table["hit"].tolist() == [1, 1]  # the largest edit is bright, whatever the VLM says
     assert table["kept"].tolist() == [0, 0]
     assert table["moved"].tolist() == ["place", "place"]
+    assert table["named"].tolist() == ["light", ""]  # the second's answer flips by no edit
     for folder in table["folder"]:
         names = {path.name for path in (tmp_path / "out" / folder).iterdir()}
-        assert names == set(FILES) - {WORDS, OTHER}
+        assert names == set(FILES) - {WORDS, OTHER, WHERE}
 
 
 def test_a_clip_that_cannot_be_explained_is_left_out_by_name(
@@ -87,6 +89,21 @@ def test_other_words_are_tried_where_those_of_the_question_fail(tmp_path: Path) 
     numbers = json.loads((tmp_path / "out" / "00" / NUMBERS).read_text())
     assert numbers["flip"] is None and numbers["otherwise"]["swap"] == ["room", "lamp"]
     assert 0 < numbers["otherwise"]["flip"]["phi"] < 1
+
+
+class _SlowProbes(_Probes):
+    """Never sure of the light: a cave is what they see come most."""
+
+    def probabilities(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
+        sure = super().probabilities(video)
+        return sure | {"light": 0.5 + 0.1 * (sure["light"] - 0.5)}
+
+
+def test_what_changes_most_is_named_by_whichever_words(tmp_path: Path) -> None:
+    examples = [example("a.mp4"), example("b.mp4", threshold=0.9), example("c.mp4", threshold=3.0)]
+    table = write_explanations(tmp_path / "out", examples, _SlowProbes())
+    assert table["by"].tolist() == ["", "room to lamp", ""]
+    assert table["named"].tolist() == ["place", "place", ""]
 
 
 def test_a_concept_none_of_whose_clips_can_be_explained_counts_none(tmp_path: Path) -> None:
@@ -141,6 +158,7 @@ def test_counts_have_exact_intervals(written) -> None:
     assert row["flip_high"] == pytest.approx(beta.ppf(0.975, 3, 1))
     assert row["moved"] == "place (3)"
     assert table.iloc[2]["moved"] == "place (6)"
+    assert (row["named"], table.iloc[2]["named"]) == ("light (2)", "light (4)")
 
 
 def test_without_probes_nothing_is_claimed_of_them(written) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -143,35 +140,6 @@ def write(folder: Path, inputs: tuple, **options: object) -> Path:
 @pytest.fixture(scope="module")
 def gallery(inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("elsewhere") / "gallery", inputs)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
-    if None in programs:
-        message = (
-            "the gallery is not tested in a browser: install chromium and chromedriver (Debian:"
-            " chromium, chromium-driver)"
-        )
-        if os.environ.get("TRANSPORTER_REQUIRE_BROWSER") == "1":
-            pytest.fail(message)
-        warnings.warn(message, stacklevel=1)
-        pytest.skip(message)
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    off = [
-        f"disable-{name}"
-        for name in ("gpu", "quic", "background-networking", "component-update", "sync")
-    ]
-    profile = f"user-data-dir={tmp_path_factory.mktemp('profile')}"
-    for flag in ("headless", "no-sandbox", "no-first-run", *off, "window-size=1280,1000", profile):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(programs[1]))
-    yield driver
-    driver.quit()
 
 
 class Page:

@@ -221,6 +221,8 @@ def test_explained_clips(finished: Path) -> None:
     folder = finished / "results" / "explanations"
     found = table(folder / "summary.tsv").set_index("concept")
     assert found["clips"].to_dict() == {**dict.fromkeys(CONCEPTS, 1), "all": len(CONCEPTS)}
+    weights = finished / "results" / "weights" / "lpips" / "lpips_alexnet.safetensors"
+    assert found["lpips"].gt(0).eq(weights.exists()).all()
     links = re.findall(r'href="([^"]+)"', (folder / "index.html").read_text())
     assert len(links) == len(CONCEPTS)
     assert all((folder / link).is_file() for link in links)

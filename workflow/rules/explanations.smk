@@ -14,6 +14,11 @@ rule explained_clips:
         clips=plan.clip_inputs(config["explanations"]["split"]),
         concepts=config["concepts"],
         probes=files("probes"),
+        lpips=(
+            paths.filled(paths.WEIGHTS, weights="lpips")
+            if config["explanations"]["lpips"]
+            else []
+        ),
     output:
         directory(paths.EXPLAINED),
     log:
@@ -37,6 +42,7 @@ rule explained_clips:
         seed=config["seed"],
         code=code(
             "transporter.explainer.many",
+            "transporter.explainer.visual",
             "transporter.clips.split",
             adapters=["generators", "vlms"],
             world=True,

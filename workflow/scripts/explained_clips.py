@@ -11,8 +11,10 @@ from transporter.clips.contrast import read_concepts
 from transporter.clips.split import SplitClips
 from transporter.concepts.discovery import Look, discover
 from transporter.coupling.reader import Reader
-from transporter.explainer.counterfactual import Counterfactual, explain
+from transporter.explainer.counterfactual import Counterfactual
+from transporter.explainer.flip_search import explain
 from transporter.explainer.many import Example, pick, write_explanations
+from transporter.explainer.visual import loaded_lpips, measured
 from transporter.generation.editing import Editing
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.world import load_world
@@ -25,6 +27,7 @@ with stage(snakemake) as device:
     known = read_concepts(snakemake.input.concepts)
     [concept] = [some for some in known if some.name == names.concept]
     reader = Reader(generator, vlm)
+    lpips = loaded_lpips(snakemake.input.lpips or None)
     clips = SplitClips.of_table(snakemake.input.captions, params.folder, params.part)
     editing = Editing(steps=model["steps"], target_guidance=model["guidance"])
     frames, _, height, width = generator.video_shape
@@ -34,7 +37,8 @@ with stage(snakemake) as device:
 
     def explained(row: int, swap: tuple[str, str] | None) -> Counterfactual:
         caption, phi = clips.captions[row], settings["phi"]
-        return explain(read(row), concept, reader, caption, phi, editing, params.seed, swap=swap)
+        found = explain(read(row), concept, reader, caption, phi, editing, params.seed, swap=swap)
+        return measured(found, lpips)
 
     def ranked(row: int) -> pd.DataFrame:
         look, caption = Look(guidance=model["guidance"]), clips.captions[row]

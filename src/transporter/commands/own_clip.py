@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from transporter import __version__
 from transporter.commands.terminal import (
+    LARGEST,
     ConfigFile,
     Force,
     GeneratorName,
@@ -22,11 +23,7 @@ from transporter.support.errors import UserError
 from transporter.support.text import refuse_control
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from transporter.clips.clip import Clip
     from transporter.clips.contrast import Concept
-    from transporter.explainer.counterfactual import Counterfactual
     from transporter.explainer.explainer import Explainer
 
 
@@ -61,6 +58,10 @@ def explain(
         Literal["map"] | None,
         typer.Option(help="`map` edits only where the generator sees the word that gives way."),
     ] = None,
+    windows: Annotated[
+        str,
+        typer.Option(help="Parts of a long video to explain, side by side: a number, or all."),
+    ] = "1",
     seed: Annotated[int, typer.Option(help="Seed of the noise.", min=0, max=2**32 - 1)] = 0,
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("explanation"),
     generator: GeneratorName = None,
@@ -77,41 +78,38 @@ def explain(
     """
     _refuse(clip, question, words, concept, caption, start, out, force)
     strengths = [number(str(value), "--phi") for value in phi or []]
+    most = _count(windows)
 
-    from transporter.clips.reading import read_clip
-    from transporter.clips.window import Window
-    from transporter.explainer.counterfactual import PHI, otherwise
     from transporter.explainer.explainer import Explainer
-    from transporter.explainer.folder import PAGE, write_explanation
+    from transporter.explainer.flip_search import PHI
+    from transporter.explainer.folder import PAGE
+    from transporter.explainer.windows import Request, explain_windows, write_windows
 
-    with progress(4, quiet) as begin:
+    with progress(3, quiet) as begin:
         begin("loading the models")
         explainer = Explainer.from_pretrained(configfile, generator, vlm, weights)
-        frames, _, height, width = explainer.generator.video_shape
-        reading = explainer.reading
-        window = Window(reading.start if start is None else start, reading.seconds)
-        size = (frames, height, width)
-        read = read_clip(clip, size, explainer.generator.fps, window, reading.fit)
-        chosen = _concept(explainer, question, words, concept)
+        asked = _concept(explainer, question, words, concept)
+        request = Request(clip, asked, caption, tuple(strengths or PHI), seed, where)
         begin("editing")
-
-        def edited_by(swap: tuple[str, str] | None) -> Counterfactual:
-            return explainer.explain(
-                read.video, chosen, caption, strengths or PHI, seed, swap=swap, where=where
-            )
-
-        found = edited_by(None)
-        begin("looking at every swap of words")
-        ranked = _ranked(explainer, read, found)
-        other = None if ranked is None else otherwise(found, ranked, edited_by)
+        made = []
+        for window in explain_windows(explainer, request, start, most):
+            made.append(window)
+            begin(f"editing, {window.seconds} done")
         begin("writing")
-        details = _details(clip, read, found, explainer, seed)
-        write_explanation(out, found, details, ranked, other)
+        write_windows(out, request, made)
     if not quiet:
-        typer.echo(found.verdict)
-        if other is not None:
-            typer.echo(other.verdict)
+        for window in made:
+            typer.echo(window.verdict if len(made) == 1 else f"{window.seconds}: {window.verdict}")
         typer.echo(f"wrote {out / PAGE}; open it in a browser")
+
+
+def _count(windows: str) -> int:
+    """How many windows at most; 0 for all."""
+    if windows == "all":
+        return 0
+    if not windows.isdecimal() or not 1 <= int(windows) <= LARGEST:
+        raise UserError(f"--windows: expected 1 to {LARGEST}, or all, got {windows!r}")
+    return int(windows)
 
 
 def _refuse(
@@ -154,7 +152,8 @@ def _strangers(folder: Path) -> set[str]:
         return set()
     from transporter.explainer.folder import FILES
 
-    return {path.name for path in folder.iterdir()} - set(FILES)
+    names = {path.name for path in folder.iterdir()}
+    return {name for name in names - set(FILES) if not re.fullmatch(r"\d{2,}", name)}
 
 
 def _concept(
@@ -162,12 +161,13 @@ def _concept(
     question: str | None,
     words: tuple[str, str] | None,
     name: str | None,
-) -> Concept | str:
+) -> Concept:
     """What is asked: a concept of the table, or words for a question of one's own."""
     from transporter.clips.contrast import Concept
+    from transporter.explainer.names import known_concept
 
     if name is not None:
-        return name
+        return known_concept(name, explainer.concepts)
     assert question is not None
     if words:
         return Concept("own", "object", *words, question)
@@ -182,28 +182,3 @@ def _concept(
         pairs = ", ".join(c.name for c in known)
         raise UserError(f"--question: several concepts answer it; choose by --concept: {pairs}")
     return known[0]
-
-
-def _ranked(explainer: Explainer, read: Clip, found: Counterfactual) -> pd.DataFrame | None:
-    """Every swap of words; None where the caption holds no word of the table."""
-    try:
-        return explainer.discover(read.video, found.concept.question, found.caption)[1]
-    except UserError:
-        return None
-
-
-def _details(
-    clip: Path, read: Clip, found: Counterfactual, explainer: Explainer, seed: int
-) -> dict[str, str]:
-    frames, _, height, width = explainer.generator.video_shape
-    return {
-        "video": clip.name,
-        "seconds": f"{read.times[0]:.2f} to {read.times[0] + read.seconds:.2f}",
-        "frames": f"{frames} of {width} x {height}, made to fit by {explainer.reading.fit}",
-        "generator": type(explainer.generator).__name__,
-        "VLM": type(explainer.vlm).__name__,
-        "question": found.concept.question,
-        "caption": found.caption,
-        "seed": str(seed),
-        "transporter": __version__,
-    }

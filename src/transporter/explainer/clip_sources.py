@@ -19,6 +19,8 @@ from transporter.clips.world import World
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 
+EARLY = 1e-3
+"""Of a frame, by which one may be shown too late."""
 SEARCHED = 100
 """Clips that are looked through for one whose caption holds a concept's word."""
 
@@ -33,10 +35,12 @@ def as_clip(
     shape: Shape,
     fps: float,
     reading: Reading = FROM_THE_START,
+    rate: float | None = None,
 ) -> torch.Tensor:
     """A clip of that shape: of a file the part that `reading` names, by default the frames that are
     shown at `fps` a second from its first one on, so that motion keeps its speed; of a tensor
-    `(T', 3, h, w)` in [0, 1], of which no rate is known, evenly spaced frames, centre cropped.
+    `(T', 3, h, w)` in [0, 1] the same, if its frames per second are known to be `rate`, else evenly
+    spaced frames; centre cropped.
 
     Raises:
         UserError: a tensor of another kind, or fewer frames than wanted, or a file that cannot be
@@ -49,7 +53,15 @@ def as_clip(
         raise UserError(f"video: expected (T, 3, H, W) in [0, 1], got {tuple(video.shape)}")
     if len(video) < frames:
         raise UserError(f"video: expected at least {frames} frames, got {len(video)}")
-    chosen = torch.linspace(0, len(video) - 1, frames).round().long()
+    if rate is None:
+        chosen = torch.linspace(0, len(video) - 1, frames).round().long()
+    else:
+        chosen = (torch.arange(frames) * rate / fps + EARLY).long()
+    if chosen[-1] >= len(video):
+        raise UserError(
+            f"video: expected {frames / fps:.4g} s, {int(chosen[-1]) + 1} frames at {rate:g} a"
+            f" second, got {len(video)}"
+        )
     return resize_and_crop(video[chosen].float(), height, width)
 
 

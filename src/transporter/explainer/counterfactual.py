@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Literal
 
-import numpy as np
 import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.concepts.bank import random_like
-from transporter.coupling.reader import Reader
-from transporter.explainer.location import places_of
-from transporter.generation.editing import Editing, flow_edit
-from transporter.generators.condition import Condition
-from transporter.generators.wording import readable
-from transporter.support.errors import UserError
 
-Where = Literal["map"]
-PHI = (0.0, 0.25, 0.5, 0.75, 1.0)
-HALVINGS = 4
-"""Of the step in which the answer flips, to find the least strength."""
-STILL = 1e-3
-"""Log-odds in nats that do not count as a rise."""
-TRIED = 3
-"""Swaps of other words that are tried where the answer's own do not flip it."""
 SEEN = 0.1
 """A pixel has changed where one of its colours differs by more than this share of their range."""
 
@@ -67,6 +48,13 @@ class Counterfactual:
     control_log_odds: float
     """After a random change as large as that at strength 1."""
     fps: float
+    lpips: float | None = None
+    """LPIPS^v between `edited` and `unedited`; None where it is not measured."""
+
+    @property
+    def changed(self) -> float:
+        """The share of pixels that one sees `edited` change."""
+        return float((self.difference > SEEN).float().mean())
 
     @property
     def edited(self) -> torch.Tensor:
@@ -108,9 +96,7 @@ class Counterfactual:
 
     def answer(self, log_odds: float) -> str:
         """The word that the VLM says, and how sure it is of it against the other."""
-        share = torch.tensor(log_odds).sigmoid().item()
-        word = self.concept.target if log_odds > 0 else self.concept.source
-        return f"{word} {max(share, 1 - share):.0%}"
+        return answer(self.concept, log_odds)
 
     @property
     def verdict(self) -> str:
@@ -123,11 +109,10 @@ class Counterfactual:
                 f" answer {source!r}: the VLM does not go by what the generator shows for these"
                 " words, or the generator cannot show it in this clip."
             )
-        share = float((self.difference > SEEN).float().mean())
         edit = "" if self.swap == (source, target) else f" of the edit from {word} to {instead}"
         return (
             f"From strength {self.flip.phi:.2f}{edit} on, the VLM answers {target!r} in place of"
-            f" {source!r}; {share:.0%} of the pixels have visibly changed there."
+            f" {source!r}; {self.changed:.0%} of the pixels have visibly changed there."
         )
 
     def __repr__(self) -> str:
@@ -142,152 +127,8 @@ def oriented(concept: Concept, log_odds: float) -> Concept:
     return replace(concept, source=concept.target, target=concept.source)
 
 
-@torch.no_grad()
-def explain(
-    clip: torch.Tensor,
-    concept: Concept,
-    reader: Reader,
-    caption: str | None = None,
-    phi: Sequence[float] = PHI,
-    editing: Editing | None = None,
-    seed: int = 0,
-    even: bool = True,
-    swap: tuple[str, str] | None = None,
-    where: Where | None = None,
-) -> Counterfactual:
-    """Edit a clip towards the word that the VLM does not answer, and find the least edit that flips
-    its answer.
-
-    The change is that of the clip's own caption when one word takes another's place.
-
-    Args:
-        clip: `(T, C, H, W)` in [0, 1], of the generator's shape.
-        concept: both words and the question, in either order.
-        caption: what the clip shows; by default the VLM's description. It must hold one of the
-            words of the edit.
-        phi: strengths, at least two different ones.
-        editing: by default `Editing()`.
-        seed: of the noise.
-        even: show the clip at strengths between the smallest and the largest `phi` at which the
-            log-odds rise evenly, in place of the others.
-        swap: a word of the caption and another, to edit by these; by default by the answer and the
-            other word.
-        where: `map`, to edit only where the generator sees the word that gives way; by default the
-            edit is free everywhere.
-
-    Raises:
-        UserError: the caption holds neither word, or words that the generator does not know, or
-            there are fewer than two strengths.
-    """
-    phis = tuple(sorted(set(map(float, phi))))
-    if len(phis) < 2:
-        raise UserError(f"phi: expected at least two different strengths, got {list(phi)}")
-    generator = reader.generator
-    tokens = reader.vlm.encode(clip[None].to(reader.vlm.device))
-    odds = float(reader.log_odds(tokens, concept))
-    concept = oriented(concept, odds)
-    words = swap or (concept.source, concept.target)
-    source, target = _pair(words, caption or reader.vlm.caption(tokens)[0], reader)
-    minus, plus = (generator.encode_text([text]) for text in (source, target))
-    z_0 = generator.encode(clip[None].to(generator.device))
-    mask = places_of(generator, clip, words[0], source, seed) if where == "map" else None
-
-    def edits(change: Condition, strengths: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
-        z = flow_edit(generator, z_0, minus, change, strengths, editing, seed, mask)
-        video = torch.cat([generator.decode(part) for part in z.split(1)]).clamp(0, 1)
-        read = [reader.log_odds(reader.vlm.encode(part), concept) for part in video.split(1)]
-        return video.cpu(), torch.cat(read).cpu()
-
-    change = plus - minus
-    found = dict(zip(phis, zip(*edits(change, phis), strict=True), strict=True))
-    if even:
-        phis = even_strengths(phis, [float(found[strength][1]) for strength in phis])
-        if new := [strength for strength in phis if strength not in found]:
-            found |= dict(zip(new, zip(*edits(change, new), strict=True), strict=True))
-    video, log_odds = map(torch.stack, zip(*(found[strength] for strength in phis), strict=True))
-    random = minus.along(random_like(change.embeddings[0], seed))
-    return Counterfactual(
-        concept,
-        words,
-        source,
-        clip.cpu(),
-        -abs(odds),
-        phis,
-        video,
-        log_odds,
-        _least(lambda strength: edits(change, [strength]), found),
-        float(edits(random, [1.0])[1]),
-        generator.fps,
-    )
-
-
-def even_strengths(phis: Sequence[float], log_odds: Sequence[float]) -> tuple[float, ...]:
-    """As many strengths, of the same ends, between which the log-odds rise by equal steps, as read
-    off the straight lines between the strengths given; these themselves where nothing rises.
-    """
-    reached = np.maximum.accumulate(log_odds)
-    if reached[-1] - reached[0] < STILL:
-        return tuple(phis)
-    rising = reached + STILL * np.arange(len(reached)) / len(reached)  # strictly, for the inverse
-    wanted = np.linspace(rising[0], rising[-1], len(phis))
-    inner = np.interp(wanted, rising, phis).tolist()[1:-1]
-    return (phis[0], *inner, phis[-1])
-
-
-def _pair(words: tuple[str, str], caption: str, reader: Reader) -> tuple[str, str]:
-    caption = readable(reader.generator, caption)
-    pair = Concept("swap", "object", *words, "").pair(caption)
-    if pair is None:
-        raise UserError(
-            f"caption: expected one that holds {words[0]!r} or {words[1]!r}, got {caption!r}; give"
-            " what the clip shows, in words, with one of these"
-        )
-    return pair
-
-
-def otherwise(
-    found: Counterfactual,
-    ranked: pd.DataFrame,
-    edit: Callable[[tuple[str, str]], Counterfactual],
-) -> Counterfactual | None:
-    """By which other words does the answer flip, where it does not by its own?
-
-    The first of the most telling swaps, `TRIED` of them at most, whose edit flips it; None where
-    none does, and where the answer's own words do.
-
-    Args:
-        ranked: swaps of the caption's words, the most telling first (`concepts.discovery`).
-        edit: explains the clip by a swap.
-    """
-    if found.flip is not None:
-        return None
-    telling = ranked[ranked["moves"] > 0]
-    swaps = zip(telling["word"], telling["instead"], strict=True)
-    for swap in [swap for swap in swaps if swap != found.swap][:TRIED]:
-        other = edit(swap)
-        if other.flip is not None:
-            return other
-    return None
-
-
-def _least(
-    edit: Callable[[float], tuple[torch.Tensor, torch.Tensor]],
-    known: Mapping[float, tuple[torch.Tensor, torch.Tensor]],
-) -> Flip | None:
-    """Bisection of the first step between known strengths in which the answer flips. Where it flips
-    back in between, a flip is found, though it need not be the least.
-    """
-    steps = pairwise(sorted(known))
-    flips = ((low, high) for low, high in steps if known[low][1] <= 0 < known[high][1])
-    low, high = next(flips, (None, None))
-    if low is None:
-        return None
-    found = Flip(high, known[high][0], float(known[high][1]))
-    for _ in range(HALVINGS):
-        middle = (low + found.phi) / 2
-        [clip], [odds] = edit(middle)
-        if odds > 0:
-            found = Flip(middle, clip, float(odds))
-        else:
-            low = middle
-    return found
+def answer(concept: Concept, log_odds: float) -> str:
+    """The word that the VLM says by the log-odds of the target, and how sure it is of it."""
+    share = torch.tensor(log_odds).sigmoid().item()
+    word = concept.target if log_odds > 0 else concept.source
+    return f"{word} {max(share, 1 - share):.0%}"

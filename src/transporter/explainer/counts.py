@@ -23,11 +23,12 @@ COLUMNS = (
     "flip",
     "phi",
     "changed",
+    "lpips",
     "control",
     "by",
 )
-TEXT = ("clip", "caption", "folder", "by", "moved")
-READ = ("hit", "kept", "moved")
+TEXT = ("clip", "caption", "folder", "by", "moved", "named")
+READ = ("hit", "kept", "moved", "named")
 """Further columns, where probes read the clips."""
 SUMMARY = (
     "generator",
@@ -39,11 +40,13 @@ SUMMARY = (
     "flip_high",
     "phi",
     "changed",
+    "lpips",
     "control_rate",
     "by",
     "hit_rate",
     "others_kept",
     "moved",
+    "named",
 )
 
 
@@ -69,7 +72,7 @@ class Explained:
         """
         path = Path(folder)
         table = read_table(path / INDEX, COLUMNS, text=TEXT)
-        for name in {"phi", "kept"} & set(table.columns):  # empty cells among numbers
+        for name in {"phi", "kept", "lpips"} & set(table.columns):  # empty cells among numbers
             table[name] = pd.to_numeric(table[name], errors="coerce")
         return cls(*path.parts[-3:], path.relative_to(beside).as_posix(), table)
 
@@ -78,10 +81,12 @@ def summary(found: Sequence[Explained]) -> pd.DataFrame:
     """`SUMMARY` of every concept, and where there are several of all together.
 
     That is the share of clips whose answer flips with its exact interval, the median strength at
-    which it does and the mean share of pixels changed there, the share of clips that a random
-    change as large flips too, and by which other words most of the rest flip, with their number.
+    which it does, the mean share of pixels changed there and the mean LPIPS^v where it is measured,
+    the share of clips that a random change as large flips too, and by which other words most of the
+    rest flip, with their number.
     Where probes read the clips, the share of edits that read as the other word, that of other
-    attributes kept, and which of them changed most often unasked, with its count.
+    attributes kept, which of them changed most often unasked, and which the edits that flip the
+    answer change most, both with their counts.
     """
     rows = [_counted(part, part.table) for part in found]
     for models in dict.fromkeys((part.generator, part.vlm) for part in found):
@@ -105,11 +110,13 @@ def _counted(part: Explained, table: pd.DataFrame) -> dict[str, object]:
         "flip_high": flips.high,
         "phi": table["phi"].median(),
         "changed": table["changed"].mean(),
+        "lpips": table["lpips"].mean(),
         "control_rate": table["control"].mean(),
         "by": _commonest(table["by"].tolist()),
         "hit_rate": table["hit"].mean() if probed else np.nan,
         "others_kept": table["kept"].mean() if probed else np.nan,
         "moved": _commonest(table["moved"].tolist()) if probed else "",
+        "named": _commonest(table["named"].tolist()) if probed else "",
     }
 
 

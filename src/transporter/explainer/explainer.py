@@ -7,44 +7,42 @@ fitted, clips are generated and read by the same calls as in the pipeline's jobs
 from __future__ import annotations
 
 import io
-import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept
 from transporter.clips.split import FROM_THE_START, Reading
 from transporter.clips.world import World
 from transporter.concepts.bank import ConceptBank
-from transporter.concepts.discovery import Look, answered, discover
 from transporter.concepts.fitting import fit_bank
-from transporter.concepts.settings import CLOSED_FORM, BankSettings
+from transporter.concepts.settings import BankSettings
 from transporter.coupling.network import Coupling
-from transporter.coupling.reader import Reader
-from transporter.explainer.clip_sources import Clips, as_clip
-from transporter.explainer.counterfactual import PHI, Counterfactual, Where, explain
+from transporter.explainer.clip_sources import Clips
 from transporter.explainer.explanation import Explanation
-from transporter.explainer.fits import QUICK, Fit, FitSource
-from transporter.explainer.location import Location, locate
-from transporter.explainer.names import fitted_concept, known_concept
+from transporter.explainer.fits import QUICK, Fit, FitSource, quick_settings
+from transporter.explainer.names import fitted_concept
 from transporter.explainer.pretrained import loaded_bank, pretrained
 from transporter.explainer.reading import read_sweep
-from transporter.generation.editing import Editing
-from transporter.generation.sweeps import full_change, generate, sweep
+from transporter.explainer.video_questions import VideoQuestions
+from transporter.generation.sweeps import generate
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.modulation import WHOLE
 from transporter.generators.wording import readable
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
 
+if TYPE_CHECKING:
+    from transporter.metrics.perceptual import VideoLPIPS
+
 
 @dataclass(repr=False)
-class Explainer:
+class Explainer(VideoQuestions):
     """Explains a VLM's words by videos of a generator.
 
     >>> explainer = Explainer.from_pretrained()  # doctest: +SKIP
@@ -69,6 +67,8 @@ class Explainer:
     """
     reading: Reading = FROM_THE_START
     """Which part of a file is read as a clip."""
+    lpips: VideoLPIPS | None = None
+    """What measures how far edits lie from their clips; None leaves it out."""
 
     @classmethod
     def from_pretrained(
@@ -99,11 +99,6 @@ class Explainer:
         phi = "without Phi" if self.coupling is None else "with Phi"
         bank = ", ".join(self.bank.vectors) or "empty"
         return f"Explainer({generator}, {vlm}, {phi}, bank: {bank})"
-
-    @property
-    def reader(self) -> Reader:
-        """How the VLM reads latents."""
-        return Reader(self.generator, self.vlm, self.coupling)
 
     def load_bank(self, path: str | os.PathLike[str]) -> None:
         """Take the vectors of a saved bank beside those that are there; equal names are replaced.
@@ -152,16 +147,7 @@ class Explainer:
                 "fit: expected at least one concept, clip and step, got"
                 f" {len(chosen)} concepts, {count} clips, {steps} steps"
             )
-        objective = objective or self.settings.objective
-        settings = replace(
-            self.settings,
-            objective=objective,
-            form=self.settings.form if objective in CLOSED_FORM else "vector",
-            steps=steps,
-            batch=QUICK["batch"] * len(chosen),
-            seed=seed,
-            logits=replace(self.settings.logits, steps=min(steps, self.settings.logits.steps)),
-        )
+        settings = quick_settings(self.settings, objective, len(chosen), steps, seed)
         with nullcontext() if verbose else redirect_stdout(io.StringIO()):
             contexts = self._fit_source(clips).contexts(chosen, count, settings)
             made, table = fit_bank(chosen, contexts, self.reader, settings)
@@ -196,18 +182,9 @@ class Explainer:
                 or a strength that is no number or stands there twice.
         """
         concept = fitted_concept(concept, self.concepts, self.bank)
-        phis = tuple(sorted(float(value) for value in phi))
-        if not phis or len(set(phis)) < len(phis) or not all(map(math.isfinite, phis)):
-            raise UserError(f"phi: expected different numbers, at least one, got {list(phi)}")
-        caption = readable(self.generator, caption)
-        pair = concept.pair(caption) or (caption, caption)
-        condition, change = full_change(
-            "transporter", concept, [pair], self.generator, self.bank, seed
+        return read_sweep(
+            self.reader, self.bank, self.sampling, concept, caption, phi, seed, steps, frames
         )
-        [z_xi] = sweep(
-            self.generator, condition, change, phis, [seed], self.sampling, steps, frames
-        )
-        return read_sweep(self.reader, concept, pair[0], seed, phis, z_xi, condition)
 
     def generate(
         self, caption: str, strengths: Mapping[str, float] | None = None, seed: int = 0
@@ -221,79 +198,6 @@ class Explainer:
         caption = readable(self.generator, caption)
         video = generate(self.generator, self.bank, caption, strengths or {}, seed, self.sampling)
         return video.cpu()
-
-    @torch.no_grad()
-    def ask(
-        self, video: torch.Tensor | str | os.PathLike[str], question: str | Concept | None = None
-    ) -> str:
-        """What the VLM answers about a video, a file or `(T, C, H, W)` in [0, 1].
-
-        Among the words of the concepts with that question the likeliest, else what it says freely;
-        without a question it describes the video.
-        """
-        tokens = self.vlm.encode(self._clip(video)[None].to(self.vlm.device))
-        if question is None:
-            return self.vlm.caption(tokens)[0]
-        if isinstance(question, Concept):
-            return answered(self.vlm, tokens, question.question, [question])
-        return answered(self.vlm, tokens, question, list(self.concepts.values()))
-
-    def discover(
-        self,
-        video: torch.Tensor | str | os.PathLike[str],
-        question: str,
-        caption: str | None = None,
-    ) -> tuple[str, pd.DataFrame]:
-        """The VLM's answer about a video, and the words whose smallest visual change moves it most,
-        as `concepts.discovery.discover` has it; nothing is fitted.
-        """
-        return discover(
-            self._clip(video),
-            question,
-            self.vlm,
-            self.generator,
-            list(self.concepts.values()),
-            caption,
-            Look(guidance=self.sampling.guidance),
-        )
-
-    def locate(
-        self, video: torch.Tensor | str | os.PathLike[str], word: str, caption: str | None = None
-    ) -> Location:
-        """Where and when a word is in a video, by the generator's attention; see
-        `explainer.location.locate`. `caption` says what it shows, by default in the VLM's words.
-        """
-        clip = self._clip(video)
-        if caption is None:
-            caption = self.vlm.caption(self.vlm.encode(clip[None].to(self.generator.device)))[0]
-        return locate(self.generator, clip, word, caption)
-
-    def explain(
-        self,
-        video: torch.Tensor | str | os.PathLike[str],
-        concept: Concept | str,
-        caption: str | None = None,
-        phi: Sequence[float] = PHI,
-        seed: int = 0,
-        editing: Editing | None = None,
-        swap: tuple[str, str] | None = None,
-        where: Where | None = None,
-    ) -> Counterfactual:
-        """The VLM's answer about a video, a file or `(T, C, H, W)` in [0, 1], and the video edited
-        until the answer flips, as `explainer.counterfactual.explain` has it; nothing is fitted.
-        """
-        clip = self._clip(video)
-        if editing is None:
-            editing = Editing(target_guidance=self.sampling.guidance)
-        asked = self._concept(concept)
-        return explain(clip, asked, self.reader, caption, phi, editing, seed, True, swap, where)
-
-    def _clip(self, video: torch.Tensor | str | os.PathLike[str]) -> torch.Tensor:
-        """As the models take it."""
-        return as_clip(video, self.generator.video_shape, self.generator.fps, self.reading)
-
-    def _concept(self, concept: Concept | str) -> Concept:
-        return known_concept(concept, self.concepts)
 
     def _fit_source(self, clips: Clips | str | os.PathLike[str] | None) -> FitSource:
         """What is fitted on `clips`, by default those of the settings."""

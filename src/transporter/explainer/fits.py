@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +18,7 @@ from transporter.clips.world import World
 from transporter.concepts.answered import answered_pairs
 from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.edits import Edits, plan_edits, sample_edits
-from transporter.concepts.settings import ASKING, BankSettings
+from transporter.concepts.settings import ASKING, CLOSED_FORM, BankSettings
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_sources import Clips, captioned_clips
 from transporter.generators.base import Sampling
@@ -51,6 +51,24 @@ class Fit:
         steps = f"{self.steps} steps of {self.settings.batch} contexts"
         how = f"{self.settings.objective}, {'maps' if self.settings.form == 'map' else steps}"
         return f"{how}\n{self.table.to_string(index=False, float_format='{:.2f}'.format)}"
+
+
+def quick_settings(
+    settings: BankSettings, objective: str | None, concepts: int, steps: int, seed: int
+) -> BankSettings:
+    """How some concepts are fitted for a first look: as `settings` have it, in `steps` steps, by
+    another objective if one is given. Where a gradient alone leads, a vector is fitted, not a map.
+    """
+    objective = objective or settings.objective
+    return replace(
+        settings,
+        objective=objective,
+        form=settings.form if objective in CLOSED_FORM else "vector",
+        steps=steps,
+        batch=QUICK["batch"] * concepts,
+        seed=seed,
+        logits=replace(settings.logits, steps=min(steps, settings.logits.steps)),
+    )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import torch
 
 from transporter.clips.writing import write_video
 from transporter.explainer.counterfactual import Counterfactual
@@ -16,7 +17,8 @@ from transporter.support.files import write_table, written_whole
 
 PAGE, NUMBERS, READINGS, WORDS = "page.html", "explanation.json", "readings.tsv", "words.tsv"
 CLIP, EDITED, DIFFERENCE, OTHER = "clip.mp4", "edited.mp4", "difference.mp4", "otherwise.mp4"
-FILES = (PAGE, NUMBERS, READINGS, WORDS, CLIP, EDITED, DIFFERENCE, OTHER)
+WHERE = "where.mp4"
+FILES = (PAGE, NUMBERS, READINGS, WORDS, CLIP, EDITED, DIFFERENCE, OTHER, WHERE)
 
 
 def write_explanation(
@@ -25,13 +27,16 @@ def write_explanation(
     details: Mapping[str, str],
     words: pd.DataFrame | None = None,
     other: Counterfactual | None = None,
+    where: torch.Tensor | None = None,
 ) -> None:
-    """Write `FILES` into `folder`, which appears whole or not at all; `WORDS` and `OTHER` only
-    where there are some. `details`, `words` and `other` are as for `page`.
+    """Write `FILES` into `folder`, which appears whole or not at all; `WORDS`, `OTHER` and `WHERE`
+    only where there are some. `details`, `words`, `other` and `where` are as for `page`.
     """
     videos = {CLIP: found.clip, EDITED: found.edited, DIFFERENCE: heat(found.difference)}
     if other is not None:
         videos[OTHER] = other.edited
+    if where is not None:
+        videos[WHERE] = where
     with written_whole(folder) as partial:
         partial.mkdir(parents=True)
         for name, video in videos.items():
@@ -44,7 +49,7 @@ def write_explanation(
             numbers["otherwise"] = numbers_of(other)
         text = json.dumps(numbers, indent=2, ensure_ascii=False) + "\n"
         (partial / NUMBERS).write_text(text, encoding="utf-8")
-        (partial / PAGE).write_text(page(found, details, words, other), encoding="utf-8")
+        (partial / PAGE).write_text(page(found, details, words, other, where), encoding="utf-8")
 
 
 def numbers_of(found: Counterfactual) -> dict[str, Any]:
@@ -56,6 +61,8 @@ def numbers_of(found: Counterfactual) -> dict[str, Any]:
         "log_odds": found.clip_log_odds,
         "swap": found.swap,
         "flip": None if flip is None else {"phi": flip.phi, "log_odds": flip.log_odds},
+        "changed": found.changed,
+        "lpips": found.lpips,
         "control_log_odds": found.control_log_odds,
         "verdict": found.verdict,
         "readings": found.readings.to_dict("records"),

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 
-from transporter.clips.contrast import Concept, holds
+from transporter.clips.contrast import Concept
 from transporter.clips.world import Probes
-from transporter.explainer.counterfactual import SEEN, Counterfactual, otherwise
+from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.counts import COLUMNS, INDEX, READ
+from transporter.explainer.flip_search import otherwise
 from transporter.explainer.folder import write_explanation
+from transporter.explainer.probed import named, read
 from transporter.support.errors import UserError
 from transporter.support.files import write_table, written_whole
 
@@ -58,8 +59,9 @@ def write_explanations(
     """Explain every example and write its folder, `00`, `01`, ..., and `INDEX`, a row for each.
 
     It has `COLUMNS` and, where probes read the clips, `READ`: whether the least edit reads as the
-    other word, the share of the other attributes that the caption names and the edit keeps, and
-    which of them it does not. `folder` appears whole or not at all.
+    other word, the share of the other attributes that the caption names and the edit keeps, which
+    of them it does not, and what the edit that explains the answer, by these words or by others,
+    changes most. `folder` appears whole or not at all.
 
     A clip that cannot be explained, such as one whose caption has words that the generator does not
     know, is left out by name.
@@ -77,6 +79,8 @@ def write_explanations(
                 continue
             write_explanation(partial / name, found, example.details, other=other)
             seen = {} if probes is None else read(found, probes)
+            if probes is not None:
+                seen["named"] = named(other or found, probes)
             rows.append({**row(example.name, name, found, other), **seen})
             print(f"{example.name}: {(other or found).verdict}", flush=True)
         columns = COLUMNS if probes is None else (*COLUMNS, *READ)
@@ -99,38 +103,9 @@ def row(
         found.concept.target,
         int(found.flip is not None),
         np.nan if found.flip is None else found.flip.phi,
-        float((found.difference > SEEN).float().mean()),
+        found.changed,
+        np.nan if found.lpips is None else found.lpips,
         int(found.control_log_odds > 0),
         "" if other is None else " to ".join(other.swap),
     )
     return dict(zip(COLUMNS, values, strict=True))
-
-
-def read(found: Counterfactual, probes: Probes) -> dict[str, object]:
-    """`READ` of one clip: its edit beside the clip as the generator gives it back unedited."""
-    before, after = _words(torch.stack([found.unedited, found.edited]), probes)
-    own, others = _attributes(found, probes)
-    changed = [name for name in others if before[name] != after[name]]
-    kept = 1 - len(changed) / len(others) if others else np.nan
-    values = (int(after.get(own) == found.concept.target), kept, ", ".join(changed))
-    return dict(zip(READ, values, strict=True))
-
-
-def _words(video: torch.Tensor, probes: Probes) -> list[dict[str, str]]:
-    """What the probes read in clips `(B, T, C, H, W)`, by attribute."""
-    places = {name: p.argmax(-1).tolist() for name, p in probes.probabilities(video).items()}
-    return [
-        {name: probes.vocabulary[name][places[name][clip]] for name in places}
-        for clip in range(len(video))
-    ]
-
-
-def _attributes(found: Counterfactual, probes: Probes) -> tuple[str, list[str]]:
-    """That of the concept, "" where probes know none, and the others that the caption names."""
-    named = [
-        name
-        for name, words in probes.vocabulary.items()
-        if any(holds(found.caption, word) for word in words)
-    ]
-    own = [name for name in named if found.concept.source in probes.vocabulary[name]]
-    return "".join(own[:1]), [name for name in named if name not in own]

@@ -28,33 +28,36 @@ def page(
     details: Mapping[str, str],
     words: pd.DataFrame | None = None,
     other: Counterfactual | None = None,
+    where: torch.Tensor | None = None,
 ) -> str:
     """HTML with the clips inside.
 
     Args:
         details: what the page says of how it was made, by name.
         words: every swap of the caption's words, the most telling first (`concepts.discovery`).
-        other: an edit by other words that flips the answer (`counterfactual.otherwise`).
+        other: an edit by other words that flips the answer (`flip_search.otherwise`).
+        where: the edit under the map of its new word, `(T, C, H', W')` in [0, 1] (`edited_word`).
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     readings = found.readings.to_dict("records")
-    clips = [_embedded(video, found.fps) for video in found.video]
+    clips = [embedded(video, found.fps) for video in found.video]
     shown = found.difference.max().item()
     return template.render(
         found=found,
         source_colour=SOURCE,
         target_colour=TARGET,
         rows=[row | {"clip": clip} for row, clip in zip(readings, clips, strict=True)],
-        clip=_embedded(found.clip, found.fps),
-        edited=_embedded(found.edited, found.fps),
-        difference=_embedded(heat(found.difference), found.fps),
+        clip=embedded(found.clip, found.fps),
+        edited=embedded(found.edited, found.fps),
+        difference=embedded(heat(found.difference), found.fps),
+        where=None if where is None else embedded(where, found.fps),
         largest=f"{shown:.2f}",
         curve=curve(found),
         words=[] if words is None else words.head(LIMIT).to_dict("records"),
         details=details,
         other=other,
-        other_edited=None if other is None else _embedded(other.edited, other.fps),
+        other_edited=None if other is None else embedded(other.edited, other.fps),
     )
 
 
@@ -67,7 +70,7 @@ def heat(difference: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(colours).float().permute(0, 3, 1, 2)
 
 
-def _embedded(video: torch.Tensor, fps: float) -> str:
+def embedded(video: torch.Tensor, fps: float) -> str:
     """A clip `(T, C, H, W)` as an address that holds it."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "clip.mp4")

@@ -12,7 +12,9 @@ from transporter.clips.split import Reading
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.network import Coupling
+from transporter.explainer.visual import loaded_lpips
 from transporter.generators.base import Generator, Sampling
+from transporter.pipeline import paths
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.project import Project
 from transporter.pipeline.world import load_world
@@ -55,6 +57,7 @@ def pretrained(
             else project.root / clips["folder"]
         ),
         "reading": Reading.of_settings(clips),
+        "lpips": loaded_lpips(project.root / paths.filled(paths.WEIGHTS, weights="lpips")),
     }
     if weights is None and project.coupling(*names).is_file():
         coupling = Coupling.load(project.coupling(*names), made.device)

@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 
 from transporter.clips.contrast import Concept
+from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
 from transporter.explainer.explanation import Explanation
+from transporter.generation.sweeps import full_change, sweep
+from transporter.generators.base import Sampling
 from transporter.generators.condition import Condition
+from transporter.generators.wording import readable
+from transporter.support.errors import UserError
+
+
+def read_sweep(
+    reader: Reader,
+    bank: ConceptBank,
+    sampling: Sampling,
+    concept: Concept,
+    caption: str,
+    phi: Sequence[float],
+    seed: int,
+    steps: tuple[float, float],
+    frames: tuple[float, float],
+) -> Explanation:
+    """Clips of one caption at several strengths of a concept of the bank, and what the VLM answers
+    about them; the arguments are those of `Explainer.sweep`.
+    """
+    phis = tuple(sorted(float(value) for value in phi))
+    if not phis or len(set(phis)) < len(phis) or not all(map(math.isfinite, phis)):
+        raise UserError(f"phi: expected different numbers, at least one, got {list(phi)}")
+    generator = reader.generator
+    caption = readable(generator, caption)
+    pair = concept.pair(caption) or (caption, caption)
+    condition, change = full_change("transporter", concept, [pair], generator, bank, seed)
+    [z_xi] = sweep(generator, condition, change, phis, [seed], sampling, steps, frames)
+    return _read(reader, concept, pair[0], seed, phis, z_xi, condition)
 
 
 @torch.no_grad()
-def read_sweep(
+def _read(
     reader: Reader,
     concept: Concept,
     caption: str,

@@ -31,7 +31,7 @@ with stage(snakemake) as device:
     concepts = read_concepts(snakemake.input.concepts, params.names)
     contexts, banks, refused = {}, {}, {}
     if not set(params.objectives) <= set(ASKING):
-        contexts["words"] = read_contexts(snakemake.input, concepts, generator)
+        contexts["words"] = read_contexts(snakemake.input, concepts, generator, params.limit)
     case = snakemake.wildcards.get("case", "")
     vlm = as_case(load_vlm(params.vlm, generator.video_shape, device, generator.fps), case)
     weights = snakemake.input.coupling

@@ -159,7 +159,8 @@ def device_bytes(resources: Mapping[str, Any], local: bool) -> Device:
     known.
     """
     if given := resources.get("gpu_mem_mb"):
-        return int(given) * MEGABYTE, True
+        # Snakemake wraps some numbers
+        return int(getattr(given, "value", given)) * MEGABYTE, True
     if not local:
         return None, True
     if sizes := _gpus():

@@ -19,13 +19,14 @@ rule response:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("concept_readings", 3000),
         runtime=120,
     params:
         generator=of("generators", "{generator}"),
         vlm=of("vlms", "{vlm}"),
         clips=config["generation"]["spacing_clips"],
         seed=config["seed"],
+        at_once=config["memory"]["sampling"],
         code=code("transporter.generation.response", adapters=["generators", "vlms"]),
     script:
         "../scripts/response.py"

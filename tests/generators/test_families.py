@@ -33,7 +33,7 @@ def swapped(pi: Condition) -> Condition:
 
 
 def hooks(generator: DiffusersGenerator) -> int:
-    modules = list(generator.pipeline.transformer.modules())
+    modules = list(generator.part("transformer").modules())
     return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in modules)
 
 
@@ -152,7 +152,7 @@ def test_gradients_run_through_both_ways_of_the_vae(generator: DiffusersGenerato
 
 
 def test_no_weight_asks_for_a_gradient(generator: DiffusersGenerator) -> None:
-    networks = [n for n in generator.pipeline.components.values() if isinstance(n, torch.nn.Module)]
+    networks = [network for _, network in generator.networks()]
     assert len(networks) >= 3
     assert not any(weight.requires_grad for n in networks for weight in n.parameters())
     assert not any(network.training for network in networks)
@@ -207,7 +207,7 @@ def test_a_step_that_is_not_modulated_sees_the_caption_alone(
     generator: DiffusersGenerator, pi: Condition
 ) -> None:
     seen = []
-    hook = generator.pipeline.transformer.register_forward_pre_hook(
+    hook = generator.part("transformer").register_forward_pre_hook(
         lambda module, args, kwargs: seen.append(kwargs["encoder_hidden_states"].clone()),
         with_kwargs=True,
     )

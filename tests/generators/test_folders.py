@@ -28,7 +28,13 @@ def mine(folder: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def load(name: str, mine: Path, size: dict[str, int]) -> Callable[[], DiffusersGenerator]:
     settings = {"adapter": name, "path": str(mine), "dtype": "float32", "options": None, **size}
-    return lambda: load_generator(settings, torch.device("cpu"))
+
+    def whole() -> DiffusersGenerator:
+        generator = load_generator(settings, torch.device("cpu"))
+        assert dict(generator.networks())
+        return generator
+
+    return whole
 
 
 @pytest.fixture
@@ -113,7 +119,7 @@ def test_numbers_of_a_configuration_are_no_parts(
     load: Callable[[], DiffusersGenerator], mine: Path
 ) -> None:
     hostile.changed_json(mine / INDEX, clip_range=[0, 1])
-    assert load().pipeline.transformer is not None
+    assert load().part("transformer") is not None
 
 
 BAD: dict[str, tuple[hostile.Change, str]] = {
@@ -137,7 +143,7 @@ BAD: dict[str, tuple[hostile.Change, str]] = {
         lambda folder: shutil.rmtree(folder / "transformer"),
         "expected a folder transformer with the WanTransformer3DModel, found none",
     ),
-    "no configuration": (hostile.removed("vae/config.json"), "expected a AutoencoderKLWan"),
+    "no configuration": (hostile.removed("vae/config.json"), "configuration of a AutoencoderKLWan"),
     "wrong configuration": (hostile.written("vae/config.json", "{"), "expected"),
     "another configuration": (
         hostile.written("transformer/config.json", '{"_class_name": "X", "num_layers": 7}'),

@@ -25,12 +25,12 @@ def name() -> str:
 def test_an_accelerator_decodes_clip_by_clip(
     folder: Path, generator: WanGenerator, size: dict[str, int]
 ) -> None:
-    sliced = WanGenerator(str(folder), **size, device="meta").pipeline.vae
+    sliced = WanGenerator(str(folder), **size, device="meta").part("vae")
     decoded = []
-    sliced._decode = lambda z: decoded.append(len(z)) or generator.pipeline.vae._decode(z)
+    sliced._decode = lambda z: decoded.append(len(z)) or generator.part("vae")._decode(z)
     z_xi = torch.randn(3, *generator.latent_shape)
     torch.testing.assert_close(
-        sliced.decode(z_xi).sample, generator.pipeline.vae.decode(z_xi).sample
+        sliced.decode(z_xi).sample, generator.part("vae").decode(z_xi).sample
     )
     assert decoded == [1, 1, 1]
 
@@ -46,7 +46,7 @@ def test_each_transformer_is_asked_at_its_own_noise_levels(
     sigma = torch.tensor([0.7, 0.3])
     with torch.no_grad():
         mixed = two.velocity(z_t, sigma, pi)
-        for row, model in enumerate((two.pipeline.transformer, two.pipeline.transformer_2)):
+        for row, model in enumerate((two.part("transformer"), two.part("transformer_2"))):
             alone = model(
                 hidden_states=z_t[[row]],
                 timestep=sigma[[row]] * 1000,
@@ -65,7 +65,7 @@ def per_token(wan_ti2v: Path, size: dict[str, int]) -> WanGenerator:
 def test_a_timestep_per_token_is_told_as_the_pipeline_does(per_token: WanGenerator) -> None:
     assert per_token.latent_shape == (48, 3, 4, 6)
     told: list[torch.Tensor] = []
-    transformer = per_token.pipeline.transformer
+    transformer = per_token.part("transformer")
     hook = transformer.register_forward_pre_hook(
         lambda module, args, kwargs: told.append(kwargs["timestep"]), with_kwargs=True
     )

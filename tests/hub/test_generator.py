@@ -118,8 +118,8 @@ def test_the_vae_stays_in_single_precision(
         )
         encoded = generator.encode(video[:1])
     torch.testing.assert_close(encoded, (z - mean) / std, atol=1e-5, rtol=1e-4)
-    assert make_generator(vae_dtype="bfloat16").pipeline.vae.dtype == torch.bfloat16
-    assert generator.pipeline.transformer.dtype == torch.bfloat16
+    assert make_generator(vae_dtype="bfloat16").part("vae").dtype == torch.bfloat16
+    assert generator.part("transformer").dtype == torch.bfloat16
 
 
 def test_two_transformers_are_both_asked(

@@ -24,8 +24,9 @@ from transporter.metrics.frechet import (
     FrechetVideoDistance,
     frechet_distance,
     i3d_features,
+    two_of_each,
 )
-from transporter.support.errors import UserError
+from transporter.support.errors import Unavailable, UserError
 
 
 def features(count: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -89,6 +90,14 @@ def test_identical_sets_symmetry_order_and_rotation(seed: int, counts: tuple[int
     turned, _ = torch.linalg.qr(features(5, 5, seed + 2))
     for same in ((y, x), (x.flip(0), y.roll(1, 0)), (x @ turned, y @ turned)):
         assert float(frechet_distance(*same)) == pytest.approx(distance, abs=1e-12 * size)
+
+
+def test_a_single_clip_leaves_the_distance_out() -> None:
+    """By its reason, which a table of scores goes on without."""
+    two_of_each(2, 2)
+    for counts in ((1, 9), (9, 1)):
+        with pytest.raises(Unavailable, match=f"2 of each system, got {counts[0]} and {counts[1]}"):
+            two_of_each(*counts)
 
 
 def test_published_value_of_real_clips(golden, reference: Path) -> None:

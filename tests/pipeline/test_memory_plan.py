@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from transporter.coupling.settings import CouplingSettings
 from transporter.pipeline import memory_plan
 from transporter.pipeline.config import check_config, read_yaml
 from transporter.pipeline.memory_plan import GB, LIBRARIES, MemoryPlan, memory_bytes
-from transporter.pipeline.peaks import Rule
+from transporter.pipeline.memory_settings import MemorySettings
+from transporter.pipeline.rule_memory import Rule, Stage
 from transporter.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,13 +31,15 @@ class _Pair:
     def __init__(self, *_: Any) -> None:
         self.parts = {"transformer": 10 * GB, "vlm": 5 * GB, "coupling": GB}
 
-    def rules(self, bank: BankSettings) -> list[Rule]:
-        of_coupling = Rule("coupling", 14 * GB, 8, 3 * GB, 2 * GB)
-        return [Rule("embed_vlm", 5 * GB, 16, GB, GB), of_coupling, self.bank(bank)]
+    def rules(self, bank: BankSettings, at_once: MemorySettings, captions: int) -> list[Rule]:
+        of_coupling = Rule("coupling", 14 * GB, 8, (Stage(3 * GB, 2 * GB),), 12 * GB)
+        embed_vlm = Rule("embed_vlm", 5 * GB, at_once.embedding, (Stage(GB, GB),))
+        return [embed_vlm, of_coupling, self.bank(bank)]
 
     def bank(self, bank: BankSettings) -> Rule:
         first = 2 * GB if bank.recompute else 20 * GB
-        return Rule("concept_bank, velocity", 16 * GB, bank.at_once or bank.batch, first, first)
+        clips = bank.at_once or bank.batch
+        return Rule("concept_bank, velocity", 16 * GB, clips, (Stage(first, first),))
 
 
 @pytest.fixture
@@ -55,9 +59,14 @@ VECTORS = {"form": "vector", "objective": "velocity"}
 
 
 def test_a_rule_is_weights_and_clips() -> None:
-    rule = Rule("any", 10, 4, 5, 3)
+    rule = Rule("any", 10, 4, (Stage(5, 3),))
     assert rule.peak == 10 + 5 + 3 * 3
     assert [rule.fitting(memory) for memory in (14, 15, 18, 24, 99)] == [0, 1, 2, 4, 4]
+    # stages follow each other, and captions come first
+    staged = Rule("any", 10, 4, (Stage(5, 3), Stage(9, 1), Stage(2, 2).beside(1)), 19)
+    assert staged.peak == 10 + 5 + 3 * 3
+    assert [staged.fitting(memory) for memory in (18, 19, 21, 99)] == [0, 1, 3, 4]
+    assert replace(staged, before=30).peak == 30
 
 
 def test_what_fits_has_no_advice(plan: Any) -> None:
@@ -77,16 +86,19 @@ def test_what_fits_has_no_advice(plan: Any) -> None:
 def test_the_key_that_helps_is_named(plan: Any) -> None:
     advice = {need.rule: need.advice for need in plan(20, bank=VECTORS).needs}
     assert advice == {
-        "embed_vlm": "fewer frames, height or width of generators.microworld",
+        "embed_vlm": "memory.embedding: 15",
         "coupling": "coupling.batch: 2 and coupling.accumulate: 8",
         "concept_bank, velocity": "bank.recompute: true and bank.at_once: 1: 18 GB",
     }
     advice = {need.rule: need.advice for need in plan(16, bank=VECTORS).needs}
-    assert advice["coupling"] == "fewer frames for vlms.qwen2_vl, or a smaller coupling"
+    assert advice["coupling"] == (
+        "pooled_tokens or fewer frames for vlms.qwen2_vl, or a smaller coupling"
+    )
     assert advice["concept_bank, velocity"].endswith("18 GB; fewer frames, height or width")
     assert "the models alone take 14 GB: dtype" in plan(13).needs[1].advice
     assert "bank.at_once: 1: 36 GB" in plan(20).needs[2].advice  # a map learns nothing
     assert not plan(20).fits
+    assert "text encoder takes 12 GB: dtype" in plan(11).needs[1].advice
 
 
 def test_a_cpu_is_its_own_host(plan: Any) -> None:

@@ -23,7 +23,9 @@ from transporter.coupling.training import coupling_losses
 from transporter.generators.base import Generator
 from transporter.pipeline import peaks
 from transporter.pipeline.loading import load_generator, load_vlm
-from transporter.pipeline.peaks import ASKED, Pair, Rule
+from transporter.pipeline.memory_settings import MemorySettings
+from transporter.pipeline.peaks import ASKED, Pair
+from transporter.pipeline.rule_memory import Rule
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
 
@@ -39,7 +41,8 @@ Allocated = Callable[[Callable[[], object]], int]
 
 def live(rule: Rule) -> int:
     """Bytes beside the weights, with `CLIPS` at once."""
-    return rule.first + (CLIPS - 1) * rule.further
+    [stage] = rule.stages
+    return stage.first + (CLIPS - 1) * stage.further
 
 
 def bank(**keys: Any) -> BankSettings:
@@ -54,6 +57,7 @@ def pair() -> Pair:
 @pytest.fixture(scope="module")
 def models() -> tuple[Generator, VLM]:
     generator = load_generator(GENERATOR, CPU)
+    assert dict(generator.networks())
     return generator, load_vlm(VLM_SETTINGS, generator.video_shape, CPU)
 
 
@@ -86,7 +90,7 @@ def test_embedding_and_training(
         losses["loss"].backward()
         coupling.zero_grad()
 
-    rules = {rule.name: rule for rule in pair.light_rules()}
+    rules = {rule.name: rule for rule in pair.light_rules(MemorySettings(embedding=CLIPS))}
     acts = {"embed_generator": encode, "embed_vlm": embed, "coupling": train}
     for name, act in acts.items():
         act()
@@ -114,7 +118,7 @@ def test_a_step_of_the_bank(
     rule, one = pair.bank(bank()), pair.bank(bank(at_once=1))
     assert live(rule) == pytest.approx(expected, rel=CLOSE)
     assert (rule.clips, one.clips) == (CLIPS, 1)
-    assert one.first == rule.first
+    assert one.stages[0].first == rule.stages[0].first
     assert one.peak < rule.peak
 
 
@@ -129,12 +133,17 @@ def test_models_of_middle_size(tmp_path: Path, allocated: Allocated) -> None:
     chosen = {**GENERATOR, "path": str(tmp_path), "frames": 9, "height": 32, "width": 32}
     pair = Pair(chosen, VLM_SETTINGS, CouplingSettings(batch=CLIPS), gpu=False)
     generator = load_generator(chosen, CPU)
+    assert dict(generator.networks())
 
     @torch.no_grad()
     def encode() -> None:
         generator.encode(torch.zeros(CLIPS, *generator.video_shape))
 
-    encoding = next(rule for rule in pair.light_rules() if rule.name == "embed_generator")
+    encoding = next(
+        rule
+        for rule in pair.light_rules(MemorySettings(embedding=CLIPS))
+        if rule.name == "embed_generator"
+    )
     assert live(encoding) == pytest.approx(allocated(encode), rel=CLOSE)
     settings = bank(recompute=True)
     expected = allocated(lambda: fit(Reader(generator, None), settings))

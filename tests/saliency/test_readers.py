@@ -60,7 +60,7 @@ def test_the_stream_of_words_is_what_the_block_does_to_a_text_of_one_row(
     if name == "wan":
         pytest.skip("its words are no stream")
     told, given = _captured(generator, captions, words, preset("imap_released"), monkeypatch)
-    network = generator.pipeline.transformer
+    network = generator.part("transformer")
     attention = "attn1" if name == "cogvideox" else "attn"
     for clip, word in ((0, 0), (0, 1), (1, 1)):
         row = _first_state(name, generator, words, clip, word)
@@ -83,7 +83,7 @@ def _first_state(
     name: str, generator: DiffusersGenerator, words: Words, clip: int, word: int
 ) -> torch.Tensor:
     """A word's state before the first block, `(1, 1, width)`."""
-    network = generator.pipeline.transformer
+    network = generator.part("transformer")
     state = words.alone.embeddings[None, clip * words.count + word, :1]
     with torch.no_grad():
         if name == "cogvideox":

@@ -20,7 +20,14 @@ from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation
 from transporter.support.errors import UserError
 from transporter.truth.cases import Case
-from transporter.truth.controls import Controls, explain, make_controls, noise_seeds, open_contexts
+from transporter.truth.controls import (
+    Controls,
+    NothingFlips,
+    explain,
+    make_controls,
+    noise_seeds,
+    open_contexts,
+)
 from transporter.truth.readings import read_clips
 
 L, D = 4, 3
@@ -155,7 +162,7 @@ def test_only_captions_that_the_vlm_answers_by_the_source_can_flip(
     assert by_colour == [row for row in range(3) if row not in red]
     assert by_speed == [0, 1, 2]
     assert open_contexts(controls, concept, _reader(generator, 1), 2) == [0, 1]
-    with pytest.raises(UserError, match="answers by 'slowly', got none of 1 captions"):
+    with pytest.raises(NothingFlips, match="answers by 'slowly', got none of 1 captions"):
         open_contexts(controls.only(red), concept, _reader(generator, 0), 1)
 
 

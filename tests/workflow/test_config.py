@@ -272,7 +272,7 @@ def test_choices_are_those_that_the_library_has() -> None:
     assert set(schema(BankSettings)["properties"]["divergence"]["enum"]) == set(DIVERGENCES)
 
 
-@pytest.mark.parametrize("name", ["config", "miniature", "paper"])
+@pytest.mark.parametrize("name", ["config", "miniature", "paper", "one_gpu"])
 def test_shipped_settings_are_valid(base: dict[str, Any], name: str) -> None:
     clips = Path("clips") / "clips"
     clips.mkdir(parents=True)

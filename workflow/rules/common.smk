@@ -11,6 +11,7 @@ from transporter.pipeline.config import check_config
 from transporter.pipeline.devices import SUBMITTED
 from transporter.pipeline.exhibits import exhibits
 from transporter.pipeline.failed_fits import failed_line
+from transporter.pipeline.job_memory import JobMemory, device_bytes
 from transporter.pipeline.own_clips import left_out_line
 from transporter.pipeline.paths import PAIR
 from transporter.pipeline.plan import (
@@ -55,6 +56,11 @@ if workflow.remote_exec:
 
 of, files, code = plan.of, plan.files, plan.code
 PAGE_PARTS = [f"figures/gallery{end}" for end in (".html", ".css", ".js", "_maps.js")]
+job_memory = JobMemory(
+    plan,
+    lambda: device_bytes(workflow.resource_settings.resources, workflow.local_exec),
+    counts=workflow.is_main_process,
+)
 prefork = Prefork(*plan.adapters({}, *ADAPTED))
 
 
@@ -91,7 +97,11 @@ def outputs_of(row):
 
 
 def run_outputs(wildcards):
-    """What a plain run makes; words that the captions lack are told before any job starts."""
+    """What a plain run makes; words that the captions lack, and models that do not fit, are told
+    before any job starts.
+    """
+    if line := job_memory.refusal():
+        sys.exit(line)
     if line := plan.not_served():
         print(line, file=sys.stderr)
     return plan.final_outputs()

@@ -22,13 +22,14 @@ if plan.words_alone:
             "../../envs/transporter.yaml"
         resources:
             gpu=1,
-            mem_mb=3000,
+            mem_mb=job_memory.mem_mb("captions", 3000),
             runtime=60,
         params:
             generator=of("generators", "{generator}", without=SAMPLING),
             names=CONCEPTS,
             settings=of("bank"),
             seed=config["seed"],
+            limit=config["memory"]["contexts"],
             code=code(
                 "transporter.concepts.bank",
                 "transporter.concepts.contexts",
@@ -55,7 +56,7 @@ if plan.words_alone:
             "../../envs/transporter.yaml"
         resources:
             gpu=1,
-            mem_mb=4000,
+            mem_mb=job_memory.mem_mb("concept_readings", 4000),
             runtime=120,
         params:
             generator=of("generators", "{generator}", without=SAMPLING),
@@ -64,6 +65,7 @@ if plan.words_alone:
             output=of("coupling", "output"),
             settings=of("bank"),
             seed=config["seed"],
+            limit=config["memory"]["contexts"],
             code=code("transporter.concepts.fitting", adapters=["generators", "vlms"]),
         script:
             "../scripts/concept_maps_report.py"
@@ -84,13 +86,14 @@ rule edits:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("generation", 3000),
         runtime=720,
     params:
         generator=of("generators", "{generator}"),
         groups=config["edits"]["captions"],
         world=config["world"],
         seed=config["seed"],
+        at_once=config["memory"]["sampling"],
         code=code("transporter.concepts.edits", adapters=["generators"], world=True),
     script:
         "../scripts/edits.py"
@@ -115,7 +118,7 @@ rule concept_bank:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=6000,
+        mem_mb=job_memory.mem_mb("concept_bank", 6000),
         runtime=1440,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -125,6 +128,7 @@ rule concept_bank:
         settings=of("bank"),
         objectives=plan.objectives,
         seed=config["seed"],
+        limit=config["memory"]["contexts"],
         code=code(
             "transporter.concepts.answered",
             "transporter.concepts.fitting",

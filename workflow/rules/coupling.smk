@@ -18,7 +18,7 @@ rule coupling:
     threads: HALF_OF_THE_CORES
     resources:
         gpu=1,
-        mem_mb=6000,
+        mem_mb=job_memory.mem_mb("coupling", 6000),
         runtime=1440,
     params:
         generator=of("generators", "{generator}", without=GUIDED),
@@ -50,7 +50,7 @@ rule coupling_literal:
     threads: HALF_OF_THE_CORES
     resources:
         gpu=1,
-        mem_mb=6000,
+        mem_mb=job_memory.mem_mb("coupling", 6000),
         runtime=720,
     params:
         generator=of("generators", "{generator}", without=GUIDED),
@@ -81,7 +81,7 @@ rule coupling_report:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("coupling_report", 4000),
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=GUIDED),

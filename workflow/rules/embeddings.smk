@@ -17,12 +17,13 @@ rule embed_generator:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("embed_generator", 3000),
         runtime=120,
     params:
         clips=plan.clips_from(),
         generator=of("generators", "{generator}", without=GUIDED),
         part=of("clips", only=WINDOW),
+        memory=of("memory", only=["embedding", "shard"]),
         code=code(
             "transporter.clips.embeddings",
             "transporter.clips.split",
@@ -48,12 +49,13 @@ rule embed_vlm:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("embed_vlm", 3000),
         runtime=120,
     params:
         clips=plan.clips_from(),
         vlm=of("vlms", "{vlm}"),
         part=of("clips", only=WINDOW),
+        memory=of("memory", only=["embedding", "shard", "stored"]),
         code=code(
             "transporter.clips.embeddings",
             "transporter.clips.split",
@@ -81,11 +83,12 @@ rule embed_reencoded:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("embed_reencoded", 4000),
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=GUIDED),
         vlm=of("vlms", "{vlm}"),
+        memory=of("memory", only=["embedding", "shard", "stored"]),
         code=code("transporter.clips.embeddings", adapters=["generators", "vlms"]),
     script:
         "../scripts/embed_reencoded.py"

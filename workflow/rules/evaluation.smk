@@ -19,7 +19,7 @@ rule concept_readings:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("concept_readings", 4000),
         runtime=240,
     params:
         generator=of("generators", "{generator}", without=GUIDED),
@@ -28,6 +28,7 @@ rule concept_readings:
         world=config["world"],
         names=["{concept}"],
         seed=config["seed"],
+        at_once=config["memory"]["reading"],
         code=code(
             "transporter.metrics.faithfulness",
             adapters=["generators", "vlms"],

@@ -29,7 +29,7 @@ rule explained_clips:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("concept_readings", 4000),
         runtime=240,
     params:
         generator=of("generators", "{generator}"),

@@ -19,13 +19,14 @@ rule response:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("concept_readings", 3000),
         runtime=120,
     params:
         generator=of("generators", "{generator}"),
         vlm=of("vlms", "{vlm}"),
         clips=config["generation"]["spacing_clips"],
         seed=config["seed"],
+        at_once=config["memory"]["sampling"],
         code=code("transporter.generation.response", adapters=["generators", "vlms"]),
     script:
         "../scripts/response.py"
@@ -50,13 +51,14 @@ rule generation:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("generation", 3000),
         runtime=240,
     params:
         generator=of("generators", "{generator}"),
         names=["{concept}"],
         settings=config["generation"],
         seed=config["seed"],
+        at_once=config["memory"]["sampling"],
         code=code(
             "transporter.generation.sweeps",
             "transporter.generation.spacing",
@@ -110,7 +112,7 @@ rule modulations:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("concept_readings", 4000),
         runtime=240,
     params:
         generator=of("generators", "{generator}"),
@@ -119,6 +121,7 @@ rule modulations:
         settings=config["figures"],
         phi=config["generation"]["phi"],
         seed=config["seed"],
+        at_once=config["memory"]["sampling"],
         code=code(
             "transporter.generation.demonstrations", adapters=["generators", "vlms"]
         ),

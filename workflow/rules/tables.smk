@@ -16,6 +16,8 @@ rule versions:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        pooled=plan.pooled(),
     script:
         "../scripts/versions.py"
 

@@ -51,7 +51,7 @@ rule truth_controls:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("generation", 3000),
         runtime=240,
     params:
         generator=of("generators", "{generator}"),
@@ -85,7 +85,7 @@ rule truth_bank:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=6000,
+        mem_mb=job_memory.mem_mb("concept_bank", 6000),
         runtime=1440,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -95,6 +95,7 @@ rule truth_bank:
         settings=cases.bank,
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
+        limit=config["memory"]["contexts"],
         code=code(
             "transporter.concepts.answered",
             "transporter.concepts.fitting",
@@ -126,7 +127,7 @@ rule truth_readings:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("concept_readings", 4000),
         runtime=240,
     params:
         generator=of("generators", "{generator}"),
@@ -222,13 +223,14 @@ rule truth_filmstrip:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("concept_readings", 3000),
         runtime=30,
     params:
         generator=of("generators", "{generator}"),
         vlm=cases.vlm,
         phi=config["generation"]["phi"],
         seed=config["seed"],
+        at_once=config["memory"]["sampling"],
         code=code(
             "transporter.figures.filmstrip",
             "transporter.generation.sweeps",

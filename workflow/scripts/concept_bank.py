@@ -28,6 +28,10 @@ with stage(snakemake) as device:
     params, places = snakemake.params, list(snakemake.output)
     folder = unfinished(snakemake)
     generator = load_generator(params.generator, device)
+    concepts = read_concepts(snakemake.input.concepts, params.names)
+    contexts, banks, refused = {}, {}, {}
+    if not set(params.objectives) <= set(ASKING):
+        contexts["words"] = read_contexts(snakemake.input, concepts, generator, params.limit)
     case = snakemake.wildcards.get("case", "")
     vlm = as_case(load_vlm(params.vlm, generator.video_shape, device, generator.fps), case)
     weights = snakemake.input.coupling
@@ -36,10 +40,6 @@ with stage(snakemake) as device:
         vlm,
         Coupling.load(weights, device).variant(output=params.output) if weights else None,
     )
-    concepts = read_concepts(snakemake.input.concepts, params.names)
-    contexts, banks, refused = {}, {}, {}
-    if not set(params.objectives) <= set(ASKING):
-        contexts["words"] = read_contexts(snakemake.input, concepts, generator)
     if set(params.objectives) & set(ASKING):
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
         try:

@@ -18,6 +18,8 @@ with stage(snakemake) as device:
     settings = BankSettings.from_mapping(params.settings, params.seed)
     captions = read_table(snakemake.input.captions, ("clip", "caption"))["caption"].tolist()
     concepts = read_concepts(snakemake.input.concepts, params.names)
-    pairs = {concept.name: word_pairs(concept, captions, generator) for concept in concepts}
+    pairs = {
+        concept.name: word_pairs(concept, captions, generator, params.limit) for concept in concepts
+    }
     maps = fit_maps(pairs, settings.ridge, settings.rank, generator.device)
     ConceptBank(maps, asdict(settings)).save(snakemake.output[0])

@@ -19,6 +19,6 @@ with stage(snakemake) as device:
     reader = Reader(generator, vlm, coupling)
     bank = ConceptBank.load(inputs.bank, device)
     concepts = read_concepts(inputs.concepts, params.names)
-    contexts = read_contexts(inputs, concepts, generator)
+    contexts = read_contexts(inputs, concepts, generator, params.limit)
     settings = BankSettings.from_mapping(params.settings, params.seed)
     write_table(bank_table(bank, concepts, contexts, reader, settings), snakemake.output[0])

@@ -35,7 +35,7 @@ with stage(snakemake) as device:
         generated = Generated.load(folder)
         if params.get("methods"):
             generated = generated.of(params.methods)
-        table = read_concept(generated, concept, reader, bank, probes, params.seed)
+        table = read_concept(generated, concept, reader, bank, probes, params.seed, params.at_once)
         names = snakemake.wildcards
         return columns_of(label(table, concept, names.generator, names.vlm))
 

@@ -12,12 +12,15 @@ from transporter.support.files import read_table
 
 
 def read_contexts(
-    inputs: Any, concepts: Sequence[Concept], generator: Generator
+    inputs: Any, concepts: Sequence[Concept], generator: Generator, limit: int
 ) -> dict[str, Contexts]:
-    """The captions of a split that hold the words of each concept, and the latents of its clips."""
+    """The captions of a split that hold the words of each concept, at most `limit`, and the latents
+    of their clips.
+    """
     clips, z_xi = open_embeddings(Path(inputs.z_xi))
     table = read_table(inputs.captions, ("clip", "caption"), text=("clip",)).set_index("clip")
     captions = table.loc[clips, "caption"].tolist()
     return {
-        concept.name: gather_contexts(concept, captions, z_xi, generator) for concept in concepts
+        concept.name: gather_contexts(concept, captions, z_xi, generator, limit)
+        for concept in concepts
     }

@@ -13,6 +13,7 @@ with stage(snakemake) as device:
     params, folder = snakemake.params, unfinished(snakemake)
     generator = load_generator(params.generator, device)
     train, watched = (split_pairs(snakemake, split, generator) for split in ("train", "validation"))
+    generator.free()
     chosen = CouplingSettings.from_mapping(params.settings)
     coupling = train_coupling(train, watched, chosen, folder, params.seed, device)
     coupling.save(snakemake.output.coupling)

@@ -15,6 +15,7 @@ with stage(snakemake) as device:
     params, folder = snakemake.params, unfinished(snakemake)
     generator = load_generator(params.generator, device)
     train, watched = (split_pairs(snakemake, split, generator) for split in ("train", "validation"))
+    generator.free()
     settings = dict(params.settings)
     steps = settings.pop("literal_steps")
     chosen = CouplingSettings.from_mapping(settings)

@@ -15,6 +15,8 @@ from transporter.support.files import write_table
 
 with stage(snakemake) as device:
     generator = load_generator(snakemake.params.generator, device)
+    held_out = split_pairs(snakemake, "held_out", generator)
+    generator.free()
     vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device, generator.fps)
     coupling = Coupling.load(snakemake.input.coupling, device)
     literal = (
@@ -22,6 +24,5 @@ with stage(snakemake) as device:
     )
     concepts = read_concepts(snakemake.input.concepts, snakemake.params.names)
     questions = list(dict.fromkeys(concept.question for concept in concepts))
-    held_out = split_pairs(snakemake, "held_out", generator)
     write_table(report(coupling, vlm, questions, held_out, literal), snakemake.output[0])
     shutil.rmtree(unfinished(snakemake), ignore_errors=True)  # of few clips there is none

@@ -22,7 +22,6 @@ with stage(snakemake) as device:
     table = plan_edits(captions, known, params.groups)
     generator, folder = load_generator(model, device), unfinished(snakemake)
     key = digest(model, files_hash(snakemake.input.model), table.to_dict("list"), params.seed)
-    sample_edits(
-        table, generator, Sampling(model["steps"], model["guidance"]), params.seed, folder, key
-    )
+    sampling = Sampling(model["steps"], model["guidance"], params.at_once)
+    sample_edits(table, generator, sampling, params.seed, folder, key)
     shutil.move(folder, snakemake.output[0])

@@ -7,9 +7,8 @@ from transporter.clips.split import SplitClips
 from transporter.pipeline.loading import load_generator
 from transporter.support.hashes import digest, files_hash
 
-BATCH = SHARD = 16  # a changed clip makes the clips of its shard anew
-
 with stage(snakemake) as device:
+    memory = snakemake.params.memory
     generator = load_generator(snakemake.params.generator, device)
     frames, _, height, width = generator.video_shape
     size, fps, part = (frames, height, width), generator.fps, snakemake.params.part
@@ -20,8 +19,8 @@ with stage(snakemake) as device:
         lambda video: generator.encode(video.to(device)),
         folder,
         lambda row: clips.read(row, size, fps),
-        BATCH,
-        SHARD,
+        memory["embedding"],
+        memory["shard"],
         key=digest(snakemake.params.generator, part, files_hash(snakemake.input.model)),
         names=clips.names,
     )

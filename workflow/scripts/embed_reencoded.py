@@ -5,12 +5,11 @@ from model_stage import hand_over, stage, unfinished
 from pathlib import Path
 
 from transporter.clips.embeddings import embed_latents
-from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.pipeline.loading import load_generator, load_vlm, stored_precision
 from transporter.support.hashes import digest, files_hash
 
-BATCH = SHARD = 16  # a changed clip makes the clips of its shard anew
-
 with stage(snakemake) as device:
+    memory = snakemake.params.memory
     generator = load_generator(snakemake.params.generator, device)
     vlm = load_vlm(snakemake.params.vlm, generator.video_shape, device, generator.fps)
     folder = unfinished(snakemake)
@@ -18,8 +17,9 @@ with stage(snakemake) as device:
         Path(snakemake.input.z_xi),
         lambda z_xi: vlm.encode(generator.decode(z_xi.to(device)).clamp(0, 1)),
         folder,
-        BATCH,
-        SHARD,
+        memory["embedding"],
+        memory["shard"],
+        stored_precision(snakemake.params.vlm, memory["stored"]),
         key=digest(
             snakemake.params.generator,
             snakemake.params.vlm,

@@ -4,13 +4,12 @@ from model_stage import hand_over, stage, unfinished
 
 from transporter.clips.embeddings import embed_clips
 from transporter.clips.split import SplitClips
-from transporter.pipeline.loading import load_vlm
+from transporter.pipeline.loading import load_vlm, stored_precision
 from transporter.pipeline.paths import shape_of
 from transporter.support.hashes import digest, files_hash
 
-BATCH = SHARD = 16  # a changed clip makes the clips of its shard anew
-
 with stage(snakemake) as device:
+    memory = snakemake.params.memory
     size, fps = shape_of(snakemake.wildcards.shape)
     frames, height, width = size
     part = snakemake.params.part
@@ -22,8 +21,9 @@ with stage(snakemake) as device:
         lambda video: vlm.encode(video.to(device)),
         folder,
         lambda row: clips.read(row, size, fps),
-        BATCH,
-        SHARD,
+        memory["embedding"],
+        memory["shard"],
+        stored_precision(snakemake.params.vlm, memory["stored"]),
         names=clips.names,
         key=digest(
             snakemake.params.vlm,

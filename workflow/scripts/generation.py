@@ -30,7 +30,7 @@ with stage(snakemake) as device:
             bank,
             phi,
             settings["methods"],
-            Sampling(model["steps"], model["guidance"]),
+            Sampling(model["steps"], model["guidance"], snakemake.params.at_once),
             snakemake.params.seed,
             keep,
         )

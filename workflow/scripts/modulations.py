@@ -35,6 +35,6 @@ with stage(snakemake) as device:
         generator,
         load_vlm(snakemake.params.vlm, generator.video_shape, device, generator.fps),
         bank,
-        Sampling(model["steps"], model["guidance"]),
+        Sampling(model["steps"], model["guidance"], snakemake.params.at_once),
         snakemake.params.seed,
     )

@@ -25,7 +25,7 @@ with stage(snakemake) as device:
         pick_contexts(concept, fresh, seen, params.clips, params.seed),
         Reader(generator, vlm),
         ConceptBank.load(inputs.bank, device),
-        Sampling(params.generator["steps"], params.generator["guidance"]),
+        Sampling(params.generator["steps"], params.generator["guidance"], params.at_once),
         params.seed,
     )
     response.save(snakemake.output[0])

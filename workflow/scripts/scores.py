@@ -15,7 +15,12 @@ from transporter.clips.split import SplitClips, reader_of
 from transporter.metrics.alignment import AestheticScore, Alignment, HubCLIP
 from transporter.metrics.base import Metric
 from transporter.metrics.embeddings import EmbeddingSimilarity
-from transporter.metrics.frechet import Features, FrechetVideoDistance, i3d_features
+from transporter.metrics.frechet import (
+    Features,
+    FrechetVideoDistance,
+    i3d_features,
+    two_of_each,
+)
 from transporter.metrics.perceptual import VideoLPIPS
 from transporter.metrics.scoring import score
 from transporter.metrics.systems import (
@@ -86,13 +91,19 @@ def aesthetic(settings: dict[str, Any], device: torch.device) -> AestheticScore:
     return AestheticScore(hub_clip(settings, device), settings["head"], str(settings["clip"]))
 
 
+def counted(counts: tuple[int, int], maker: Callable[[], Metric]) -> Metric:
+    """A metric of sets, where there are enough real clips and clips of each system."""
+    two_of_each(*counts)
+    return maker()
+
+
 def makers(
-    source: Any, params: Any, vlm: str, device: torch.device
+    source: Any, params: Any, vlm: str, counts: tuple[int, int], device: torch.device
 ) -> dict[str, Callable[[], Metric]]:
     """What makes each metric, in the order of the table's columns."""
     return {
-        "fvd": lambda: fvd(source.i3d, device),
-        "fvd_probe": lambda: fvd_probe(params, device),
+        "fvd": lambda: counted(counts, lambda: fvd(source.i3d, device)),
+        "fvd_probe": lambda: counted(counts, lambda: fvd_probe(params, device)),
         "lpips": lambda: VideoLPIPS(fetched("lpips", source.lpips)).to(device),
         "alignment": lambda: alignment(params, device),
         "aesthetic": lambda: aesthetic(params.settings, device),
@@ -114,13 +125,12 @@ with stage(snakemake) as device:
     real, others = (RealClips(clips.labels, clips.captions) for clips in splits)
     read = reader_of(splits, size, fps)
     clips = clips_of_all(source, real, others)
-    metrics, left_out = make_all(makers(source, params, snakemake.wildcards.vlm, device))
+    per_system = int(clips["system"].value_counts().iloc[0])
+    counts = len(real.files), per_system
+    metrics, left_out = make_all(makers(source, params, snakemake.wildcards.vlm, counts, device))
     scores = score(clips, real.files, metrics, lambda label: read(label).to(device), vlm.encode)
     write_table(scores.table, snakemake.output.clips)
     vectors = {name: values.contiguous() for name, values in scores.vectors.items()}
     with written_whole(snakemake.output.vectors) as partial:
         save_file(vectors, partial)
-    per_system = int(clips["system"].value_counts().iloc[0])
-    write_table(
-        protocols(metrics, len(real.files), per_system, left_out), snakemake.output.protocol
-    )
+    write_table(protocols(metrics, *counts, left_out), snakemake.output.protocol)

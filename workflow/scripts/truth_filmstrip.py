@@ -13,13 +13,20 @@ from transporter.figures.filmstrip import filmstrip
 from transporter.generation.sweeps import sweep
 from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.errors import UserError
 from transporter.support.files import read_table
 from transporter.truth.readings import READINGS
 
 with stage(snakemake) as device:
     params, model = snakemake.params, snakemake.params.generator
     [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
-    caption = read_table(snakemake.input.readings, READINGS)["caption"].iloc[0]
+    read = read_table(snakemake.input.readings, READINGS)
+    if read.empty:
+        raise UserError(
+            f"{snakemake.input.readings}: expected a clip to show, got none: the VLM answers none"
+            f" at phi = 0 by {concept.source!r}"
+        )
+    caption = read["caption"].iloc[0]
     generator = load_generator(model, device)
     reader = Reader(generator, load_vlm(params.vlm, generator.video_shape, device, generator.fps))
     minus = generator.encode_text([caption])
@@ -30,7 +37,7 @@ with stage(snakemake) as device:
         change,
         params.phi,
         [params.seed],
-        Sampling(model["steps"], model["guidance"]),
+        Sampling(model["steps"], model["guidance"], params.at_once),
     )
     videos = generator.decode(latents).clamp(0, 1)
     shares = reader.log_odds(reader.vlm.encode(videos), concept).sigmoid().tolist()

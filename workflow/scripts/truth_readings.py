@@ -16,10 +16,16 @@ from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.world import load_world
 from transporter.support.files import write_table
 from transporter.truth.cases import HONEST, NULLS, Case
-from transporter.truth.controls import CLIPS_AT_ONCE, Controls, explain, open_contexts
+from transporter.truth.controls import (
+    CLIPS_AT_ONCE,
+    Controls,
+    NothingFlips,
+    explain,
+    open_contexts,
+)
 from transporter.truth.lookup import BEST, OWN, ask, edited
 from transporter.truth.nulls import as_case
-from transporter.truth.readings import read_asked, read_clips
+from transporter.truth.readings import READINGS, read_asked, read_clips
 
 with stage(snakemake) as device:
     params, name = snakemake.params, snakemake.wildcards.case
@@ -35,24 +41,30 @@ with stage(snakemake) as device:
         honest = load_vlm(params.honest, generator.video_shape, device, generator.fps)
     probes = world.probes(params.probes) if params.probes else None
     controls = Controls.load(snakemake.input.controls)
-    rows = open_contexts(controls, concept, reader, params.captions)
-    banks = {
-        name: ConceptBank.load(path, device)
-        for name, path in zip(params.objectives, snakemake.input.banks, strict=True)
-    }
-    sampling = Sampling(params.generator["steps"], params.generator["guidance"], CLIPS_AT_ONCE)
-    words = world.words if world else {}
-    vocabulary = widened(read_concepts(snakemake.input.vocabulary), words)
-    texts = [pair[0] for pair in controls.only(rows).pairs]
-    asked = ask(texts, vocabulary, generator, sampling, params.seed)
-    answers = read_asked(asked, case, reader, honest, probes)
-    edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
-    edit = best_edit(concept, edits, reader)
-    print(f"the best edit over all captions: {edit}", flush=True)
-    captions = {
-        BEST: [edited(text, edit, vocabulary, case) for text in texts],
-        OWN: asked.best(texts, answers["log_odds"].tolist() if len(answers) else []),
-    }
-    clips = explain(case, controls, rows, banks, captions, generator, sampling, params.seed)
-    readings = read_clips(clips, case, reader, honest, probes)
-    write_table(pd.concat([readings, answers], ignore_index=True), snakemake.output[0])
+    try:
+        rows = open_contexts(controls, concept, reader, params.captions)
+    except NothingFlips as reason:
+        # the other cases go on, and the table of verdicts tells which have none
+        print(reason, flush=True)
+        write_table(pd.DataFrame(columns=list(READINGS)), snakemake.output[0])
+    else:
+        banks = {
+            name: ConceptBank.load(path, device)
+            for name, path in zip(params.objectives, snakemake.input.banks, strict=True)
+        }
+        sampling = Sampling(params.generator["steps"], params.generator["guidance"], CLIPS_AT_ONCE)
+        words = world.words if world else {}
+        vocabulary = widened(read_concepts(snakemake.input.vocabulary), words)
+        texts = [pair[0] for pair in controls.only(rows).pairs]
+        asked = ask(texts, vocabulary, generator, sampling, params.seed)
+        answers = read_asked(asked, case, reader, honest, probes)
+        edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
+        edit = best_edit(concept, edits, reader)
+        print(f"the best edit over all captions: {edit}", flush=True)
+        captions = {
+            BEST: [edited(text, edit, vocabulary, case) for text in texts],
+            OWN: asked.best(texts, answers["log_odds"].tolist() if len(answers) else []),
+        }
+        clips = explain(case, controls, rows, banks, captions, generator, sampling, params.seed)
+        readings = read_clips(clips, case, reader, honest, probes)
+        write_table(pd.concat([readings, answers], ignore_index=True), snakemake.output[0])

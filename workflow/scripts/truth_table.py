@@ -9,6 +9,7 @@ import pandas as pd
 
 from transporter.clips.contrast import read_concepts
 from transporter.pipeline.world import load_world
+from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table
 from transporter.truth.cases import NULLS, Case
 from transporter.truth.readings import READINGS
@@ -35,10 +36,19 @@ with stage(snakemake):
         words = world.words if natural else {}
         readings = read_table(path, READINGS)
         verdicts = verdict_table(readings, case, natural, words, snakemake.params.level)
+        if verdicts.empty:
+            source = concepts[concept].source
+            print(f"{vlm}, {planted}, {concept}: left out, no clip at phi = 0 is answered {source}")
+            continue
         labels = {"generator": generator, "vlm": vlm, "planted": planted, "concept": concept}
         labels["learnt"] = learnt.get((planted, case.attribute), math.nan)
         tables.append(pd.DataFrame(labels, index=verdicts.index).join(verdicts))
         print(f"{vlm}, {planted}, {concept}: {len(verdicts)} methods", flush=True)
+    if not tables:
+        raise UserError(
+            "truth: expected a VLM that answers some clip at phi = 0 by the source of a pair, found"
+            " none; turn pairs round in truth.concepts, or add held-out clips"
+        )
     verdicts = pd.concat(tables, ignore_index=True)
     write_table(verdicts, snakemake.output.table)
     write_table(summarise(verdicts), snakemake.output.summary)

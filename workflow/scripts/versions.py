@@ -1,4 +1,4 @@
-"""List the versions that made the results."""
+"""List the versions that made the results, and VLMs that saw clips by pooled tokens."""
 
 import pandas as pd
 
@@ -7,4 +7,6 @@ from transporter.pipeline.libraries import versions
 from transporter.support.files import write_table
 
 with stage(snakemake):
-    write_table(pd.DataFrame(versions(), columns=["library", "version"]), snakemake.output[0])
+    pooled = [(f"{name}, tokens pooled to", n) for name, n in snakemake.params.pooled.items()]
+    rows = [*versions(), *pooled]
+    write_table(pd.DataFrame(rows, columns=["library", "version"]), snakemake.output[0])

@@ -139,8 +139,9 @@ def write_concept(
     with written_whole(folder) as partial:
         (partial / "clips").mkdir(parents=True)
         writer = _Writer(partial, generator.fps)
-        for method in methods:
-            minus, change = full_change(method, concept, pairs, generator, bank, seed)
+        # all captions before the first clip: large text encoders go then
+        changes = [full_change(one, concept, pairs, generator, bank, seed) for one in methods]
+        for method, (minus, change) in zip(methods, changes, strict=True):
             wanted = [phi for phi in phis if phi or not writer.origins]
             latents = _kept_sweep(
                 f"{concept.name}-{method}",

@@ -107,6 +107,10 @@ class Generator(ABC):
         """
         return nullcontext()
 
+    def free(self) -> None:
+        """Let go of the weights, where the model can load them again when it needs them."""
+        return
+
     def blocks(self) -> tuple[Layer, ...]:
         """The transformer's blocks in order, to be read by `networks.hooks.recorded` while
         `velocity` runs; empty where a model has none.

@@ -43,7 +43,7 @@ class CogVideoXGenerator(DiffusersGenerator):
     frame_axis = 1
 
     def _check(self, path: str, max_tokens: int) -> None:
-        config = self.pipeline.transformer.config
+        config = self.config("transformer")
         if max_tokens != config.max_text_seq_length:
             raise UserError(
                 f"{path}: expected max_tokens = {config.max_text_seq_length}, the length that the"
@@ -66,6 +66,7 @@ class CogVideoXGenerator(DiffusersGenerator):
 
     @torch.no_grad()
     def encode_text(self, captions: Sequence[str]) -> Condition:
+        self.load_text_encoders()
         embeddings, _ = self.pipeline.encode_prompt(
             list(captions),
             do_classifier_free_guidance=False,
@@ -89,7 +90,7 @@ class CogVideoXGenerator(DiffusersGenerator):
 
     @cached_property
     def _rotary(self) -> tuple[torch.Tensor, torch.Tensor] | None:
-        if not self.pipeline.transformer.config.use_rotary_positional_embeddings:
+        if not self.config("transformer").use_rotary_positional_embeddings:
             return None
         _, frames, *_ = self.latent_shape
         return self.pipeline._prepare_rotary_positional_embeddings(
@@ -102,8 +103,9 @@ class CogVideoXGenerator(DiffusersGenerator):
         level = sigma.view(-1, 1, 1, 1, 1)
         n = ((1 - level) ** 2 + level**2).sqrt()
         x = z_t / n
+        transformer = self.part("transformer")
         v = self._predicted(
-            self.pipeline.transformer,
+            transformer,
             self._layout(x),
             condition,
             timestep=self._timestep(sigma),

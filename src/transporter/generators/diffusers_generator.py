@@ -18,20 +18,28 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation, frame_mixing
+from transporter.generators.parts import Parts
 from transporter.generators.pipelines import load_pipeline
 from transporter.generators.run import Run
 from transporter.networks.frozen import frozen, kernels_to
 from transporter.networks.hooks import Layer
+from transporter.networks.pretrained import is_hollow
 from transporter.networks.recompute import recomputed
 from transporter.support.errors import UserError
 
-_NETWORKS = ("text_encoder", "text_encoder_2", "vae", "transformer", "transformer_2")
-_TRANSFORMERS = ("transformer", "transformer_2")
+TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
+TRANSFORMERS = ("transformer", "transformer_2")
+SMALL = 10**9
+"""Bytes of text encoders that stay when a job turns to videos."""
 
 
 class DiffusersGenerator(Generator):
     """A frozen pipeline; a family adds `pipeline_class`, `block_lists`, `encode_text`, `velocity`,
     `_statistics` and `_inputs`.
+
+    Its networks are loaded when they are first used: `part` gives them, and `config` what is known
+    of them before. Large text encoders go when the first other network comes, and stay where they
+    are needed once more after that: a job should encode all of its captions first.
 
     Args:
         path: folder or hub name that `from_pretrained` loads.
@@ -46,8 +54,9 @@ class DiffusersGenerator(Generator):
         tiling: encode and decode in tiles, which large videos need room for.
 
     Raises:
-        UserError: a size that the model cannot make, a model of another kind, or weights that are
-            no safetensors or not all there. No code of the folder runs.
+        UserError: a size that the model cannot make, or a model of another kind; and when a network
+            is first used, weights that are no safetensors or not all there. No code of the folder
+            runs.
     """
 
     pipeline_class: ClassVar[type[DiffusionPipeline]]
@@ -74,53 +83,89 @@ class DiffusersGenerator(Generator):
     ) -> None:
         self.device, self.fps, self.dtype = torch.device(device), fps, dtype
         self.negative_prompt = negative_prompt
-        self.pipeline = pipeline = load_pipeline(
+        self.pipeline, loads = load_pipeline(
             self.pipeline_class, path, dtype, revision, {"vae": vae_dtype}
         )
-        pipeline.set_progress_bar_config(disable=True)
+        self._tiling, self._turned = tiling, is_hollow()
+        if self.device.type != "cpu":
+            self._fused = True
+        self._parts = Parts(self.pipeline, loads, self._prepare)
+        self.pipeline.set_progress_bar_config(disable=True)
         self.video_shape = (frames, 3, height, width)
         self._check_size(path)
         self._check(path, max_tokens)
-        for _, network in self._networks(_NETWORKS):
-            frozen(network, self.device)
-        if self.device.type == "cpu":
-            kernels_to(pipeline.vae, torch.channels_last_3d)
-        else:
-            self.as_on_gpu()
-        if tiling:
-            pipeline.vae.enable_tiling()
         temporal, spatial = self._scales
         self.latent_shape = (
-            pipeline.transformer.config.in_channels,
+            self.config("transformer").in_channels,
             (frames - 1) // temporal + 1,
             height // spatial,
             width // spatial,
         )
-        self.condition_shape = (max_tokens, pipeline.text_encoder.config.hidden_size)
+        self.condition_shape = (max_tokens, self.config("text_encoder").hidden_size)
         self._mean, self._std = (
             torch.tensor(values, device=self.device).view(1, -1, 1, 1, 1)
             for values in self._statistics()
         )
 
-    def _networks(self, names: Sequence[str]) -> Iterator[tuple[str, nn.Module]]:
-        for name in names:
-            if (network := getattr(self.pipeline, name, None)) is not None:
-                yield name, network
+    def _prepare(self, name: str, network: nn.Module) -> None:
+        """Freeze a network, and lay out the VAE as the device wants it."""
+        frozen(network, self.device)
+        if name != "vae":
+            return
+        if self.device.type == "cpu":
+            kernels_to(network, torch.channels_last_3d)
+        if self._fused:
+            network.enable_slicing()
+        if self._tiling:
+            network.enable_tiling()
+
+    def part(self, name: str) -> nn.Module:
+        """A network by its name in the pipeline, loaded now if it was not used before.
+
+        Raises:
+            UserError: its weights are no safetensors, or not all there.
+        """
+        if name not in TEXT_ENCODERS and not self._turned:
+            self._turn_from_texts()
+        return self._parts[name]
+
+    def config(self, name: str) -> Any:
+        """The configuration of a network, loaded or not."""
+        return self._parts.configs[name]
+
+    def _turn_from_texts(self) -> None:
+        """Let go of large text encoders, with what guidance leads away from in hand."""
+        present = self._parts.present(TEXT_ENCODERS)
+        if sum(map(_bytes, map(self._parts.__getitem__, present))) > SMALL:
+            self._turned = True
+            self.unconditional()
+            self._parts.free(TEXT_ENCODERS)
+
+    def free(self) -> None:
+        self._parts.free(tuple(self._parts.configs))
+
+    def _networks(self, *names: str) -> Iterator[tuple[str, nn.Module]]:
+        return ((name, self.part(name)) for name in self._parts.among(names))
 
     def transformers(self) -> Iterator[tuple[str, nn.Module]]:
         """The networks that denoise, by name; two where each has noise levels of its own."""
-        return self._networks(_TRANSFORMERS)
+        return self._networks(*TRANSFORMERS)
 
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """All that have weights, by name."""
-        return self._networks(_NETWORKS)
+        return self._networks(*TEXT_ENCODERS, "vae", *TRANSFORMERS)
+
+    def load_text_encoders(self) -> None:
+        """To be called before the pipeline encodes captions."""
+        for name in self._parts.among(TEXT_ENCODERS):
+            self.part(name)
 
     def as_on_gpu(self) -> None:
         """Compute as on a GPU, wherever the weights are: a clip at a time in the VAE, since one of
         full size is work enough and a batch may not fit in memory, and with fused attention.
         """
         self._fused = True
-        self.pipeline.vae.enable_slicing()
+        self.part("vae").enable_slicing()
 
     @property
     def _scales(self) -> tuple[int, int]:
@@ -130,7 +175,7 @@ class DiffusersGenerator(Generator):
     @property
     def _patch(self) -> tuple[int, int, int]:
         """Frames, rows and columns of the latent that one of the transformer's tokens holds."""
-        config = self.pipeline.transformer.config
+        config = self.config("transformer")
         if isinstance(config.patch_size, int):
             return (config.patch_size_t or 1, config.patch_size, config.patch_size)
         return tuple(config.patch_size)
@@ -180,18 +225,20 @@ class DiffusersGenerator(Generator):
 
     def _cast(self, condition: torch.Tensor) -> torch.Tensor:
         """What is added up in float32 in the precision that the transformer takes in."""
-        return condition.to(self.pipeline.transformer.dtype)
+        return condition.to(self.part("transformer").dtype)
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
+        vae = self.part("vae")
         # (B, T, C, H, W) in [0, 1] -> (B, C, T, H, W) in [-1, 1]
-        pixels = (video * 2 - 1).transpose(1, 2).to(self.pipeline.vae.dtype)
-        z = self.pipeline.vae.encode(pixels).latent_dist.mode()
+        pixels = (video * 2 - 1).transpose(1, 2).to(vae.dtype)
+        z = vae.encode(pixels).latent_dist.mode()
         return (z.float() - self._mean) / self._std
 
     def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
-        z = (z_xi * self._std + self._mean).to(self.pipeline.vae.dtype)
+        vae = self.part("vae")
+        z = (z_xi * self._std + self._mean).to(vae.dtype)
         # (B, C, T, H, W) in [-1, 1] -> (B, T, C, H, W) in [0, 1]
-        return self.pipeline.vae.decode(z).sample.float().transpose(1, 2) / 2 + 0.5
+        return vae.decode(z).sample.float().transpose(1, 2) / 2 + 0.5
 
     def _predicted(
         self, transformer: nn.Module, latents: torch.Tensor, pi: Condition, **others: Any
@@ -212,11 +259,14 @@ class DiffusersGenerator(Generator):
 
     @contextmanager
     def recomputing(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            stack.enter_context(recomputed(self.pipeline.vae))
-            for _, transformer in self.transformers():
-                stack.enter_context(recomputed(transformer, self._kernels))
+        with self._parts.within(self._recomputed):
             yield
+
+    def _recomputed(self, name: str, network: nn.Module) -> AbstractContextManager[None]:
+        """What a network computes in while `recomputing` is open."""
+        if name in TEXT_ENCODERS:
+            return nullcontext()
+        return recomputed(network, self._kernels if name in TRANSFORMERS else nullcontext)
 
     def blocks(self) -> tuple[Layer, ...]:
         lists = {
@@ -271,6 +321,7 @@ class DiffusersGenerator(Generator):
                 f"Expected one seed per condition, got {len(seeds)} seeds for {len(condition)}"
                 " conditions"
             )
+        models = dict(self.transformers())
         run = Run(condition, modulation, steps, self.pipeline.scheduler)
         begun = self._inputs(*run.at(0, self._layout(self.noise(seeds))), guidance)
 
@@ -281,7 +332,7 @@ class DiffusersGenerator(Generator):
             self._steered(stack, run, guidance)
             if run.doubled:
                 mask = modulation.mask(self.latent_shape[1])
-                for _, model in self.transformers():
+                for model in models.values():
                     tokens = self.condition_shape[0]
                     stack.enter_context(frame_mixing(model, tokens, mask, self.frame_axis))
             latents = self.pipeline(
@@ -296,3 +347,7 @@ class DiffusersGenerator(Generator):
                 output_type="latent",
             ).frames.float()
         return self._layout(latents)
+
+
+def _bytes(network: nn.Module) -> int:
+    return sum(weight.nbytes for weight in network.parameters())

@@ -38,17 +38,18 @@ class HunyuanVideoGenerator(DiffusersGenerator):
         self.velocity_guidance = velocity_guidance
 
     def _check(self, path: str, max_tokens: int) -> None:
-        if not self.pipeline.transformer.config.guidance_embeds:
+        if not self.config("transformer").guidance_embeds:
             raise UserError(
                 f"{path}: expected a model that is told a scale of guidance (guidance_embeds), got"
                 " one that is not"
             )
 
     def _statistics(self) -> tuple[Sequence[float], Sequence[float]]:
-        return [0.0], [1 / self.pipeline.vae.config.scaling_factor]
+        return [0.0], [1 / self.config("vae").scaling_factor]
 
     @torch.no_grad()
     def encode_text(self, captions: Sequence[str]) -> Condition:
+        self.load_text_encoders()
         embeddings, pooled, mask = self.pipeline.encode_prompt(
             list(captions), max_sequence_length=self.condition_shape[0], device=self.device
         )
@@ -56,7 +57,7 @@ class HunyuanVideoGenerator(DiffusersGenerator):
 
     def _beside_embeddings(self, pi: Condition, guidance: float) -> dict[str, torch.Tensor]:
         """What the transformer takes in of a condition beside its embeddings."""
-        dtype = self.pipeline.transformer.dtype
+        dtype = self.part("transformer").dtype
         scale = torch.full((len(pi),), guidance, dtype=dtype, device=self.device)
         return {
             "encoder_attention_mask": pi.mask.to(dtype),
@@ -69,7 +70,7 @@ class HunyuanVideoGenerator(DiffusersGenerator):
     ) -> torch.Tensor:
         steps = self.pipeline.scheduler.config.num_train_timesteps
         return self._predicted(
-            self.pipeline.transformer,
+            self.part("transformer"),
             z_t,
             condition,
             timestep=sigma * steps,
@@ -89,5 +90,5 @@ class HunyuanVideoGenerator(DiffusersGenerator):
         def complete(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
             return args, {**kwargs, **self._beside_embeddings(run.current, guidance)}
 
-        hook = self.pipeline.transformer.register_forward_pre_hook(complete, with_kwargs=True)
+        hook = self.part("transformer").register_forward_pre_hook(complete, with_kwargs=True)
         stack.callback(hook.remove)

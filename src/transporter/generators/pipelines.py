@@ -1,10 +1,11 @@
-"""Pipelines of `diffusers` from a folder or the hub: the networks one by one, so that no tensor is
-missing and no code of the folder runs.
+"""Pipelines of `diffusers` from a folder or the hub: the networks one by one when they are first
+used, so that no tensor is missing and no code of the folder runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from torch import nn
 
 from transporter.networks.pretrained import (
     fetched,
+    hollow,
     is_hollow,
     load_network,
     load_safely,
@@ -24,6 +26,7 @@ from transporter.networks.pretrained import (
 from transporter.support.errors import UserError
 
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
+Load = Callable[[], nn.Module]
 
 INDEX = "model_index.json"
 LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
@@ -38,13 +41,14 @@ def load_pipeline(
     dtype: torch.dtype,
     revision: str | None,
     others: Mapping[str, torch.dtype],
-) -> Pipeline:
-    """A pipeline with its weights in `dtype`, but for parts that `others` name.
+) -> tuple[Pipeline, dict[str, Load]]:
+    """A pipeline whose networks have shapes but no weights, and what loads each, by its name: in
+    `dtype`, but for those that `others` name.
 
     Raises:
         UserError: no such folder or name on the hub, a pipeline of another class, code of the
-            folder's own, weights that are no safetensors, or a tensor that is missing, left over
-            or of another shape.
+            folder's own, or a configuration that makes no network. Loading raises it for weights
+            that are no safetensors, or a tensor that is missing, left over or of another shape.
     """
     expected = f"a {cls.__name__} of diffusers"
     folder = Path(path)
@@ -54,14 +58,17 @@ def load_pipeline(
         options = {"revision": revision, "use_safetensors": True}
         folder = Path(load_safely(cls.download, path, expected, **options))
     parts = dict(_parts(folder, cls.__name__))
-    networks = {
-        name: _load_part(kind, folder / name, others.get(name, dtype))
+    loads = {
+        name: partial(_load_part, kind, folder / name, others.get(name, dtype))
         for name, kind in parts.items()
         if issubclass(kind, nn.Module)
     }
-    return load_safely(
+    with hollow():
+        networks = {name: load() for name, load in loads.items()}
+    pipeline = load_safely(
         cls.from_pretrained, folder, expected, dtype=dtype, use_safetensors=True, **networks
     )
+    return pipeline, loads
 
 
 def _load_part(kind: type[Any], folder: Path, dtype: torch.dtype) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -28,10 +28,12 @@ class WanGenerator(DiffusersGenerator):
     block_lists = ("blocks",)
 
     def _statistics(self) -> tuple[Sequence[float], Sequence[float]]:
-        return self.pipeline.vae.config.latents_mean, self.pipeline.vae.config.latents_std
+        config = self.config("vae")
+        return config.latents_mean, config.latents_std
 
     @torch.no_grad()
     def encode_text(self, captions: Sequence[str]) -> Condition:
+        self.load_text_encoders()
         embeddings, _ = self.pipeline.encode_prompt(
             prompt=list(captions),
             do_classifier_free_guidance=False,
@@ -41,18 +43,20 @@ class WanGenerator(DiffusersGenerator):
         return Condition(embeddings.float())
 
     @contextmanager
-    def recomputing(self) -> Iterator[None]:
-        with super().recomputing(), _decoded_again(self.pipeline.vae.decoder):
+    def _recomputed(self, name: str, network: nn.Module) -> Iterator[None]:
+        decoder = _decoded_again(network.decoder) if name == "vae" else nullcontext()
+        with super()._recomputed(name, network), decoder:
             yield
 
     def velocity(
         self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
     ) -> torch.Tensor:
         boundary = self.pipeline.config.boundary_ratio
-        if boundary is None or bool((sigma >= boundary).all()):
-            return self._velocity(self.pipeline.transformer, z_t, sigma, condition)
+        # where nothing has values, either transformer stands for both: they are of one size
+        if boundary is None or sigma.is_meta or bool((sigma >= boundary).all()):
+            return self._velocity(self.part("transformer"), z_t, sigma, condition)
         if bool((sigma < boundary).all()):
-            return self._velocity(self.pipeline.transformer_2, z_t, sigma, condition)
+            return self._velocity(self.part("transformer_2"), z_t, sigma, condition)
         rows = [slice(row, row + 1) for row in range(len(sigma))]
         return torch.cat([self.velocity(z_t[r], sigma[r], condition[r]) for r in rows])
 

@@ -52,8 +52,12 @@ def read_concept(
     a word per attribute and `kept`. The clip at phi = 0, which all methods share, is read once.
     """
     parts = []
-    for method, rows in generated.distinct().by_method():
-        minus, change = _conditions(method, rows, concept, reader, bank, seed)
+    # all captions before the first clip: large text encoders go then
+    changed = [
+        (rows, *_conditions(method, rows, concept, reader, bank, seed))
+        for method, rows in generated.distinct().by_method()
+    ]
+    for rows, minus, change in changed:
         for start in range(0, len(rows), batch):
             part = rows.iloc[start : start + batch]
             z_xi = generated.z_xi[part["row"].tolist()].to(reader.generator.device)

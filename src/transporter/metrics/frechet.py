@@ -15,7 +15,7 @@ import torch
 
 from transporter.metrics.base import LOWER, SetMetric, check_video
 from transporter.networks.i3d import I3D
-from transporter.support.errors import UserError
+from transporter.support.errors import Unavailable, UserError
 from transporter.support.hashes import LENGTH, file_hash
 
 ENOUGH_CLIPS = 256
@@ -53,6 +53,18 @@ def _moments(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     mean = features.mean(0)
     root = (features - mean) / (len(features) - 1) ** 0.5
     return mean, torch.linalg.qr(root, mode="r").R if len(root) > root.shape[1] else root
+
+
+def two_of_each(real: int, generated: int) -> None:
+    """Refuse a distance of a single clip, which has no covariance.
+
+    Raises:
+        Unavailable: fewer than two real clips, or generated ones of a system.
+    """
+    if min(real, generated) < 2:
+        raise Unavailable(
+            f"FVD: expected at least 2 real clips and 2 of each system, got {real} and {generated}"
+        )
 
 
 @dataclass(frozen=True)

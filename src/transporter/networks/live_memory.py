@@ -5,18 +5,21 @@ device `meta`, which have shapes but no values.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 ATEN = torch.ops.aten
 NAMES = ("query", "key", "value")
+MASK = 2**16
+"""Places of a mask, at most."""
 BY_VALUE = (ATEN.index.Tensor, ATEN.index_put.default, ATEN.index_put_.default)
 """Operations that need the values of their indices, which are on the CPU."""
 
@@ -46,8 +49,10 @@ class LiveMemory(TorchDispatchMode):
     ) -> Any:
         if func is ATEN._to_copy.default and _stays(args[0], kwargs or {}):
             return ATEN.alias.default(args[0])
-        args, kwargs = _on_one_device(func, args, kwargs or {})
-        for tensor in _tensors((args, kwargs)):
+        kwargs = kwargs or {}
+        given = [*_tensors(args), *_tensors(kwargs)]
+        args, kwargs, moved = _on_one_device(func, args, kwargs, given)
+        for tensor in [*_tensors(args), *_tensors(kwargs)] if moved else given:
             self._note(tensor.untyped_storage(), 0)
         result = func(*args, **kwargs)
         for tensor in _tensors(result):
@@ -70,25 +75,38 @@ class LiveMemory(TorchDispatchMode):
         self.peak = max(self.peak, self.live)
 
 
-def _tensors(tree: Any) -> Iterable[torch.Tensor]:
-    return (leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor))
+def _tensors(tree: Any) -> Iterator[torch.Tensor]:
+    """Those among an operation's arguments, or in what it gives."""
+    if isinstance(tree, torch.Tensor):
+        yield tree
+    elif isinstance(tree, list | tuple):
+        for part in tree:
+            yield from _tensors(part)
+    elif isinstance(tree, dict):
+        for part in tree.values():
+            yield from _tensors(part)
 
 
 def _on_one_device(
-    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Arguments of an operation, brought to `meta` if some are there already; what is made of
-    whole numbers is made on the CPU, and what is on `meta` never leaves it.
+    func: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    given: Sequence[torch.Tensor],
+) -> tuple[Sequence[Any], Mapping[str, Any], bool]:
+    """Arguments of an operation, of which `given` are tensors, brought to `meta` if some are there
+    already, and whether any was; what is made of whole numbers is made on the CPU, and what is on
+    `meta` never leaves it.
     """
-    given = list(_tensors((args, kwargs)))
     if func is ATEN._to_copy.default and kwargs.get("device"):
-        kwargs = {**kwargs, "device": CPU if _whole(args[0]) else kwargs["device"]}
-        return args, {**kwargs, "device": META} if args[0].is_meta else kwargs
-    if not given and kwargs.get("device") == META and _counts(func, kwargs):
-        return args, {**kwargs, "device": CPU}
-    if func in BY_VALUE or not any(tensor.is_meta for tensor in given):
-        return args, kwargs
-    return tree_map(_to_meta, (args, kwargs))
+        stays = _whole(args[0]) or _becomes_whole(args[0], kwargs)
+        kwargs = {**kwargs, "device": CPU if stays else kwargs["device"]}
+        return args, {**kwargs, "device": META} if args[0].is_meta else kwargs, False
+    if not given and kwargs.get("device") == META and _counts(func, args, kwargs):
+        return args, {**kwargs, "device": CPU}, False
+    metas = [tensor.is_meta for tensor in given]
+    if func in BY_VALUE or not any(metas) or all(metas):
+        return args, kwargs, False
+    return *tree_map(_to_meta, (args, kwargs)), True
 
 
 def _stays(tensor: torch.Tensor, kwargs: Mapping[str, Any]) -> bool:
@@ -101,7 +119,16 @@ def _whole(tensor: torch.Tensor) -> bool:
     return not (tensor.is_meta or tensor.is_floating_point() or tensor.is_complex())
 
 
-def _counts(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
+def _becomes_whole(tensor: torch.Tensor, kwargs: Mapping[str, Any]) -> bool:
+    """Whether a copy of values that are there is one of whole numbers, as of a mask."""
+    dtype = kwargs.get("dtype") or tensor.dtype
+    return not (tensor.is_meta or dtype.is_floating_point or dtype.is_complex)
+
+
+def _counts(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether what is made has values that shapes hang on: whole numbers, or the ones of a mask."""
+    if func.overloadpacket is ATEN.ones and prod(args[0]) <= MASK:
+        return True
     dtype = kwargs.get("dtype")
     if dtype is None:
         return func.overloadpacket is ATEN.arange

@@ -92,10 +92,10 @@ def load_network(
         UserError: the folder is none, has other weights than safetensors, or a tensor is missing,
             left over or of another shape: the model, how many, and the first three names.
     """
+    _refuse_kernels(path)
     if is_hollow():
         return _hollow_network(cls, path, expected, **options)
     with refused_in_one_line(path, f"{expected}, its weights as safetensors"):
-        _refuse_kernels(path)
         network, found = cls.from_pretrained(path, **options, **SAFE, **WEIGHTS)
     for key, complaint in COMPLAINTS.items():
         if names := sorted(_name(one) for one in found[key]):

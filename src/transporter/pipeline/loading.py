@@ -14,8 +14,9 @@ from transporter.pipeline.adapters import GIVEN, import_adapter
 from transporter.pipeline.devices import pick_device
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
+from transporter.vlms.pooled import PooledVLM
 
-_ADAPTER_ONLY = ("adapter", "options", "steps", "guidance")
+_ADAPTER_ONLY = ("adapter", "options", "steps", "guidance", "pooled_tokens")
 """Settings of the configuration that choose an adapter or belong to sampling, not to loading."""
 
 
@@ -41,14 +42,22 @@ def load_vlm(
     An adapter that tells its model the time of each frame takes the videos' rate, `fps`, unless the
     settings have one.
 
+    With `pooled_tokens` it is seen through at most so many (`vlms.pooled`).
+
     Raises:
         UserError: there is no such adapter, or a setting does not suit it.
     """
     if settings.get("fps") is None and fps is not None and _takes_rate(settings):
         settings = {**settings, "fps": fps}
-    return _loaded(
-        "vlms", VLM, settings, video_shape=tuple(video_shape), device=device or pick_device()
-    )
+    given = {"video_shape": tuple(video_shape), "device": device or pick_device()}
+    made: VLM = _loaded("vlms", VLM, settings, **given)
+    most = settings.get("pooled_tokens")
+    return made if most is None or most >= made.tokens_shape[0] else PooledVLM(made, most)
+
+
+def stored_precision(vlm: Mapping[str, Any], stored: str | None) -> torch.dtype:
+    """In which a VLM's tokens go to disk, by its settings and the key `memory.stored`."""
+    return getattr(torch, stored or vlm["dtype"])
 
 
 def _takes_rate(settings: Mapping[str, Any]) -> bool:

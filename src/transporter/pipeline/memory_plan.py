@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from transporter.clips.stored import RESIDENT
-from transporter.concepts.contexts import LIMIT
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.settings import CouplingSettings
-from transporter.pipeline.peaks import Pair, Rule
+from transporter.pipeline.loading import stored_precision
+from transporter.pipeline.memory_settings import MemorySettings
+from transporter.pipeline.peaks import Pair, Stages
+from transporter.pipeline.rule_memory import Rule
 from transporter.support.errors import UserError
 
 GB = 10**9
@@ -22,6 +24,14 @@ LIBRARIES = GB
 """Of the host, once a job has imported what it needs; measured with torch 2 on Linux."""
 WHOLE_CLIP = ("embed_generator", "embed_reencoded", "generation", "concept_readings")
 """Rules that encode or decode clips by the VAE."""
+AT_ONCE = {
+    "embed_generator": "embedding",
+    "embed_vlm": "embedding",
+    "embed_reencoded": "embedding",
+    "generation": "sampling",
+    "concept_readings": "reading",
+}
+"""Keys of `memory` that say how many clips a rule has at once."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +93,31 @@ def memory_plan(
     chosen = dict(settings["coupling"])
     del chosen["literal_steps"]
     coupling = CouplingSettings.from_mapping(chosen)
-    bank = BankSettings.from_mapping(settings["bank"], settings["seed"])
     clips, thousand = _clips(settings["clips"]["splits"])
+    run = _Run(
+        BankSettings.from_mapping(settings["bank"], settings["seed"]),
+        MemorySettings(**settings["memory"]),
+        clips,
+        settings["generation"]["seeds"],
+        concepts,
+        memory,
+        gpu,
+    )
     parts, needs, embeddings = {}, [], 0
+    known: Stages = {}
     for generator in settings["run"]["generators"]:
         for vlm in settings["run"]["vlms"]:
             models = settings["generators"][generator], settings["vlms"][vlm]
-            pair = Pair(*models, coupling, gpu)
+            pair = Pair(*models, coupling, gpu, known)
             sizes = pair.parts
             parts[vlm] = {"vlm": sizes.pop("vlm")}
             parts[f"{generator}, {vlm}"] = {"coupling": sizes.pop("coupling")}
-            embeddings += sum(clips.values()) * 2 * pair.token_bytes
+            stored = stored_precision(settings["vlms"][vlm], run.at_once.stored).itemsize
+            embeddings += sum(clips.values()) * 2 * pair.token_bytes * stored // 4
             if generator not in parts:
                 embeddings += sum(clips.values()) * pair.latent_bytes
             parts[generator] = sizes
-            needs += _needs(generator, vlm, pair, bank, clips, memory, gpu, concepts)
+            needs += run.needs(generator, vlm, pair)
     return MemoryPlan(parts, needs, embeddings, thousand)
 
 
@@ -108,44 +128,51 @@ def _clips(splits: Mapping[str, float]) -> tuple[dict[str, int], bool]:
     return {name: round(size * scale) for name, size in splits.items()}, thousand
 
 
-def _needs(
-    generator: str,
-    vlm: str,
-    pair: Pair,
-    bank: BankSettings,
-    clips: Mapping[str, int],
-    memory: int,
-    gpu: bool,
-    concepts: int,
-) -> Iterator[Need]:
-    jobs = dict.fromkeys(("embed_generator", "embed_vlm", "embed_reencoded"), len(clips))
-    jobs |= {"captions": 0, "generation": concepts, "concept_readings": concepts}
-    for rule in pair.rules(bank):
-        host = _host(rule, pair, clips, gpu, concepts)
-        room = memory if gpu else memory - host
-        device = rule.peak if gpu else rule.peak + host
-        advice = "" if rule.peak <= room else _advice(rule, pair, bank, room, generator, vlm)
-        count = jobs.get(rule.name, 1)
-        yield Need(generator, vlm, rule.name, count, rule.clips, device, host, advice)
+@dataclass(frozen=True)
+class _Run:
+    """What the needs of every pair of models depend on."""
 
+    bank: BankSettings
+    at_once: MemorySettings
+    clips: Mapping[str, int]
+    captions: int
+    """Of a concept, that clips are generated of."""
+    concepts: int
+    memory: int
+    gpu: bool
 
-def _host(rule: Rule, pair: Pair, clips: Mapping[str, int], gpu: bool, concepts: int) -> int:
-    """Of the host: the libraries, models on their way to a GPU one at a time, and embeddings that
-    are read whole.
-    """
-    held = 0
-    if rule.name.startswith("coupling"):
-        kinds = (pair.latent_bytes, pair.condition_bytes, pair.token_bytes, pair.token_bytes)
-        sizes = [count * size for count in clips.values() for size in kinds]
-        held = sum(min(size, RESIDENT) for size in sizes)
-    if rule.name.startswith("concept_bank"):
-        contexts = min(LIMIT, max(clips.values()))
-        held = concepts * contexts * (pair.latent_bytes + 2 * pair.condition_bytes)
-    return LIBRARIES + held + (max(pair.parts.values()) if gpu else 0)
+    def needs(self, generator: str, vlm: str, pair: Pair) -> Iterator[Need]:
+        """Of all rules."""
+        jobs = dict.fromkeys(("embed_generator", "embed_vlm", "embed_reencoded"), len(self.clips))
+        jobs |= {"captions": 0, "generation": self.concepts, "concept_readings": self.concepts}
+        for rule in pair.rules(self.bank, self.at_once, self.captions):
+            host = self._host(rule, pair)
+            room = self.memory if self.gpu else self.memory - host
+            device = rule.peak if self.gpu else rule.peak + host
+            fits = rule.peak <= room
+            advice = "" if fits else _advice(rule, pair, self.bank, room, generator, vlm)
+            count = jobs.get(rule.name, 1)
+            yield Need(generator, vlm, rule.name, count, rule.clips, device, host, advice)
+
+    def _host(self, rule: Rule, pair: Pair) -> int:
+        """Of the host: the libraries, models on their way to a GPU one at a time, and embeddings
+        and conditions that are read whole.
+        """
+        held = 0
+        if rule.name.startswith("coupling"):
+            kinds = (pair.latent_bytes, pair.condition_bytes, pair.token_bytes, pair.token_bytes)
+            sizes = [count * size for count in self.clips.values() for size in kinds]
+            held = sum(min(size, RESIDENT) for size in sizes)
+        if rule.name.startswith("concept_bank"):
+            contexts = min(self.at_once.contexts, max(self.clips.values()))
+            held = self.concepts * contexts * (pair.latent_bytes + 2 * pair.condition_bytes)
+        return LIBRARIES + held + (max(pair.parts.values()) if self.gpu else 0)
 
 
 def _advice(rule: Rule, pair: Pair, bank: BankSettings, room: int, generator: str, vlm: str) -> str:
     """Which key helps where there is room for so many bytes."""
+    if rule.before > room:
+        return f"the text encoder takes {size(rule.before)}: dtype, or a smaller generator"
     if rule.weights > room:
         return f"the models alone take {size(rule.weights)}: dtype, or smaller models"
     if rule.name.startswith("concept_bank") and not (bank.recompute and bank.at_once == 1):
@@ -159,7 +186,9 @@ def _advice(rule: Rule, pair: Pair, bank: BankSettings, room: int, generator: st
         if fitting:
             times = math.ceil(rule.clips * pair.settings.accumulate / fitting)
             return f"coupling.batch: {fitting} and coupling.accumulate: {times}"
-        return f"fewer frames for vlms.{vlm}, or a smaller coupling"
+        return f"pooled_tokens or fewer frames for vlms.{vlm}, or a smaller coupling"
+    if rule.name in AT_ONCE and (fitting := rule.fitting(room)):
+        return f"memory.{AT_ONCE[rule.name]}: {fitting}"
     if rule.name in WHOLE_CLIP:
         return f"options: {{tiling: true}}, frames, height or width of generators.{generator}"
     return f"fewer frames, height or width of generators.{generator}"

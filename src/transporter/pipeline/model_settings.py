@@ -83,6 +83,11 @@ class VLMSettings:
     """Frames per second that a video model is told the clips have, if it asks; null is the
     generator's.
     """
+    pooled_tokens: Times | None = None
+    """Visual tokens that a clip has at most, for Phi and for the language model: means of
+    neighbours in time and space, each shown in all of their places; null is all that the model
+    makes. A model with fewer is not quite the model itself.
+    """
     lora: Inside | None = None
     """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
     package `peft`.

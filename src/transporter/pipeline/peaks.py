@@ -4,71 +4,43 @@ weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
 
 from transporter.clips.contrast import Concept
 from transporter.clips.stored import RESIDENT
 from transporter.concepts.objectives import OBJECTIVES, Batch
-from transporter.concepts.settings import BankSettings
+from transporter.concepts.settings import ASKING, BankSettings
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.training import coupling_losses
-from transporter.generators.base import CAPTIONS_AT_ONCE, Generator, Sampling
+from transporter.generators.base import CAPTIONS_AT_ONCE, Generator
 from transporter.generators.condition import Condition
-from transporter.generators.diffusers_generator import DiffusersGenerator
-from transporter.networks.live_memory import META, LiveMemory, fused_attention
+from transporter.generators.diffusers_generator import (
+    TEXT_ENCODERS,
+    TRANSFORMERS,
+    DiffusersGenerator,
+)
+from transporter.networks.live_memory import META
 from transporter.networks.pretrained import hollow
 from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.pipeline.memory_settings import MemorySettings
+from transporter.pipeline.rule_memory import Rule, Stage, counted, peak, weight_bytes
 from transporter.support.errors import UserError
+from transporter.support.hashes import digest
 from transporter.vlms.base import VLM
+from transporter.vlms.pooled import PooledVLM
 from transporter.vlms.transformers_vlm import TransformersVLM
 
-EMBEDDED = 16
-"""Clips that jobs embed, sample and read at once."""
 READ = 32
 """Clips that the report asks the VLM about at once."""
-MEASURED = 64
-"""Clips at most whose error is measured at once."""
-Act = Callable[[int], Any]
-"""What a rule does with so many clips at once."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a rule holds on its device."""
-
-    name: str
-    weights: int
-    """Bytes of the models, and of what is trained."""
-    clips: int
-    """At once."""
-    first: int
-    """Bytes beside the weights, with one clip at once."""
-    further: int
-    """Bytes that each further clip adds."""
-
-    @property
-    def peak(self) -> int:
-        """The most bytes at once."""
-        return self.weights + self.first + (self.clips - 1) * self.further
-
-    def fitting(self, memory: int) -> int:
-        """How many clips at once are within `memory` bytes; 0 where not even one is."""
-        room = memory - self.weights - self.first
-        return 0 if room < 0 else min(self.clips, 1 + room // max(self.further, 1))
-
-
-def weight_bytes(*networks: nn.Module) -> int:
-    """Bytes of all weights and buffers."""
-    tensors = (t for network in networks for t in (*network.parameters(), *network.buffers()))
-    return sum(tensor.nbytes for tensor in tensors)
+Stages = dict[tuple[str, str], Stage]
+"""What is counted already: acts by name, and by the models whose settings they depend on."""
 
 
 class Pair:
@@ -79,6 +51,7 @@ class Pair:
         coupling: the settings of Phi.
         gpu: whether the device is a GPU, which decodes clip by clip, with fused attention; else a
             CPU.
+        known: what other pairs of the same settings and device have counted.
 
     Raises:
         UserError: a folder lacks a configuration, a name on the hub is out of reach, or an adapter
@@ -91,12 +64,16 @@ class Pair:
         vlm: Mapping[str, Any],
         coupling: CouplingSettings,
         gpu: bool,
+        known: Stages | None = None,
     ) -> None:
+        self._known = {} if known is None else known
+        self._names = [digest(generator), digest(vlm)]
         cpu = torch.device("cpu")
         with hollow():
             self.generator: Generator = load_generator(generator, cpu)
             self.vlm: VLM = load_vlm(vlm, self.generator.video_shape, cpu, self.generator.fps)
-        for model, kind in ((self.generator, DiffusersGenerator), (self.vlm, TransformersVLM)):
+        inner = self.vlm.vlm if isinstance(self.vlm, PooledVLM) else self.vlm
+        for model, kind in ((self.generator, DiffusersGenerator), (inner, TransformersVLM)):
             if not isinstance(model, kind):
                 raise UserError(
                     f"adapter {type(model).__name__}: expected one made of a {kind.__name__}, whose"
@@ -110,7 +87,7 @@ class Pair:
             made = Coupling(*shapes, self.vlm.tokens_shape, coupling)
         self.coupling = made.eval().requires_grad_(False)
         # prompts and grids are made once, about a clip that has values
-        _peak(lambda clips: self.vlm.logits(self._tokens(clips), ASKED.question), 1)
+        peak(lambda clips: self.vlm.logits(self._tokens(clips), ASKED.question), 1)
 
     @property
     def parts(self) -> dict[str, int]:
@@ -136,30 +113,53 @@ class Pair:
         """Of one clip's latent as it is stored."""
         return 4 * torch.Size(self.generator.latent_shape).numel()
 
-    def rules(self, bank: BankSettings) -> Iterator[Rule]:
-        """All of them, `concept_bank` by the objective of the settings."""
-        yield from self.light_rules()
-        yield self.bank(bank)
-        parts = self.parts
-        every = sum(parts.values())
-        generator = every - parts["vlm"] - parts["coupling"]
-        yield self._rule("embed_reencoded", every - parts["coupling"], EMBEDDED, self._reencode)
-        asked = min(READ, max(1, RESIDENT // self.token_bytes))
-        yield self._rule("coupling_report", every, asked, self._report)
-        yield self._rule("generation", generator, Sampling(1, 1).batch, self._sample)
-        yield self._rule("concept_readings", every, EMBEDDED, self._read)
+    @property
+    def _video_bytes(self) -> int:
+        return 4 * torch.Size(self.generator.video_shape).numel()
 
-    def light_rules(self) -> Iterator[Rule]:
+    def rules(self, bank: BankSettings, at_once: MemorySettings, captions: int) -> Iterator[Rule]:
+        """All of them, `concept_bank` by the objective of the settings; clips of a concept are
+        generated of so many captions.
+        """
+        yield from self.light_rules(at_once)
+        yield self.bank(bank)
+        vlm, coupling, vae, _, transformers = self._weights
+        decode, embed = self._stage("decode"), self._stage("embed")
+        yield Rule("embed_reencoded", vae + vlm, at_once.embedding, (decode, embed))
+        asked = min(READ, max(1, RESIDENT // self.token_bytes))
+        encoding, report = self._captions_rule, self._stage("report")
+        yield Rule("coupling_report", vlm + coupling, asked, (report,), encoding.peak)
+        before = replace(encoding, clips=captions).peak
+        sampled = (self._stage("velocity"), decode)
+        yield Rule("generation", vae + transformers, at_once.sampling, sampled, before)
+        # the decoded clips stay while they are asked about
+        read = (decode, embed, report.beside(self._video_bytes))
+        weights = vae + vlm + coupling
+        before += vlm + coupling
+        yield Rule("concept_readings", weights, at_once.reading, read, before)
+
+    def light_rules(self, at_once: MemorySettings) -> Iterator[Rule]:
         """Those that are quick to count."""
-        parts = self.parts
-        vlm, coupling = parts.pop("vlm"), parts.pop("coupling")
-        generator = sum(parts.values())
-        yield self._rule("captions", generator, CAPTIONS_AT_ONCE, self._captions)
-        yield self._rule("embed_generator", generator, EMBEDDED, self._encode)
-        yield self._rule("embed_vlm", vlm, EMBEDDED, self._embed)
+        vlm, coupling, vae, *_ = self._weights
+        yield self._captions_rule
+        yield Rule("embed_generator", vae, at_once.embedding, (self._stage("encode"),))
+        yield Rule("embed_vlm", vlm, at_once.embedding, (self._stage("embed"),))
         # beside the weights their gradients, and two moments of Adam
-        trained = generator + 4 * coupling
-        yield self._rule("coupling", trained, self.settings.batch, self._train)
+        stages = (self._stage("train"),)
+        before = self._captions_rule.peak
+        yield Rule("coupling", 4 * coupling, self.settings.batch, stages, before)
+
+    @property
+    def _weights(self) -> tuple[int, int, int, int, int]:
+        """Bytes of VLM, coupling, VAE, text encoders and transformers."""
+        parts = self.parts
+        alone = (parts["vlm"], parts["coupling"], parts["vae"])
+        return *alone, *(_of(parts, names) for names in (TEXT_ENCODERS, TRANSFORMERS))
+
+    @property
+    def _captions_rule(self) -> Rule:
+        text = _of(self.parts, TEXT_ENCODERS)
+        return Rule("captions", text, CAPTIONS_AT_ONCE, (self._stage("captions"),))
 
     def bank(self, settings: BankSettings) -> Rule:
         """`concept_bank` by other settings."""
@@ -168,16 +168,32 @@ class Pair:
             self._fit(clips, settings)
 
         at_once = min(settings.batch, settings.at_once or settings.batch)
-        rule = self._rule("concept_bank", sum(self.parts.values()), at_once, act)
+        vlm, coupling, vae, text, transformers = self._weights
         # clips that wait, by their latents, velocities and conditions
         waiting = (settings.batch - at_once) * (6 * self.latent_bytes + 4 * self.condition_bytes)
+        used = vlm + coupling + vae + transformers + waiting
+        # what guidance leads away from is encoded beside the VLM, and the captions of edits are
+        captions = self._captions_rule
+        beside = captions.peak if settings.objective in ASKING else text + captions.stages[0].first
+        before = max(captions.peak, vlm + coupling + beside)
         name = f"concept_bank, {settings.objective}"
-        return replace(rule, name=name, weights=rule.weights + waiting)
+        return Rule(name, used, at_once, (counted(act, at_once > 1),), before)
 
-    def _rule(self, name: str, weights: int, clips: int, act: Act) -> Rule:
-        first = _peak(act, 1)
-        further = _peak(act, 2) - first if clips > 1 else 0
-        return Rule(name, weights, clips, first, further)
+    def _stage(self, name: str) -> Stage:
+        """What an act holds, counted once for all pairs that it does not depend on."""
+        act, models = {
+            "captions": (self._captions, self._names[:1]),
+            "encode": (self._encode, self._names[:1]),
+            "decode": (self._decode, self._names[:1]),
+            "velocity": (self._velocity, self._names[:1]),
+            "embed": (self._embed, self._names),
+            "report": (self._report, self._names),
+            "train": (self._train, self._names),
+        }[name]
+        key = (name, " ".join(models))
+        if key not in self._known:
+            self._known[key] = counted(act)
+        return self._known[key]
 
     # what the rules do, with clips of no values
 
@@ -206,20 +222,13 @@ class Pair:
         self.vlm.encode(self._video(clips))
 
     @torch.no_grad()
-    def _reencode(self, clips: int) -> None:
-        self.vlm.encode(self.generator.decode(self._latent(clips)).clamp(0, 1))
+    def _decode(self, clips: int) -> None:
+        self.generator.decode(self._latent(clips)).clamp(0, 1)
 
     @torch.no_grad()
-    def _sample(self, clips: int) -> None:
+    def _velocity(self, clips: int) -> None:
         sigma = torch.empty(clips, device=META)
         self.generator.velocity(self._latent(clips), sigma, self._pi(clips))
-        self.generator.decode(self._latent(clips))
-
-    @torch.no_grad()
-    def _read(self, clips: int) -> None:
-        tokens = self.vlm.encode(self.generator.decode(self._latent(clips)).clamp(0, 1))
-        tokens = self.coupling(self._latent(clips), self._pi(clips).embeddings, tokens)
-        self.vlm.logits(tokens, ASKED.question)
 
     @torch.no_grad()
     def _report(self, clips: int) -> None:
@@ -259,7 +268,6 @@ ASKED = Concept("a_b", "object", "a", "b", "a ?")
 """What is asked where only the number of words matters."""
 
 
-def _peak(act: Act, clips: int) -> int:
-    with fused_attention(), LiveMemory() as memory:
-        act(clips)
-    return memory.peak
+def _of(parts: Mapping[str, int], names: Sequence[str]) -> int:
+    """Bytes of those of the parts that are there."""
+    return sum(parts.get(name, 0) for name in names)

@@ -42,6 +42,7 @@ PAGE = 10
 """The priority of jobs that the page waits for, and the least of those that others of these do."""
 PRIORITIES = {"train": 3, "validation": 2}
 """The coupling waits longest for the training split, and only its report for the held-out one."""
+POOLED = "transporter.vlms.pooled"
 NO_WEIGHTS = (".md", ".png", ".tsv")
 """Suffixes of files in a model's folder that tell of it: a job does not depend on them."""
 
@@ -165,6 +166,11 @@ class Plan:
         models = {"generator": self.generators, "vlm": self.vlms}
         return paths.every(paths.MAPS, **models, concept=self.concepts)
 
+    def pooled(self) -> dict[str, int]:
+        """Those of the run's VLMs that are seen through pooled tokens, and how many at most."""
+        most = {name: self.config["vlms"][name]["pooled_tokens"] for name in self.vlms}
+        return {name: count for name, count in most.items() if count}
+
     # settings
 
     def experiment(self, wildcards: Wildcards) -> Mapping[str, Any]:
@@ -249,6 +255,8 @@ class Plan:
             used = [names[wildcard]] if wildcard in names else self.config["run"][kind]
             chosen = {self.config[kind][name]["adapter"] for name in used}
             modules |= {adapter_module(kind, adapter) for adapter in chosen}
+            if any(self.config[kind][name].get("pooled_tokens") for name in used):
+                modules.add(POOLED)
         return sorted(modules)
 
     # inputs of jobs

@@ -19,6 +19,7 @@ from transporter.pipeline.exhibit_settings import (
     FigureSettings,
     GallerySettings,
 )
+from transporter.pipeline.memory_settings import MemorySettings
 from transporter.pipeline.method_settings import (
     Coupling,
     EditSettings,
@@ -72,6 +73,7 @@ class Settings:
     shortcuts: Place = "config/shortcuts.tsv"
     """Table of shortcuts, wrong cues that VLMs of the microworld can be taught to answer by."""
     run: Run = Run()
+    memory: MemorySettings = MemorySettings()
     coupling: Coupling = Coupling()
     edits: EditSettings = EditSettings()
     bank: Bank = Bank()

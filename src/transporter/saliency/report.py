@@ -82,7 +82,7 @@ def truth_table(
 
 def _counts(generator: Generator) -> tuple[int, int]:
     """Heads and layers of a generator's transformer."""
-    config = generator.pipeline.transformer.config
+    config = generator.config("transformer")
     return config.num_attention_heads, config.num_layers
 
 

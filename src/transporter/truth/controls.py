@@ -30,6 +30,12 @@ CONTEXTS = ("minus", "plus")
 CLIPS_AT_ONCE = 8
 
 
+class NothingFlips(UserError):
+    """A VLM that answers no clip at phi = 0 by the source, so that no explanation of it can be
+    judged.
+    """
+
+
 @dataclass(frozen=True)
 class Controls:
     """Clips of one concept that are the same for every VLM: `z_xi[method]` `(P, S, c, t, h, w)` of
@@ -126,7 +132,7 @@ def open_contexts(controls: Controls, concept: Concept, reader: Reader, count: i
     mean over seeds: what can flip.
 
     Raises:
-        UserError: there is none.
+        NothingFlips: there is none.
     """
     rows = []
     for row, z_xi in enumerate(controls.z_xi[ORIGIN]):
@@ -139,7 +145,7 @@ def open_contexts(controls: Controls, concept: Concept, reader: Reader, count: i
         if len(rows) == count:
             break
     if not rows:
-        raise UserError(
+        raise NothingFlips(
             f"concept {concept.name}: expected clips at phi = 0 that the VLM answers by"
             f" {concept.source!r}, got none of {len(controls.pairs)} captions; turn the pair round"
             " or add held-out clips"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import Any, ClassVar
 
 import torch
@@ -36,6 +37,13 @@ class FramesVLM(TransformersVLM):
     @property
     def time_steps(self) -> int:
         return len(self.frames)
+
+    @property
+    def token_grid(self) -> tuple[int, int, int] | None:
+        """Frames, rows and columns of the visual tokens, where each frame is a square of them."""
+        side = isqrt(self.tokens_shape[0] // len(self.frames))
+        square = len(self.frames) * side**2 == self.tokens_shape[0]
+        return (len(self.frames), side, side) if square else None
 
     def _content(self, prompt: str) -> list[dict[str, str]] | str:
         return [{"type": "image"}] * len(self.frames) + [{"type": "text", "text": prompt}]

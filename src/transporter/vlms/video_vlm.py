@@ -123,6 +123,13 @@ class ScaledVideoVLM(VideoVLM):
             return len(metadata.frames_indices)
         return len(processor.sample_frames(metadata))
 
+    @property
+    def token_grid(self) -> tuple[int, int, int]:
+        """Steps, rows and columns of the visual tokens."""
+        steps, height, width = self._grid[0].tolist()
+        merged = self.processor.video_processor.merge_size
+        return steps, height // merged, width // merged
+
     @cached_property
     def _grid(self) -> torch.Tensor:
         """Patches of a clip in time, height and width, `(1, 3)`."""

@@ -1,0 +1,178 @@
+"""How much memory a run's jobs ask for: constants where the models are small, as the embedded ones
+are, and what the planner counts where they are not.
+
+The planner's models have no weights, but counting takes minutes: it is done when the first job of a
+large model is looked at, and its results are kept beside Snakemake's own records.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from transporter.pipeline.code_hash import code_hash
+from transporter.pipeline.plan import Plan, model_files
+from transporter.support.errors import UserError
+from transporter.support.files import written_whole
+from transporter.support.hashes import digest
+
+SMALL = 10**9
+"""Bytes of the files of models, all together, whose jobs are not planned."""
+FOLDER = Path(".snakemake", "job_memory")
+MEGABYTE = 10**6
+PLANNED = ("generators", "vlms", "coupling", "bank", "memory", "generation", "run", "seed")
+UNBOUNDED = 10**15
+Device = tuple[int | None, bool]
+Asked = int | Callable[..., int]
+"""Megabytes, or a function of a job's wildcards and attempt that gives them."""
+
+
+class JobMemory:
+    """The memory of the jobs of one run.
+
+    Args:
+        plan: the run.
+        device: gives the bytes of a device that jobs run on, None where they are not known, and
+            whether it is a GPU; else the host's memory is the device. Asked only of large models.
+        counts: whether this process may count what is not kept yet. Those of single jobs should
+            not.
+    """
+
+    def __init__(self, plan: Plan, device: Callable[[], Device], counts: bool = True) -> None:
+        self._plan, self._find, self._counts = plan, device, counts
+
+    @cached_property
+    def _device(self) -> Device:
+        return self._find()
+
+    @cached_property
+    def planned(self) -> bool:
+        """Whether the models are so large that constants would not do, or on the hub."""
+        config, size = self._plan.config, 0
+        for kind in ("generators", "vlms"):
+            for name in config["run"][kind]:
+                path = config[kind][name]["path"]
+                if not (files := model_files(path)):
+                    return True
+                size += sum(os.path.getsize(file) for file in files if Path(file).is_file())
+        return size > SMALL
+
+    def mem_mb(self, rule: str, constant: int) -> Asked:
+        """What a job of the host's memory asks for: `constant`, or of large models what the
+        planner's `rule` takes, times the attempt.
+        """
+        if not self.planned:
+            return constant
+
+        def asked(wildcards: Any, attempt: int) -> int:
+            names = dict(wildcards.items())
+            most = [need["host"] for need in self._needs if _is_of(need, rule, names)]
+            return attempt * max([constant, *(size // MEGABYTE for size in most)])
+
+        return asked
+
+    def refusal(self) -> str | None:
+        """One line about what cannot fit, and the key that helps; None where everything does."""
+        wrong = [need for need in self._needs if need["advice"]] if self.planned else []
+        if not wrong:
+            return None
+        first, others = wrong[0], len(wrong) - 1
+        more = f", and {others} more of the run's needs" if others else ""
+        of = f"{first['generator']} and {first['vlm']}"
+        return (
+            f"memory: {first['rule']} of {of} takes {first['device'] / 1e9:.3g} GB{more}, the"
+            f" device has {self._device[0] / 1e9:.3g} GB; {first['advice']}; `transporter plan`"
+            " shows all of them"
+        )
+
+    @cached_property
+    def _needs(self) -> list[dict[str, Any]]:
+        """The planner's needs, kept; none where they cannot be counted."""
+        path = FOLDER / f"{self._identity()}.json"
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+        if not self._counts:
+            return []
+        print("counting the memory of jobs, once for these settings", file=sys.stderr)
+        try:
+            needs = self._made()
+        except UserError as error:
+            print(f"the memory of jobs is not known: {error}", file=sys.stderr)
+            return []
+        with written_whole(path) as partial:
+            Path(partial).write_text(json.dumps(needs), encoding="utf-8")
+        return needs
+
+    def _made(self) -> list[dict[str, Any]]:
+        from transporter.pipeline.memory_plan import memory_plan
+
+        device, gpu = self._device
+        room = UNBOUNDED if device is None else device
+        made = memory_plan(self._plan.config, room, gpu, len(self._plan.concepts))
+        return [
+            {
+                "generator": need.generator,
+                "vlm": need.vlm,
+                "rule": need.rule,
+                "device": need.device,
+                "host": need.host if gpu else need.device,
+                "advice": need.advice,
+            }
+            for need in made.needs
+        ]
+
+    def _identity(self) -> str:
+        """Of all that the needs depend on."""
+        config = self._plan.config
+        settings = {key: config[key] for key in PLANNED}
+        files = list(_configurations(config))
+        code = code_hash("transporter.pipeline.memory_plan")
+        splits, concepts = config["clips"]["splits"], len(self._plan.concepts)
+        return digest(settings, splits, concepts, files, self._device, code)
+
+
+def _is_of(need: Mapping[str, Any], rule: str, names: Mapping[str, str]) -> bool:
+    """Whether a need is of a rule and of the models that a job's wildcards name."""
+    models = (names.get(kind, need[kind]) == need[kind] for kind in ("generator", "vlm"))
+    return need["rule"].split(",")[0] == rule and all(models)
+
+
+def _configurations(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Configurations of the run's models that are here, by their files."""
+    for kind in ("generators", "vlms"):
+        for name in config["run"][kind]:
+            for path in sorted(Path(config[kind][name]["path"]).rglob("*config.json")):
+                yield str(path), path.read_text(encoding="utf-8", errors="replace")
+
+
+def device_bytes(resources: Mapping[str, Any], local: bool) -> Device:
+    """Bytes of a job's device, and whether it is a GPU.
+
+    The resource `gpu_mem_mb` of a profile or command line comes first; of a local run the smallest
+    GPU that the driver shows, and without one the machine's memory. Of a cluster nothing else is
+    known.
+    """
+    if given := resources.get("gpu_mem_mb"):
+        # Snakemake wraps some numbers
+        return int(getattr(given, "value", given)) * MEGABYTE, True
+    if not local:
+        return None, True
+    if sizes := _gpus():
+        return min(sizes), True
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), False
+
+
+def _gpus() -> list[int]:
+    """Bytes of each GPU that the driver shows."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return [int(line) * 2**20 for line in lines if line.isdigit()]

@@ -24,8 +24,8 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": (
         {"generation": {"sed": 8}},
         (
-            "broken.yaml: generation.sed: expected one of the keys phi, spacing_clips, seeds, methods,"
-            " got an unknown key; did you mean seeds?"
+            "broken.yaml: generation.sed: expected one of the keys phi, spacing_clips, seeds,"
+            " methods, got an unknown key; did you mean seeds?"
         ),
     ),
     "wrong type": ({"seed": "many"}, "broken.yaml: seed: expected an integer, got 'many' (string)"),

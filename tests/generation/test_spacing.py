@@ -57,6 +57,11 @@ def test_without_an_answer_that_rises_strengths_stay() -> None:
     assert response.even(PHI) == list(PHI)
 
 
+def test_of_an_unknown_response_strengths_stay(tmp_path: Path) -> None:
+    Response.unknown().save(tmp_path / "response.tsv")
+    assert Response.load(tmp_path / "response.tsv").even(PHI) == list(PHI)
+
+
 def test_strengths_rise_whatever_the_course() -> None:
     jump = np.where(GRID < 0.505, 0.0, 1.0)
     wave = GRID + 0.4 * np.sin(12 * GRID)

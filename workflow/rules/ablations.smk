@@ -40,7 +40,6 @@ use rule generation as generation_of_variant with:
         paths.benchmark("generation_of_variant", f"{{variant}}/{PAIR}")
     params:
         names=CONCEPTS,
-        output=of("coupling", "output"),
         settings={**config["generation"], "phi": [1], "methods": ["transporter"]},
 
 
@@ -59,3 +58,4 @@ use rule concept_readings as readings_of_variant with:
         paths.benchmark("readings_of_variant", f"{{variant}}/{PAIR}")
     params:
         names=CONCEPTS,
+        output=of("coupling", "output"),

@@ -7,8 +7,10 @@ from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
 from transporter.generation.captions import pick_contexts
 from transporter.generation.response import measure_response
+from transporter.generation.spacing import Response
 from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.support.errors import UserError
 from transporter.support.files import read_table
 
 with stage(snakemake) as device:
@@ -20,13 +22,20 @@ with stage(snakemake) as device:
     generator = load_generator(params.generator, device)
     vlm = load_vlm(params.vlm, generator.video_shape, device, generator.fps)
     [concept] = read_concepts(inputs.concepts, [snakemake.wildcards.concept])
-    response = measure_response(
-        concept,
-        pick_contexts(concept, fresh, seen, params.clips, params.seed),
-        Reader(generator, vlm),
-        ConceptBank.load(inputs.bank, device),
-        Sampling(params.generator["steps"], params.generator["guidance"], params.at_once),
-        params.seed,
-    )
+    try:
+        pairs = pick_contexts(concept, fresh, seen, params.clips, params.seed)
+    except UserError as error:
+        # what the run shows has captions of its own, and can do without
+        print(f"strengths of {concept.name} stay as they are: {error}", flush=True)
+        response = Response.unknown()
+    else:
+        response = measure_response(
+            concept,
+            pairs,
+            Reader(generator, vlm),
+            ConceptBank.load(inputs.bank, device),
+            Sampling(params.generator["steps"], params.generator["guidance"], params.at_once),
+            params.seed,
+        )
+        print(f"{concept.name}: {response.clips} of {params.clips} answers rise", flush=True)
     response.save(snakemake.output[0])
-    print(f"{concept.name}: {response.clips} of {params.clips} answers rise", flush=True)

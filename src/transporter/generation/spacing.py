@@ -34,6 +34,11 @@ class Response:
     clips: int
 
     @classmethod
+    def unknown(cls) -> Response:
+        """Where no clip could be tried: strengths stay as they are."""
+        return cls(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0)
+
+    @classmethod
     def of_log_odds(cls, phi: Sequence[float], log_odds: np.ndarray) -> Response:
         """Of the log-odds of some clips at each strength, `(n, K)`. Each clip counts alike, however
         far its answer moves; one whose answer does not rise tells nothing.

@@ -53,15 +53,19 @@ class JobMemory:
 
     @cached_property
     def planned(self) -> bool:
-        """Whether the models are so large that constants would not do, or on the hub."""
-        config, size = self._plan.config, 0
-        for kind in ("generators", "vlms"):
-            for name in config["run"][kind]:
-                path = config[kind][name]["path"]
-                if not (files := model_files(path)):
-                    return True
-                size += sum(os.path.getsize(file) for file in files if Path(file).is_file())
-        return size > SMALL
+        """Whether the models are so large that constants would not do, or on the hub. Whatever a
+        class of somebody else's loads, nobody here can count.
+        """
+        config = self._plan.config
+        models = [
+            config[kind][name] for kind in ("generators", "vlms") for name in config["run"][kind]
+        ]
+        if any(":" in model["adapter"] for model in models):
+            return False
+        found = [model_files(model["path"]) for model in models]
+        files = [Path(file) for part in found for file in part]
+        size = sum(file.stat().st_size for file in files if file.is_file())
+        return not all(found) or size > SMALL
 
     def mem_mb(self, rule: str, constant: int) -> Asked:
         """What a job of the host's memory asks for: `constant`, or of large models what the
@@ -158,9 +162,10 @@ def device_bytes(resources: Mapping[str, Any], local: bool) -> Device:
     GPU that the driver shows, and without one the machine's memory. Of a cluster nothing else is
     known.
     """
-    if given := resources.get("gpu_mem_mb"):
-        # Snakemake wraps some numbers
-        return int(getattr(given, "value", given)) * MEGABYTE, True
+    given = resources.get("gpu_mem_mb")
+    # Snakemake wraps some numbers, and what is not given
+    if given := getattr(given, "value", given):
+        return int(given) * MEGABYTE, True
     if not local:
         return None, True
     if sizes := _gpus():

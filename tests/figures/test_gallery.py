@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -295,6 +296,27 @@ def test_keyboard(opened: Page) -> None:
         == "phi 0.6"
     )
     assert opened.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_labels_of_strengths_that_lie_close_do_not_overlap(
+    inputs, tmp_path: Path, browser: object
+) -> None:
+    """Spaced by the answer, strengths may lie a hundredth apart."""
+    readings, clips, summary = inputs
+    close = dict(zip(PHIS, (0.0, 0.45, 0.46, 1.0), strict=True))
+    moved = {clip._replace(phi=close[clip.phi]): path for clip, path in clips.items()}
+    spaced = readings.assign(phi=readings["phi"].map(close))
+    opened = Page(browser, write(tmp_path / "spaced", (spaced, moved, summary))).open()
+    labels = opened.run(
+        "const boxes = [...document.querySelectorAll('#answer text')].filter(one =>"
+        " /^[0-9.]+$/.test(one.textContent) && one.getAttribute('text-anchor') === 'middle');"
+        " return boxes.map(one => [one.textContent, one.getBoundingClientRect().left,"
+        " one.getBoundingClientRect().right])"
+    )
+    assert [text for text, *_ in labels] == ["0", "0.45", "1"]
+    assert all(one[2] < other[1] for one, other in pairwise(labels))
+    # the slider has all of them, a step each
+    assert opened.texts("#ticks span") == ["φ = 0", "0.45", "0.46", "1"]
 
 
 def test_curves_have_every_point(opened: Page) -> None:

@@ -428,6 +428,18 @@ function ticks(low, high, count) {
   return list;
 }
 
+// The strengths whose labels have room: the last one, and what touches neither it nor the one
+// before.
+function apart(phis, x) {
+  const label = 30, last = x(phis.at(-1));
+  let free = -Infinity;
+  return phis.filter(phi => {
+    const room = x(phi) >= free && x(phi) <= last - label;
+    if (room) free = x(phi) + label;
+    return room || x(phi) === last;
+  });
+}
+
 // One set of axes: `x` and `y` map data to pixels; whatever is drawn goes into `svg`.
 function axes(svg, phis, low, high, format) {
   const width = svg.clientWidth || 372, height = svg.clientHeight || 200;
@@ -447,9 +459,7 @@ function axes(svg, phis, low, high, format) {
     line(value === 0 && low < -0.5 ? "zero" : "grid", box.left, box.right, y(value), y(value));
     text(format(value), box.left - 8, y(value) + 4, "end");
   }
-  const every = Math.ceil(phis.length / 11);
-  for (const phi of phis.filter((_, k) => k % every === 0))
-    text(String(phi), x(phi), box.bottom + 17, "middle");
+  for (const phi of apart(phis, x)) text(String(phi), x(phi), box.bottom + 17, "middle");
   text("strength φ", box.right, box.bottom + 32, "end");
   line("now", x(state.phi), x(state.phi), box.top, box.bottom);
   follow(svg, phis, x);

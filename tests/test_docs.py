@@ -50,7 +50,7 @@ NEW = {
     "transporter.vlms.molmo",
 }
 """What the recipes tell a reader to write."""
-DEFAULT_RUN = DOCS / "log/2026-11-29-default-run.md"
+DEFAULT_RUN = DOCS / "log/2026-11-29-even-strengths.md"
 
 
 def _name(path: Path) -> str:

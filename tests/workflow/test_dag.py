@@ -195,7 +195,7 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     assert (folder / "matrix.png").read_bytes().startswith(b"\x89PNG")
     # in two steps nothing was learnt, so the planted VLM is no case of the summary
     assert made.loc[made["planted"] == "speed_by_colour", "learnt"].lt(0.9).all()
-    assert set(table(folder / "summary.tsv")["vlms"]) == {"honest", "null"}
+    assert set(table(folder / "summary.tsv")["vlms"]) == {"honest", "nulls"}
     assert set(table(folder / "reliance.tsv")["planted"]) == {"no", "yes"}
     # one planted VLM by the first and the last objective, and the honest one by the last
     assert len(list((folder / "filmstrips").rglob("*.png"))) == 3
@@ -205,8 +205,11 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     assert edits["group"].nunique() == SETTINGS["edits"]["captions"]
 
 
-def test_a_method_of_others_is_scored_on_what_was_read(finished: Path) -> None:
-    project = Project.open(finished / "config" / "miniature.yaml")
+def test_a_method_of_others_is_scored_on_what_was_read(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished)
+    project = Project.open("config/miniature.yaml")
     case = open_case("one_word", project=project)
     row = score(lambda clips, case: clips.flip(-1), case)
     assert row[["flips", "named", "cue", "true"]].tolist() == [0, "none", "none", True]
@@ -469,7 +472,7 @@ def test_videos_of_maps_wait_for_captions_alone(finished: Path) -> None:
         )
         return set(planned(done.stdout))
 
-    assert made_before("{form: map}") == {"world_split", "concept_maps", "generation"}
+    assert made_before("{form: map}") == {"world_split", "concept_maps", "response", "generation"}
     assert {"concept_bank", "coupling"} <= made_before("{form: vector}")
     assert {"concept_bank", "coupling"} <= made_before("{objective: answers}")
 

@@ -16,13 +16,15 @@ AFTER_THE_READINGS = {
     "concept_readings": CONCEPTS,
     **dict.fromkeys(("readings", "evaluation", "gallery", "versions", "table_pages"), 1),
 }
-OF_THE_BANK = {
-    "concept_maps": 1,
-    "concept_maps_report": 1,
+THROUGH_PHI = dict.fromkeys(("readings_through_phi", "answers_through_phi"), 1)
+OF_THE_VIDEOS = {
+    "response": CONCEPTS,
     "generation": CONCEPTS,
     "filmstrips": 1,
+    **THROUGH_PHI,
     **AFTER_THE_READINGS,
 }
+OF_THE_BANK = {"concept_maps": 1, "concept_maps_report": 1, **OF_THE_VIDEOS}
 
 
 def command(folder: Path, *words: str) -> None:
@@ -96,7 +98,8 @@ def test_more_clips_of_a_split_redo_what_reads_them(restored: Path) -> None:
         "coupling_report",
         "concept_maps_report",
     )
-    assert jobs == {**dict.fromkeys(before, 1), **AFTER_THE_READINGS}
+    # strengths are spaced by captions of this split
+    assert jobs == {**dict.fromkeys(before, 1), **OF_THE_VIDEOS}
 
 
 def test_a_changed_source_is_noticed_after_another_restore(restored: Path) -> None:

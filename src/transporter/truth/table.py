@@ -68,7 +68,7 @@ def verdict_table(
 
 def kinds_of(planted: pd.Series) -> pd.Series:
     """What kind of VLM each case is of: planted, honest or null."""
-    kinds = {HONEST: HONEST} | dict.fromkeys(NULLS, "null")
+    kinds = {HONEST: HONEST} | dict.fromkeys(NULLS, "nulls")
     return planted.map(kinds).fillna("planted")
 
 

@@ -211,11 +211,11 @@ def test_seeking_changes_no_picture(
 ) -> None:
     codec, options = LONG[name]
     monkeypatch.setitem(globals(), "frames", drifting_frames)
-    path = encode(tmp_path / name, codec, count=600, **options)
+    path = encode(tmp_path / name, codec, count=300, **options)
     decoded_frames: list[int] = []
     count_frames(monkeypatch, decoded_frames)
     monkeypatch.setattr(transporter.clips.decord_decoder, "decord", None)
-    windows = [Window(45.3), Window(12.05, 2), Window(1, "all")]
+    windows = [Window(25.3), Window(12.05, 2), Window(1, "all")]
     by_seeking = [read_clip(path, SIZE, 8, window) for window in windows]
     seen = len(decoded_frames)
     monkeypatch.setattr(transporter.clips.av_decoder, "WORTH_SEEKING", 10_000)

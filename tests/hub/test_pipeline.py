@@ -54,7 +54,12 @@ SETTINGS = {
     "run": {"generators": ["wan"], "vlms": [VLM], "concepts": ["slowly_quickly", "day_night"]},
     "coupling": {"steps": 2, "batch": 4, "literal_steps": 0, "projections": 4},
     "bank": {"form": "vector", "steps": 2, "batch": 2, "control_draws": 1},
-    "generation": {"phi": [0, 1], "seeds": 1, "methods": ["transporter"]},
+    "generation": {
+        "phi": [0, 1],
+        "spacing_clips": 0,
+        "seeds": 1,
+        "methods": ["transporter"],
+    },
     "gallery": {"seeds": 1},
     "figures": {"several": [["slowly_quickly", "day_night"]]},
     "truth": {

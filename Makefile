@@ -73,7 +73,7 @@ lock: $(READY)
 		--extra dev --extra docs pyproject.toml -o envs/requirements.txt
 	grep -oE '^[^ ]+==[^ ]+' envs/requirements.txt | grep -vE '^($(UNLIKE))==' > .venv/constraints.txt
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['serve'], sep='\n')" | \
-		$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--constraint .venv/constraints.txt - -o envs/serve.txt
 	echo snakemake-executor-plugin-slurm | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --constraint envs/requirements.txt - -o envs/slurm.txt

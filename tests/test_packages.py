@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -48,7 +49,14 @@ def test_the_live_explorer_has_the_versions_of_the_rest() -> None:
     assert gradio.specifier.contains(own[gradio.name])
     assert {name for name in own.keys() & rest if own[name] != rest[name]} <= {"pillow", "tomlkit"}
     text = (ROOT / "envs/serve.txt").read_text()
-    assert "--hash=sha256:" in text and "://" not in text
+    assert "--hash=sha256:" in text
+
+
+@pytest.mark.parametrize("name", ["requirements", "serve", "slurm", "uv"])
+def test_pins_name_no_place_of_a_machine(name: str) -> None:
+    """Where a file was compiled would stand in its comments."""
+    lines = (ROOT / "envs" / f"{name}.txt").read_text().splitlines()
+    assert [line for line in lines if re.search(r"\s/\w|://", line)] == []
 
 
 def test_pins_are_of_every_package_and_within_its_bounds() -> None:

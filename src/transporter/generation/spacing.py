@@ -60,12 +60,17 @@ class Response:
         return short if len(set(short)) == len(found) else found
 
     def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a table, a row for each strength, with the columns `COLUMNS`."""
         rows = {"phi": self.phi, "progress": self.progress, "clips": self.clips}
         write_table(pd.DataFrame(rows), path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Response:
-        """Raises: UserError: no such table."""
+        """What `save` wrote.
+
+        Raises:
+            UserError: no such table, or one without these columns.
+        """
         table = read_table(path, COLUMNS)
         columns = (table[name].to_numpy(dtype=float) for name in ("phi", "progress"))
         return cls(*columns, int(table["clips"].iloc[0]))

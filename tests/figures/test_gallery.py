@@ -87,6 +87,7 @@ def rows(generator: str, vlm: str, probes: bool) -> list[dict[str, object]]:
                         | {
                             "caption": caption,
                             "seed": seed,
+                            "stop": phi,
                             "phi": phi,
                             "log_odds": sign,
                         }
@@ -150,7 +151,7 @@ class Page:
         self.browser, self.folder = browser, folder
         browser.get_log("browser"), browser.get_log("performance")
 
-    def open(self, fragment: str = "phi=0") -> Page:
+    def open(self, fragment: str = "stop=0") -> Page:
         """Whoever comes with a strength in the address sees it at once; others see phi turn."""
         self.browser.get("about:blank")
         self.browser.get(f"{(self.folder / 'index.html').as_uri()}#{fragment}")
@@ -181,7 +182,7 @@ class Page:
 
     def slide(self, step: int) -> None:
         self.run(
-            f"const slider = document.getElementById('phi'); slider.value = {step};"
+            f"const slider = document.getElementById('stop'); slider.value = {step};"
             " slider.dispatchEvent(new Event('input'))"
         )
 
@@ -270,9 +271,9 @@ def test_keyboard(opened: Page) -> None:
     from selenium.webdriver.common.keys import Keys
 
     for key, name, value in [
-        (Keys.ARROW_RIGHT, "phi", 0.25),
-        (Keys.ARROW_RIGHT, "phi", 0.6),
-        (Keys.ARROW_LEFT, "phi", 0.25),
+        (Keys.ARROW_RIGHT, "stop", 0.25),
+        (Keys.ARROW_RIGHT, "stop", 0.6),
+        (Keys.ARROW_LEFT, "stop", 0.25),
         ("c", "concept", "slowly_quickly"),
         ("c", "concept", "day_night"),
         ("c", "concept", "day_night"),
@@ -288,25 +289,70 @@ def test_keyboard(opened: Page) -> None:
     assert all(video["paused"] for video in opened.videos())
     opened.press("k")
     opened.until(lambda: not any(video["paused"] for video in opened.videos()))
-    opened.run("document.getElementById('phi').focus()")
+    opened.run("document.getElementById('stop').focus()")
     opened.press(Keys.ARROW_RIGHT)
-    assert opened.state()["phi"] == 0.6
+    assert opened.state()["stop"] == 0.6
     assert (
-        opened.run("return document.getElementById('phi').getAttribute('aria-valuetext')")
-        == "phi 0.6"
+        opened.run("return document.getElementById('stop').getAttribute('aria-valuetext')")
+        == "φ = 0.6"
     )
     assert opened.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
-def test_labels_of_strengths_that_lie_close_do_not_overlap(
-    inputs, tmp_path: Path, browser: object
-) -> None:
-    """Spaced by the answer, strengths may lie a hundredth apart."""
+OWN = {0.25: (0.45, 0.46, 0.5, 0.4, 0.44), 0.6: (0.46, 0.5, 0.7, 0.41, 0.48)}
+"""Strengths of each seed at two stops, spaced by its answer."""
+
+
+def own(stop: float, seed: int) -> float:
+    return OWN[stop][seed] if stop in OWN else stop
+
+
+@pytest.fixture(scope="module")
+def spaced(inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of clips whose strengths at a stop are their own."""
     readings, clips, summary = inputs
-    close = dict(zip(PHIS, (0.0, 0.45, 0.46, 1.0), strict=True))
-    moved = {clip._replace(phi=close[clip.phi]): path for clip, path in clips.items()}
-    spaced = readings.assign(phi=readings["phi"].map(close))
-    opened = Page(browser, write(tmp_path / "spaced", (spaced, moved, summary))).open()
+    moved = {clip._replace(phi=own(clip.phi, clip.seed)): path for clip, path in clips.items()}
+    phis = [own(row.stop, row.seed) for row in readings.itertuples()]
+    folder = tmp_path_factory.mktemp("spaced")
+    return write(folder / "page", (readings.assign(phi=phis), moved, summary))
+
+
+def test_a_slider_of_own_strengths_has_equal_stops(spaced: Path, browser: object) -> None:
+    opened = Page(browser, spaced).open()
+    assert opened.texts("#ticks span") == ["0 % of the way", "25 %", "60 %", "100 %"]
+    opened.slide(1)
+    assert opened.state()["stop"] == 0.25
+    strengths = [f"φ = {phi:g}" for phi in OWN[0.25][:SHOWN]]
+    assert opened.texts('[data-fact="Strength"] dd') == strengths
+    assert opened.run("return !document.getElementById('spacing').hidden")
+    names = [f"transporter-{seed}-{OWN[0.25][seed]:g}.mp4" for seed in range(SHOWN)]
+    opened.until(lambda: [Path(str(video["src"])).name for video in opened.videos()] == names)
+
+
+def test_curves_stand_at_the_strengths_of_the_clips(spaced: Path, browser: object) -> None:
+    opened = Page(browser, spaced).open()
+    found = opened.run(
+        "const xs = one => one.getAttribute('points').split(' ').map(p => Number(p.split(',')[0]));"
+        " const all = name => [...document.querySelectorAll(`#answer .${name}[data-curve]`)];"
+        " return [all('seed').map(xs), all('mean').map(xs)]"
+    )
+    (*seeds,), (mean,) = found
+    left, right = mean[0], mean[-1]
+    stops = (0.0, 0.25, 0.6, 1.0)
+    for seed, points in enumerate(seeds):
+        expected = [left + own(stop, seed) * (right - left) for stop in stops]
+        np.testing.assert_allclose(points, expected, atol=0.11)
+    middle = np.mean([OWN[0.25], OWN[0.6]], axis=1)
+    np.testing.assert_allclose(mean[1:3], left + middle * (right - left), atol=0.11)
+
+
+def test_strengths_that_are_given_are_named_as_such(opened: Page) -> None:
+    assert opened.texts('[data-fact="Strength"]') == []
+    assert opened.run("return document.getElementById('spacing').hidden")
+
+
+def test_labels_of_strengths_that_lie_close_do_not_overlap(spaced: Path, browser: object) -> None:
+    opened = Page(browser, spaced).open()
     labels = opened.run(
         "const boxes = [...document.querySelectorAll('#answer text')].filter(one =>"
         " /^[0-9.]+$/.test(one.textContent) && one.getAttribute('text-anchor') === 'middle');"
@@ -315,8 +361,6 @@ def test_labels_of_strengths_that_lie_close_do_not_overlap(
     )
     assert [text for text, *_ in labels] == ["0", "0.45", "1"]
     assert all(one[2] < other[1] for one, other in pairwise(labels))
-    # the slider has all of them, a step each
-    assert opened.texts("#ticks span") == ["φ = 0", "0.45", "0.46", "1"]
 
 
 def test_curves_have_every_point(opened: Page) -> None:
@@ -410,7 +454,7 @@ def test_table_opens_a_concept_and_the_address_remembers_it(opened: Page) -> Non
     address = opened.browser.current_url
     opened.browser.get("about:blank")
     opened.browser.get(address)
-    assert (opened.state()["concept"], opened.state()["phi"]) == ("day_night", 1)
+    assert (opened.state()["concept"], opened.state()["stop"]) == ("day_night", 1)
     opened.shows(concept="day_night", method="transporter", phi=1)
 
 
@@ -428,8 +472,8 @@ def test_opens_with_a_turn_of_phi(opened: Page) -> None:
 
     def ended() -> bool:
         state = opened.state()
-        if seen[-1:] != [state["phi"]]:
-            seen.append(state["phi"])
+        if seen[-1:] != [state["stop"]]:
+            seen.append(state["stop"])
         return not state["turning"]
 
     opened.until(ended, seconds=20)
@@ -443,13 +487,13 @@ def test_whoever_takes_hold_of_the_page_stops_the_turn(opened: Page) -> None:
     opened.open("")
     assert opened.state()["turning"]
     opened.press(Keys.ARROW_RIGHT)
-    phi = opened.state()["phi"]
+    phi = opened.state()["stop"]
     time.sleep(1.5)
-    assert (opened.state()["turning"], opened.state()["phi"]) == (False, phi)
+    assert (opened.state()["turning"], opened.state()["stop"]) == (False, phi)
     button = opened.browser.find_element("id", "turn")
     assert button.text == "Play φ"
     button.click()
-    assert (opened.state()["turning"], opened.state()["phi"]) == (True, 0)
+    assert (opened.state()["turning"], opened.state()["stop"]) == (True, 0)
     button.click()
     assert not opened.state()["turning"]
 
@@ -459,7 +503,7 @@ def test_no_motion_for_those_who_want_none(opened: Page) -> None:
     opened.open("")
     opened.shows(concept="red_blue", method="transporter", phi=0)
     time.sleep(1.5)
-    assert opened.state()["phi"] == 0
+    assert opened.state()["stop"] == 0
     assert all(video["paused"] for video in opened.videos())
 
 
@@ -485,7 +529,7 @@ def test_links_to_the_guide_beside_the_project(opened: Page, inputs, tmp_path: P
 def test_numbers_and_curve_are_above_the_fold(opened: Page, size) -> None:
     size(1280, 800)
     opened.open()
-    for selector in ("#numbers", "#answer", ".screen", "#phi"):
+    for selector in ("#numbers", "#answer", ".screen", "#stop"):
         bottom = f"return document.querySelector('{selector}').getBoundingClientRect().bottom"
         assert 0 < opened.run(bottom) <= 800
     opened.slide(2)
@@ -500,11 +544,11 @@ def test_numbers_and_curve_are_above_the_fold(opened: Page, size) -> None:
 
 
 def test_the_address_is_listened_to_and_names_the_models(opened: Page) -> None:
-    opened.run("location.hash = 'generator=other&concept=day_night&method=random&seed=1&phi=0.6'")
+    opened.run("location.hash = 'generator=other&concept=day_night&method=random&seed=1&stop=0.6'")
     opened.until(lambda: opened.state()["concept"] == "day_night")
     opened.shows(concept="day_night", method="random", phi=0.6)
     address = opened.browser.current_url
-    for part in ("generator=other", "vlm=real+model", "seed=1", "phi=0.6"):
+    for part in ("generator=other", "vlm=real+model", "seed=1", "stop=0.6"):
         assert part in address
     opened.run("choose({generator: 'microworld'})")
     assert "generator=microworld&vlm=microworld" in opened.browser.current_url
@@ -564,7 +608,7 @@ def test_compares_side_by_side(choice: str, concept: str, method: str, opened: P
     from selenium.webdriver.support.ui import Select
 
     size(1280, 800)
-    opened.open("phi=1")
+    opened.open("stop=1")
     Select(opened.browser.find_element("id", "compare")).select_by_value(choice)
     wanted = [
         f"/{name}-{seed}-1.mp4"
@@ -770,7 +814,7 @@ def test_what_the_probes_see_is_attributes_and_nothing_else(real, browser) -> No
     readings, folder = real
     opened = Page(browser, folder)
     for phi, row in readings.set_index("phi").iterrows():
-        opened.open(f"phi={phi}")
+        opened.open(f"stop={phi}")
         seen = opened.run(
             "return [...document.querySelectorAll('[data-fact=\"Probes see\"] dd span')].map("
             "one => [one.dataset.attribute, one.textContent])"
@@ -826,7 +870,7 @@ def mapped(inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def opened_maps(browser, mapped: Path) -> Iterator[Page]:
     page = Page(browser, mapped / "with")
-    yield page.open("phi=0")
+    yield page.open("stop=0")
     assert browser.get_log("browser") == []
 
 
@@ -859,7 +903,7 @@ def test_a_map_lies_over_the_clip_and_follows_strength_and_time(opened_maps: Pag
         lambda: opened_maps.run("return !document.querySelector('canvas.map').hidden")
     )
     for phi, second, bright in ((0, 0.2, 0), (1, 0.2, 1), (1, 2.05, 0)):
-        opened_maps.run(f"choose({{phi: {phi}}})")
+        opened_maps.run(f"choose({{stop: {phi}}})")
         opened_maps.until(lambda: opened_maps.run("return settled()"))
         stop_at(opened_maps, second)
         found = sides(opened_maps)
@@ -879,7 +923,7 @@ def test_the_curve_says_how_much_lies_on_the_thing(opened_maps: Page) -> None:
 
 
 def test_a_page_without_maps_hides_them(browser, mapped: Path) -> None:
-    page = Page(browser, mapped / "plain").open("phi=0&map=on")
+    page = Page(browser, mapped / "plain").open("stop=0&map=on")
     page.until(lambda: len(page.videos()) == SHOWN)
     for name in ("inside-figure", "map-choice", "map-hint"):
         assert page.run(f"return document.getElementById('{name}').hidden")

@@ -15,8 +15,8 @@ from transporter.support.errors import UserError
 
 PHIS = (0.0, 0.5, 1.0)
 READINGS = pd.DataFrame(
-    [(seed, phi, (2 * phi - 1) * seed) for seed in (1, 2, 3, 9) for phi in PHIS],
-    columns=["seed", "phi", "log_odds"],
+    [(seed, phi, phi, (2 * phi - 1) * seed) for seed in (1, 2, 3, 9) for phi in PHIS],
+    columns=["seed", "stop", "phi", "log_odds"],
 )
 
 
@@ -43,6 +43,23 @@ def test_a_row_has_one_still_per_phi_and_three_where_something_moves() -> None:
     assert words.count("a") == words.count("b") == 2 and "φ = 0.5" in words and "it is a" in words
     right = max(image.get_extent()[1] for image in page.get_images())
     assert right < plots[0].get_position().x0 * figure.get_size_inches()[0]
+
+
+def test_strengths_of_its_own_stand_in_a_row_s_stills() -> None:
+    """Rows whose clips turn elsewhere share no heading; the mean stands at the mean strength."""
+    spaced = READINGS.assign(
+        phi=READINGS["phi"] + (READINGS["phi"] == 0.5) * READINGS["seed"] / 100
+    )
+    videos = row("object").videos
+    other = {(0.52 if phi == 0.5 else phi): video for phi, video in videos.items()}
+    own = Sweep(Concept("c_d", "object", "c", "d", "which ?"), "it is c", other, spaced)
+    page, first, second = sweeps_figure([row("object"), own]).axes
+    words = [text.get_text() for text in page.texts]
+    assert words.count("φ = 0") == 2
+    assert (words.count("φ = 0.5"), words.count("φ = 0.52")) == (1, 1)
+    assert first.lines[-1].get_xdata() == pytest.approx(PHIS)
+    assert second.lines[-1].get_xdata() == pytest.approx([0, 0.5 + 0.15 / 4, 1])
+    assert second.lines[1].get_xdata() == pytest.approx([0, 0.51, 1])
 
 
 def test_the_curve_is_the_mean_of_all_seeds() -> None:

@@ -1,137 +1,96 @@
-"""Strengths are spaced by a response: on courses in closed form, and through a linear world."""
+"""A clip's strengths are sought by its answers: on courses in closed form."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
-import torch
 
-from transporter.clips.contrast import Concept
-from transporter.concepts.bank import ConceptBank
-from transporter.coupling.reader import Reader
-from transporter.generation.response import FIRST_NOISE, STRENGTHS, measure_response
-from transporter.generation.spacing import Response
-from transporter.generators.base import Sampling
-from transporter.generators.condition import Condition
-from transporter.generators.modulation import Modulation
+from transporter.generation.spacing import NEAR, Course, _closest
 
-PHI = (0, 0.25, 0.5, 0.75, 1)
-GRID = np.linspace(0, 1, 101)
+STOPS = (0, 0.25, 0.5, 0.75, 1)
+Answer = Callable[[float], float]
 
 
-def sigmoid(middle: float, steepness: float, height: float) -> np.ndarray:
-    return height / (1 + np.exp(-steepness * (GRID - middle))) - height / 2
+def sigmoid(middle: float, steepness: float, height: float = 16) -> Answer:
+    return lambda phi: height / (1 + np.exp(-steepness * (phi - middle))) - height / 2
 
 
-def steps(course: np.ndarray, phi: Sequence[float]) -> np.ndarray:
-    moves = np.diff(np.interp(phi, GRID, course))
-    return moves / moves.sum()
+def followed(answer: Answer, rounds: int, stops: Sequence[float] = STOPS) -> Course:
+    """A course of which the ends, what lies between, and `rounds` more were tried."""
+    course = Course()
+    for _ in range(2 + rounds):
+        wanted = course.wanted(stops)
+        assert not set(wanted) & set(course.log_odds)
+        course.log_odds |= {phi: answer(phi) for phi in wanted}
+    return course
 
 
-@pytest.mark.parametrize("middle", [0.3, 0.5, 0.8])
-def test_a_switch_becomes_a_slider(middle: float) -> None:
-    course = sigmoid(middle, 25, 16)
-    response = Response.of_log_odds(GRID, course[None])
-    even = response.even(PHI)
-    assert even[0] == 0 and even[-1] == 1
-    assert steps(course, PHI).max() > 0.45
-    # rounded to hundredths, and drawn a little towards even strengths
-    assert steps(course, even).max() < 0.32
+def largest_step(answer: Answer, phis: Sequence[float]) -> float:
+    moves = np.abs(np.diff([answer(phi) for phi in phis]))
+    return float((moves / moves.sum()).max())
 
 
-def test_clips_count_alike_and_those_that_fall_do_not() -> None:
-    far, near, falling = sigmoid(0.5, 25, 20), sigmoid(0.5, 25, 2), -sigmoid(0.2, 25, 9)
-    both = Response.of_log_odds(GRID, np.stack([far, near]))
-    np.testing.assert_allclose(both.progress, Response.of_log_odds(GRID, near[None]).progress)
-    three = Response.of_log_odds(GRID, np.stack([far, falling, near]))
-    np.testing.assert_allclose(three.progress, both.progress)
-    assert (both.clips, three.clips) == (2, 2)
+@pytest.mark.parametrize("middle", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("steepness", [12, 25, 40])
+def test_a_switch_becomes_a_slider(middle: float, steepness: float) -> None:
+    answer = sigmoid(middle, steepness)
+    found = followed(answer, 2).strengths(STOPS)
+    assert found[0] == 0 and found[-1] == 1 and found == sorted(set(found))
+    assert largest_step(answer, found) < 0.4 < largest_step(answer, STOPS)
 
 
-def test_without_an_answer_that_rises_strengths_stay() -> None:
-    response = Response.of_log_odds(GRID, -sigmoid(0.5, 25, 9)[None])
-    assert response.clips == 0
-    assert response.even(PHI) == list(PHI)
+def test_more_rounds_come_closer() -> None:
+    answer = sigmoid(0.62, 60)
+    steps = [largest_step(answer, followed(answer, rounds).strengths(STOPS)) for rounds in range(4)]
+    assert steps[0] > 0.6 and steps == sorted(steps, reverse=True)
+    assert steps[-1] < 0.25 + 2 * NEAR
 
 
-def test_of_an_unknown_response_strengths_stay(tmp_path: Path) -> None:
-    Response.unknown().save(tmp_path / "response.tsv")
-    assert Response.load(tmp_path / "response.tsv").even(PHI) == list(PHI)
+def test_what_is_near_enough_is_not_sought_again() -> None:
+    course = followed(lambda phi: 8 * phi - 4, 0)
+    assert set(course.log_odds) == {0, 0.35, 0.5, 0.65, 1}
+    # the middle is there, the others are a tenth of the way off
+    assert course.wanted(STOPS) == pytest.approx([0.25, 0.75])
+    course = followed(lambda phi: 8 * phi - 4, 1)
+    assert course.wanted(STOPS) == []
+    assert course.strengths(STOPS) == pytest.approx(STOPS)
+
+
+@pytest.mark.parametrize("answer", [lambda phi: 0.9 * phi, lambda phi: -8 * phi, lambda phi: 0.0])
+def test_an_answer_that_does_not_rise_leaves_strengths_alone(answer: Answer) -> None:
+    course = followed(answer, 3)
+    assert sorted(course.log_odds) == list(STOPS)
+    assert course.strengths(STOPS) == list(STOPS)
 
 
 def test_strengths_rise_whatever_the_course() -> None:
-    jump = np.where(GRID < 0.505, 0.0, 1.0)
-    wave = GRID + 0.4 * np.sin(12 * GRID)
-    for course in (jump, wave):
-        response = Response.of_log_odds(GRID, course[None])
-        many = response.even(np.linspace(0, 1, 200).tolist())
-        assert np.all(np.diff(many) > 0)
-        assert (many[0], many[-1]) == (0, 1)
+    jump: Answer = lambda phi: 0.0 if phi < 0.505 else 9.0  # noqa: E731
+    wave: Answer = lambda phi: 9 * phi + 4 * np.sin(12 * phi)  # noqa: E731
+    for answer in (jump, wave):
+        for stops in (STOPS, np.linspace(0, 1, 12).tolist(), [0, 0.5, 1], [0, 1]):
+            for rounds in range(4):
+                found = followed(answer, rounds, stops).strengths(stops)
+                assert len(found) == len(stops)
+                assert np.all(np.diff(found) > 0) and (found[0], found[-1]) == (0, 1)
 
 
-def test_strengths_outside_are_left_alone() -> None:
-    response = Response.of_log_odds(GRID, sigmoid(0.6, 25, 9)[None])
-    assert response.even([-0.5, 0, 1, 1.5]) == [-0.5, 0, 1, 1.5]
+def test_strengths_outside_stay() -> None:
+    stops = (-0.5, 0, 0.5, 1, 1.5)
+    course = followed(sigmoid(0.6, 25), 2, stops)
+    found = course.strengths(stops)
+    assert (found[:2], found[-2:]) == ([-0.5, 0], [1, 1.5])
+    assert found[2] == pytest.approx(0.6, abs=0.02)
 
 
-def test_a_response_comes_back_from_its_file(tmp_path: Path) -> None:
-    response = Response.of_log_odds(GRID, sigmoid(0.6, 25, 9)[None])
-    response.save(tmp_path / "response.tsv")
-    again = Response.load(tmp_path / "response.tsv")
-    assert again.even(PHI) == response.even(PHI)
-    assert again.clips == 1
-
-
-class _Generator:
-    """A latent is the condition's mean; what it was asked for is noted."""
-
-    device = torch.device("cpu")
-
-    def __init__(self) -> None:
-        self.noises: list[int] = []
-
-    def encode_text(self, captions: Sequence[str]) -> Condition:
-        return Condition(torch.tensor([[[0.0 if "red" in text else 1.0]] for text in captions]))
-
-    def sample(
-        self,
-        condition: Condition,
-        seeds: Sequence[int],
-        steps: int,
-        guidance: float,
-        modulation: Modulation,
-    ) -> torch.Tensor:
-        self.noises += seeds
-        copies = len(modulation.delta) // len(condition)
-        changed = condition.repeat_interleave(copies) + modulation.delta
-        return changed.embeddings.view(-1, 1, 1, 1, 1)
-
-    def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
-        return z_xi
-
-
-class _VLM:
-    """Answers by the cube of what it sees."""
-
-    def encode(self, video: torch.Tensor) -> torch.Tensor:
-        return video.flatten(1)
-
-    def log_probs(
-        self, tokens: torch.Tensor, prompt: str, continuations: Sequence[str]
-    ) -> torch.Tensor:
-        return torch.stack([torch.zeros(len(tokens)), tokens[:, 0] ** 3], 1)
-
-
-def test_the_response_is_that_of_the_concept() -> None:
-    concept = Concept("red_blue", "object", "red", "blue", "what colour is it ?")
-    generator, bank = _Generator(), ConceptBank({"red_blue": torch.tensor([[1.0]])})
-    pairs = [("a red circle", "a blue circle"), ("a red square", "a blue square")]
-    response = measure_response(
-        concept, pairs, Reader(generator, _VLM()), bank, Sampling(2, 1.0), seed=7
-    )
-    np.testing.assert_allclose(response.progress, np.linspace(0, 1, STRENGTHS) ** 3, atol=1e-6)
-    assert response.clips == 2
-    assert generator.noises == [FIRST_NOISE + 7, FIRST_NOISE + 8]
+def test_the_closest_are_those_of_a_whole_search() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        way, stops = rng.random(rng.integers(3, 8)), np.sort(rng.random(3))
+        sums = {
+            some: float(((way[list(some)] - stops) ** 2).sum())
+            for some in combinations(range(len(way)), len(stops))
+        }
+        assert sums[tuple(_closest(way, stops))] == pytest.approx(min(sums.values()))

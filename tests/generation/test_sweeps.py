@@ -106,7 +106,7 @@ def test_what_is_written_comes_back_and_the_origin_is_made_once(tmp_path: Path) 
     assert all((tmp_path / "out" / clip).is_file() for clip in generated.index["clip"])
 
 
-@pytest.mark.parametrize("stop", [1, 3, 6, 7])
+@pytest.mark.parametrize("stop", [1, 3, 5, 6])
 def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, stop: int) -> None:
     """The same files, and nothing is sampled twice."""
     pairs = [(f"a red dot{'.' * number}", "a blue dot") for number in range(4)]

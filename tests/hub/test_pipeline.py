@@ -56,7 +56,7 @@ SETTINGS = {
     "bank": {"form": "vector", "steps": 2, "batch": 2, "control_draws": 1},
     "generation": {
         "phi": [0, 1],
-        "spacing_clips": 0,
+        "spacing_rounds": 0,
         "seeds": 1,
         "methods": ["transporter"],
     },

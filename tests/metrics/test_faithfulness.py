@@ -82,6 +82,7 @@ def test_a_clip_that_methods_share_is_read_once_and_reads_the_same() -> None:
             "row": next(others) if phi else seed,
             "method": method,
             "seed": seed,
+            "stop": phi,
             "phi": phi,
             "caption": caption,
             "clip": "",

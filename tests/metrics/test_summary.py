@@ -19,6 +19,7 @@ def _readings(log_odds: list[float], p_target: float = 0.9, seeds: int = 2) -> p
             "method": "transporter",
             "caption": "a red circle moves slowly",
             "seed": seed,
+            "stop": phi,
             "phi": phi,
             "log_odds": value + seed,
             "p_source": 1 - p_target,
@@ -100,6 +101,7 @@ def _in_captions(words: dict[int, int], concept: str = "slowly_quickly") -> pd.D
         {
             "caption": " ".join(["word"] * length),
             "seed": number,
+            "stop": phi,
             "phi": phi,
             "method": "transporter",
             "log_odds": phi - 0.5 if hit else -1.0,

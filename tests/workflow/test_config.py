@@ -24,7 +24,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": (
         {"generation": {"sed": 8}},
         (
-            "broken.yaml: generation.sed: expected one of the keys phi, spacing_clips, seeds,"
+            "broken.yaml: generation.sed: expected one of the keys phi, spacing_rounds, seeds,"
             " methods, got an unknown key; did you mean seeds?"
         ),
     ),

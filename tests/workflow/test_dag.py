@@ -472,7 +472,7 @@ def test_videos_of_maps_wait_for_captions_alone(finished: Path) -> None:
         )
         return set(planned(done.stdout))
 
-    assert made_before("{form: map}") == {"world_split", "concept_maps", "response", "generation"}
+    assert made_before("{form: map}") == {"world_split", "concept_maps", "generation"}
     assert {"concept_bank", "coupling"} <= made_before("{form: vector}")
     assert {"concept_bank", "coupling"} <= made_before("{objective: answers}")
 

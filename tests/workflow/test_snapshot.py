@@ -18,7 +18,6 @@ AFTER_THE_READINGS = {
 }
 THROUGH_PHI = dict.fromkeys(("readings_through_phi", "answers_through_phi"), 1)
 OF_THE_VIDEOS = {
-    "response": CONCEPTS,
     "generation": CONCEPTS,
     "filmstrips": 1,
     **THROUGH_PHI,

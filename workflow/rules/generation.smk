@@ -1,42 +1,15 @@
 # Videos of every concept: each method's sweep of phi from the same noises, in captions that no vector was fitted on.
 
 
-rule response:
-    input:
-        unpack(plan.models),
-        bank=paths.BANK,
-        seen=plan.captions("train"),
-        captions=plan.captions("validation"),
-        concepts=config["concepts"],
-    output:
-        paths.RESPONSE,
-    log:
-        paths.log("response", f"{PAIR}/{{concept}}"),
-    benchmark:
-        paths.benchmark("response", f"{PAIR}/{{concept}}")
-    priority: PAGE
-    conda:
-        "../../envs/transporter.yaml"
-    resources:
-        gpu=1,
-        mem_mb=job_memory.mem_mb("concept_readings", 3000),
-        runtime=120,
-    params:
-        generator=of("generators", "{generator}"),
-        vlm=of("vlms", "{vlm}"),
-        clips=config["generation"]["spacing_clips"],
-        seed=config["seed"],
-        at_once=config["memory"]["sampling"],
-        code=code("transporter.generation.response", adapters=["generators", "vlms"]),
-    script:
-        "../scripts/response.py"
+# By whose answers strengths are spaced, unless they are taken as the settings give them.
+SPACED = config["generation"]["spacing_rounds"] > 0
 
 
 rule generation:
     input:
         bank=paths.BANK,
-        response=plan.response(),
         model=files("generators", "{generator}"),
+        vlm=files("vlms", "{vlm}") if SPACED else [],
         seen=plan.captions("train"),
         captions=plan.captions("held_out"),
         concepts=config["concepts"],
@@ -55,14 +28,14 @@ rule generation:
         runtime=240,
     params:
         generator=of("generators", "{generator}"),
+        vlm=of("vlms", "{vlm}") if SPACED else None,
         names=["{concept}"],
         settings=config["generation"],
         seed=config["seed"],
         at_once=config["memory"]["sampling"],
         code=code(
             "transporter.generation.sweeps",
-            "transporter.generation.spacing",
-            adapters=["generators"],
+            adapters=["generators", "vlms"] if SPACED else ["generators"],
         ),
     script:
         "../scripts/generation.py"

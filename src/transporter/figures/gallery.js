@@ -46,6 +46,7 @@ function mean(values) {
 
 const NONE = "–";
 const or = format => value => value === null || value === undefined ? NONE : format(value);
+const short = value => String(Number(value.toPrecision(3)));
 const pretty = name => name.replaceAll("_", " ");
 const signed = or(value => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(1));
 const percent = or(value => Math.round(100 * value) + " %");
@@ -62,7 +63,7 @@ const METHODS = {
 };
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const state = {
-  generator: null, vlm: null, concept: null, method: null, compare: "", seed: null, phi: 0,
+  generator: null, vlm: null, concept: null, method: null, compare: "", seed: null, stop: 0,
   map: "",
   playing: !still, turning: false,
 };
@@ -81,11 +82,19 @@ const pairOf = one => `${one.source} → ${one.target}`;
 const shown = sweep => sweep.runs.filter(run => run.clips);
 const sentence = run => run.caption.join(run.pair[0] ?? "");
 const means = (sweep, name) =>
-  sweep.phi.map((_, k) => mean(sweep.runs.map(run => run[name][k])));
+  sweep.stops.map((_, k) => mean(sweep.runs.map(run => run[name][k])));
+
+// The slider has stops. A clip's strength there is the stop itself, or one of its own at which its
+// answer has gone that share of its way.
+const spaced = sweep => sweep.runs.some(
+  run => run.phi.some((phi, k) => phi !== null && phi !== sweep.stops[k]));
+const strengths = sweep => means(sweep, "phi").map((phi, k) => phi ?? sweep.stops[k]);
+const place = sweep =>
+  spaced(sweep) ? `${percent(state.stop)} of the way` : `φ = ${state.stop}`;
 
 function step(sweep) {
-  const distance = k => Math.abs(sweep.phi[k] - state.phi);
-  return sweep.phi.reduce((best, _, k) => distance(k) < distance(best) ? k : best, 0);
+  const distance = k => Math.abs(sweep.stops[k] - state.stop);
+  return sweep.stops.reduce((best, _, k) => distance(k) < distance(best) ? k : best, 0);
 }
 
 // "method:random" or "concept:day_night"; "" compares with nothing.
@@ -115,7 +124,7 @@ function choose(change) {
   state.compare = pick(["", ...others], state.compare);
   const sweep = current();
   state.seed = pick(shown(sweep).map(run => run.seed), state.seed);
-  state.phi = sweep.phi[step(sweep)];
+  state.stop = sweep.stops[step(sweep)];
   draw();
 }
 
@@ -171,16 +180,18 @@ function drawComparable() {
 }
 
 function drawSlider(sweep) {
-  const slider = $("phi"), now = step(sweep), { source, target } = conceptOf(sweep);
+  const slider = $("stop"), now = step(sweep), { source, target } = conceptOf(sweep);
   $("from").textContent = source;
   $("to").textContent = target;
-  slider.max = sweep.phi.length - 1;
+  slider.max = sweep.stops.length - 1;
   slider.value = now;
-  slider.setAttribute("aria-valuetext", `phi ${state.phi}`);
-  const label = (phi, k) => k === now && sweep.phi.length < 8 ? `φ = ${phi}` : String(phi);
-  $("ticks").replaceChildren(...sweep.phi.map((phi, k) => element("span", {
-    class: k === now ? "now" : "", onclick: () => choose({ phi }),
-  }, label(phi, k))));
+  slider.setAttribute("aria-valuetext", place(sweep));
+  $("spacing").hidden = !spaced(sweep);
+  const name = stop => spaced(sweep) ? percent(stop) : String(stop);
+  const label = (stop, k) => k === now && sweep.stops.length < 8 ? place(sweep) : name(stop);
+  $("ticks").replaceChildren(...sweep.stops.map((stop, k) => element("span", {
+    class: k === now ? "now" : "", onclick: () => choose({ stop }),
+  }, label(stop, k))));
 }
 
 function drawChoices(sweep) {
@@ -334,6 +345,7 @@ function facts(run, sweep, k) {
   if (run.answers[k]) row("VLM says", ...marked(run.answers[k], sweep));
   if (words.length) row("Probes see", ...words);
   if (run.log_odds[k] !== null) row("Log-odds", signed(run.log_odds[k]));
+  if (spaced(sweep) && run.phi[k] !== null) row("Strength", `φ = ${run.phi[k]}`);
   return rows;
 }
 
@@ -347,7 +359,7 @@ function drawTile(tile, run, sweep) {
   tile.screen.setAttribute("aria-pressed", String(run.seed === state.seed));
   tile.download.hidden = clip === null;
   tile.download.href = clip ?? "";
-  tile.download.setAttribute("aria-label", `Download clip of seed ${run.seed} at phi ${state.phi}`);
+  tile.download.setAttribute("aria-label", `Download clip of seed ${run.seed}, ${place(sweep)}`);
   layMap(tile, run, sweep, k);
   show(tile, clip);
 }
@@ -406,7 +418,7 @@ function drawNumbers() {
     (sweep, j) => element("td", { "data-number": `${name}-${j}` }, value(sweep)));
   $("numbers").replaceChildren(
     element("thead", {}, element("tr", {},
-      element("th", { scope: "col" }, `Mean of ${seeds} seeds at φ = ${state.phi}`),
+      element("th", { scope: "col" }, `Mean of ${seeds} seeds, ${place(rows[0])}`),
       ...rows.map(sweep => element("th", { scope: "col" }, title(sweep))))),
     element("tbody", {}, ...lines.map(([name, label, value]) => element("tr", {},
       element("th", { scope: "row" }, label), ...cells(name, value)))));
@@ -414,10 +426,10 @@ function drawNumbers() {
 
 // 6. The curves -------------------------------------------------------------------------------
 
-const share = phi => Math.min(1, Math.max(0, phi));
+const share = stop => Math.min(1, Math.max(0, stop));
 const mixed = part =>
   `color-mix(in oklab, var(--target) ${(100 * part).toFixed(1)}%, var(--source))`;
-const ramp = phi => mixed(share(phi));
+const ramp = stop => mixed(share(stop));
 
 function ticks(low, high, count) {
   const raw = (high - low) / count, unit = 10 ** Math.floor(Math.log10(raw));
@@ -441,7 +453,8 @@ function apart(phis, x) {
 }
 
 // One set of axes: `x` and `y` map data to pixels; whatever is drawn goes into `svg`.
-function axes(svg, phis, low, high, format) {
+function axes(svg, sweep, low, high, format) {
+  const phis = strengths(sweep);
   const width = svg.clientWidth || 372, height = svg.clientHeight || 200;
   const box = { left: 40, right: width - 6, top: 8, bottom: height - 34 };
   const first = phis[0], final = phis[phis.length - 1];
@@ -459,10 +472,11 @@ function axes(svg, phis, low, high, format) {
     line(value === 0 && low < -0.5 ? "zero" : "grid", box.left, box.right, y(value), y(value));
     text(format(value), box.left - 8, y(value) + 4, "end");
   }
-  for (const phi of apart(phis, x)) text(String(phi), x(phi), box.bottom + 17, "middle");
+  for (const phi of apart(phis, x)) text(short(phi), x(phi), box.bottom + 17, "middle");
   text("strength φ", box.right, box.bottom + 32, "end");
-  line("now", x(state.phi), x(state.phi), box.top, box.bottom);
-  follow(svg, phis, x);
+  const now = x(phis[step(sweep)]);
+  line("now", now, now, box.top, box.bottom);
+  follow(svg, sweep, x);
   return { svg, box, x, y, ramp: `url(#${svg.id}-ramp)` };
 }
 
@@ -475,13 +489,14 @@ function gradient(id, x1, x2) {
   return node;
 }
 
-// Pressing or dragging on the plot moves phi.
-function follow(svg, phis, x) {
+// Pressing or dragging on the plot moves the slider.
+function follow(svg, sweep, x) {
+  const phis = strengths(sweep);
   const seek = event => {
     const at = event.clientX - svg.getBoundingClientRect().left;
-    const distance = phi => Math.abs(x(phi) - at);
-    const phi = phis.reduce((best, one) => distance(one) < distance(best) ? one : best);
-    if (phi !== state.phi) choose({ phi });
+    const distance = k => Math.abs(x(phis[k]) - at);
+    const nearest = phis.reduce((best, _, k) => distance(k) < distance(best) ? k : best, 0);
+    if (nearest !== step(sweep)) choose({ stop: sweep.stops[nearest] });
   };
   svg.onpointerdown = event => {
     seek(event);
@@ -492,19 +507,19 @@ function follow(svg, phis, x) {
 }
 
 function line(plot, phis, values, attributes) {
-  const place = (phi, value) => `${plot.x(phi).toFixed(1)},${plot.y(value).toFixed(1)}`;
-  const points = phis.map((phi, k) => values[k] === null ? null : place(phi, values[k]));
+  const point = (phi, value) => `${plot.x(phi).toFixed(1)},${plot.y(value).toFixed(1)}`;
+  const points = phis.map((phi, k) => values[k] === null ? null : point(phi, values[k]));
   plot.svg.append(drawn("polyline", { points: present(points).join(" "), ...attributes }));
 }
 
-function dots(plot, phis, values, fill) {
-  phis.forEach((phi, k) => {
+function dots(plot, sweep, values, fill) {
+  strengths(sweep).forEach((phi, k) => {
     if (values[k] === null) return;
     const dot = drawn("circle", {
-      cx: plot.x(phi), cy: plot.y(values[k]), r: phi === state.phi ? 6 : 4,
-      style: `fill: ${fill(phi)}`,
+      cx: plot.x(phi), cy: plot.y(values[k]), r: k === step(sweep) ? 6 : 4,
+      style: `fill: ${fill(sweep.stops[k])}`,
     });
-    dot.append(drawn("title", {}, `φ = ${phi}: ${values[k].toFixed(2)}`));
+    dot.append(drawn("title", {}, `φ = ${short(phi)}: ${values[k].toFixed(2)}`));
     plot.svg.append(dot);
   });
 }
@@ -514,10 +529,10 @@ function curves(plot, sweep, name, className) {
   for (const run of sweep.runs) {
     const seed = { "data-seed": run.seed, "data-curve": name };
     const picked = run.seed === state.seed ? " chosen" : "";
-    line(plot, sweep.phi, run[name], { class: "seed" + picked, stroke, ...seed });
+    line(plot, run.phi, run[name], { class: "seed" + picked, stroke, ...seed });
   }
-  line(plot, sweep.phi, means(sweep, name), { class: "mean", stroke, "data-curve": name });
-  dots(plot, sweep.phi, means(sweep, name), kept ? () => stroke : ramp);
+  line(plot, strengths(sweep), means(sweep, name), { class: "mean", stroke, "data-curve": name });
+  dots(plot, sweep, means(sweep, name), kept ? () => stroke : ramp);
 }
 
 const dashed = j => "other " + "abc"[j % 3];
@@ -529,8 +544,8 @@ function drawAnswer(sweep) {
     .concat(0));
   const low = Math.min(...all), high = Math.max(...all), room = Math.max(1, high - low) * 0.08;
   const whole = value => signed(value).replace(".0", "").replace(/^\+0$/, "0");
-  const plot = axes($("answer"), sweep.phi, low - room, high + room, whole);
-  others.forEach((other, j) => line(plot, other.phi, means(other, "log_odds"),
+  const plot = axes($("answer"), sweep, low - room, high + room, whole);
+  others.forEach((other, j) => line(plot, strengths(other), means(other, "log_odds"),
     { class: dashed(j), "data-method": other.method }));
   curves(plot, sweep, "log_odds");
   const word = (text, colour, attributes) => plot.svg.append(
@@ -552,7 +567,7 @@ function drawProbe(sweep) {
   const seen = present(target).length > 0, compares = present(kept).length > 0;
   $("probe-figure").hidden = !seen && !compares;
   if ($("probe-figure").hidden) return $("probe").replaceChildren();
-  const plot = axes($("probe"), sweep.phi, -0.04, 1.04, percent);
+  const plot = axes($("probe"), sweep, -0.04, 1.04, percent);
   if (compares) curves(plot, sweep, "kept", "kept");
   if (seen) curves(plot, sweep, "p_target");
   plot.svg.setAttribute("aria-label", `Probes over phi;`
@@ -567,7 +582,7 @@ function key(id, entries) {
   const entry = ([className, stroke, text]) => {
     const svg = drawn("svg", { class: "plot", viewBox: "0 0 26 10", "aria-hidden": "true" });
     const sample = drawn("polyline", { class: className, points: "0,5 26,5" });
-    if (stroke) sample.style.stroke = stroke.startsWith("url") ? ramp(state.phi) : stroke;
+    if (stroke) sample.style.stroke = stroke.startsWith("url") ? ramp(state.stop) : stroke;
     svg.append(sample);
     return element("span", {}, svg, text);
   };
@@ -669,7 +684,7 @@ function drawSummary() {
 
 function draw() {
   const sweep = current(), { source, target } = conceptOf(sweep);
-  document.documentElement.style.setProperty("--share", share(state.phi));
+  document.documentElement.style.setProperty("--share", share(state.stop));
   drawChoices(sweep);
   drawMapChoice();
   drawOrigin();
@@ -682,19 +697,19 @@ function draw() {
   drawInside(sweep);
   drawSummary();
   const odds = means(sweep, "log_odds")[step(sweep)];
-  $("spoken").textContent = `${source} to ${target}, phi ${state.phi}`
+  $("spoken").textContent = `${source} to ${target}, ${place(sweep)}`
     + (odds === null ? "" : `, mean log-odds ${odds.toFixed(1)}`);
   history.replaceState(null, "", "#" + address());
 }
 
-const ADDRESS = ["generator", "vlm", "concept", "method", "compare", "seed", "phi", "map"];
+const ADDRESS = ["generator", "vlm", "concept", "method", "compare", "seed", "stop", "map"];
 const address = () =>
   new URLSearchParams(ADDRESS.filter(name => state[name] !== "").map(name => [name, state[name]]));
 
 function addressed() {
   const given = new URLSearchParams(location.hash.slice(1)), choice = { compare: "", map: "" };
   for (const name of ADDRESS.filter(name => given.has(name))) {
-    const value = given.get(name), numeric = name === "seed" || name === "phi";
+    const value = given.get(name), numeric = name === "seed" || name === "stop";
     choice[name] = numeric ? Number(value) || 0 : value;
   }
   return choice;
@@ -710,15 +725,15 @@ function turn(turning) {
   state.turning = turning;
   $("turn").textContent = turning ? "Stop φ" : "Play φ";
   if (!turning) return;
-  choose({ phi: current().phi[0] });
-  const pause = Math.min(LONGEST_STEP, WHOLE_TURN / current().phi.length);
+  choose({ stop: current().stops[0] });
+  const pause = Math.min(LONGEST_STEP, WHOLE_TURN / current().stops.length);
   const advance = since => {
     if (!settled() && performance.now() - since < PATIENCE)
       return state.timer = setTimeout(advance, 50, since);
     state.timer = setTimeout(() => {
-      const phis = current().phi, next = neighbour(phis, state.phi, 1);
-      choose({ phi: next });
-      if (next === phis[phis.length - 1]) turn(false);
+      const { stops } = current(), next = neighbour(stops, state.stop, 1);
+      choose({ stop: next });
+      if (next === stops.at(-1)) turn(false);
       else advance(performance.now());
     }, pause);
   };
@@ -735,8 +750,8 @@ function takeHold(event) {
 // Up, down and space scroll the page, as everywhere.
 
 const ACTIONS = {
-  ArrowLeft: () => choose({ phi: neighbour(current().phi, state.phi, -1) }),
-  ArrowRight: () => choose({ phi: neighbour(current().phi, state.phi, 1) }),
+  ArrowLeft: () => choose({ stop: neighbour(current().stops, state.stop, -1) }),
+  ArrowRight: () => choose({ stop: neighbour(current().stops, state.stop, 1) }),
   c: () => choose({ concept: neighbour(concepts().map(one => one.name), state.concept, 1) }),
   C: () => choose({ concept: neighbour(concepts().map(one => one.name), state.concept, -1) }),
   s: () => choose({ seed: turned(shown(current()).map(run => run.seed), state.seed) }),
@@ -761,8 +776,8 @@ function listen() {
     document.addEventListener(kind, takeHold, { capture: true });
   document.addEventListener("keydown", pressed);
   window.addEventListener("hashchange", () => choose(addressed()));
-  $("phi").addEventListener("input",
-    event => choose({ phi: current().phi[Number(event.target.value)] }));
+  $("stop").addEventListener("input",
+    event => choose({ stop: current().stops[Number(event.target.value)] }));
   for (const name of ["generator", "vlm", "compare"])
     $(name).addEventListener("change", event => choose({ [name]: event.target.value }));
   $("seed").addEventListener("change", event => choose({ seed: Number(event.target.value) }));
@@ -786,6 +801,6 @@ const opening = addressed();
 listen();
 listLeftOut();
 play(state.playing);
-choose({ phi: data.sweeps[0].phi[0], ...opening });
-if (!still && !("phi" in opening)) turn(true);
+choose({ stop: data.sweeps[0].stops[0], ...opening });
+if (!still && !("stop" in opening)) turn(true);
 keepStep();

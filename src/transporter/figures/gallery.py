@@ -27,7 +27,7 @@ from transporter.support.files import written_whole
 
 KEYS = ("generator", "vlm", "concept", "method")
 CURVES = ("log_odds", "p_target", "kept")
-READINGS = (*KEYS, "kind", "caption", "seed", "phi", *CURVES, "caption_reencoded")
+READINGS = (*KEYS, "kind", "caption", "seed", "stop", "phi", *CURVES, "caption_reencoded")
 """Columns of the readings that the page shows, beside one for each attribute."""
 SUMMARY = ("concept", "generator", "vlm", "method", "seeds", "spearman", "hit_rate", "others_kept")
 PARTS = {"__STYLE__": "gallery.css", "__MAPS__": "gallery_maps.js", "__SCRIPT__": "gallery.js"}
@@ -194,22 +194,26 @@ def _sweep(
     attributes: Sequence[str],
     copy: _Copier,
 ) -> dict[str, Any]:
-    """All seeds of one concept and method, every list in the order of `phi`."""
-    phis = sorted(set(rows["phi"].astype(float)))
+    """All seeds of one concept and method, every list in the order of the slider's stops."""
+    stops = sorted(set(rows["stop"].astype(float)))
     seeds = sorted(set(rows["seed"].astype(int)))
     runs = []
     for number, seed in enumerate(seeds):
         found = rows[rows["seed"].astype(int) == seed]
-        by_phi = {float(row["phi"]): row for row in found.to_dict("records")}
-        row_of = [by_phi.get(phi, {}) for phi in phis]
-        names = [Clip(**key, seed=seed, phi=phi) if phi in by_phi else None for phi in phis]
-        run = {"seed": seed, **_cut(str(found.iloc[0]["caption"]), concept)}
+        by_stop = {float(row["stop"]): row for row in found.to_dict("records")}
+        row_of = [by_stop.get(stop, {}) for stop in stops]
+        phis = [_number(row.get("phi")) for row in row_of]
+        run = {"seed": seed, **_cut(str(found.iloc[0]["caption"]), concept), "phi": phis}
         run |= {curve: [_number(row.get(curve)) for row in row_of] for curve in CURVES}
         run["answers"] = [_word(row.get("caption_reencoded")) for row in row_of]
         run["words"] = [_words(row, attributes) for row in row_of]
-        run["clips"] = [name and copy(name) for name in names] if number < copy.seeds else None
+        if number < copy.seeds:
+            names = [None if phi is None else Clip(**key, seed=seed, phi=phi) for phi in phis]
+            run["clips"] = [name and copy(name) for name in names]
+        else:
+            run["clips"] = None
         runs.append(run)
-    return {**key, "phi": phis, "runs": runs}
+    return {**key, "stops": stops, "runs": runs}
 
 
 def _cut(caption: str, concept: Concept) -> dict[str, list[str]]:

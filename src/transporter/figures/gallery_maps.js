@@ -33,7 +33,7 @@ function sheetOf(url) {
   return sheets.get(url);
 }
 
-// A sheet has a row for each phi, and in it the latent's frames side by side.
+// A sheet has a row for each stop, and in it the latent's frames side by side.
 function layMap(tile, run, sweep, k) {
   const on = mapsOn() && Boolean(run.map) && run.clips[k] !== null;
   tile.map.hidden = !on;
@@ -61,18 +61,18 @@ function drawInside(sweep) {
   const known = sweep.runs.some(run => run.inside);
   $("inside-figure").hidden = !known;
   if (!known) return $("inside").replaceChildren();
-  const all = name => sweep.phi.map(
+  const all = name => sweep.stops.map(
     (_, k) => mean(sweep.runs.map(run => run[name]?.[k])));
   const inside = all("inside"), base = all("base");
-  const plot = axes($("inside"), sweep.phi, -0.04, 1.04, percent);
-  line(plot, sweep.phi, base, { class: "base", "data-curve": "base" });
+  const plot = axes($("inside"), sweep, -0.04, 1.04, percent);
+  line(plot, strengths(sweep), base, { class: "base", "data-curve": "base" });
   for (const run of sweep.runs.filter(one => one.inside)) {
     const picked = run.seed === state.seed ? " chosen" : "";
-    line(plot, sweep.phi, run.inside, {
+    line(plot, run.phi, run.inside, {
       class: "seed" + picked, stroke: plot.ramp, "data-seed": run.seed, "data-curve": "inside" });
   }
-  line(plot, sweep.phi, inside, { class: "mean", stroke: plot.ramp, "data-curve": "inside" });
-  dots(plot, sweep.phi, inside, ramp);
+  line(plot, strengths(sweep), inside, { class: "mean", stroke: plot.ramp, "data-curve": "inside" });
+  dots(plot, sweep, inside, ramp);
   const word = conceptOf(sweep).target;
   $("inside-title").textContent = `Is “${word}” put on the thing?`;
   plot.svg.setAttribute("aria-label", `Share of the map of ${word} on the thing over phi;`

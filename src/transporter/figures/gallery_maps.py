@@ -77,7 +77,7 @@ def _add(sweep: dict[str, Any], own: ConceptMaps, folder: Path) -> None:
     sweep["map"] = {**ends, "height": height, "width": width, "frames": frames}
     numbers = own.found()
     for run in sweep["runs"]:
-        rows = [_row(numbers, sweep, run["seed"], phi) for phi in sweep["phi"]]
+        rows = [_row(numbers, sweep, run["seed"], phi) for phi in run["phi"]]
         for name in SHARES if set(SHARES) <= set(own.index) else ():
             # an empty cell of a table from a file is text
             values = pd.to_numeric(own.index[name].iloc[rows], errors="coerce")
@@ -91,13 +91,16 @@ def _add(sweep: dict[str, Any], own: ConceptMaps, folder: Path) -> None:
 
 
 def _row(
-    numbers: Mapping[tuple[str, int, float], int], sweep: Mapping[str, Any], seed: int, phi: float
+    numbers: Mapping[tuple[str, int, float], int],
+    sweep: Mapping[str, Any],
+    seed: int,
+    phi: float | None,
 ) -> int:
-    key = ("" if not _rounded(phi) else sweep["method"], seed, _rounded(phi))
+    key = None if phi is None else (sweep["method"] if _rounded(phi) else "", seed, _rounded(phi))
     if key not in numbers:
         raise UserError(
             f"maps of {sweep['concept']}: expected one for {sweep['method']}, seed {seed}, phi"
-            f" {phi:g}, got none; make the maps again"
+            f" {phi}, got none; make the maps again"
         )
     return numbers[key]
 

@@ -47,13 +47,13 @@ CAPTION = (
 )
 
 
-COLUMNS = ("concept", "method", "caption", "seed", "phi", "clip", "log_odds")
+COLUMNS = ("concept", "method", "caption", "seed", "stop", "phi", "clip", "log_odds")
 
 
 @dataclass(frozen=True)
 class Sweep:
     """One concept's row: the clips `(T, C, H, W)` of one seed by phi, and the readings of all seeds
-    (seed, phi, log_odds).
+    (seed, stop, phi, log_odds).
     """
 
     concept: Concept
@@ -111,10 +111,14 @@ def sweeps_figure(sweeps: Sequence[Sweep]) -> Figure:
     grid = _grid(sweeps)
     row = LINE + grid.tall + BETWEEN
     canvas = Canvas(PAGE, HEAD + len(sweeps) * row - BETWEEN + FOOT)
-    phi_headings(canvas, grid.phis, MARGIN, grid.column)
+    shared = len({tuple(sorted(sweep.videos)) for sweep in sweeps}) == 1
+    if shared:
+        phi_headings(canvas, sorted(sweeps[0].videos), MARGIN, grid.column)
     for number, sweep in enumerate(sweeps):
         y = HEAD + number * row + LINE
         _stills(canvas, sweep, grid, y)
+        if not shared:
+            _strengths(canvas, sweep, grid, y)
         _words(canvas, sweep, grid.right, y - 0.05)
         plot = canvas.plot(grid.right + AXIS, y, grid.plot, grid.tall)
         _curve(plot, sweep.readings, last=number == len(sweeps) - 1)
@@ -135,19 +139,19 @@ class _Grid:
     """Where stills and curves stand, in inches.
 
     Attributes:
-        phis: one column of stills each.
+        columns: of stills.
         column: from the left of a still to the left of the next.
         tall: the stills of a row, one below another.
     """
 
-    phis: Sequence[float]
+    columns: int
     column: float
     tall: float
 
     @property
     def right(self) -> float:
         """Where the stills end."""
-        return MARGIN + len(self.phis) * self.column - GAP
+        return MARGIN + self.columns * self.column - GAP
 
     @property
     def plot(self) -> float:
@@ -157,11 +161,11 @@ class _Grid:
 
 def _grid(sweeps: Sequence[Sweep]) -> _Grid:
     """The widest stills that leave the curves their place."""
-    phis = sorted(sweeps[0].videos)
+    columns = max(len(sweep.videos) for sweep in sweeps)
     share = min(SHARES.get(sweep.concept.kind, 1.0) for sweep in sweeps)
-    column = share * (PAGE - 2 * MARGIN - PLOT - AXIS + GAP) / len(phis)
+    column = share * (PAGE - 2 * MARGIN - PLOT - AXIS + GAP) / columns
     tall = max(_tall(sweep, column - GAP) for sweep in sweeps)
-    return _Grid(phis, column, tall)
+    return _Grid(columns, column, tall)
 
 
 def _tall(sweep: Sweep, width: float) -> float:
@@ -172,13 +176,20 @@ def _tall(sweep: Sweep, width: float) -> float:
 
 def _stills(canvas: Canvas, sweep: Sweep, grid: _Grid, y: float) -> None:
     count = FRAMES.get(sweep.concept.kind, 1)
-    for number, phi in enumerate(grid.phis):
-        video = sweep.videos[phi]
+    for number, (_, video) in enumerate(sorted(sweep.videos.items())):
         height = (grid.column - GAP) * video.shape[-2] / video.shape[-1]
         images = stills(video, count) if count > 1 else video[None, len(video) // 2]
         x = MARGIN + number * grid.column
         for below, image in enumerate(images):
             canvas.picture(x, y + below * (height + SEAM), height, image)
+
+
+def _strengths(canvas: Canvas, sweep: Sweep, grid: _Grid, y: float) -> None:
+    """Phi in the first still of each column, where the strengths are the clip's own."""
+    label = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
+    for number, phi in enumerate(sorted(sweep.videos)):
+        x = MARGIN + number * grid.column
+        canvas.text(x + 0.03, y + 0.1, f"φ = {phi:g}", color=QUIET, size=5.5, bbox=label)
 
 
 def _words(canvas: Canvas, sweep: Sweep, right: float, y: float) -> None:
@@ -189,21 +200,22 @@ def _words(canvas: Canvas, sweep: Sweep, right: float, y: float) -> None:
 
 
 def _curve(axes: Axes, readings: pd.DataFrame, last: bool) -> None:
-    """Every seed's log-odds over phi, their mean and its interval."""
-    by_seed = readings.pivot(index="phi", columns="seed", values="log_odds").sort_index()
+    """Every seed's log-odds over phi, and at each stop their mean and its interval."""
+    by_seed = readings.pivot(index="stop", columns="seed", values="log_odds").sort_index()
+    # (stops, seeds)
+    own = readings.pivot(index="stop", columns="seed", values="phi").sort_index().to_numpy()
+    phi = own.mean(axis=1)
     intervals = [mean_interval(values) for values in by_seed.to_numpy()]
     axes.axhline(0, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)))
-    axes.plot(by_seed.index, by_seed.to_numpy(), color=QUIET, alpha=0.35, linewidth=0.5)
+    axes.plot(own, by_seed.to_numpy(), color=QUIET, alpha=0.35, linewidth=0.5)
     axes.fill_between(
-        by_seed.index,
+        phi,
         *np.array([(i.low, i.high) for i in intervals]).T,
         color=COLOURS[0],
         alpha=0.2,
         linewidth=0,
     )
-    axes.plot(
-        by_seed.index, [i.value for i in intervals], color=COLOURS[0], marker="o", markersize=2.2
-    )
+    axes.plot(phi, [i.value for i in intervals], color=COLOURS[0], marker="o", markersize=2.2)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"] if last else [])
     axes.locator_params(axis="y", nbins=4)
     if last:

@@ -5,7 +5,7 @@ latents.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from transporter.clips.contrast import Concept
 from transporter.clips.writing import write_video
 from transporter.concepts.bank import ConceptBank
 from transporter.generation.captions import Pair
+from transporter.generation.slider import Slider, Spacing
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import WHOLE, Modulation, compose
@@ -25,7 +26,8 @@ from transporter.support.files import read_table, write_table, written_whole
 from transporter.support.kept import Keep, made
 
 METHODS = ("transporter", "random", "prompt_interpolation")
-INDEX = ("row", "method", "seed", "phi", "caption", "clip")
+INDEX = ("row", "method", "seed", "stop", "phi", "caption", "clip")
+"""Columns of an index; `stop` is the place on the slider, also phi unless strengths are spaced."""
 
 
 def full_change(
@@ -122,18 +124,20 @@ def write_concept(
     pairs: Sequence[Pair],
     generator: Generator,
     bank: ConceptBank,
-    phis: Sequence[float],
+    stops: Sequence[float],
     methods: Sequence[str],
     sampling: Sampling,
     seed: int = 0,
     keep: Keep = made,
+    spacing: Spacing | None = None,
 ) -> None:
-    """Sweep every method over `phis`, one noise seed per caption pair; phi = 0 is the same clip for
-    all methods, made once.
+    """Sweep every method over the `stops` of a slider, one noise seed per caption pair; phi = 0 is
+    the same clip for all methods, made once.
 
     Writes `clips/*.mp4`, `latents.safetensors` (`z_xi` `(rows, c, t, h, w)`) and `index.tsv`
     (columns of `INDEX`; `row` counts latents) into `folder`, which appears whole or not at all.
-    `keep` is asked for the latents of some captions at a time.
+    `keep` is asked for some latents at a time. With `spacing` a clip's phi at a stop is one of its
+    own, else the stop.
     """
     seeds = [seed + number for number in range(len(pairs))]
     with written_whole(folder) as partial:
@@ -141,36 +145,17 @@ def write_concept(
         writer = _Writer(partial, generator.fps)
         # all captions before the first clip: large text encoders go then
         changes = [full_change(one, concept, pairs, generator, bank, seed) for one in methods]
+        origins = None
         for method, (minus, change) in zip(methods, changes, strict=True):
-            wanted = [phi for phi in phis if phi or not writer.origins]
-            latents = _kept_sweep(
-                f"{concept.name}-{method}",
-                keep,
-                lambda rows, minus=minus, change=change, wanted=wanted: sweep(
-                    generator, minus[rows], change[rows], wanted, seeds[rows], sampling
-                ),
-                len(pairs),
-                sampling.rows(len(wanted)),
-            ).to(generator.device)
-            for number, pair, z_xi in zip(seeds, pairs, latents, strict=True):
-                # (P, c, t, h, w) to (P, T, C, H, W)
-                clips = zip(z_xi, generator.decode(z_xi).clamp(0, 1), strict=True)
-                writer.add(method, number, pair[0], phis, dict(zip(wanted, clips, strict=True)))
-            counts = f"{len(pairs)} captions x {len(phis)} strengths"
+            slider = Slider(generator, minus, change, seeds, stops, sampling, spacing)
+            clips = slider.clips(f"{concept.name}-{method}", keep, origins)
+            origins = [clip.origin() for clip in clips]
+            for number, pair, clip in zip(seeds, pairs, clips, strict=True):
+                writer.add(method, number, pair[0], clip.at(stops), generator)
+            counts = f"{len(pairs)} captions x {len(stops)} strengths"
             print(f"concept {concept.name}, {method}: {counts}", flush=True)
         save_file({"z_xi": torch.stack(writer.z_xi).cpu()}, partial / "latents.safetensors")
         write_table(pd.DataFrame(writer.rows), partial / "index.tsv")
-
-
-def _kept_sweep(
-    name: str, keep: Keep, made_of: Callable[[slice], torch.Tensor], count: int, rows: int
-) -> torch.Tensor:
-    """Latents of `count` captions, so many of them at a time as are sampled at once."""
-    parts = []
-    for start in range(0, count, rows):
-        part = slice(start, start + rows)
-        parts.append(keep(f"{name}-{start}", lambda part=part: {"z_xi": made_of(part)})["z_xi"])
-    return torch.cat([part.to(parts[-1].device) for part in parts])
 
 
 @dataclass
@@ -190,16 +175,21 @@ class _Writer:
         method: str,
         seed: int,
         caption: str,
-        phis: Sequence[float],
-        clips: Mapping[float, tuple[torch.Tensor, torch.Tensor]],
+        clips: Mapping[float, tuple[float, torch.Tensor]],
+        generator: Generator,
     ) -> None:
-        """A row for each strength; `clips` has the latent and the video of those that are new."""
-        for phi in phis:
-            if phi in clips:
-                row, name = self._write(method, seed, phi, *clips[phi])
-            else:
-                row, name = self.origins[seed]
-            values = (row, method, seed, phi, caption, name)
+        """A row for each stop, from its phi and its latent `(c, t, h, w)`."""
+        fresh = {phi: z for phi, z in clips.values() if phi or seed not in self.origins}
+        # (P, T, C, H, W)
+        videos = generator.decode(torch.stack([*fresh.values()]).to(generator.device)).clamp(0, 1)
+        places = {
+            phi: self._write(method, seed, phi, z, video)
+            for (phi, z), video in zip(fresh.items(), videos, strict=True)
+        }
+        places.setdefault(0.0, self.origins.get(seed))
+        for stop, (phi, _) in clips.items():
+            row, name = places[phi]
+            values = (row, method, seed, stop, phi, caption, name)
             self.rows.append(dict(zip(INDEX, values, strict=True)))
 
     def _write(

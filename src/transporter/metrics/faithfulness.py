@@ -47,7 +47,7 @@ def read_concept(
     """Read every clip of one concept: by the VLM after decoding and encoding again, through Phi
     where the reader has it, and by the probes.
 
-    One row per method, seed and phi, with `log_odds` and `caption_reencoded` (decoded and encoded
+    One row per method, seed and stop, with `log_odds` and `caption_reencoded` (decoded and encoded
     again); with Phi, `log_odds_phi` and `caption_phi`; with probes, `p_source`, `p_target`, `hit`,
     a word per attribute and `kept`. The clip at phi = 0, which all methods share, is read once.
     """
@@ -66,7 +66,7 @@ def read_concept(
             parts.append(
                 _read(z_xi, condition, concept, reader, probes).assign(row=part["row"].to_numpy())
             )
-    keys = generated.index[["row", "method", "caption", "seed", "phi", "clip"]]
+    keys = generated.index[["row", "method", "caption", "seed", "stop", "phi", "clip"]]
     table = keys.merge(pd.concat(parts), on="row", how="left", validate="many_to_one").drop(
         columns="row"
     )

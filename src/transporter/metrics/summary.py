@@ -51,10 +51,10 @@ STRATA = (
 def summarise(readings: pd.DataFrame) -> pd.DataFrame:
     """One row per concept, generator, VLM and method (columns of `SUMMARY`).
 
-    `spearman`: of phi and the mean log-odds over seeds; `effect`: how far these move from the
-    smallest phi to the largest, in nats; `largest_step`: the share of a clip's moves that lies
-    between two neighbouring strengths at most, in the median over seeds (with four steps an even
-    slider has 0.25, a switch 1); `rising`: share of seeds whose log-odds rise at every step;
+    `spearman`: of the stops and the mean log-odds over seeds; `effect`: how far these move from the
+    first stop to the last, in nats; `largest_step`: the share of a clip's moves that lies between
+    two neighbouring stops at most, in the median over seeds (with four steps an even slider has
+    0.25, a switch 1); `rising`: share of seeds whose log-odds rise at every step;
     `hit_rate`: share of seeds whose clip at the largest phi the probes call by the target word,
     among all words of the attribute, with its exact 95 % interval; `others_kept`: mean of `kept` at
     the largest phi. Empty without probes, and where they do not know the words.
@@ -68,10 +68,10 @@ def summarise(readings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summary(group: pd.DataFrame) -> dict[str, float | int]:
-    curve = group.groupby("phi")["log_odds"].mean()
+    curve = group.groupby("stop")["log_odds"].mean()
     constant = curve.nunique() < 2
-    # (seeds, strengths - 1)
-    moves = np.diff(group.pivot_table("log_odds", "seed", "phi").to_numpy(), axis=1)
+    # (seeds, stops - 1)
+    moves = np.diff(group.pivot_table("log_odds", "seed", "stop").to_numpy(), axis=1)
     last = group[group["phi"] == group["phi"].max()]
     return {
         "seeds": int(group["seed"].nunique()),

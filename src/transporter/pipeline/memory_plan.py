@@ -99,6 +99,7 @@ def memory_plan(
         MemorySettings(**settings["memory"]),
         clips,
         settings["generation"]["seeds"],
+        settings["generation"]["spacing_rounds"] > 0,
         concepts,
         memory,
         gpu,
@@ -137,6 +138,7 @@ class _Run:
     clips: Mapping[str, int]
     captions: int
     """Of a concept, that clips are generated of."""
+    spaced: bool
     concepts: int
     memory: int
     gpu: bool
@@ -145,7 +147,7 @@ class _Run:
         """Of all rules."""
         jobs = dict.fromkeys(("embed_generator", "embed_vlm", "embed_reencoded"), len(self.clips))
         jobs |= {"captions": 0, "generation": self.concepts, "concept_readings": self.concepts}
-        for rule in pair.rules(self.bank, self.at_once, self.captions):
+        for rule in pair.rules(self.bank, self.at_once, self.captions, self.spaced):
             host = self._host(rule, pair)
             room = self.memory if self.gpu else self.memory - host
             device = rule.peak if self.gpu else rule.peak + host

@@ -80,9 +80,9 @@ class GenerationSettings:
 
     phi: Annotated[tuple[Strength, ...], MinLen(2), MaxLen(1000)] = (0, 0.25, 0.5, 0.75, 1)
     """Concept strengths in rising order; 0 (source) and 1 (target) must be among them."""
-    spacing_clips: Whole = 4
-    """Validation captions in which each concept is tried first, so that at the strengths of `phi`
-    the VLM's log-odds rise by equal steps; 0 takes `phi` as it is.
+    spacing_rounds: Whole = 2
+    """How often strengths are tried for each clip, so that at the stops of `phi` the VLM's log-odds
+    have gone such shares of their way; 0 takes `phi` as it is.
     """
     seeds: Seeds = 8
     """Videos (seed and caption) per concept."""

@@ -33,7 +33,6 @@ ANSWERS = f"results/coupling/{PAIR}/answers.tsv"
 # the concept bank, and the videos that it makes
 BANK = f"results/concepts/{PAIR}/bank.safetensors"
 SEPARATION = f"results/concepts/{PAIR}/separation.tsv"
-RESPONSE = f"results/concepts/{PAIR}/response/{{concept}}.tsv"
 GENERATED = f"results/generation/{PAIR}/{{concept}}"
 MODULATED = f"results/modulations/{PAIR}"
 

@@ -117,9 +117,11 @@ class Pair:
     def _video_bytes(self) -> int:
         return 4 * torch.Size(self.generator.video_shape).numel()
 
-    def rules(self, bank: BankSettings, at_once: MemorySettings, captions: int) -> Iterator[Rule]:
+    def rules(
+        self, bank: BankSettings, at_once: MemorySettings, captions: int, spaced: bool
+    ) -> Iterator[Rule]:
         """All of them, `concept_bank` by the objective of the settings; clips of a concept are
-        generated of so many captions.
+        generated of so many captions, at strengths that may be spaced by the VLM's answers.
         """
         yield from self.light_rules(at_once)
         yield self.bank(bank)
@@ -130,8 +132,9 @@ class Pair:
         encoding, report = self._captions_rule, self._stage("report")
         yield Rule("coupling_report", vlm + coupling, asked, (report,), encoding.peak)
         before = replace(encoding, clips=captions).peak
-        sampled = (self._stage("velocity"), decode)
-        yield Rule("generation", vae + transformers, at_once.sampling, sampled, before)
+        sampled = (self._stage("velocity"), decode, *([embed] if spaced else []))
+        sampler = vae + transformers + (vlm if spaced else 0)
+        yield Rule("generation", sampler, at_once.sampling, sampled, before)
         # the decoded clips stay while they are asked about
         read = (decode, embed, report.beside(self._video_bytes))
         weights = vae + vlm + coupling

@@ -308,10 +308,6 @@ class Plan:
         """
         return paths.LITERAL if self.config["coupling"]["literal_steps"] else []
 
-    def response(self) -> str | list[str]:
-        """How answers respond to phi, unless strengths are taken as they are given."""
-        return paths.RESPONSE if self.config["generation"]["spacing_clips"] else []
-
     @property
     def words_alone(self) -> bool:
         """Whether the run's concepts are fitted to captions alone: maps of words."""

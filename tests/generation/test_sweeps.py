@@ -13,6 +13,7 @@ from transporter.concepts.bank import ConceptBank
 from transporter.generation.sweeps import (
     METHODS,
     Generated,
+    composed,
     full_change,
     generate,
     sweep,
@@ -137,6 +138,27 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, stop: int) -> None:
     assert other.batches == whole.batches
     keep.remove()
     assert not (tmp_path / "unfinished").exists()
+
+
+def test_vectors_are_summed() -> None:
+    bank = ConceptBank({"a": torch.randn(L, D), "b": torch.randn(1, D)})
+    pi = Condition(torch.randn(2, L, D))
+    change = composed(bank, pi, {"a": 0.5, "b": -2.0}).embeddings
+    torch.testing.assert_close(change, (0.5 * bank["a"] - 2 * bank["b"]).expand(2, L, D))
+
+
+def test_maps_take_captions_as_those_before_leave_them() -> None:
+    """One adds 1 to every state, the other all that it finds."""
+
+    class Bank:
+        def change(self, name: str, pi: Condition) -> Condition:
+            states = pi.embeddings
+            return pi.along({"one": torch.ones_like(states), "all": states}[name])
+
+    pi = Condition(torch.full((1, L, D), 5.0))
+    for names, expected in ((("one", "all"), 1 + 6), (("all", "one"), 5 + 1)):
+        change = composed(Bank(), pi, dict.fromkeys(names, 1.0)).embeddings
+        assert change.unique().tolist() == [expected]
 
 
 def test_one_video_composes_concepts() -> None:

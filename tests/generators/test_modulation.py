@@ -1,4 +1,4 @@
-"""Modulations: ranges, composition, and the mixing of velocities by frame."""
+"""Modulations: ranges, and the mixing of velocities by frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from transporter.generators.condition import Condition
-from transporter.generators.modulation import Modulation, compose, frame_mixing
+from transporter.generators.modulation import Modulation, frame_mixing
 
 SHARES = st.tuples(st.floats(0, 1), st.floats(0, 1)).filter(lambda r: r[0] < r[1])
 
@@ -32,16 +32,6 @@ def test_frame_mask_is_half_open() -> None:
 def test_a_range_outside_its_bounds_is_refused(share: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="0 <= first < last <= 1"):
         Modulation(Condition(torch.zeros(1, 1, 1)), steps=share)
-
-
-def test_composition_adds_and_broadcasts() -> None:
-    vectors = {"a": torch.randn(4, 3), "b": torch.randn(1, 3)}
-    torch.testing.assert_close(
-        compose(vectors, {"a": 0.5, "b": -2.0}), 0.5 * vectors["a"] - 2 * vectors["b"]
-    )
-    torch.testing.assert_close(compose(vectors, {"a": 1.0}), vectors["a"])
-    with pytest.raises(ValueError, match="at least one concept"):
-        compose(vectors, {})
 
 
 class _Echo(nn.Module):

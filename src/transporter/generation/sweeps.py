@@ -20,7 +20,7 @@ from transporter.generation.captions import Pair
 from transporter.generation.slider import Slider, Spacing
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.condition import Condition
-from transporter.generators.modulation import WHOLE, Modulation, compose
+from transporter.generators.modulation import WHOLE, Modulation
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table, written_whole
 from transporter.support.kept import Keep, made
@@ -57,9 +57,14 @@ def full_change(
 
 
 def composed(bank: ConceptBank, pi: Condition, strengths: Mapping[str, float]) -> Condition:
-    """What several concepts add to B conditions, each at its strength: `sum_k phi_k q_k(pi)`."""
-    vectors = {name: bank.change(name, pi).embeddings for name in strengths}
-    return pi.along(compose(vectors, strengths))
+    """What several concepts add to B conditions, each at its strength, in turn: a map takes the
+    captions as those before it leave them, `c_k = phi_k q_k(pi + c_1 + ... + c_(k-1))`. Of vectors,
+    which are the same for all captions, this is the sum.
+    """
+    total = torch.zeros_like(pi.embeddings)
+    for name, phi in strengths.items():
+        total = total + phi * bank.change(name, pi + total).embeddings
+    return pi.along(total)
 
 
 def sweep(

@@ -8,7 +8,7 @@ the two ranges and the places give the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -78,14 +78,6 @@ def _within(index: int, count: int, share: tuple[float, float]) -> bool:
 def covered(share: tuple[float, float], count: int) -> list[int]:
     """Which of `count` steps or frames a range covers."""
     return [index for index in range(count) if _within(index, count, share)]
-
-
-def compose(vectors: Mapping[str, torch.Tensor], strengths: Mapping[str, float]) -> torch.Tensor:
-    """`sum_k phi_k q_k` of the named vectors, each `(L, d)` or `(1, d)`."""
-    terms = [strength * vectors[name] for name, strength in strengths.items()]
-    if not terms:
-        raise ValueError("Expected at least one concept to compose, got none")
-    return torch.stack(torch.broadcast_tensors(*terms)).sum(0)
 
 
 @contextmanager

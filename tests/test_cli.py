@@ -146,6 +146,14 @@ def test_generate_writes_what_the_library_makes(run: Run, tmp_path: Path) -> Non
     assert out.read_bytes() != (tmp_path / "expected.mp4").read_bytes()
 
 
+def test_generate_warns_where_the_caption_lacks_the_word(run: Run, tmp_path: Path) -> None:
+    options = ("--out", tmp_path / "video.mp4", "--concept", "day_night=1", "--force", "-q")
+    warning = "transporter: --concept day_night: expected 'day' in the caption, once"
+    assert warning in run("generate", "a red circle moves left on grass", *options).err
+    assert warning in run("generate", CAPTION.replace("day", "night"), *options).err
+    assert warning not in run("generate", CAPTION, *options).err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

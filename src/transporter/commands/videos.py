@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +26,7 @@ from transporter.support.errors import UserError
 from transporter.support.text import refuse_control
 
 if TYPE_CHECKING:
+    from transporter.clips.contrast import Concept
     from transporter.concepts.bank import ConceptBank
 
 VIDEO = ".mp4"
@@ -57,6 +58,15 @@ def _strengths(texts: list[str]) -> dict[str, float]:
         strengths[name] = number(value, "--concept")
         _warn_beyond(f"--concept {name}", strengths[name])
     return strengths
+
+
+def _warn_lacking(known: Mapping[str, Concept], names: Collection[str], caption: str) -> None:
+    for name in names:
+        if name in known and known[name].swap(caption) is None:
+            warn(
+                f"--concept {name}: expected {known[name].source!r} in the caption, once, since"
+                " that is the word that it changes; elsewhere it may change another one"
+            )
 
 
 def _ranges(steps: str, frames: str) -> dict[str, tuple[float, float]]:
@@ -126,6 +136,7 @@ def generate(
         if strengths:
             bank.check(model.condition_shape, place)
         caption = readable(model, caption)
+        _warn_lacking(project.concepts(), strengths, caption)
         begin(f"sampling, {settings['steps']} steps")
         sampling = Sampling(settings["steps"], settings["guidance"])
         video = generate(model, bank, caption, strengths, seed, sampling, **ranges)

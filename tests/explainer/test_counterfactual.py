@@ -10,6 +10,7 @@ from greys import LIGHT, PLAIN, grey, reader
 
 from transporter.explainer.counterfactual import SEEN, Counterfactual, oriented
 from transporter.explainer.flip_search import even_strengths, explain
+from transporter.explainer.one_clip import ExplainedClip
 from transporter.explainer.page import curve, page
 from transporter.support.errors import UserError
 
@@ -102,7 +103,7 @@ def test_captions_without_the_words_and_single_strengths_are_refused() -> None:
 
 
 def test_the_page_holds_all_and_loads_nothing() -> None:
-    text = page(found(), {"video": "<my clip>.mp4"}, None)
+    text = page(ExplainedClip(found()), {"video": "<my clip>.mp4"})
     assert text.count("data:video/mp4;base64,") == 3 + 5
     assert "&lt;my clip&gt;.mp4" in text
     assert "http" not in text and "<script" not in text

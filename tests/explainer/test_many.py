@@ -7,21 +7,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from greys import LIGHT, PLAIN, grey, reader
+from greys import LIGHT, GreysExplainer, grey
 from scipy.stats import beta
 
 from transporter.clips.contrast import Concept
-from transporter.explainer.counterfactual import Counterfactual
+from transporter.clips.reading import read_video
+from transporter.clips.window import Window
+from transporter.explainer import one_clip
 from transporter.explainer.counts import COLUMNS, READ, SUMMARY, Explained, summary
-from transporter.explainer.flip_search import explain
-from transporter.explainer.folder import FILES, NUMBERS, OTHER, PAGE, WHERE, WORDS
+from transporter.explainer.folder import EDITED, FILES, NUMBERS, OTHER, PAGE, WHERE, WORDS
 from transporter.explainer.many import Example, pick, write_explanations
 from transporter.explainer.many_page import page
+from transporter.explainer.one_clip import ExplainedClip, explain_clip
+from transporter.explainer.speed import refuse_spread
 from transporter.support.errors import UserError
 
 CAPTION = "a dark room"
@@ -41,14 +45,23 @@ class _Probes:
         }
 
 
-def example(name: str, caption: str = CAPTION, threshold: float = 0.5) -> Example:
-    def call(swap: tuple[str, str] | None) -> Counterfactual:
-        eye, phi = reader(threshold), (0.0, 0.5, 1.0)
-        return explain(grey(0.2), LIGHT, eye, caption, phi, PLAIN, even=False, swap=swap)
+class _Explainer(GreysExplainer):
+    """Of three swaps it ranks, one is of no other words and one takes the room away."""
 
-    columns = ["word", "instead", "moves"]
-    rows = [("bright", "dark", -1.0), ("dark", "bright", 5.0), ("room", "lamp", 4.0)]
-    return Example(name, call, lambda: pd.DataFrame(rows, columns=columns), {"video": name})
+    def discover(
+        self, video: torch.Tensor, question: str, caption: str
+    ) -> tuple[str, pd.DataFrame]:
+        rows = [("bright", "dark", -1.0), ("dark", "bright", 5.0), ("room", "lamp", 4.0)]
+        table = pd.DataFrame(rows, columns=["word", "instead", "moves"])
+        return "dark", table.assign(visual=0.5)
+
+
+def example(name: str, caption: str = CAPTION, threshold: float = 0.5) -> Example:
+    def explained() -> ExplainedClip:
+        phi, explainer = (0.0, 0.5, 1.0), _Explainer(threshold)
+        return explain_clip(explainer, grey(0.2), LIGHT, caption, phi, rank_all=False)
+
+    return Example(name, explained, {"video": name})
 
 
 def test_every_clip_has_its_folder_and_its_row(tmp_path: Path) -> None:
@@ -64,7 +77,7 @@ def test_every_clip_has_its_folder_and_its_row(tmp_path: Path) -> None:
     assert table["named"].tolist() == ["light", ""]  # the second's answer flips by no edit
     for folder in table["folder"]:
         names = {path.name for path in (tmp_path / "out" / folder).iterdir()}
-        assert names == set(FILES) - {WORDS, OTHER, WHERE}
+        assert names - {WORDS} == set(FILES) - {WORDS, OTHER, WHERE}
 
 
 def test_a_clip_that_cannot_be_explained_is_left_out_by_name(
@@ -117,13 +130,46 @@ def test_a_concept_none_of_whose_clips_can_be_explained_counts_none(tmp_path: Pa
 
 
 def test_nothing_half_written_stays(tmp_path: Path) -> None:
-    def broken(_: object) -> Counterfactual:
+    def broken() -> ExplainedClip:
         raise RuntimeError
 
     bad = replace(example("b.mp4"), explain=broken)
     with pytest.raises(RuntimeError):
         write_explanations(tmp_path / "out", [example("a.mp4"), bad], None)
     assert not list(tmp_path.iterdir())
+
+
+def test_every_clip_has_the_map_of_its_new_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of one clip alone (`edited_word`); greys have no attention, so it stands in."""
+    monkeypatch.setattr(one_clip, "edited_word", lambda generator, found: 1 - found.edited)
+    write_explanations(tmp_path / "out", [example("a.mp4")], None)
+    folder = tmp_path / "out" / "00"
+    shown, edited = (read_video(folder / name, 5, 16, 16).mean() for name in (WHERE, EDITED))
+    assert float(shown) == pytest.approx(1 - float(edited), abs=0.02)
+    assert "where and when <b" in (folder / PAGE).read_text()
+
+
+def test_a_question_about_speed_is_refused_where_the_rate_is_unknown(tmp_path: Path) -> None:
+    """Clip by clip, with the words of one clip explained alone, which the page tells."""
+    fast = replace(LIGHT, question="how fast does it move ?")
+
+    def explained(window: Window) -> ExplainedClip:
+        refuse_spread(fast, window, 5, 8.0)
+        return example("").explain()
+
+    examples = [
+        Example(name, partial(explained, window), {"video": name})
+        for name, window in (("a.mp4", Window()), ("b.mp4", Window(0, "all")))
+    ]
+    folder = tmp_path / "microworld" / "qwen2_vl" / "fast"
+    write_explanations(folder, examples, None)
+    part = Explained.load(folder, tmp_path)
+    assert (part.table["clip"].tolist(), part.left_out["clip"].tolist()) == (["a.mp4"], ["b.mp4"])
+    text = page([part], summary([part]), {"fast": fast})
+    assert "Left out, 1 of the clips drawn (b.mp4): " in text
+    assert "is about speed: expected frames of a known rate, 8 a second" in text
 
 
 def test_clips_are_drawn_at_random_among_those_that_hold_a_word() -> None:

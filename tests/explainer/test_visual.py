@@ -15,6 +15,7 @@ from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.flip_search import explain
 from transporter.explainer.folder import numbers_of
 from transporter.explainer.many import row
+from transporter.explainer.one_clip import ExplainedClip
 from transporter.explainer.page import page
 from transporter.explainer.visual import loaded_lpips, measured
 
@@ -40,7 +41,7 @@ def test_the_least_edit_is_measured(found: Counterfactual, weights: Callable[[st
     at_rest = replace(found, flip=None, video=found.video[:1].repeat(5, 1, 1, 1, 1))
     assert measured(at_rest, lpips).lpips == 0  # nothing of the clip before is counted in
     known = replace(found, lpips=0.1234)
-    assert "LPIPS<sup>v</sup> 0.123." in page(known, {})
+    assert "LPIPS<sup>v</sup> 0.123." in page(ExplainedClip(known), {})
     assert numbers_of(known)["lpips"] == row("a.mp4", "00", known, None)["lpips"] == 0.1234
 
 
@@ -50,6 +51,6 @@ def test_without_weights_it_is_not_measured(found: Counterfactual, tmp_path: Pat
     (tmp_path / "missing.txt").write_text("no network")
     assert loaded_lpips(tmp_path) is None
     assert measured(found, None) is found
-    assert "LPIPS<sup>v</sup> not measured." in page(found, {})
+    assert "LPIPS<sup>v</sup> not measured." in page(ExplainedClip(found), {})
     assert numbers_of(found)["lpips"] is None
     assert np.isnan(row("a.mp4", "00", found, None)["lpips"])

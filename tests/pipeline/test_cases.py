@@ -181,3 +181,20 @@ def test_words_that_captions_serve_are_not_told(tmp_path: Path) -> None:
     captions = [f"blue car {number} moves slowly" for number in range(20)]
     assert own_cases(tmp_path, captions).not_served() is None
     assert cases().not_served() is None
+
+
+def test_clips_are_explained_of_vlms_that_look_where_probes_see_them() -> None:
+    made = cases(nulls=["coin"])
+    folder = "results/truth/explained/microworld"
+    assert made.explained() == [
+        f"{folder}/qwen2_vl/speed_by_colour/slowly_quickly.tsv",
+        *(
+            f"{folder}/{vlm}/honest/{pair}.tsv"
+            for vlm in ("qwen2_vl", "gemma3")
+            for pair in TRUTH["pairs"]
+        ),
+    ]
+    assert "results/truth/explained.tsv" in made.final_outputs()
+    assert cases(explained=0).explained() == []
+    made.config["probes"] = None
+    assert made.explained() == [] and "results/truth/explained.tsv" not in made.final_outputs()

@@ -41,8 +41,8 @@ rule explained_clips:
         world=config["world"],
         seed=config["seed"],
         code=code(
+            "transporter.explainer.explainer",
             "transporter.explainer.many",
-            "transporter.explainer.visual",
             "transporter.clips.split",
             adapters=["generators", "vlms"],
             world=True,

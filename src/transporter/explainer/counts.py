@@ -13,7 +13,7 @@ import pandas as pd
 from transporter.statistics.proportions import share
 from transporter.support.files import read_table
 
-INDEX = "index.tsv"
+INDEX, LEFT_OUT = "index.tsv", "left_out.tsv"
 COLUMNS = (
     "clip",
     "caption",
@@ -27,6 +27,8 @@ COLUMNS = (
     "control",
     "by",
 )
+REASONS = ("clip", "reason")
+"""Columns of `LEFT_OUT`."""
 TEXT = ("clip", "caption", "folder", "by", "moved", "named")
 READ = ("hit", "kept", "moved", "named")
 """Further columns, where probes read the clips."""
@@ -57,6 +59,7 @@ class Explained:
     Attributes:
         folder: theirs, as the page names it.
         table: a row for each, as `explainer.many.write_explanations` writes it.
+        left_out: clips that cannot be explained, and why.
     """
 
     generator: str
@@ -64,6 +67,7 @@ class Explained:
     concept: str
     folder: str
     table: pd.DataFrame
+    left_out: pd.DataFrame
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], beside: str | os.PathLike[str]) -> Explained:
@@ -74,7 +78,8 @@ class Explained:
         table = read_table(path / INDEX, COLUMNS, text=TEXT)
         for name in {"phi", "kept", "lpips"} & set(table.columns):  # empty cells among numbers
             table[name] = pd.to_numeric(table[name], errors="coerce")
-        return cls(*path.parts[-3:], path.relative_to(beside).as_posix(), table)
+        left_out = read_table(path / LEFT_OUT, REASONS, text=REASONS)
+        return cls(*path.parts[-3:], path.relative_to(beside).as_posix(), table, left_out)
 
 
 def summary(found: Sequence[Explained]) -> pd.DataFrame:
@@ -88,22 +93,22 @@ def summary(found: Sequence[Explained]) -> pd.DataFrame:
     attributes kept, which of them changed most often unasked, and which the edits that flip the
     answer change most, both with their counts.
     """
-    rows = [_counted(part, part.table) for part in found]
+    rows = [_counted(part.generator, part.vlm, part.concept, part.table) for part in found]
     for models in dict.fromkeys((part.generator, part.vlm) for part in found):
         of_models = [part for part in found if (part.generator, part.vlm) == models]
         if len(of_models) > 1:
             whole = pd.concat([part.table for part in of_models])
-            rows.append(_counted(Explained(*models, "all", "", whole), whole))
+            rows.append(_counted(*models, "all", whole))
     return pd.DataFrame(rows, columns=list(SUMMARY))
 
 
-def _counted(part: Explained, table: pd.DataFrame) -> dict[str, object]:
+def _counted(generator: str, vlm: str, concept: str, table: pd.DataFrame) -> dict[str, object]:
     flips = share(table["flip"].tolist())
     probed = set(READ) <= set(table.columns)
     return {
-        "generator": part.generator,
-        "vlm": part.vlm,
-        "concept": part.concept,
+        "generator": generator,
+        "vlm": vlm,
+        "concept": concept,
         "clips": len(table),
         "flip_rate": flips.value,
         "flip_low": flips.low,

@@ -7,11 +7,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-import torch
-
 from transporter.clips.writing import write_video
 from transporter.explainer.counterfactual import Counterfactual
+from transporter.explainer.one_clip import ExplainedClip
 from transporter.explainer.page import heat, page
 from transporter.support.files import write_table, written_whole
 
@@ -22,34 +20,30 @@ FILES = (PAGE, NUMBERS, READINGS, WORDS, CLIP, EDITED, DIFFERENCE, OTHER, WHERE)
 
 
 def write_explanation(
-    folder: str | os.PathLike[str],
-    found: Counterfactual,
-    details: Mapping[str, str],
-    words: pd.DataFrame | None = None,
-    other: Counterfactual | None = None,
-    where: torch.Tensor | None = None,
+    folder: str | os.PathLike[str], clip: ExplainedClip, details: Mapping[str, str]
 ) -> None:
     """Write `FILES` into `folder`, which appears whole or not at all; `WORDS`, `OTHER` and `WHERE`
-    only where there are some. `details`, `words`, `other` and `where` are as for `page`.
+    only where there are some. `details` are as for `page`.
     """
+    found, other = clip.found, clip.other
     videos = {CLIP: found.clip, EDITED: found.edited, DIFFERENCE: heat(found.difference)}
     if other is not None:
         videos[OTHER] = other.edited
-    if where is not None:
-        videos[WHERE] = where
+    if clip.where is not None:
+        videos[WHERE] = clip.where
     with written_whole(folder) as partial:
         partial.mkdir(parents=True)
         for name, video in videos.items():
             write_video(partial / name, video, found.fps)
         write_table(found.readings, partial / READINGS)
-        if words is not None:
-            write_table(words, partial / WORDS)
+        if clip.words is not None:
+            write_table(clip.words, partial / WORDS)
         numbers = numbers_of(found) | {"made": dict(details)}
         if other is not None:
             numbers["otherwise"] = numbers_of(other)
         text = json.dumps(numbers, indent=2, ensure_ascii=False) + "\n"
         (partial / NUMBERS).write_text(text, encoding="utf-8")
-        (partial / PAGE).write_text(page(found, details, words, other, where), encoding="utf-8")
+        (partial / PAGE).write_text(page(clip, details), encoding="utf-8")
 
 
 def numbers_of(found: Counterfactual) -> dict[str, Any]:

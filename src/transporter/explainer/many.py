@@ -13,9 +13,9 @@ import pandas as pd
 from transporter.clips.contrast import Concept
 from transporter.clips.world import Probes
 from transporter.explainer.counterfactual import Counterfactual
-from transporter.explainer.counts import COLUMNS, INDEX, READ
-from transporter.explainer.flip_search import otherwise
+from transporter.explainer.counts import COLUMNS, INDEX, LEFT_OUT, READ, REASONS
 from transporter.explainer.folder import write_explanation
+from transporter.explainer.one_clip import ExplainedClip
 from transporter.explainer.probed import named, read
 from transporter.support.errors import UserError
 from transporter.support.files import write_table, written_whole
@@ -26,14 +26,12 @@ class Example:
     """A clip, and how to explain it.
 
     Attributes:
-        explain: by a swap of words, or None for those of the question.
-        rank: every swap of the caption's words, the most telling first (`concepts.discovery`).
+        explain: raises a `UserError` where the clip cannot be explained.
         details: as for `page`.
     """
 
     name: str
-    explain: Callable[[tuple[str, str] | None], Counterfactual]
-    rank: Callable[[], pd.DataFrame]
+    explain: Callable[[], ExplainedClip]
     details: Mapping[str, str]
 
 
@@ -64,28 +62,29 @@ def write_explanations(
     changes most. `folder` appears whole or not at all.
 
     A clip that cannot be explained, such as one whose caption has words that the generator does not
-    know, is left out by name.
+    know, is left out, and `LEFT_OUT` tells why.
     """
-    rows = []
+    rows, left_out = [], []
     with written_whole(folder) as partial:
         partial.mkdir(parents=True)
         for example in examples:
             name = f"{len(rows):02}"
             try:
-                found = example.explain(None)
-                other = None if found.flip else otherwise(found, example.rank(), example.explain)
+                clip = example.explain()
             except UserError as error:
+                left_out.append((example.name, str(error)))
                 print(f"{example.name} left out: {error}", flush=True)
                 continue
-            write_explanation(partial / name, found, example.details, other=other)
-            seen = {} if probes is None else read(found, probes)
+            write_explanation(partial / name, clip, example.details)
+            seen = {} if probes is None else read(clip.found, probes)
             if probes is not None:
-                seen["named"] = named(other or found, probes)
-            rows.append({**row(example.name, name, found, other), **seen})
-            print(f"{example.name}: {(other or found).verdict}", flush=True)
+                seen["named"] = named(clip.flipped, probes)
+            rows.append({**row(example.name, name, clip.found, clip.other), **seen})
+            print(f"{example.name}: {clip.flipped.verdict}", flush=True)
         columns = COLUMNS if probes is None else (*COLUMNS, *READ)
         table = pd.DataFrame(rows, columns=list(columns))
         write_table(table, partial / INDEX)
+        write_table(pd.DataFrame(left_out, columns=list(REASONS)), partial / LEFT_OUT)
     return table
 
 

@@ -25,6 +25,7 @@ def page(found: Sequence[Explained], summary: pd.DataFrame, concepts: Mapping[st
             "question": concepts[part.concept].question,
             "folder": part.folder,
             "clips": part.table.to_dict("records"),
+            "left_out": part.left_out.groupby("reason", sort=False)["clip"].agg(list).to_dict(),
         }
         for part in found
     ]

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 
 import jinja2
 import matplotlib as mpl
-import pandas as pd
 import torch
 
 from transporter.clips.writing import write_video
 from transporter.explainer.counterfactual import Counterfactual
+from transporter.explainer.one_clip import ExplainedClip
 from transporter.figures.theme import MAP, SOURCE, TARGET
 
 WIDTH, HEIGHT, MARGIN = 420, 180, 34
@@ -23,21 +23,9 @@ LIMIT = 8
 """Words of the ranked table that stand on the page."""
 
 
-def page(
-    found: Counterfactual,
-    details: Mapping[str, str],
-    words: pd.DataFrame | None = None,
-    other: Counterfactual | None = None,
-    where: torch.Tensor | None = None,
-) -> str:
-    """HTML with the clips inside.
-
-    Args:
-        details: what the page says of how it was made, by name.
-        words: every swap of the caption's words, the most telling first (`concepts.discovery`).
-        other: an edit by other words that flips the answer (`flip_search.otherwise`).
-        where: the edit under the map of its new word, `(T, C, H', W')` in [0, 1] (`edited_word`).
-    """
+def page(clip: ExplainedClip, details: Mapping[str, str]) -> str:
+    """HTML with the clips inside; `details` is what the page says of how it was made, by name."""
+    found, words, other, where = clip.found, clip.words, clip.other, clip.where
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     readings = found.readings.to_dict("records")

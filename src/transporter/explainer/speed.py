@@ -38,3 +38,11 @@ def refuse_speed(concept: Concept, fps: float, given: str) -> None:
             f"{concept.question!r} is about speed: expected frames of a known rate, {fps:g} a"
             f" second, got {given}"
         )
+
+
+def refuse_spread(concept: Concept, window: Window, frames: int, fps: float) -> None:
+    """Raise a `UserError` for a question about speed where a window spreads `frames` over more or
+    less than their time at `fps` a second.
+    """
+    if not keeps_speed(window, frames, fps):
+        refuse_speed(concept, fps, f"{frames} spread by clips.seconds; leave that out")

@@ -20,7 +20,7 @@ from transporter.explainer.counterfactual import Counterfactual
 from transporter.explainer.flip_search import PHI, explain
 from transporter.explainer.location import Location, locate
 from transporter.explainer.names import known_concept
-from transporter.explainer.speed import keeps_speed, refuse_speed
+from transporter.explainer.speed import refuse_speed, refuse_spread
 from transporter.explainer.visual import measured
 from transporter.generation.editing import Editing
 from transporter.generators.base import Generator, Sampling
@@ -134,7 +134,8 @@ class VideoQuestions:
         return ClipEdits.of(clip, asked, self.reader, caption, editing, seed, swap)
 
     def _editing(self, editing: Editing | None) -> Editing:
-        return editing or Editing(target_guidance=self.sampling.guidance)
+        sampling = self.sampling
+        return editing or Editing(steps=sampling.steps, target_guidance=sampling.guidance)
 
     def _clip(
         self, video: torch.Tensor | str | os.PathLike[str], rate: float | None = None
@@ -151,8 +152,8 @@ class VideoQuestions:
         if isinstance(video, torch.Tensor):
             if rate is None:
                 refuse_speed(asked, fps, "frames alone; tell their rate by `fps`")
-        elif not keeps_speed(self.reading.window, frames, fps):
-            refuse_speed(asked, fps, f"{frames} frames spread by clips.seconds; leave it out")
+        else:
+            refuse_spread(asked, self.reading.window, frames, fps)
         return self._clip(video, rate)
 
     def _concept(self, concept: Concept | str) -> Concept:

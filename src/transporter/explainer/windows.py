@@ -10,22 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
-import pandas as pd
-import torch
 
 from transporter import __version__
-from transporter.clips.clip import Clip
 from transporter.clips.contrast import Concept
 from transporter.clips.reading import read_clip, seconds_of
 from transporter.clips.window import Window, spread_starts
 from transporter.explainer.clip_edits import Where
 from transporter.explainer.counterfactual import Counterfactual
-from transporter.explainer.edited_word import edited_word
 from transporter.explainer.explainer import Explainer
-from transporter.explainer.flip_search import otherwise
 from transporter.explainer.folder import NUMBERS, PAGE, numbers_of, write_explanation
+from transporter.explainer.one_clip import ExplainedClip, explain_clip
 from transporter.explainer.page import embedded
-from transporter.explainer.speed import keeps_speed, refuse_speed
+from transporter.explainer.speed import refuse_spread
 from transporter.figures.theme import SOURCE, TARGET
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
@@ -51,18 +47,19 @@ class ExplainedWindow:
 
     Attributes:
         begin, end: its seconds.
-        found: None where the window cannot be explained, for the `reason`.
-        details, words, other, where: as for `explainer.page.page`.
+        clip: None where the window cannot be explained, for the `reason`.
+        details: as for `explainer.page.page`.
     """
 
     begin: float
     end: float
-    found: Counterfactual | None
+    clip: ExplainedClip | None
     reason: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
-    words: pd.DataFrame | None = None
-    other: Counterfactual | None = None
-    where: torch.Tensor | None = None
+
+    @property
+    def found(self) -> Counterfactual | None:
+        return None if self.clip is None else self.clip.found
 
     @property
     def seconds(self) -> str:
@@ -71,9 +68,7 @@ class ExplainedWindow:
     @property
     def verdict(self) -> str:
         """In a sentence or two, what was found."""
-        if self.found is None:
-            return f"left out: {self.reason}"
-        return " ".join(one.verdict for one in (self.found, self.other) if one is not None)
+        return f"left out: {self.reason}" if self.clip is None else self.clip.verdict
 
 
 def windows(end: float, first: Window, frames: int, fps: float, most: int) -> list[Window]:
@@ -99,8 +94,7 @@ def explain_windows(
     generator, reading = explainer.generator, explainer.reading
     frames, fps = generator.video_shape[0], generator.fps
     first = Window(reading.start if start is None else start, reading.seconds)
-    if not keeps_speed(first, frames, fps):
-        refuse_speed(request.concept, fps, f"{frames} spread by clips.seconds; leave that out")
+    refuse_spread(request.concept, first, frames, fps)
     parts = [first] if most == 1 else windows(seconds_of(request.path), first, frames, fps, most)
     for part in parts:
         try:
@@ -116,16 +110,16 @@ def _explained(explainer: Explainer, request: Request, window: Window) -> Explai
     frames, _, height, width = explainer.generator.video_shape
     fps, fit = explainer.generator.fps, explainer.reading.fit
     read = read_clip(request.path, (frames, height, width), fps, window, fit)
-    concept, caption, phi, seed = request.concept, request.caption, request.phi, request.seed
-
-    def edited(swap: tuple[str, str] | None) -> Counterfactual:
-        return explainer.explain(
-            read.video, concept, caption, phi, seed, swap=swap, fps=fps, where=request.where
-        )
-
-    found = edited(None)
-    ranked = _ranked(explainer, read, found)
-    other = None if ranked is None else otherwise(found, ranked, edited)
+    clip = explain_clip(
+        explainer,
+        read.video,
+        request.concept,
+        request.caption,
+        request.phi,
+        request.seed,
+        fps,
+        request.where,
+    )
     begin = float(read.times[0])
     made = {
         "video": request.path.name,
@@ -133,21 +127,12 @@ def _explained(explainer: Explainer, request: Request, window: Window) -> Explai
         "frames": f"{frames} of {width} x {height}, made to fit by {fit}",
         "generator": type(explainer.generator).__name__,
         "VLM": type(explainer.vlm).__name__,
-        "question": concept.question,
-        "caption": found.caption,
-        "seed": str(seed),
+        "question": request.concept.question,
+        "caption": clip.found.caption,
+        "seed": str(request.seed),
         "transporter": __version__,
     }
-    where = edited_word(explainer.generator, found)
-    return ExplainedWindow(begin, begin + read.seconds, found, "", made, ranked, other, where)
-
-
-def _ranked(explainer: Explainer, read: Clip, found: Counterfactual) -> pd.DataFrame | None:
-    """Every swap of words; None where the caption holds no word of the table."""
-    try:
-        return explainer.discover(read.video, found.concept.question, found.caption)[1]
-    except UserError:
-        return None
+    return ExplainedWindow(begin, begin + read.seconds, clip, "", made)
 
 
 def write_windows(
@@ -159,31 +144,25 @@ def write_windows(
     Raises:
         UserError: no window can be explained.
     """
-    if not any(window.found for window in explained):
+    if not any(window.clip for window in explained):
         raise UserError(f"{request.path}: no window can be explained: {explained[0].reason}")
-    if len(explained) == 1:
-        _write(folder, explained[0])
+    first = explained[0]
+    if len(explained) == 1 and first.clip:
+        write_explanation(folder, first.clip, first.details)
         return
     numbers = []
     with written_whole(folder) as partial:
         partial.mkdir(parents=True)
         for place, window in enumerate(explained):
             entry: dict[str, object] = {"begin": window.begin, "end": window.end}
-            if window.found is None:
+            if window.clip is None:
                 numbers.append(entry | {"left_out": window.reason})
                 continue
-            _write(partial / f"{place:02}", window)
-            numbers.append(entry | {"folder": f"{place:02}"} | numbers_of(window.found))
+            write_explanation(partial / f"{place:02}", window.clip, window.details)
+            numbers.append(entry | {"folder": f"{place:02}"} | numbers_of(window.clip.found))
         text = json.dumps({"windows": numbers}, indent=2, ensure_ascii=False) + "\n"
         (partial / NUMBERS).write_text(text, encoding="utf-8")
         (partial / PAGE).write_text(page(request, explained), encoding="utf-8")
-
-
-def _write(folder: str | os.PathLike[str], window: ExplainedWindow) -> None:
-    assert window.found is not None
-    write_explanation(
-        folder, window.found, window.details, window.words, window.other, window.where
-    )
 
 
 def page(request: Request, explained: Sequence[ExplainedWindow]) -> str:

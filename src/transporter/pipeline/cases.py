@@ -125,6 +125,7 @@ class Cases:
             paths.TRUTH,
             *([paths.filled(paths.MATRIX, form="png")] if self.config["probes"] else []),
             *([paths.RELIANCE] if self.shortcuts else []),
+            *([paths.TRUTH_EXPLAINED] if self.explained() else []),
             *self.filmstrips(),
         ]
 
@@ -140,6 +141,19 @@ class Cases:
                 names = {"generator": generator, **subject._asdict()}
                 found.append(paths.filled(paths.TRUTH_READINGS, **names))
         return found
+
+    def explained(self) -> list[str]:
+        """Clips that nobody generated, explained of every VLM but the null ones, where probes can
+        tell what changes.
+        """
+        if not (self.settings["explained"] and self.config["probes"] and self.plan.world):
+            return []
+        return [
+            paths.filled(paths.TRUTH_CLIPS, generator=generator, **subject._asdict())
+            for generator in self.plan.generators
+            for subject in self.subjects
+            if subject.case not in NULLS
+        ]
 
     def filmstrips(self) -> list[str]:
         """One planted VLM explained by the first and the last objective, and the honest one by the

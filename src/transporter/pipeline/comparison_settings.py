@@ -10,8 +10,15 @@ from pydantic import WrapValidator
 
 from transporter.baselines.settings import InversionSettings
 from transporter.concepts.settings import Bank, ObjectiveName
-from transporter.pipeline.setting_types import Aims, Partial, Sample, Seeds, Some, as_given
-from transporter.support.settings import Distinct, Place, Revision, Share, section, sharing
+from transporter.pipeline.setting_types import (
+    Aims,
+    Partial,
+    Sample,
+    Seeds,
+    Some,
+    as_given,
+)
+from transporter.support.settings import Distinct, Place, Revision, Share, Whole, section, sharing
 
 
 @section
@@ -119,6 +126,10 @@ class TruthSettings:
     """Captions per VLM and pair, the first of the pool that can flip."""
     seeds: Seeds = 4
     """Noises per caption."""
+    explained: Whole = 4
+    """Held-out clips, none of them generated, that every planted and every honest VLM is asked
+    about and that are edited until its answer flips; 0 for none.
+    """
     level: Annotated[Share, Gt(0)] = 0.01
     """An explanation counts where as many flips are less probable than this by chance."""
     bank: Annotated[Bank, WrapValidator(as_given), Partial] = field(

@@ -72,6 +72,8 @@ TRUTH = "results/truth/truth.tsv"
 TRUTH_SUMMARY = "results/truth/summary.tsv"
 MATRIX = "results/truth/matrix.{form}"
 TRUTH_FILMSTRIP = f"results/truth/filmstrips/{PAIR}/{{case}}/{{concept}}_{{objective}}.png"
+TRUTH_CLIPS = f"results/truth/explained/{PAIR}/{{case}}/{{concept}}.tsv"
+TRUTH_EXPLAINED = "results/truth/explained.tsv"
 
 # where and when words are
 PLACED = "results/saliency/{generator}/truth.tsv"

@@ -43,6 +43,7 @@ def tables(plan: Plan) -> dict[str, list[Table]]:
             Table(paths.TRUTH, "truth", "Truth", {"result": "verdicts"}),
             Table(paths.TRUTH_SUMMARY, "truth_summary", "Truth", {"result": "summary"}),
             *_reliance(plan),
+            *_explained(plan),
         ],
         "saliency_pages": _of_maps(plan),
     }
@@ -79,6 +80,11 @@ def _of_world(plan: Plan) -> list[Table]:
 def _reliance(plan: Plan) -> list[Table]:
     table = Table(paths.RELIANCE, "reliance", "Truth", {"result": "reliance"})
     return [table] if Cases(plan).shortcuts else []
+
+
+def _explained(plan: Plan) -> list[Table]:
+    table = Table(paths.TRUTH_EXPLAINED, "truth_explained", "Truth", {"result": "explained clips"})
+    return [table] if Cases(plan).explained() else []
 
 
 def _of_maps(plan: Plan) -> list[Table]:

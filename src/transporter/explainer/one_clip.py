@@ -1,0 +1,118 @@
+"""All that is told of one clip: its edits, the words that matter, and where the new one is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+
+from transporter.clips.contrast import Concept, holds
+from transporter.explainer.clip_edits import Where
+from transporter.explainer.counterfactual import Counterfactual
+from transporter.explainer.edited_word import edited_word
+from transporter.explainer.flip_search import PHI, otherwise
+from transporter.explainer.video_questions import VideoQuestions
+from transporter.generators.wording import readable
+from transporter.support.errors import UserError
+
+
+@dataclass(frozen=True)
+class ExplainedClip:
+    """One clip explained.
+
+    Attributes:
+        found: its edits by the words of the question.
+        words: every swap of the caption's words, the most telling first (`concepts.discovery`);
+            None where they were not ranked, or none is of the table of concepts. Where the words of
+            the question do not flip the answer, the caption is the one that `filled` gives.
+        other: the edit by other words that flips the answer (`flip_search.otherwise`).
+        where: `found.edited` under the map of its new word, `(T, 3, H', W')` in [0, 1], if there is
+            one.
+    """
+
+    found: Counterfactual
+    words: pd.DataFrame | None = None
+    other: Counterfactual | None = None
+    where: torch.Tensor | None = None
+
+    @property
+    def verdict(self) -> str:
+        """In a sentence or two, what was found."""
+        return " ".join(one.verdict for one in (self.found, self.other) if one is not None)
+
+    @property
+    def flipped(self) -> Counterfactual:
+        """The edit that flips the answer, by the question's words or by others; without one the
+        former.
+        """
+        return self.other or self.found
+
+
+def explain_clip(
+    explainer: VideoQuestions,
+    video: torch.Tensor,
+    concept: Concept,
+    caption: str | None = None,
+    phi: Sequence[float] = PHI,
+    seed: int = 0,
+    fps: float | None = None,
+    where: Where | None = None,
+    rank_all: bool = True,
+    mapped: bool = True,
+) -> ExplainedClip:
+    """Explain a clip `(T, C, H, W)` in [0, 1] at `fps` frames per second; the arguments are those
+    of `Explainer.explain`.
+
+    Args:
+        rank_all: rank the words even where those of the question flip the answer.
+        mapped: look where the new word is.
+
+    Raises:
+        UserError: as `Explainer.explain`.
+    """
+
+    found = explainer.explain(video, concept, caption, phi, seed, fps=fps, where=where)
+    place = edited_word(explainer.generator, found) if mapped else None
+    if found.flip is not None:
+        ranked = _ranked(explainer, video, found, found.caption) if rank_all else None
+        return ExplainedClip(found, ranked, None, place)
+    whole = filled(explainer, video, found)
+    ranked = _ranked(explainer, video, found, whole)
+
+    def edited(swap: tuple[str, str]) -> Counterfactual:
+        return explainer.explain(video, concept, whole, phi, seed, swap=swap, fps=fps, where=where)
+
+    other = None if ranked is None else otherwise(found, ranked, edited)
+    return ExplainedClip(found, ranked, other, place)
+
+
+def filled(explainer: VideoQuestions, video: torch.Tensor, found: Counterfactual) -> str:
+    """The caption and, where it has no word that answers a question of the table of concepts, the
+    VLM's answer: a word that is not there cannot give way to another. It is the caption alone if
+    the generator does not know the words.
+    """
+    known: dict[str, list[str]] = {}
+    for concept in explainer.concepts.values():
+        known.setdefault(concept.question, []).extend((concept.source, concept.target))
+    known.pop(found.concept.question, None)
+    answers = [
+        explainer.ask(video, question)
+        for question, words in known.items()
+        if not any(holds(found.caption, word) for word in words)
+    ]
+    try:
+        return readable(explainer.generator, ", ".join([found.caption, *answers]))
+    except UserError:
+        return found.caption
+
+
+def _ranked(
+    explainer: VideoQuestions, video: torch.Tensor, found: Counterfactual, caption: str
+) -> pd.DataFrame | None:
+    """Every swap of words; None where the caption holds no word of the table."""
+    try:
+        return explainer.discover(video, found.concept.question, caption)[1]
+    except UserError:
+        return None

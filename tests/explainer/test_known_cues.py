@@ -22,7 +22,8 @@ from transporter.explainer.known_cues import (
     counted,
     row,
 )
-from transporter.explainer.one_clip import explain_clip
+from transporter.explainer.one_clip import ExplainedClip, explain_clip
+from transporter.explainer.page import page
 from transporter.truth.cases import Case
 
 THING = replace(LIGHT, name="thing", source="shade", target="lamp", question="what is there ?")
@@ -61,9 +62,13 @@ class _Lamps(GreysExplainer):
         return "dark", pd.DataFrame(words, columns=["word", "instead"]).assign(moves=1.0)
 
 
+def clip_of(explainer: _Lamps, caption: str) -> ExplainedClip:
+    return explain_clip(explainer, grey(0.2), LIGHT, caption, (0, 1), rank_all=False, mapped=False)
+
+
 def explained(caption: str, threshold: float = 0.9) -> tuple[_Lamps, dict[str, object]]:
     explainer = _Lamps(threshold)
-    clip = explain_clip(explainer, grey(0.2), LIGHT, caption, (0, 1), rank_all=False, mapped=False)
+    clip = clip_of(explainer, caption)
     return explainer, row("a.mp4", clip, Case(LIGHT, SHORTCUT), _Probes())
 
 
@@ -73,6 +78,14 @@ def test_a_word_that_the_caption_lacks_is_asked_for_and_gives_way() -> None:
     assert explainer.ranked == "a dark room, shade"
     assert (found["by"], found["named"], found["cue"]) == ("shade to lamp", "thing", "thing")
     assert (found["says_cue"], found["flip"], found["caption"]) == (0, 0, "a dark room")
+
+
+def test_the_page_says_whose_the_words_are() -> None:
+    lacking, whole = (clip_of(_Lamps(0.9), text) for text in ("a dark room", "a dark shade"))
+    texts = [page(replace(clip, words=None), {}) for clip in (lacking, whole)]
+    note = "are the VLM&rsquo;s answers about the clip"
+    assert "a dark room, shade" in texts[0] and note in texts[0]
+    assert note not in texts[1]
 
 
 def test_a_word_that_is_there_is_not_asked_for() -> None:

@@ -199,6 +199,9 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     assert set(table(folder / "reliance.tsv")["planted"]) == {"no", "yes"}
     # one planted VLM by the first and the last objective, and the honest one by the last
     assert len(list((folder / "filmstrips").rglob("*.png"))) == 3
+    explained = table(folder / "explained.tsv")
+    assert explained["planted"].tolist() == ["speed_by_colour", "honest"]
+    assert explained["clips"].eq(1).all() and explained["true"].notna().all()
     edits = table(
         finished / "results" / "embeddings" / "edits" / "generators" / "microworld" / "edits.tsv"
     )
@@ -228,7 +231,8 @@ def test_explained_clips(finished: Path) -> None:
     assert found["lpips"].gt(0).eq(weights.exists()).all()
     links = re.findall(r'href="([^"]+)"', (folder / "index.html").read_text())
     assert len(links) == len(CONCEPTS)
-    assert all((folder / link).is_file() for link in links)
+    pages = [folder / link for link in links]
+    assert all(page.is_file() and page.with_name("where.mp4").is_file() for page in pages)
 
 
 def test_every_job_left_a_log_and_a_benchmark(finished: Path) -> None:
@@ -278,6 +282,7 @@ PAGES = [
     "truth/temporal",
     "truth/truth",
     "truth/summary",
+    "truth/explained",
     "truth/reliance",
     f"concepts/{PAIR}/separation",
     f"coupling/{PAIR}/curve",

@@ -37,7 +37,6 @@ rule truth_explained:
             "transporter.explainer.many",
             adapters=["generators", "vlms"],
             world=True,
-            files=["explainer/page.html"],
         ),
     script:
         "../scripts/truth_explained.py"

@@ -177,6 +177,11 @@ def test_generate_warns_where_the_caption_lacks_the_word(run: Run, tmp_path: Pat
             ["--concept", "day_night=1e300"],
             "--concept: expected at most 1000 in size, got '1e300'",
         ),
+        (["--where", "map"], "--where: expected a --concept whose words have places, got none"),
+        (
+            ["--concept", "red_blue=1", "--where", "mask"],
+            "Invalid value for '--where': 'mask' is not 'map'.",
+        ),
         (
             ["--seed", "9" * 30],
             "Invalid value for '--seed': Input should be less than or equal to 4294967295",
@@ -203,6 +208,22 @@ def test_generate_warns_where_the_caption_lacks_the_word(run: Run, tmp_path: Pat
 def test_generate_refuses_in_one_line(run: Run, options: list[str], message: str) -> None:
     assert run("generate", CAPTION, *options).refusal == message
     assert not Path("video.mp4").exists()
+
+
+def test_generate_where_the_words_are(run: Run, tmp_path: Path) -> None:
+    out, concept = tmp_path / "video.mp4", ("--concept", "red_blue=1", "--where", "map")
+    done = run("generate", CAPTION, *concept, "--out", out)
+    assert done.code == 0, done.err
+    explainer = transporter.Explainer.from_pretrained()
+    for where, same in (("map", True), (None, False)):
+        video = explainer.generate(CAPTION, {"red_blue": 1.0}, where=where)
+        write_video(tmp_path / "expected.mp4", video, explainer.generator.fps)
+        assert (out.read_bytes() == (tmp_path / "expected.mp4").read_bytes()) is same
+    refusal = run("generate", "a green circle moves left", *concept).refusal
+    assert refusal == (
+        "caption: expected one that holds 'red' or 'blue' once, got 'a green circle moves left';"
+        " where red_blue acts is where that word is"
+    )
 
 
 def test_generate_names_words_that_nobody_knows(run: Run) -> None:

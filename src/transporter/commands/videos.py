@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -106,6 +106,10 @@ def generate(
     seed: Seed = 0,
     steps: Steps = "0:1",
     frames: Frames = "0:1",
+    where: Annotated[
+        Literal["map"] | None,
+        typer.Option(help="`map` lets concepts act only where the generator sees their words."),
+    ] = None,
     generator: GeneratorName = None,
     vlm: VLMName = None,
     configfile: ConfigFile = None,
@@ -115,6 +119,8 @@ def generate(
     """Generate one video at chosen concept strengths, with the bank that a run has fitted."""
     strengths = _strengths(concept or [])
     ranges = _ranges(steps, frames)
+    if where and not strengths:
+        raise UserError("--where: expected a --concept whose words have places, got none")
     _refuse_output(out, force)
     refuse_control(caption, "caption")
 
@@ -139,7 +145,13 @@ def generate(
         _warn_lacking(project.concepts(), strengths, caption)
         begin(f"sampling, {settings['steps']} steps")
         sampling = Sampling(settings["steps"], settings["guidance"])
-        video = generate(model, bank, caption, strengths, seed, sampling, **ranges)
+        asked = (caption, strengths, seed, sampling)
+        if where:
+            from transporter.explainer.by_place import generate_by_place
+
+            video = generate_by_place(model, bank, project.concepts(), *asked, **ranges)
+        else:
+            video = generate(model, bank, *asked, **ranges)
         begin("writing")
         write_video(out, video, model.fps)
     if not quiet:

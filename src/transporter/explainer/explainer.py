@@ -23,6 +23,8 @@ from transporter.concepts.bank import ConceptBank
 from transporter.concepts.fitting import fit_bank
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.network import Coupling
+from transporter.explainer.by_place import generate_by_place
+from transporter.explainer.clip_edits import Where
 from transporter.explainer.clip_sources import Clips
 from transporter.explainer.explanation import Explanation
 from transporter.explainer.fits import QUICK, Fit, FitSource, quick_settings
@@ -187,16 +189,28 @@ class Explainer(VideoQuestions):
         )
 
     def generate(
-        self, caption: str, strengths: Mapping[str, float] | None = None, seed: int = 0
+        self,
+        caption: str,
+        strengths: Mapping[str, float] | None = None,
+        seed: int = 0,
+        where: Where | None = None,
     ) -> torch.Tensor:
         """One video `(T, C, H, W)` in [0, 1] with several concepts at once, by name.
 
+        Args:
+            where: `map`, to let concepts act only where the generator sees their words in the clip
+                without them; by default they act everywhere.
+
         Raises:
             UserError: a concept that is not in the bank, or a word that the generator does not
-                know.
+                know; with a map, a caption that holds neither word of a concept.
         """
         caption = readable(self.generator, caption)
-        video = generate(self.generator, self.bank, caption, strengths or {}, seed, self.sampling)
+        asked = (caption, strengths or {}, seed, self.sampling)
+        if where and strengths:
+            video = generate_by_place(self.generator, self.bank, self.concepts, *asked)
+        else:
+            video = generate(self.generator, self.bank, *asked)
         return video.cpu()
 
     def _fit_source(self, clips: Clips | str | os.PathLike[str] | None) -> FitSource:

@@ -60,7 +60,12 @@ def test_a_map_of_the_change_itself_holds_most_of_it(
     for begin, end in ((0, 1), (2, 3)):
         change = (videos[end] - videos[begin]).abs().mean(1)[None]
         maps[end, 1] = averaged(change, generator.block_grid)[0]
-    table = changes(generator, swept, SweepMaps(CONCEPT, swept.distinct().index, maps))
+    watched: dict[int, torch.Tensor] = {}
+    found = SweepMaps(CONCEPT, swept.distinct().index, maps)
+    table = changes(generator, swept, found, watched.update)
+    assert list(watched) == [0, 1, 4, 2, 3, 5]
+    assert all(torch.allclose(video, videos[row], atol=1e-5) for row, video in watched.items())
+    pd.testing.assert_frame_equal(table, changes(generator, swept, found), rtol=1e-4)
     own = table[table["method"] == "transporter"]
     assert (own["share"] > TOP).all()
     assert (own["share"] >= own["share_other"]).all()

@@ -9,10 +9,8 @@ import pytest
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.generation.sweeps import Generated
-from transporter.generators.diffusers_generator import DiffusersGenerator
 from transporter.saliency.generated import SweepMaps
-from transporter.saliency.inside import share_inside, with_shares
+from transporter.saliency.inside import Inside, share_inside
 
 
 def test_what_is_above_a_frames_mean_is_shared_out() -> None:
@@ -37,15 +35,15 @@ class Left:
         return found
 
 
-def test_shares_stand_beside_their_maps(generator: DiffusersGenerator) -> None:
+def test_shares_stand_beside_their_maps() -> None:
     index = pd.DataFrame({"row": [2, 0], "method": "random", "seed": [0, 1], "phi": 0.0})
-    draws = torch.Generator().manual_seed(0)
-    swept = Generated(index, torch.randn(3, *generator.latent_shape, generator=draws))
-    maps = torch.zeros(2, 2, *generator.block_grid)
-    columns = maps.shape[-1] // 2
-    maps[0, 1, ..., :columns] = maps[1, 1, ..., columns:] = 1
+    maps = torch.zeros(2, 2, 3, 4, 4)
+    maps[0, 1, ..., :2] = maps[1, 1, ..., 2:] = 1
     concept = Concept("a_b", "object", "a", "b", "what is it ?")
-    found = with_shares(generator, swept, SweepMaps(concept, index, maps), Left())
+    inside = Inside(Left(), (3, 4, 4))
+    for rows in ((0, 1), (2,)):
+        inside.watch({row: torch.rand(5, 3, 16, 16) for row in rows})
+    found = inside.with_shares(SweepMaps(concept, index, maps))
     assert found.index["inside"].tolist() == [1, 0]
-    assert found.index["base"].tolist() == [columns / maps.shape[-1]] * 2
+    assert found.index["base"].tolist() == [0.5, 0.5]
     assert replace(found, index=index).index is index

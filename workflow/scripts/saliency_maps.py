@@ -8,7 +8,7 @@ from transporter.generation.sweeps import Generated
 from transporter.pipeline.loading import load_generator
 from transporter.pipeline.world import load_world
 from transporter.saliency.generated import changes, sweep_maps
-from transporter.saliency.inside import with_shares
+from transporter.saliency.inside import Inside
 from transporter.saliency.settings import chosen, read_reading
 
 with stage(snakemake) as device:
@@ -19,6 +19,7 @@ with stage(snakemake) as device:
     found = sweep_maps(
         generator, swept, concept, chosen(settings), read_reading(settings), params.seed
     )
-    if isinstance(world, Finder):
-        found = with_shares(generator, swept, found, world)
-    found.save(snakemake.output[0], changes(generator, swept, found))
+    inside = Inside(world, generator.block_grid) if isinstance(world, Finder) else None
+    table = changes(generator, swept, found, inside.watch if inside else None)
+    found = inside.with_shares(found) if inside else found
+    found.save(snakemake.output[0], table)

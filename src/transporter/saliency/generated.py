@@ -5,7 +5,7 @@ where these maps are.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from transporter.support.files import read_table, write_table, written_whole
 TOP = 0.2
 """The share of tokens that a map is said to point at."""
 BATCH = 32
+Watch = Callable[[Mapping[int, torch.Tensor]], None]
+"""Looks at clips of a sweep by their rows."""
 
 
 @dataclass(frozen=True)
@@ -105,17 +107,31 @@ def _maps(
 
 
 @torch.no_grad()
-def changes(generator: Generator, swept: Generated, found: SweepMaps) -> pd.DataFrame:
+def changes(
+    generator: Generator, swept: Generated, found: SweepMaps, watch: Watch | None = None
+) -> pd.DataFrame:
     """One row for each method and seed: the `share` of the change of pixels from phi = 0 to 1 that
     lies in the tokens which the maps of both words point at most (`TOP` of them, the source's map
     at phi = 0 and the target's at 1), and `share_other`, in those of the next seed's maps.
+
+    Every clip is decoded once, those of one seed at a time. `watch` is shown them all, by their
+    rows `(T, C, H, W)` in [0, 1]; without it only those at both ends are decoded.
     """
+    tokens: dict[tuple[str, int], torch.Tensor] = {}
+    for seed, table in swept.index.groupby("seed", sort=False):
+        ends = table[table["phi"].isin((0, 1))]
+        rows = (ends if watch is None else table)["row"].unique().tolist()
+        videos = dict(zip(rows, _decoded(generator, swept.z_xi[rows]), strict=True))
+        if watch is not None:
+            watch(videos)
+        for method, part in ends.groupby("method", sort=False):
+            none, full = part.sort_values("phi")["row"]
+            change = (videos[full] - videos[none]).abs().mean(1)[None]  # (1, T, H, W)
+            tokens[method, seed] = averaged(change, generator.block_grid).flatten()
     rows = []
     for method, table in swept.by_method():
         ends = [table[table["phi"] == phi].set_index("seed")["row"] for phi in (0, 1)]
-        videos = [_decoded(generator, swept.z_xi[end.tolist()]) for end in ends]
-        change = (videos[1] - videos[0]).abs().mean(2)  # (seeds, T, H, W)
-        change = averaged(change, generator.block_grid).flatten(1)
+        change = torch.stack([tokens[method, seed] for seed in ends[0].index])  # (seeds, N)
         maps = sum(found.maps[end.tolist(), word] for word, end in enumerate(ends)).flatten(1)
         own, other = (_share(change, some) for some in (maps, maps.roll(1, 0)))
         for number, seed in enumerate(ends[0].index):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from transporter.clips.world import Finder
-from transporter.generation.sweeps import Generated
-from transporter.generators.base import Generator
 from transporter.saliency.generated import SweepMaps
 from transporter.saliency.scoring import PRESENT, covered
-
-AT_ONCE = 8
-"""Clips that are decoded at once."""
 
 
 def share_inside(maps: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
@@ -25,21 +21,29 @@ def share_inside(maps: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
     return found.where(there.flatten(1).any(1), torch.nan)
 
 
-@torch.no_grad()
-def with_shares(
-    generator: Generator, swept: Generated, found: SweepMaps, world: Finder
-) -> SweepMaps:
-    """The same maps; of each clip their index also says how much of the target's map lies on the
-    thing that it is about, `inside`, and how many of the tokens are on it, `base`.
-    """
-    rows = swept.z_xi[found.index["row"].tolist()]
-    masks = []
-    for part in rows.split(AT_ONCE):
-        video = generator.decode(part.to(generator.device)).clamp(0, 1)
-        masks.append(covered(world.thing(video), generator.block_grid).cpu() > PRESENT)
-    there = torch.cat(masks)
-    columns = {
-        "inside": share_inside(found.maps[:, 1], there).tolist(),
-        "base": there.float().flatten(1).mean(1).tolist(),
-    }
-    return replace(found, index=found.index.assign(**columns))
+@dataclass(frozen=True)
+class Inside:
+    """Where the thing is in the clips of a sweep, on a grid of tokens `(F, h, w)`."""
+
+    world: Finder
+    grid: tuple[int, int, int]
+    there: dict[int, torch.Tensor] = field(default_factory=dict)
+    """By the clip's row, `(F, h, w)` bool."""
+
+    def watch(self, videos: Mapping[int, torch.Tensor]) -> None:
+        """Find it in clips `(T, C, H, W)` in [0, 1], given by their rows."""
+        thing = self.world.thing(torch.stack([*videos.values()]))
+        found = covered(thing, self.grid) > PRESENT
+        self.there.update(zip(videos, found, strict=True))
+
+    def with_shares(self, found: SweepMaps) -> SweepMaps:
+        """The same maps; of each clip, all of which have been watched, their index also says how
+        much of the target's map lies on the thing that it is about, `inside`, and how many of the
+        tokens are on it, `base`.
+        """
+        there = torch.stack([self.there[row] for row in found.index["row"]])
+        columns = {
+            "inside": share_inside(found.maps[:, 1], there).tolist(),
+            "base": there.float().flatten(1).mean(1).tolist(),
+        }
+        return replace(found, index=found.index.assign(**columns))

@@ -27,12 +27,38 @@ rule saliency_truth:
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
-        settings=config["saliency"],
+        settings=of("saliency", without=["masks"]),
         world=config["world"],
         seed=config["seed"],
         code=code("transporter.saliency.report", adapters=["generators"], world=True),
     script:
         "../scripts/saliency_truth.py"
+
+
+# Real clips of a folder whose masks are known, where the settings name one.
+rule saliency_masked:
+    input:
+        files("generators", "{generator}"),
+        folder=config["saliency"]["masks"]["folder"] or [],
+    output:
+        paths.MASKED,
+    log:
+        paths.log("saliency_masked", "{generator}"),
+    benchmark:
+        paths.benchmark("saliency_masked", "{generator}")
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=600,
+    params:
+        generator=of("generators", "{generator}", without=SAMPLING),
+        settings=config["saliency"],
+        seed=config["seed"],
+        code=code("transporter.saliency.masked_clips", adapters=["generators"]),
+    script:
+        "../scripts/saliency_masked.py"
 
 
 rule saliency_looks:
@@ -55,7 +81,7 @@ rule saliency_looks:
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
         vlm=of("vlms", "{vlm}"),
-        settings=config["saliency"],
+        settings=of("saliency", without=["masks"]),
         world=config["world"],
         seed=config["seed"],
         code=code(
@@ -86,7 +112,7 @@ rule saliency_maps:
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
-        settings=config["saliency"],
+        settings=of("saliency", without=["masks"]),
         world=config["world"],
         seed=config["seed"],
         code=code(

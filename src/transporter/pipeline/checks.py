@@ -98,6 +98,10 @@ def check_places(config: Config, sources: Sources) -> None:
     if head is not None and not Path(head).is_file():
         complaint = f"expected a file of weights, got {head}, which is not there"
         raise refusal(sources, ("metrics", "head"), complaint)
+    masks = config["saliency"]["masks"]["folder"]
+    if masks is not None and not Path(masks).is_dir():
+        complaint = f"expected a folder of clips with masks, got {masks}, which is not there"
+        raise refusal(sources, ("saliency", "masks", "folder"), complaint)
 
 
 def _is_place(path: str) -> bool:

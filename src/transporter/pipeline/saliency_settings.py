@@ -6,7 +6,12 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
-from transporter.saliency.settings import MapSettings, Preset, ReadingSettings
+from transporter.saliency.settings import (
+    MapSettings,
+    MaskSettings,
+    Preset,
+    ReadingSettings,
+)
 from transporter.support.settings import Count, Distinct, Level, section
 
 
@@ -31,3 +36,4 @@ class SaliencySettings:
     """Shifts of a clip by parts of a token, along each side, whose maps are averaged for maps of
     pixels; 1 is none.
     """
+    masks: MaskSettings = MaskSettings()

@@ -88,10 +88,16 @@ def _explained(plan: Plan) -> list[Table]:
 
 
 def _of_maps(plan: Plan) -> list[Table]:
-    """Maps against true masks, of worlds that know where their words are."""
-    if not plan.world:
-        return []
+    """Maps against masks: of real clips, and of worlds that know where their words are."""
     found = []
+    if plan.config["saliency"]["masks"]["folder"]:
+        for generator in plan.generators:
+            names = {"generator": generator}
+            masked = paths.filled(paths.MASKED, **names)
+            labels = {**names, "result": "real clips"}
+            found.append(Table(masked, "masked", "Saliency", labels))
+    if not plan.world:
+        return found
     for generator in plan.generators:
         names = {"generator": generator}
         placed = paths.filled(paths.PLACED, **names)

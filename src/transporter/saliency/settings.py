@@ -10,7 +10,15 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import Strict
 
 from transporter.support.errors import UserError
-from transporter.support.settings import Count, Distinct, Level, Share, read_settings, section
+from transporter.support.settings import (
+    Count,
+    Distinct,
+    Level,
+    Place,
+    Share,
+    read_settings,
+    section,
+)
 
 Method = Literal["gram", "cross_attention", "concept_attention", "query_key"]
 Standardise = Literal["tokens", "clip", "texts", "minmax", "none"]
@@ -27,6 +35,7 @@ Preset = Literal[
     "gramcol_released",
     "gramcol_released_wan",
 ]
+Layout = Literal["mevis", "vspw"]
 Layer = Annotated[int, Strict(), Ge(-1000), Le(1000)]
 Layers = Annotated[tuple[Layer, ...], MinLen(1), Distinct]
 
@@ -114,6 +123,18 @@ class ReadingSettings:
     """Noises per level."""
 
 
+@section
+class MaskSettings:
+    """Real clips with masks, by which maps are scored too."""
+
+    layout: Layout = "mevis"
+    """How the folder of real clips is laid out: as a split of `mevis` with masks, or as `vspw`."""
+    folder: Place | None = None
+    """Folder of real clips with masks, by which maps are scored too, or null."""
+    clips: Count = 16
+    """Real clips that are scored, the first that the folder lists."""
+
+
 IMAP = MapSettings(
     method="gram",
     standardise="texts",
@@ -159,3 +180,8 @@ def chosen(settings: Mapping[str, Any]) -> MapSettings:
 def read_reading(settings: Mapping[str, Any]) -> ReadingSettings:
     """How clips are read, as the section `saliency` says."""
     return read_settings(ReadingSettings, settings["reading"], "saliency.reading")
+
+
+def read_masks(settings: Mapping[str, Any]) -> MaskSettings:
+    """Which real clips with masks there are, as the section `saliency` says."""
+    return read_settings(MaskSettings, settings["masks"], "saliency.masks")

@@ -51,21 +51,23 @@ def clip_scores(scene: Scene, maps: Mapping[str, torch.Tensor], chosen: Threshol
     for name, found in maps.items():
         for number, kind in enumerate(scene.kinds[:-1]):
             threshold = chosen.get((name, kind), torch.nan)
-            part = _scores(*_of_kind(scene, found, number), threshold, found.shape[2])
+            part = scores_of(*_of_kind(scene, found, number), threshold, found.shape[2])
             clips = scene.known[:, number].nonzero()[:, 0].tolist()
             rows.append(pd.DataFrame({"reading": name, "kind": kind, "clip": clips} | part))
     return pd.concat(rows, ignore_index=True)
 
 
-def _scores(
+def scores_of(
     maps: torch.Tensor, truth: torch.Tensor, threshold: float, frames: int
 ) -> dict[str, list[float]]:
+    """`base` and `MEASURES` of maps and truth `(B, F P)`, B numbers each; nan for a threshold that
+    was not chosen.
+    """
     per_frame = (part.unflatten(1, (frames, -1)) for part in (maps, truth))
     found = {
         "base": truth.float().mean(1),
         "ap": average_precision(maps, truth),
         "iou": best_iou(maps, truth),
-        # nan where no threshold was chosen
         "iou_fixed": iou(maps, truth, threshold) + 0 * threshold,
         "pointing": pointing(*per_frame),
     }
@@ -116,8 +118,12 @@ def profiles(scene: Scene, maps: Mapping[str, torch.Tensor]) -> dict[str, torch.
 
 def summary(scores: pd.DataFrame, beside: str = DEFAULT) -> pd.DataFrame:
     """Means over clips with 95 % intervals, one row for each reading and kind; `more` is by how
-    much the precision is above that of the reading `beside` about the same clips.
+    much the precision is above that of the reading `beside` about the same clips. Clips of one
+    `group`, where the scores have that column, are drawn together.
     """
+    groups = None
+    if "group" in scores:
+        groups = scores.drop_duplicates("clip").set_index("clip")["group"]
     measures = [name for name in MEASURES if name in scores]
     rows = []
     for kind, part in scores.groupby("kind", sort=False):
@@ -134,7 +140,8 @@ def summary(scores: pd.DataFrame, beside: str = DEFAULT) -> pd.DataFrame:
             whole = {name: column for name, column in columns.items() if column.notna().all()}
             base = part.loc[part["reading"] == reading].set_index("clip").loc[known, "base"].mean()
             row = {"reading": reading, "kind": kind, "clips": len(known), "base": base}
-            intervals = mean_intervals(np.stack([*whole.values()], 1))
+            labels = None if groups is None else groups.loc[known].tolist()
+            intervals = mean_intervals(np.stack([*whole.values()], 1), labels)
             for name, interval in zip(whole, intervals, strict=True):
                 row |= interval.row(name)
             rows.append(row)

@@ -11,6 +11,7 @@ import yaml
 from transporter.pipeline.config import check_config
 from transporter.pipeline.plan import Plan
 from transporter.pipeline.tables import Table, tables
+from transporter.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,3 +45,16 @@ def test_a_run_without_shortcuts_has_no_table_of_reliance() -> None:
     with_it = {table.caption for table in rows()["truth_pages"]}
     without = {table.caption for table in rows(truth={"shortcuts": []})["truth_pages"]}
     assert with_it - without == {"reliance"}
+
+
+def test_real_clips_are_scored_where_there_is_a_folder_of_them(tmp_path: Path) -> None:
+    def pages(folder: Path | None) -> dict[str, str]:
+        masks = {"masks": {"folder": None if folder is None else str(folder)}}
+        return {table.caption: table.page for table in rows(saliency=masks)["saliency_pages"]}
+
+    page = pages(tmp_path)["masked"]
+    assert page == "results/saliency/microworld/masked.html"
+    assert Path("workflow/report/masked.rst").is_file()
+    assert "masked" not in pages(None)
+    with pytest.raises(UserError, match=r"saliency\.masks\.folder: expected a folder of clips"):
+        pages(tmp_path / "nowhere")

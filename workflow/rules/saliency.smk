@@ -6,6 +6,7 @@ rule saliency:
         [row.page for row in TABLES["saliency_pages"]],
         plan.of_run(paths.filled(paths.CHANGES_FIGURE, form="png")),
         paths.MAPPED_GALLERY,
+        plan.of_run(paths.filled(paths.CLIP_MAPS, form="png")) if plan.world else [],
         plan.of_run(paths.RESTRICTION) if plan.world and config["probes"] else [],
 
 
@@ -33,6 +34,44 @@ rule saliency_truth:
         code=code("transporter.saliency.report", adapters=["generators"], world=True),
     script:
         "../scripts/saliency_truth.py"
+
+
+# One clip under the maps of its words, as papers show them.
+rule saliency_clip:
+    input:
+        files("generators", "{generator}"),
+    output:
+        paths.filled(paths.CLIP_MAPS, form="pdf"),
+        reported(
+            paths.filled(paths.CLIP_MAPS, form="png"),
+            "saliency_clip",
+            "Saliency",
+            result="a clip",
+        ),
+    log:
+        paths.log("saliency_clip", "{generator}"),
+    benchmark:
+        paths.benchmark("saliency_clip", "{generator}")
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=30,
+    params:
+        generator=of("generators", "{generator}", without=SAMPLING),
+        settings=of("saliency", without=["masks"]),
+        world=config["world"],
+        seed=config["seed"],
+        code=code(
+            "transporter.figures.clip_maps",
+            "transporter.saliency.benchmark",
+            "transporter.saliency.table",
+            adapters=["generators"],
+            world=True,
+        ),
+    script:
+        "../scripts/saliency_clip.py"
 
 
 # Real clips of a folder whose masks are known, where the settings name one.

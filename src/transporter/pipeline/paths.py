@@ -77,6 +77,7 @@ TRUTH_EXPLAINED = "results/truth/explained.tsv"
 
 # where and when words are
 PLACED = "results/saliency/{generator}/truth.tsv"
+CLIP_MAPS = "results/saliency/{generator}/clip.{form}"
 MASKED = "results/saliency/{generator}/masked.tsv"
 LOOKS = f"results/saliency/{PAIR}/looks.tsv"
 MAPS = f"results/saliency/{PAIR}/maps/{{concept}}"

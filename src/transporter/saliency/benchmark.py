@@ -18,6 +18,8 @@ BATCH = 32
 CONTROL = "time"
 """A kind of word without a place: where its map lies is a control of the others'."""
 DEFAULT = "default"
+SHOWN = ("default", "gramcol", "cross-attention", "gramcol as released", "imap as released")
+"""Readings that a figure shows."""
 PADDING = (0.2, 0.3, 0.4, 0.5, 0.6)
 """Shares that are tried."""
 

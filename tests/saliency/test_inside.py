@@ -46,4 +46,5 @@ def test_shares_stand_beside_their_maps() -> None:
     found = inside.with_shares(SweepMaps(concept, index, maps))
     assert found.index["inside"].tolist() == [1, 0]
     assert found.index["base"].tolist() == [0.5, 0.5]
+    assert found.index["ap"].tolist() == [1, 0.5]  # all tokens of no map count together
     assert replace(found, index=index).index is index

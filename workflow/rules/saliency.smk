@@ -36,7 +36,7 @@ rule saliency_truth:
         "../scripts/saliency_truth.py"
 
 
-# One clip under the maps of its words, as papers show them.
+# One clip and the maps of its words, as papers show them.
 rule saliency_clip:
     input:
         files("generators", "{generator}"),

@@ -1,4 +1,4 @@
-"""Draw one clip under the maps of its words."""
+"""Draw one clip and the maps of its words."""
 
 from model_stage import stage
 

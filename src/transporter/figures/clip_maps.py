@@ -1,9 +1,11 @@
-"""One clip under the maps of its words by several readings, frame by frame, as papers show them."""
+"""One clip and the maps of its words by several readings, frame by frame, as papers show them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from matplotlib import rc_context
@@ -12,14 +14,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from transporter.figures.overlay import laid_over, over_frames
+from transporter.figures.overlay import over_frames
 from transporter.figures.theme import DPI, MAP, PAGE, PAPER, QUIET, SILENT
 from transporter.support.files import written_whole
 
 LEFT, RIGHT, ABOVE, BELOW = 1.15, 0.5, 0.34, 0.04
 """Inches beside the pictures: names of readings, the scale, words, nothing."""
-GAP = 0.06
-"""Between two words, in inches."""
+CLIP, MASK = "the clip", "where it is"
+Picture = tuple[torch.Tensor, Mapping[str, Any]]
+GAP, APART = 0.06, 0.012
+"""Between two words, and between two frames, in inches."""
 
 
 def clip_maps_figure(
@@ -47,39 +51,83 @@ def clip_maps_figure(
                 figure.savefig(partial, format=form, dpi=DPI, metadata=silent)
 
 
+@dataclass(frozen=True)
+class _Page:
+    """Where things lie on a figure of so many rows, words and latent frames, in shares of it."""
+
+    rows: int
+    words: int
+    latent: int
+    aspect: float
+    """Height of a frame by its width."""
+
+    @property
+    def side(self) -> float:
+        """Width of a frame, in inches."""
+        return (PAGE - LEFT - RIGHT - GAP * (self.words - 1)) / (self.words * self.latent)
+
+    @property
+    def height(self) -> float:
+        """Of the figure, in inches."""
+        return ABOVE + BELOW + self.side * self.aspect * self.rows
+
+    def box(self, row: int, word: int, column: int) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of a frame."""
+        tall = self.side * self.aspect
+        left = LEFT + word * (self.latent * self.side + GAP) + column * self.side
+        bottom = BELOW + tall * (self.rows - 1 - row)
+        size = (self.side - APART) / PAGE, (tall - APART) / self.height
+        return left / PAGE, bottom / self.height, *size
+
+    def scale(self, rows: int) -> tuple[float, float, float, float]:
+        """The same of the scale beside the last rows."""
+        tall = self.side * self.aspect * rows
+        left = PAGE - RIGHT + 0.08
+        return left / PAGE, BELOW / self.height, 0.08 / PAGE, tall / self.height
+
+
 def _draw(
     video: torch.Tensor,
     words: Sequence[str],
     masks: torch.Tensor,
     maps: Mapping[str, torch.Tensor],
 ) -> Figure:
+    names = [CLIP, MASK, *maps]
     latent = next(iter(maps.values())).shape[1]
-    shown = _last_frames(latent, len(video))
-    side = (PAGE - LEFT - RIGHT - GAP * (len(words) - 1)) / (len(words) * latent)
-    tall = side * video.shape[2] / video.shape[3]
-    names = ["the clip", "where it is", *maps]
-    height = ABOVE + BELOW + tall * len(names)
-    figure = Figure(figsize=(PAGE, height))
+    page = _Page(len(names), len(words), latent, video.shape[2] / video.shape[3])
+    figure = Figure(figsize=(PAGE, page.height))
     FigureCanvasAgg(figure)
     for row, name in enumerate(names):
-        bottom = BELOW + tall * (len(names) - 1 - row)
-        figure.text(
-            (LEFT - 0.06) / PAGE, (bottom + tall / 2) / height, name, ha="right", va="center"
-        )
+        left, bottom, _, tall = page.box(row, 0, 0)
+        figure.text(left - 0.06 / PAGE, bottom + tall / 2, name, ha="right", va="center")
         for number in range(len(words)):
-            pictures = _pictures(name, number, video, masks, maps)
-            for column, frame in enumerate(shown):
-                left = LEFT + number * (latent * side + GAP) + column * side
-                box = (left / PAGE, bottom / height, side / PAGE, tall / height)
-                _picture(figure.add_axes(box), pictures[frame])
+            for column, picture in enumerate(_row(name, number, video, masks, maps)):
+                _picture(figure.add_axes(page.box(row, number, column)), *picture)
     for number, word in enumerate(words):
-        middle = LEFT + number * (latent * side + GAP) + latent * side / 2
-        top = (height - 0.6 * ABOVE) / height
-        figure.text(middle / PAGE, top, word, ha="center", va="center", style="italic")
-    scale = (PAGE - RIGHT + 0.08, BELOW, 0.08, tall * len(maps))
-    sizes = (PAGE, height, PAGE, height)
-    _scale(figure.add_axes(tuple(a / b for a, b in zip(scale, sizes, strict=True))))
+        middle = page.box(0, number, 0)[0] + latent * page.side / 2 / PAGE
+        top = 1 - 0.6 * ABOVE / page.height
+        figure.text(middle, top, word, ha="center", va="center", style="italic")
+    _scale(figure.add_axes(page.scale(len(maps))))
     return figure
+
+
+def _row(
+    name: str,
+    number: int,
+    video: torch.Tensor,
+    masks: torch.Tensor,
+    maps: Mapping[str, torch.Tensor],
+) -> list[Picture]:
+    """What a row shows of one of the words in every latent frame, and how it is drawn."""
+    shown = _last_frames(next(iter(maps.values())).shape[1], len(video))
+    if name == CLIP:
+        return [(frame.permute(1, 2, 0).clamp(0, 1), {}) for frame in video[shown]]
+    if name == MASK:
+        return [(mask, {"cmap": "gray", "vmin": 0, "vmax": 1}) for mask in masks[number, shown]]
+    found = maps[name][number]
+    low, high = (float(end) for end in found.aminmax())
+    style = {"cmap": MAP, "vmin": low, "vmax": high, "interpolation": "bilinear"}
+    return [(frame, style) for frame in found]
 
 
 def _last_frames(latent: int, frames: int) -> list[int]:
@@ -88,25 +136,9 @@ def _last_frames(latent: int, frames: int) -> list[int]:
     return [int((index == one).nonzero()[-1]) for one in range(latent)]
 
 
-def _pictures(
-    name: str,
-    number: int,
-    video: torch.Tensor,
-    masks: torch.Tensor,
-    maps: Mapping[str, torch.Tensor],
-) -> torch.Tensor:
-    """A row's clip for one of the words, `(T, 3, H, W)`."""
-    if name in maps:
-        found = maps[name][number]
-        low, high = (float(end) for end in found.aminmax())
-        return laid_over(video, found, low, high)
-    if name == "the clip":
-        return video
-    return (0.25 + 0.75 * masks[number, :, None].float()) * video
-
-
-def _picture(axes: Axes, picture: torch.Tensor) -> None:
-    axes.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy(), aspect="auto")
+def _picture(axes: Axes, values: torch.Tensor, style: Mapping[str, Any]) -> None:
+    height, width = values.shape[:2]
+    axes.imshow(values.numpy(), aspect="auto", extent=(0, width, height, 0), **style)
     axes.set_axis_off()
 
 

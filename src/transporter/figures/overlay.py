@@ -40,22 +40,15 @@ def overlay(video: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     """
     zoom = -(-LEAST // video.shape[2])
     clip = video.cpu().repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
-    height = clip.shape[-2]
+    height, width = clip.shape[-2:]
+    maps = over_frames(maps.cpu().float(), len(clip))
     low, high = (float(end) for end in maps.aminmax())
-    scale = _scale(height, low, high).expand(len(clip), -1, -1, -1)
-    whole = torch.cat([laid_over(clip, maps, low, high), scale], 3)
-    return F.pad(whole, (0, whole.shape[3] % 2, 0, whole.shape[2] % 2))
-
-
-def laid_over(video: torch.Tensor, maps: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """A clip `(T, 3, H, W)` in [0, 1] under a map `(F, h, w)` on a scale from `low` to `high`,
-    which hides most where it is high.
-    """
-    maps = over_frames(maps.cpu().float(), len(video))
     level = (maps - low) / max(high - low, torch.finfo(maps.dtype).tiny)
-    size = video.shape[-2:]
-    level = F.interpolate(level[:, None], size, mode="bilinear").clamp(0, 1)
-    return torch.lerp(video, _coloured(level[:, 0]), OPACITY * level)
+    level = F.interpolate(level[:, None], (height, width), mode="bilinear").clamp(0, 1)
+    blended = torch.lerp(clip, _coloured(level[:, 0]), OPACITY * level)
+    scale = _scale(height, low, high).expand(len(clip), -1, -1, -1)
+    whole = torch.cat([blended, scale], 3)
+    return F.pad(whole, (0, whole.shape[3] % 2, 0, whole.shape[2] % 2))
 
 
 def sheet(maps: torch.Tensor, low: float, high: float) -> Image.Image:

@@ -9,7 +9,7 @@ import torch
 
 from transporter.clips.world import Finder
 from transporter.saliency.generated import SweepMaps
-from transporter.saliency.scoring import PRESENT, covered
+from transporter.saliency.scoring import PRESENT, average_precision, covered
 
 
 def share_inside(maps: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
@@ -38,12 +38,13 @@ class Inside:
 
     def with_shares(self, found: SweepMaps) -> SweepMaps:
         """The same maps; of each clip, all of which have been watched, their index also says how
-        much of the target's map lies on the thing that it is about, `inside`, and how many of the
-        tokens are on it, `base`.
+        much of the target's map lies on the thing that it is about, `inside`, how many of the
+        tokens are on it, `base`, and the map's average precision for these, `ap`.
         """
         there = torch.stack([self.there[row] for row in found.index["row"]])
         columns = {
             "inside": share_inside(found.maps[:, 1], there).tolist(),
             "base": there.float().flatten(1).mean(1).tolist(),
+            "ap": average_precision(found.maps[:, 1].flatten(1), there.flatten(1)).tolist(),
         }
         return replace(found, index=found.index.assign(**columns))

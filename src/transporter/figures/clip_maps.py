@@ -123,7 +123,7 @@ def _row(
     if name == CLIP:
         return [(frame.permute(1, 2, 0).clamp(0, 1), {}) for frame in video[shown]]
     if name == MASK:
-        return [(mask, {"cmap": "gray", "vmin": 0, "vmax": 1}) for mask in masks[number, shown]]
+        return [(mask, {"cmap": "gray", "vmin": 0, "vmax": 1.2}) for mask in masks[number, shown]]
     found = maps[name][number]
     low, high = (float(end) for end in found.aminmax())
     style = {"cmap": MAP, "vmin": low, "vmax": high, "interpolation": "bilinear"}

@@ -10,7 +10,7 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.explainer import by_place
-from transporter.explainer.by_place import generate_by_place
+from transporter.explainer.by_place import acting_words, generate_by_place
 from transporter.generation.sweeps import generate
 from transporter.generators.base import Generator, Sampling
 from transporter.pipeline.config import load_config
@@ -59,8 +59,9 @@ def test_a_map_is_between_nowhere_and_everywhere(
 
     def made(**places: torch.Tensor) -> torch.Tensor:
         asked.update(places)
-        given = (CAPTION, strengths, SEED, SAMPLING)
-        return generate_by_place(generator, bank, CONCEPTS, *given)
+        words = acting_words(CONCEPTS, strengths, CAPTION)
+        assert words == ["red", "day"]
+        return generate_by_place(generator, bank, words, CAPTION, strengths, SEED, SAMPLING)
 
     whole, plain = (
         generate(generator, bank, CAPTION, some, SEED, SAMPLING) for some in (strengths, {})
@@ -70,10 +71,9 @@ def test_a_map_is_between_nowhere_and_everywhere(
     assert not torch.allclose(whole, plain, atol=0.1)
 
 
-def test_words_that_are_not_in_the_caption(generator: Generator) -> None:
-    bank = ConceptBank({"up_down": torch.zeros(16, 96)})
+def test_words_that_are_not_in_the_caption() -> None:
     concepts = {"up_down": Concept("up_down", "action", "up", "down", "")}
     with pytest.raises(UserError, match="holds 'up' or 'down' once"):
-        generate_by_place(generator, bank, concepts, CAPTION, {"up_down": 1.0}, 0, SAMPLING)
+        acting_words(concepts, ["up_down"], CAPTION)
     with pytest.raises(UserError, match="concept: expected one of up_down, got 'red_blue'"):
-        generate_by_place(generator, bank, concepts, CAPTION, {"red_blue": 1.0}, 0, SAMPLING)
+        acting_words(concepts, ["red_blue"], CAPTION)

@@ -142,14 +142,17 @@ def generate(
         if strengths:
             bank.check(model.condition_shape, place)
         caption = readable(model, caption)
-        _warn_lacking(project.concepts(), strengths, caption)
+        known, words = project.concepts(), []
+        if where:
+            from transporter.explainer.by_place import acting_words, generate_by_place
+
+            words = acting_words(known, strengths, caption)
+        _warn_lacking(known, strengths, caption)
         begin(f"sampling, {settings['steps']} steps")
         sampling = Sampling(settings["steps"], settings["guidance"])
         asked = (caption, strengths, seed, sampling)
-        if where:
-            from transporter.explainer.by_place import generate_by_place
-
-            video = generate_by_place(model, bank, project.concepts(), *asked, **ranges)
+        if words:
+            video = generate_by_place(model, bank, words, *asked, **ranges)
         else:
             video = generate(model, bank, *asked, **ranges)
         begin("writing")

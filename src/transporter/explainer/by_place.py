@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
@@ -20,7 +20,7 @@ from transporter.support.errors import UserError
 def generate_by_place(
     generator: Generator,
     bank: ConceptBank,
-    concepts: Mapping[str, Concept],
+    words: Sequence[str],
     caption: str,
     strengths: Mapping[str, float],
     seed: int,
@@ -28,18 +28,15 @@ def generate_by_place(
     steps: tuple[float, float] = WHOLE,
     frames: tuple[float, float] = WHOLE,
 ) -> torch.Tensor:
-    """As `generation.sweeps.generate`, with the change in the places of the concepts' words alone.
-
-    The clip is made without them first, and each concept's word of the caption is found in it.
+    """As `generation.sweeps.generate`, with the change in the places of some words alone, where the
+    generator sees them in the clip without it.
 
     Args:
-        concepts: by name, at least those of `strengths`, which must not be empty.
+        words: at least one, those of `acting_words` say.
 
     Raises:
-        UserError: the caption holds neither word of a concept, or a generator whose attention is
-            not known.
+        UserError: a generator whose attention is not known.
     """
-    words = [_word(known_concept(name, concepts), caption) for name in strengths]
     plain = generate(generator, bank, caption, {}, seed, sampling)
     found = [places_of(generator, plain, word, caption, seed) for word in words]
     where = torch.stack(found).amax(0)  # (t, h, w), of any of the words
@@ -48,6 +45,17 @@ def generate_by_place(
     modulation = Modulation(change, steps, frames, where)
     z_xi = generator.sample(condition, [seed], sampling.steps, sampling.guidance, modulation)
     return generator.decode(z_xi)[0].clamp(0, 1)
+
+
+def acting_words(
+    concepts: Mapping[str, Concept], names: Collection[str], caption: str
+) -> list[str]:
+    """The words of a caption that named concepts change: where these are, they act.
+
+    Raises:
+        UserError: no concept of that name, or a caption that holds neither of its words.
+    """
+    return [_word(known_concept(name, concepts), caption) for name in names]
 
 
 def _word(concept: Concept, caption: str) -> str:

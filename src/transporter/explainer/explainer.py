@@ -23,7 +23,7 @@ from transporter.concepts.bank import ConceptBank
 from transporter.concepts.fitting import fit_bank
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.network import Coupling
-from transporter.explainer.by_place import generate_by_place
+from transporter.explainer.by_place import acting_words, generate_by_place
 from transporter.explainer.clip_edits import Where
 from transporter.explainer.clip_sources import Clips
 from transporter.explainer.explanation import Explanation
@@ -208,7 +208,8 @@ class Explainer(VideoQuestions):
         caption = readable(self.generator, caption)
         asked = (caption, strengths or {}, seed, self.sampling)
         if where and strengths:
-            video = generate_by_place(self.generator, self.bank, self.concepts, *asked)
+            words = acting_words(self.concepts, strengths, caption)
+            video = generate_by_place(self.generator, self.bank, words, *asked)
         else:
             video = generate(self.generator, self.bank, *asked)
         return video.cpu()

@@ -180,7 +180,7 @@ def test_generate_warns_where_the_caption_lacks_the_word(run: Run, tmp_path: Pat
         (["--where", "map"], "--where: expected a --concept whose words have places, got none"),
         (
             ["--concept", "red_blue=1", "--where", "mask"],
-            "Invalid value for '--where': 'mask' is not 'map'.",
+            "Invalid value for '--where': Value error, 'mask' is not one of 'map'.",
         ),
         (
             ["--seed", "9" * 30],

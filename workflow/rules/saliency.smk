@@ -21,7 +21,6 @@ rule saliency_truth:
         paths.benchmark("saliency_truth", "{generator}")
     conda:
         "../../envs/transporter.yaml"
-    threads: 2
     resources:
         gpu=1,
         mem_mb=6000,

@@ -15,7 +15,7 @@ from transporter.generators.base import Generator
 from transporter.saliency.benchmark import DEFAULT, Scene, maps_of, parts, rivals, scene, timed
 from transporter.saliency.scoring import average_precision
 from transporter.saliency.settings import MapSettings, ReadingSettings
-from transporter.saliency.sharpening import pixel_truth, sharpened
+from transporter.saliency.sharpening import pixel_truth, sharpened, upsampled
 from transporter.saliency.spectrum import layer_eigenvalues, layers_above
 from transporter.saliency.table import (
     WHEN,
@@ -66,10 +66,13 @@ def truth_table(
         print(f"{part}: {len(found.captions)} clips, {len(compared)} readings", flush=True)
     tables = [_table(part, scenes, maps) for part in scenes]
     tables.append(_at_levels(generator, scenes[REPORTED], settings, reading, levels, seed))
-    pixels = [
-        _at_pixels(generator, clips[REPORTED], scenes[REPORTED], settings, reading, number, seed)
-        for number in sorted({1, shifts})
-    ]
+    own = clips[REPORTED]
+    size = own[0].video.shape[-2:]
+    finer = {1: upsampled(maps[REPORTED][DEFAULT], *size)}
+    if shifts > 1:
+        finer[shifts] = sharpened(generator, own, settings, reading, shifts, seed)
+    truth = pixel_truth(generator, own)
+    pixels = [_at_pixels(scenes[REPORTED], found, truth, number) for number, found in finer.items()]
     tables.append(summary(pd.concat(pixels), beside=_finer(1)))
     table = pd.concat(tables, ignore_index=True)
     table["part"] = table["part"].fillna(REPORTED)
@@ -142,18 +145,8 @@ def _finer(shifts: int) -> str:
     return f"{DEFAULT}, pixels, {shifts} x {shifts} shifts"
 
 
-def _at_pixels(
-    generator: Generator,
-    clips: Sequence[Placed],
-    found: Scene,
-    settings: MapSettings,
-    reading: ReadingSettings,
-    shifts: int,
-    seed: int,
-) -> pd.DataFrame:
+def _at_pixels(found: Scene, maps: torch.Tensor, truth: torch.Tensor, shifts: int) -> pd.DataFrame:
     """Precision over pixels, of maps that are averaged over shifts of the clip."""
-    maps = sharpened(generator, clips, settings, reading, shifts, seed)
-    truth = pixel_truth(generator, clips)
     rows = []
     for number, kind in enumerate(found.kinds[:-1]):
         known = found.known[:, number]

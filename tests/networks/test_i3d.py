@@ -97,6 +97,8 @@ def test_padding_is_that_of_tensorflow(size: tuple[int, ...], kernel: int, strid
     assert pooled.shape == tuple(map(len, spans))
     for t, rows in enumerate(spans[0]):
         assert pooled[t, 0, -1] == x[0, 0, rows, spans[1][0], spans[2][-1]].max()
+    with_gradient = SameMaxPool((kernel,) * 3, (stride,) * 3)(x.requires_grad_())
+    assert torch.equal(with_gradient[0, 0], pooled)
 
 
 def test_a_unit_of_stride_one_is_torchs_own_same_convolution() -> None:

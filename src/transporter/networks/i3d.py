@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,17 @@ class Unit3D(nn.Module):
         return x if self.norm is None else F.relu(self.norm(x))
 
 
+def _largest(x: torch.Tensor, axis: int, window: int, step: int) -> torch.Tensor:
+    """The largest values of windows along one axis."""
+    last = x.shape[axis] - window + 1
+    index = [slice(None)] * x.ndim
+    parts = []
+    for offset in range(window):
+        index[axis] = slice(offset, last + offset, step)
+        parts.append(x[tuple(index)])
+    return reduce(torch.maximum, parts)
+
+
 class SameMaxPool(nn.Module):
     """Max pooling with padding `SAME`; its input is never negative, so zeros around it change
     nothing.
@@ -66,7 +78,13 @@ class SameMaxPool(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(B, C, T, H, W)` to `(B, C, T', H', W')`."""
-        return F.max_pool3d(_pad_same(x, self.kernel, self.stride), self.kernel, self.stride)
+        x = _pad_same(x, self.kernel, self.stride)
+        if x.requires_grad:  # of equal values one alone gets the gradient
+            return F.max_pool3d(x, self.kernel, self.stride)
+        # the same values, axis by axis, in a fraction of the time
+        for axis, (window, step) in enumerate(zip(self.kernel, self.stride, strict=True), start=2):
+            x = _largest(x, axis, window, step)
+        return x
 
 
 def _chain(**layers: nn.Module) -> nn.Sequential:

@@ -4,14 +4,17 @@ clips, captions or seeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from transporter.support.errors import UserError
 
 LEVEL, DRAWS = 0.95, 1000
+KEPT = 2_000_000
+"""Indices of rows that are kept for the next interval over the same rows."""
 
 
 @dataclass(frozen=True)
@@ -51,33 +54,51 @@ def bootstrap(
     Raises:
         UserError: no rows.
     """
-    members = _members(groups)
-    values = [statistic(rows) for rows in _resamples(members, seed, draws)]
+    labels = _labels(groups)
+    values = [statistic(rows) for rows in _resamples(labels, seed, draws)]
     tail = 50 * (1 - level)
     # a statistic may have no value on some draws, such as a correlation of one row
     low, high = np.nanpercentile(values, (tail, 100 - tail))
-    everything = np.arange(sum(map(len, members)))
-    return Interval(float(statistic(everything)), float(low), float(high))
+    return Interval(float(statistic(np.arange(len(labels)))), float(low), float(high))
 
 
-def _members(groups: int | Sequence[object]) -> list[np.ndarray]:
-    """The rows of each group, by its label."""
+def _labels(groups: int | Sequence[object]) -> np.ndarray:
+    """The number of each row's group `(n,)`."""
     if isinstance(groups, int):
         labels = np.arange(groups)
     else:
         labels = np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
     if not len(labels):
         raise UserError("bootstrap: expected at least one row, got none")
+    return labels.astype(np.int64)
+
+
+def _members(labels: np.ndarray) -> list[np.ndarray]:
+    """The rows of each group, by its number."""
     order = np.argsort(labels, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
-def _resamples(members: Sequence[np.ndarray], seed: int, draws: int) -> Iterator[np.ndarray]:
+def _resamples(labels: np.ndarray, seed: int, draws: int) -> Iterable[np.ndarray]:
     """Rows of as many groups as there are, drawn with replacement, `draws` times."""
-    rng = np.random.default_rng(seed)
+    if len(labels) * draws > KEPT:
+        return _drawn(labels, seed, draws)
+    return _kept(labels.tobytes(), seed, draws)
+
+
+def _drawn(labels: np.ndarray, seed: int, draws: int) -> Iterator[np.ndarray]:
+    members, rng = _members(labels), np.random.default_rng(seed)
     for _ in range(draws):
         sample = rng.integers(len(members), size=len(members))
-        yield np.concatenate([members[group] for group in sample])
+        rows = np.concatenate([members[group] for group in sample])
+        rows.flags.writeable = False
+        yield rows
+
+
+@lru_cache(maxsize=2)
+def _kept(labels: bytes, seed: int, draws: int) -> tuple[np.ndarray, ...]:
+    """A table has many intervals over the same rows."""
+    return tuple(_drawn(np.frombuffer(labels, dtype=np.int64), seed, draws))
 
 
 def mean_interval(
@@ -100,11 +121,8 @@ def mean_intervals(
     """The mean of every column of `values` `(n, k)` and its interval, as `mean_interval` has them,
     all columns over the same resampled rows.
     """
-    members = _members(len(values) if groups is None else groups)
-    labels = np.empty(len(values), dtype=int)
-    for group, rows in enumerate(members):
-        labels[rows] = group
-    rng, size = np.random.default_rng(seed), len(members)
+    labels = _labels(len(values) if groups is None else groups)
+    rng, size = np.random.default_rng(seed), int(labels.max()) + 1
     drawn = [rng.integers(size, size=size) for _ in range(DRAWS)]
     # how often each row is drawn, `(draws, n)`
     counts = np.stack([np.bincount(sample, minlength=size) for sample in drawn])[:, labels]

@@ -323,14 +323,15 @@ def test_clips_of_modulations(finished: Path) -> None:
     folder = finished / "results" / "modulations" / PAIR
     index = table(folder / "index.tsv")
     assert tuple(index.columns) == CLIPS and index["log_odds"].notna().all()
-    seeds, strengths = SETTINGS["figures"]["seeds"], len(PHI) - 1
+    figures, strengths = SETTINGS["figures"], len(PHI) - 1
     readings = {
         "several": 2 * (1 + 3 * strengths),
-        "injection": 5 * len(CONCEPTS),
+        # none, all of the steps, and each part of them
+        "injection": (2 + figures["injection"]["parts"]) * len(CONCEPTS),
         "partial_frames": 4 * 2,
     }
     assert index.groupby("figure").size().to_dict() == {
-        figure: seeds * count for figure, count in readings.items()
+        figure: figures["seeds"] * count for figure, count in readings.items()
     }
     assert all((folder / clip).is_file() for clip in index["clip"])
 
@@ -415,8 +416,9 @@ def test_a_change_of_an_ablation_redoes_it_alone(finished: Path) -> None:
         )
 
     after = ("concept_bank_of_variant", "generation_of_variant", "readings_of_variant")
-    assert left("{phi_1: {bank: {steps: 3}}}") == {}
-    assert left("{p_4: {bank: {steps: 3}}}") == dict.fromkeys(after, 1)
+    # what is asked for is p_4's alone, so that of the other nothing is made
+    other = "phi_1: {bank: {steps: 3}}"
+    assert left(f"{{p_4: {{bank: {{steps: 3}}}}, {other}}}") == dict.fromkeys(after, 1)
     assert left("{p_4: {coupling: {projections: 5}}}") == dict.fromkeys(
         ("coupling_of_variant", *after), 1
     )

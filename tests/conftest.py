@@ -17,6 +17,7 @@ import decord
 import numpy as np
 import pytest
 import torch
+from forks import end_forks
 from hypothesis import settings
 from torch.profiler import ProfilerActivity, profile
 
@@ -79,6 +80,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Workers, which inherit the environment, compute on one core each."""
     if config.getoption("numprocesses", None):
         os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_unconfigure() -> None:
+    end_forks()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

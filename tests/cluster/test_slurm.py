@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 from local_slurm import lacking, slurm
-from pipeline import MINIATURE, copy_project, snakemake
+from pipeline import MINIATURE, copy_project, snakemake_alone
 
 from transporter.support.hashes import file_hash
 
@@ -75,13 +75,13 @@ def test_a_part_of_the_miniature(plugin: None, jobs: Path, tmp_path: Path) -> No
     settings |= {"groups": ["world_split=rendering"], "group-components": ["rendering=2"]}
     settings |= {"latency-wait": 5, "slurm-init-seconds-before-status-checks": 2}
     profile.write_text(yaml.safe_dump(settings))
-    done = snakemake(there, "--profile", "profiles/slurm", *MINIATURE, "--", *EMBEDDED)
+    done = snakemake_alone(there, "--profile", "profiles/slurm", *MINIATURE, "--", *EMBEDDED)
     assert done.returncode == 0, done.stdout[-6000:]
     given = [line.split()[1] for line in jobs.read_text().splitlines()]
     assert given[0] == "none" and sorted(given[1:]) == ["0", "1"]
 
     here = copy_project(tmp_path / "here")
-    done = snakemake(here, "--cores", "1", *MINIATURE, "--", *EMBEDDED)
+    done = snakemake_alone(here, "--cores", "1", *MINIATURE, "--", *EMBEDDED)
     assert done.returncode == 0, done.stdout[-6000:]
     for folder in EMBEDDED:
         assert contents(there / folder) == contents(here / folder)
@@ -105,6 +105,6 @@ def test_a_rule_that_holds_two_gpus_is_one_process(
     options += ["--slurm-status-command", "squeue", "--latency-wait", "5"]
     options += ["--slurm-init-seconds-before-status-checks", "2"]
     resources = ["--default-resources", "slurm_partition=gpu", *tasks]
-    done = snakemake(tmp_path, *options, *resources, "--", "seen.txt")
+    done = snakemake_alone(tmp_path, *options, *resources, "--", "seen.txt")
     assert done.returncode == 0, done.stdout[-6000:]
     assert (tmp_path / "seen.txt").read_text() == "0,1\n"

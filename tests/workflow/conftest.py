@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pipeline import CORES, MINIATURE, copy_project, snakemake
+from pipeline import CORES, MINIATURE, copy_project, snakemake_alone
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tests must leave it as it is.
     """
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    done = snakemake(project, *CORES, *MINIATURE, "--", "all", "paper", "truth", "explanations")
+    done = snakemake_alone(
+        project, *CORES, *MINIATURE, "--", "all", "paper", "truth", "explanations"
+    )
     assert done.returncode == 0, done.stdout[-6000:]
     return project

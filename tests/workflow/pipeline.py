@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from forks import forks
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
     "Snakefile",
@@ -29,29 +31,42 @@ CORES = ("--cores", str(min(2, max(1, (os.cpu_count() or 1) // WORKERS))))
 """Two for a whole run, or one where other tests run beside it and take the second."""
 
 
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE")}
+
+
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of this environment in `folder`; standard output and error come as one text,
-    `stdout`.
+    """Run a command of this environment in `folder`, as a process of its own; standard output and
+    error come as one text, `stdout`.
     """
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE")
-    }
     return subprocess.run(
         command,
         cwd=folder,
-        env=environment,
+        env=_environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def snakemake_alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Snakemake as a process of its own, whose jobs are forked from that of its run."""
     return run(folder, sys.executable, "-m", "snakemake", *arguments)
 
 
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Snakemake in a fork that has imported it, and so its jobs (see `forks`)."""
+    return module(folder, "snakemake", *arguments)
+
+
+def module(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m name` in a fork."""
+    return forks().run(folder, "module", name, *arguments, environment=_environment())
+
+
 def transporter(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, sys.executable, "-c", "from transporter.cli import main; main()", *arguments)
+    """The command line in a fork."""
+    return forks().run(folder, "command_line", *arguments, environment=_environment())
 
 
 def planned(output: str) -> dict[str, int]:

@@ -5,11 +5,10 @@ redoes just what depends on it.
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-from pipeline import MINIATURE, planned, run, snakemake, transporter
+from pipeline import MINIATURE, module, planned, run, snakemake, transporter
 
 CONCEPTS = 3
 AFTER_THE_READINGS = {
@@ -26,17 +25,15 @@ OF_THE_VIDEOS = {
 OF_THE_BANK = {"concept_maps": 1, "concept_maps_report": 1, **OF_THE_VIDEOS}
 
 
-def command(folder: Path, *words: str) -> None:
-    done = run(folder, *words)
+def dvc(folder: Path, *words: str) -> None:
+    done = module(folder, "dvc", *words)
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-def dvc(folder: Path, *words: str) -> None:
-    command(folder, sys.executable, "-m", "dvc", *words)
-
-
 def git(folder: Path, *words: str) -> None:
-    command(folder, "git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words)
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    done = run(folder, "git", *who, *words)
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
 @pytest.fixture(scope="module")
@@ -163,5 +160,5 @@ def test_data_made_again_are_the_same_to_the_byte(restored: Path) -> None:
     shutil.rmtree(restored / "data" / "validation")
     made = snakemake(restored, "data/validation/captions.tsv", "--cores", "1", *MINIATURE)
     assert made.returncode == 0, made.stdout[-3000:]
-    status = run(restored, sys.executable, "-m", "dvc", "status", "data.dvc")
+    status = module(restored, "dvc", "status", "data.dvc")
     assert "up to date" in status.stdout, status.stdout

@@ -93,10 +93,11 @@ class Prefork:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process; it imports when the first job asks. Without effect on systems where a
-        process cannot wait for several others at once.
+        """Start the process; it imports when the first job asks. Without effect where whoever
+        started the run lends it one, and on systems where a process cannot wait for several others
+        at once.
         """
-        if not hasattr(os, "pidfd_open"):
+        if ADDRESS in os.environ or not hasattr(os, "pidfd_open"):
             return
         self.folder = Path(tempfile.mkdtemp(prefix="transporter-"))
         address = str(self.folder / SOCKET)

@@ -1,0 +1,25 @@
+"""What every dry run would find out anew: plug-ins and options of Snakemake, the form of the
+settings, and what the modules of the library import. Importing this finds it out, once for all
+forks.
+"""
+
+from __future__ import annotations
+
+import snakemake.report.html_reporter  # noqa: F401 (Snakemake imports it when it needs it)
+from snakemake.cli import get_argument_parser
+
+from transporter.pipeline import (  # noqa: F401 (what the rules import)
+    cases,
+    exhibits,
+    failed_fits,
+    job_memory,
+    plan,
+    tables,
+)
+from transporter.pipeline.code_hash import PACKAGES, code_hash
+from transporter.pipeline.config import settings_table
+
+get_argument_parser()
+settings_table()
+for package in PACKAGES:
+    code_hash(f"{package}.world" if package == "microworld" else f"{package}.cli")

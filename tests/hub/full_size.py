@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import checkpoints
+import vlm_checkpoints
+from checkpoint_files import write_json
+from hub_tokenizers import bytewise
 from tokenizers import Tokenizer
 from transformers import (
     Phi4MultimodalFeatureExtractor,
@@ -65,7 +68,7 @@ def _laid_over(path: Path, *changes: Mapping[str, Any]) -> None:
             inner = content.get(key)
             both = isinstance(inner, dict) and isinstance(value, dict)
             content[key] = {**inner, **value} if both else value
-    checkpoints.write_json(path, content)
+    write_json(path, content)
 
 
 def _without_weights(folder: Path) -> None:
@@ -98,14 +101,14 @@ def wan_a14b(folder: Path) -> None:
 
 def qwen2_vl_7b(folder: Path) -> None:
     """Qwen/Qwen2-VL-7B-Instruct."""
-    checkpoints.qwen2_vl(folder)
+    vlm_checkpoints.qwen2_vl(folder)
     vision = {"depth": 32, "embed_dim": 1280, "num_heads": 16, "hidden_size": 3584}
     _laid_over(folder / "config.json", QWEN_7B, MROPE, {"vision_config": vision})
 
 
 def qwen2_5_vl_3b(folder: Path) -> None:
     """Qwen/Qwen2.5-VL-3B-Instruct."""
-    checkpoints.qwen2_5_vl(folder)
+    vlm_checkpoints.qwen2_5_vl(folder)
     vision = {
         "depth": 32,
         "hidden_size": 1280,
@@ -119,13 +122,13 @@ def qwen2_5_vl_3b(folder: Path) -> None:
 
 def videollama3_7b(folder: Path) -> None:
     """VideoLLaMA3-7B."""
-    checkpoints.video_llama3(folder)
+    vlm_checkpoints.video_llama3(folder)
     _laid_over(folder / "config.json", {"text_config": QWEN_7B, "vision_config": SIGLIP})
 
 
 def gemma3_12b(folder: Path) -> None:
     """google/gemma-3-12b-it."""
-    checkpoints.gemma3(folder)
+    vlm_checkpoints.gemma3(folder)
     text = {
         "hidden_size": 3840,
         "intermediate_size": 15360,
@@ -142,7 +145,7 @@ def gemma3_12b(folder: Path) -> None:
 def phi4_multimodal(folder: Path) -> None:
     """microsoft/Phi-4-multimodal-instruct, in the format of `transformers`."""
     special = ["<|endoftext|>", "<|image|>", "<|audio|>", "<|end|>"]
-    made: Tokenizer = checkpoints.bytewise(special)
+    made: Tokenizer = bytewise(special)
     words = PreTrainedTokenizerFast(
         tokenizer_object=made,
         bos_token="<|endoftext|>",
@@ -163,7 +166,7 @@ def phi4_multimodal(folder: Path) -> None:
     ids = {"vision_config": {"image_token_id": words.image_token_id}}
     config = {"model_type": "phi4_multimodal", "num_attention_heads": 24, **ids}
     config["audio_config"] = {"audio_token_id": words.audio_token_id}
-    checkpoints.write_json(folder / "config.json", config)
+    write_json(folder / "config.json", config)
 
 
 BUILDERS: Mapping[str, Callable[[Path], None]] = {

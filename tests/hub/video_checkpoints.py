@@ -8,18 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from checkpoints import (
-    CLIP_MEAN,
-    CLIP_STD,
-    HALF,
-    QWEN_TEMPLATE,
-    TEXT,
-    bytewise,
-    qwen_tokenizer,
-    save,
-    write_json,
-    write_tokenizer,
-)
+from checkpoint_files import CLIP_MEAN, CLIP_STD, HALF, save, write_json
+from hub_tokenizers import bytewise, qwen_tokenizer, write_tokenizer
+from vlm_checkpoints import QWEN_TEMPLATE, TEXT
 
 VISION: dict[str, Any] = {
     "hidden_size": 32,

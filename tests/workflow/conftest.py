@@ -1,11 +1,13 @@
-"""The whole pipeline, run once on a miniature in a copy of the project."""
+"""The whole pipeline, run once on a miniature in a copy of the project; the default settings."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pipeline import CORES, MINIATURE, copy_project, snakemake_alone
+import yaml
+from pipeline import CORES, MINIATURE, ROOT, copy_project, snakemake_alone
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +22,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stdout[-6000:]
     return project
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The default settings, in a folder where the models' folders are there and empty."""
+    for model in ("generator", "vlms/qwen2_vl", "probes", "clip_judge"):
+        (tmp_path / "models" / model).mkdir(parents=True)
+    (tmp_path / "config").mkdir()
+    for table in ("concepts.tsv", "shortcuts.tsv"):
+        (tmp_path / "config" / table).write_text((ROOT / "config" / table).read_text())
+    monkeypatch.chdir(tmp_path)
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())

@@ -30,7 +30,9 @@ settings.load_profile("transporter")
 
 MINIATURE = "miniature"
 """The group of the tests that share the run of the miniature, by far the longest."""
-GROUPS = dict.fromkeys(("tests/workflow/test_dag.py", "tests/workflow/test_snapshot.py"), MINIATURE)
+GROUPS = {
+    f"tests/workflow/test_{name}.py": MINIATURE for name in ("dag", "paper", "plans", "snapshot")
+}
 """Groups of test files that share what is made once; every other file is a group by itself."""
 FIRST = (
     MINIATURE,

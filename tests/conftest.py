@@ -10,19 +10,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av  # noqa: F401 (decord's libraries, loaded first, break its encoders)
-import decord
 import numpy as np
 import pytest
-import torch
 from forks import end_forks
 from hypothesis import settings
-from torch.profiler import ProfilerActivity, profile
 
-from transporter.networks.published import fetch
 from transporter.support.errors import Unavailable
+
+if TYPE_CHECKING:  # what starts the workers needs no torch, and would wait for it
+    import torch
 
 # how long one example takes says more about the machine than about the code
 settings.register_profile("transporter", deadline=None)
@@ -109,6 +108,8 @@ def weights(request: pytest.FixtureRequest) -> Callable[[str], Path]:
     """
 
     def get(name: str) -> Path:
+        from transporter.networks.published import fetch
+
         folder = request.config.cache.mkdir("weights")
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be fetching them
@@ -130,6 +131,9 @@ class GoldenClips:
 
     def video(self, name: str) -> torch.Tensor:
         """`(1, 16, 3, 128, 128)` in [0, 1]."""
+        import decord
+        import torch
+
         frames = (
             decord.VideoReader(str(self.folder / name), num_threads=1)
             .get_batch(range(16))
@@ -162,6 +166,8 @@ def golden(reference: Path) -> GoldenClips:
 
 
 def _allocated(act: Callable[[], object]) -> int:
+    from torch.profiler import ProfilerActivity, profile
+
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         act()
     events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pipeline import module
 
 from transporter.pipeline import snapshot as freezing
 from transporter.support.errors import UserError
@@ -27,9 +27,12 @@ SECRET = "export PATH=mine\n"
 EVIL = "echo caught\n"
 
 
+pytestmark = pytest.mark.usefixtures("forked_tools")
+
+
 def dvc(folder: Path, *words: str) -> None:
-    command = [sys.executable, "-m", "dvc", *words]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    done = module(folder, "dvc", *words)
+    assert done.returncode == 0, done.stdout
 
 
 def record_name(output: str) -> str:
@@ -438,10 +441,15 @@ def test_settings_that_do_more_than_name_the_remote(
     assert not (home / "caught").exists()
 
 
-def test_the_clones_modules_are_not_pythons(home: Path, clone: Path) -> None:
-    """Python looks into the working folder first, where a clone may hold `dvc.py`."""
-    for module in ("dvc", "yaml", "json", "encodings", "sitecustomize"):
-        (clone / f"{module}.py").write_text("open('../caught', 'w').write('x')\n")
+def test_the_clones_modules_are_not_pythons(
+    home: Path, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python looks into the working folder first, where a clone may hold `dvc.py`; so here DVC is
+    a process of its own.
+    """
+    monkeypatch.setattr(freezing, "subprocess", subprocess)
+    for name in ("dvc", "yaml", "json", "encodings", "sitecustomize"):
+        (clone / f"{name}.py").write_text("open('../caught', 'w').write('x')\n")
     freezing.restore(clone)
     assert (clone / TABLE).is_file()
     assert not (home / "caught").exists()
@@ -502,8 +510,8 @@ def test_nothing_is_to_be_done_in_a_folder_that_has_run(tmp_path: Path) -> None:
     (tmp_path / "config" / "in.txt").write_text("a\n")
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     dvc(tmp_path, "init", "--no-scm", "--quiet")
-    run = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet"]
-    subprocess.run(run, cwd=tmp_path, check=True, capture_output=True)
+    done = module(tmp_path, "snakemake", "--cores", "1", "--quiet")
+    assert done.returncode == 0, done.stdout
     freezing.snapshot(tmp_path, push=False)
     for path in tmp_path.rglob("*"):
         os.utime(path, (1e9, 1e9))

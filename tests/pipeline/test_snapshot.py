@@ -5,20 +5,21 @@ part of the workflow's tests.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from pipeline import module
 
 from transporter.pipeline import snapshot as freezing
 from transporter.pipeline.clone_checks import read_provenance
 from transporter.support.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("forked_tools")
+
 
 def dvc(folder: Path, *words: str) -> None:
-    command = [sys.executable, "-m", "dvc", *words]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    done = module(folder, "dvc", *words)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture

@@ -54,11 +54,12 @@ class Forks:
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in `folder`; standard output and error come as one text, `stdout`."""
         script = str(self.process.folder / program)
+        first = [] if environment.get("PYTHONSAFEPATH") else [str(folder)]
         request = {
             "script": script,
             "arguments": [script, *words],
             "folder": str(folder),
-            "path": [str(folder), *_path(environment.get("PYTHONPATH", ""))],
+            "path": [*first, *_path(environment.get("PYTHONPATH", ""))],
             "environment": environment | {ADDRESS: self.address},
             "benchmark": os.devnull,
         }

@@ -4,7 +4,7 @@ generator.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from microworld.language import caption
 from microworld.renderer import draw_layout, render
 from microworld.rulers.analytic import AnalyticProbes
 from transporter.clips.contrast import Concept, read_concepts, swaps
-from transporter.concepts.discovery import Look, answer_odds, discover
+from transporter.concepts.discovery import Estimates, Look, answer_odds, discover
 from transporter.generators.base import Generator
 from transporter.generators.wan import WanGenerator
 from transporter.support.errors import UserError
@@ -62,6 +62,22 @@ def generator() -> Generator:
 
 
 @pytest.fixture(scope="module")
+def estimates(generator: Generator) -> Iterator[dict[str, torch.Tensor]]:
+    """Estimates by their caption, each made once: VLMs that differ are shown the same ones."""
+    made: dict[str, torch.Tensor] = {}
+    plain = Estimates.video
+
+    def video(self: Estimates, caption: str) -> torch.Tensor:
+        if caption not in made:
+            made[caption] = plain(self, caption)
+        return made[caption]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Estimates, "video", video)
+        yield made
+
+
+@pytest.fixture(scope="module")
 def video() -> torch.Tensor:
     import numpy as np
 
@@ -90,7 +106,12 @@ def test_every_word_of_the_caption_is_swapped_for_all_that_answer_its_question()
     ],
 )
 def test_what_a_vlm_goes_by_comes_first(
-    generator: Generator, video: torch.Tensor, cue: str, word: int, about: str
+    generator: Generator,
+    video: torch.Tensor,
+    estimates: dict[str, torch.Tensor],
+    cue: str,
+    word: int,
+    about: str,
 ) -> None:
     answer, table = discover(
         video, ASKED, Ruler(cue, word), generator, CONCEPTS, look=Look(draws=4)
@@ -100,6 +121,7 @@ def test_what_a_vlm_goes_by_comes_first(
     assert table["rate"].is_monotonic_decreasing
     others = table[table["about"] != about]
     assert table.loc[0, "rate"] > 1.5 * others["rate"].abs().max()
+    assert len(estimates) > len(table)
 
 
 def test_odds_of_an_answer_stay_finite() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,20 @@ asked = pytest.mark.skipif(
 Settings = Callable[[str], dict[str, Any]]
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of configurations of a model by its name on the hub, each written once."""
+    place = tmp_path_factory.mktemp("full_size")
+
+    @cache
+    def folder(name: str) -> Path:
+        return full_size.build(name, place / name.replace("/", "+"))
+
+    return folder
+
+
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(built: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A shipped file, checked, with models as folders of configurations."""
     monkeypatch.chdir(ROOT)
 
@@ -39,8 +52,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         given = read_yaml(f"config/{name}.yaml")
         for kind in ("generators", "vlms"):
             for model in given[kind].values():
-                folder = tmp_path / model["path"].replace("/", "+")
-                model["path"] = str(full_size.build(model["path"], folder))
+                model["path"] = str(built(model["path"]))
                 for key in ("revision", "lora"):
                     model.pop(key, None)
         return check_config(given, [(name, given)], clips=False)
@@ -65,11 +77,11 @@ def test_a_consumer_gpu_has_room(settings: Settings) -> None:
     assert rules["embed_generator"].peak < 4 * GB < 11 * GB < rules["captions"].peak
 
 
-def test_two_transformers_are_planned(settings: Settings, tmp_path: Path) -> None:
+def test_two_transformers_are_planned(settings: Settings, built: Callable[[str], Path]) -> None:
     """Wan 2.2 asks one of them at each noise level, and both are there."""
     chosen = settings("one_gpu")
     [generator], [vlm] = chosen["generators"].values(), chosen["vlms"].values()
-    folder = full_size.build("Wan-AI/Wan2.2-T2V-A14B-Diffusers", tmp_path / "two")
+    folder = built("Wan-AI/Wan2.2-T2V-A14B-Diffusers")
     pair = Pair({**generator, "path": str(folder)}, vlm, CouplingSettings(), gpu=True)
     sizes = pair.parts
     assert sizes["transformer"] == sizes["transformer_2"]

@@ -106,6 +106,14 @@ def test_a_fork_has_the_threads_of_the_job(prefork: Prefork, tmp_path: Path) -> 
         process.end()
 
 
+def test_a_run_takes_the_process_that_it_is_lent(prefork: Prefork, tmp_path: Path) -> None:
+    assert prefork.process is not None
+    run = Prefork(libraries=[])
+    run.start()
+    run.end()
+    assert done(tmp_path, "import os; print(os.getppid())")[1] == f"{prefork.process.pid}\n"
+
+
 def running(folder: Path, prefork: Prefork) -> subprocess.Popen[bytes]:
     """A job that has begun to sleep, and writes `cleaned` when it is interrupted."""
     text = (

@@ -25,14 +25,13 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
 COMMAND_LINE = "from transporter.cli import main; main()\n"
 IMPORTED = (
-    "dvc.cli",
     "transporter.cli",
     "transporter.generators.wan",
     "transporter.vlms.qwen_vl",
     "warm",
 )
 """Beside the libraries that every run's own process imports: the programs, the adapters of the
-models that are run here, and the module beside this one that imports Snakemake.
+models that are run here, and the module beside this one that imports Snakemake and DVC.
 """
 
 

@@ -18,7 +18,7 @@ from microworld.language import caption
 from microworld.renderer import FRAMES
 from microworld.training.clip_judge import contrastive_loss, near_misses, train_clip_judge
 from transporter.support.errors import UserError
-from transporter.training.loop import Schedule
+from transporter.training.schedule import Schedule
 
 VAE = Path(__file__).parents[2] / "models" / "vae"
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from transporter.training.loop import Losses, Schedule, Summary, train
+from transporter.training.loop import Losses, train
 from transporter.training.optimiser import muon_adamw
+from transporter.training.schedule import Schedule, Summary
 
 SCHEDULE = Schedule(40, seed=1, log_every=5, save_every=10, ema=0.9)
 Train = Callable[..., tuple[nn.Module, Summary]]

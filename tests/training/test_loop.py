@@ -15,8 +15,9 @@ from transporter.support import checkpoint
 from transporter.support.checkpoint import load_checkpoint, save_checkpoint
 from transporter.support.errors import UserError
 from transporter.training import loop
-from transporter.training.loop import CHECKPOINT, CURVE, Losses, Schedule, Summary, train
+from transporter.training.loop import CHECKPOINT, CURVE, Losses, train
 from transporter.training.rates import Rate, WarmCosine, WarmThenDecay
+from transporter.training.schedule import Schedule, Summary
 
 Train = Callable[..., tuple[nn.Module, Summary]]
 

@@ -11,7 +11,8 @@ from microworld.training.cards import (
     HeldOut,
     write_card,
 )
-from transporter.training.loop import CURVE, Summary
+from transporter.training.loop import CURVE
+from transporter.training.schedule import Summary
 
 SEEN, UNSEEN = "seen combinations", "held-out combinations"
 CLIPS = 256

@@ -9,8 +9,9 @@ from microworld.clips import VIDEO_SHAPE
 from microworld.shortcuts import read_shortcuts
 from microworld.training.planting import plant, save_planted
 from transporter.pipeline.loading import load_vlm
-from transporter.training.loop import CURVE, Schedule
+from transporter.training.loop import CURVE
 from transporter.training.rates import WarmThenDecay
+from transporter.training.schedule import Schedule
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)

@@ -9,7 +9,7 @@ from card import finish
 from microworld.clip_judge import ClipJudge
 from microworld.training.cards import clip_judge_card
 from microworld.training.clip_judge import train_clip_judge
-from transporter.training.loop import Schedule
+from transporter.training.schedule import Schedule
 
 WHAT = (
     "The microworld's CLIP, a video-text dual encoder with weights and architecture of its own:"

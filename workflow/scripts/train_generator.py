@@ -12,8 +12,8 @@ from microworld.renderer import FPS, FRAMES, SIZE
 from microworld.training.cards import HeldOut, generator_card
 from microworld.training.generator import MAX_TOKENS, train_generator
 from transporter.generators.wan import WanGenerator
-from transporter.training.loop import Schedule
 from transporter.training.rates import WarmThenDecay
+from transporter.training.schedule import Schedule
 
 WHAT = (
     "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by"

@@ -8,7 +8,7 @@ from card import finish
 from microworld.probes import Probes
 from microworld.training.cards import probes_card
 from microworld.training.probes import train_probes
-from transporter.training.loop import Schedule
+from transporter.training.schedule import Schedule
 
 WHAT = (
     "The microworld's probes: for each attribute a classifier, a measurement that needs no"

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from card import finish
 from microworld.training.cards import vae_card
 from microworld.training.vae import through_vae, train_vae
-from transporter.training.loop import Schedule
+from transporter.training.schedule import Schedule
 
 WHAT = (
     "The microworld's video VAE, an `AutoencoderKLWan`: 17 frames of 64 x 64 pixels to 16 x 5 x 8 x"

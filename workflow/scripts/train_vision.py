@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 from microworld.training.vlm import save_vision, train_vision
-from transporter.training.loop import CURVE, Schedule
+from transporter.training.loop import CURVE
+from transporter.training.schedule import Schedule
 
 with stage(snakemake) as device:
     folder, checkpoints = Path(snakemake.output[0]), unfinished(snakemake)

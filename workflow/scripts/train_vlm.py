@@ -10,7 +10,8 @@ from card import SEEN, finish
 from microworld.training.cards import HeldOut, vlm_card
 from microworld.training.families import load_family
 from microworld.training.vlm import train_vlm
-from transporter.training.loop import CURVE, Schedule
+from transporter.training.loop import CURVE
+from transporter.training.schedule import Schedule
 
 CONTROLS = {"frames shuffled": (SEEN, HeldOut.shuffled), "one frame only": (SEEN, HeldOut.still)}
 """What a clip must lose for its motion to become unreadable."""

@@ -25,7 +25,7 @@ from microworld.renderer import draw_layout
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
 from transporter.metrics.retrieval import recall_at
-from transporter.training.loop import Summary
+from transporter.training.schedule import Summary
 from transporter.vlms.base import VLM
 
 SEEN_SEED, UNSEEN_SEED, RELIANCE_SEED, TIMING_SEED = 900_001, 900_002, 900_003, 900_004

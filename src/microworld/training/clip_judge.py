@@ -17,8 +17,9 @@ from microworld.language import caption
 from microworld.training.precision import half_precision
 from microworld.training.probes import augment
 from microworld.training.vae import TrainedVAE
-from transporter.training.loop import Losses, Schedule, Summary, own_randomness, train
+from transporter.training.loop import Losses, own_randomness, train
 from transporter.training.optimiser import muon_adamw
+from transporter.training.schedule import Schedule, Summary
 
 VAE_FROM = 0.75
 """Share of the training after which a quarter of the clips are reconstructions of the VAE."""

@@ -28,8 +28,9 @@ from transporter.networks.pretrained import load_network
 from transporter.support.checkpoint import fingerprint
 from transporter.support.files import written_whole
 from transporter.support.hashes import digest
-from transporter.training.loop import Losses, Schedule, Summary, own_randomness, train
+from transporter.training.loop import Losses, own_randomness, train
 from transporter.training.optimiser import muon_adamw
+from transporter.training.schedule import Schedule, Summary
 
 MAX_TOKENS = 16
 WIDTH = 96

@@ -18,8 +18,9 @@ from microworld.training.families import IDS
 from microworld.training.precision import half_precision
 from microworld.training.world import World
 from transporter.support.errors import UserError
-from transporter.training.loop import Losses, Schedule, Summary, train
+from transporter.training.loop import Losses, train
 from transporter.training.optimiser import muon_adamw
+from transporter.training.schedule import Schedule, Summary
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 MUON_RATE, ADAM_RATE = 1e-2, 1.5e-3

@@ -19,8 +19,9 @@ from microworld.clips import Clips, random_state
 from microworld.probes import READERS, SOURCES, Probes
 from microworld.training.precision import half_precision
 from microworld.training.vae import TrainedVAE, through_vae
-from transporter.training.loop import Losses, Schedule, Summary, own_randomness, train
+from transporter.training.loop import Losses, own_randomness, train
 from transporter.training.optimiser import muon_adamw
+from transporter.training.schedule import Schedule, Summary
 
 EVERY_SECOND = slice(None, None, STRIDE)
 """The frames that the classifier looks at."""

@@ -21,8 +21,9 @@ from microworld.training.precision import half_precision
 from transporter.networks.frozen import kernels_to
 from transporter.networks.pretrained import load_network
 from transporter.support.hashes import file_hash
-from transporter.training.loop import Losses, Schedule, Summary, own_randomness, train
+from transporter.training.loop import Losses, own_randomness, train
 from transporter.training.optimiser import muon_adamw
+from transporter.training.schedule import Schedule, Summary
 
 Error = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Of a reconstruction and its clip `(B, 3, T, H, W)` in [-1, 1], given the sprite's mask

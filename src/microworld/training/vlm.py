@@ -20,8 +20,9 @@ from microworld.training.families import untrained
 from microworld.training.precision import half_precision
 from microworld.training.world import Batch, World
 from transporter.support.checkpoint import load_checkpoint, save_checkpoint
-from transporter.training.loop import Loss, Losses, Schedule, Summary, train
+from transporter.training.loop import Loss, Losses, train
 from transporter.training.optimiser import muon_adamw
+from transporter.training.schedule import Schedule, Summary
 
 VISION_SHARE = 0.5
 """Share of the training in which the vision tower learns alone, from linear readings of its tokens.

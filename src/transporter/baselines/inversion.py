@@ -12,8 +12,9 @@ from transporter.baselines.parametrisations import Parametrisation
 from transporter.baselines.settings import InversionSettings
 from transporter.baselines.targets import InversionTarget
 from transporter.baselines.terms import Moment
-from transporter.training.loop import Losses, Schedule, train
+from transporter.training.loop import Losses, train
 from transporter.training.rates import CosineToFloor
+from transporter.training.schedule import Schedule
 
 
 def augmented(

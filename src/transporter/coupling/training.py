@@ -17,8 +17,9 @@ from transporter.coupling.network import Coupling, Pairs, Parts
 from transporter.coupling.relations import gram
 from transporter.coupling.settings import CouplingSettings
 from transporter.support.checkpoint import fingerprint
-from transporter.training.loop import Losses, Schedule, own_randomness, train
+from transporter.training.loop import Losses, own_randomness, train
 from transporter.training.rates import WarmCosine
+from transporter.training.schedule import Schedule
 
 
 def coupling_losses(parts: Parts, target: torch.Tensor) -> dict[str, torch.Tensor]:

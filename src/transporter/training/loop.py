@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 from transporter.support.checkpoint import Pace, fingerprint, load_own_checkpoint, save_checkpoint
 from transporter.support.hashes import digest
 from transporter.training.curve import Curve
-from transporter.training.rates import Rate, WarmThenDecay
+from transporter.training.schedule import Schedule, Summary, listed
 
 CHECKPOINT, CURVE = "checkpoint.safetensors", "curve.tsv"
 """What the folder of a training holds."""
@@ -33,68 +32,6 @@ Loss = Callable[[int, torch.Generator], Losses]
 """Of a step, counted from 0, and a generator on the CPU, which is seeded by the run's seed and the
 step; so is torch's global one.
 """
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long to train, at which rate, and how often to write.
-
-    Batches and noise are drawn on the CPU whatever the `device`, so that each step sees the same
-    ones everywhere.
-    """
-
-    steps: int
-    seed: int = 0
-    rate: Rate = field(default_factory=WarmThenDecay)
-    """Times the learning rates of the optimisers."""
-    accumulate: int = 1
-    """Losses per step; their mean is minimised."""
-    max_norm: float | None = 1.0
-    """Gradients are clipped to this norm; None leaves them as they are."""
-    ema: float = 0.0
-    """Memory of the average of the weights, below 1; 0 keeps none."""
-    fresh: float = 0.03
-    """Share of a new value in the smoothed ones of the curve."""
-    log_every: int = 50
-    save_every: int = 250
-    """Steps between two checkpoints, at most; a run has four at least, and more where steps are
-    slow (`support.checkpoint.Pace`).
-    """
-    device: str = "cpu"
-
-    @property
-    def checkpoint_every(self) -> int:
-        """Steps between two checkpoints; one more is written at the end."""
-        return max(1, min(self.save_every, self.steps // 4))
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """All that the weights depend on, fit for JSON."""
-        of_no_weight = ("fresh", "log_every", "save_every", "device")
-        chosen = {name: value for name, value in asdict(self).items() if name not in of_no_weight}
-        return {**chosen, "rate": repr(self.rate)}
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a model card says about a training run; `device` names all that it was trained on, in
-    order.
-    """
-
-    steps: int
-    seed: int
-    minutes: float
-    device: str
-
-    def and_then(self, later: Summary) -> Summary:
-        """This training and a later one of the same model, with this one's seed."""
-        used = ", ".join((self.device, later.device)).split(", ")
-        return Summary(
-            self.steps + later.steps,
-            self.seed,
-            round(self.minutes + later.minutes, 1),
-            _listed(used),
-        )
 
 
 def train(
@@ -193,7 +130,7 @@ class _Run:
         schedule, first, start, before = self.schedule, self.step, time.monotonic(), self.minutes
         if first >= last:
             return
-        self.devices = _listed([*self.devices.split(", "), _name(schedule.device)])
+        self.devices = listed([*self.devices.split(", "), _name(schedule.device)])
         rates = [self._rate(optimiser) for optimiser in self.optimisers]
         pace = Pace(schedule.checkpoint_every)
         while self.step < last:
@@ -257,11 +194,6 @@ def _weights(model: nn.Module) -> list[Any]:
         (name, weight.requires_grad, fingerprint(weight))
         for name, weight in model.named_parameters()
     ]
-
-
-def _listed(devices: Sequence[str]) -> str:
-    """Names of devices in the order of their use, none twice."""
-    return ", ".join(dict.fromkeys(filter(None, devices)))
 
 
 def _is_cuda(device: torch.device | str) -> bool:

@@ -11,7 +11,7 @@ import torch
 from microworld.renderer import FRAMES, SIZE
 from microworld.training import generator as training
 from microworld.training.vae import build_vae
-from transporter.training.loop import Schedule
+from transporter.training.schedule import Schedule
 
 
 def test_what_is_hard_is_drawn_more_often_and_nothing_is_held_out() -> None:

@@ -16,7 +16,7 @@ from microworld.training.conversations import language_loss
 from microworld.training.families import FAMILIES, load_family
 from microworld.training.planting import plant, save_planted
 from transporter.support.errors import UserError
-from transporter.training.loop import Schedule
+from transporter.training.schedule import Schedule
 
 ROOT = Path(__file__).parents[3]
 SHORTCUT = read_shortcuts(ROOT / "config" / "shortcuts.tsv")["speed_by_colour"]

@@ -16,7 +16,7 @@ from microworld.training.vae import (
     train_vae,
 )
 from transporter.support.checkpoint import load_checkpoint
-from transporter.training.loop import Schedule
+from transporter.training.schedule import Schedule
 
 
 def test_the_decoder_learns_alone_at_the_end(tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def test_the_default_file_says_nothing_but_defaults(base: dict[str, Any]) -> Non
 
 def test_the_library_takes_what_the_settings_are_completed_to(base: dict[str, Any]) -> None:
     full = check_config(base, [("base.yaml", base)])
-    coupling = {key: value for key, value in full["coupling"].items() if key != "literal_steps"}
+    coupling = {key: full["coupling"][key] for key in CouplingSettings().as_dict()}
     assert CouplingSettings.from_mapping(coupling) == CouplingSettings()
     assert BankSettings.from_mapping(full["bank"], seed=0) == BankSettings()
 

@@ -20,6 +20,7 @@ from transporter.pipeline.plan import (
     LITERAL,
     MICROWORLD,
     PAGE,
+    PROCESSES,
     SAMPLING,
     VIDEO,
     WINDOW,

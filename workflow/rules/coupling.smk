@@ -17,7 +17,8 @@ rule coupling:
         "../../envs/transporter.yaml"
     threads: HALF_OF_THE_CORES
     resources:
-        gpu=1,
+        gpu=config["coupling"]["processes"],
+        tasks=0,  # one for all GPUs
         mem_mb=job_memory.mem_mb("coupling", 6000),
         runtime=1440,
     params:
@@ -25,7 +26,7 @@ rule coupling:
         settings=of("coupling", without=LITERAL),
         seed=config["seed"],
         code=code(
-            "transporter.coupling.training",
+            "transporter.coupling.processes",
             "transporter.coupling.aligned",
             adapters=["generators"],
         ),
@@ -49,15 +50,16 @@ rule coupling_literal:
         "../../envs/transporter.yaml"
     threads: HALF_OF_THE_CORES
     resources:
-        gpu=1,
+        gpu=config["coupling"]["processes"],
+        tasks=0,  # one for all GPUs
         mem_mb=job_memory.mem_mb("coupling", 6000),
         runtime=720,
     params:
         generator=of("generators", "{generator}", without=GUIDED),
-        settings=of("coupling"),
+        settings=of("coupling", without=PROCESSES),
         seed=config["seed"],
         code=code(
-            "transporter.coupling.training",
+            "transporter.coupling.processes",
             "transporter.coupling.aligned",
             adapters=["generators"],
         ),

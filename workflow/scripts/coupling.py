@@ -5,8 +5,8 @@ from model_stage import stage, unfinished
 import shutil
 
 from pairs import split_pairs
+from transporter.coupling.processes import train_by
 from transporter.coupling.settings import CouplingSettings
-from transporter.coupling.training import train_coupling
 from transporter.pipeline.loading import load_generator
 
 with stage(snakemake) as device:
@@ -15,7 +15,8 @@ with stage(snakemake) as device:
     train, watched = (split_pairs(snakemake, split, generator) for split in ("train", "validation"))
     generator.free()
     chosen = CouplingSettings.from_mapping(params.settings)
-    coupling = train_coupling(train, watched, chosen, folder, params.seed, device)
+    count = snakemake.config["coupling"]["processes"]
+    coupling = train_by(count, train, watched, chosen, folder, params.seed, device)
     coupling.save(snakemake.output.coupling)
     shutil.move(folder / "curve.tsv", snakemake.output.curve)
     shutil.rmtree(folder)

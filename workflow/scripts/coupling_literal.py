@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from pairs import split_pairs
 from transporter.coupling.network import Coupling
+from transporter.coupling.processes import train_by
 from transporter.coupling.settings import CouplingSettings
-from transporter.coupling.training import train_coupling
 from transporter.pipeline.loading import load_generator
 
 with stage(snakemake) as device:
@@ -19,7 +19,8 @@ with stage(snakemake) as device:
     settings = dict(params.settings)
     steps = settings.pop("literal_steps")
     chosen = CouplingSettings.from_mapping(settings)
-    literal = train_coupling(
+    literal = train_by(
+        snakemake.config["coupling"]["processes"],
         train,
         watched,
         replace(

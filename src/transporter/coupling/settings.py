@@ -149,3 +149,15 @@ class CouplingSettings:
     def as_dict(self) -> dict[str, Any]:
         """Plain nested values, fit for JSON."""
         return asdict(self)
+
+
+def share_complaint(processes: int, accumulate: int) -> str | None:
+    """Why so many processes cannot share the passes of a step equally; None where they can."""
+    if accumulate % processes == 0:
+        return None
+    multiple = processes * -(-accumulate // processes)
+    return (
+        f"expected a multiple of coupling.processes ({processes}), which share the passes of a"
+        f" step, got {accumulate}; set accumulate: {multiple} and a smaller batch, or fewer"
+        " processes"
+    )

@@ -5,8 +5,9 @@ frozen.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from transporter.coupling.relations import gram
 from transporter.coupling.settings import CouplingSettings
 from transporter.support.checkpoint import fingerprint
 from transporter.training.loop import Losses, own_randomness, train
+from transporter.training.processes import ALONE, Processes
 from transporter.training.rates import WarmCosine
 from transporter.training.schedule import Schedule
 
@@ -25,6 +27,11 @@ from transporter.training.schedule import Schedule
 def coupling_losses(parts: Parts, target: torch.Tensor) -> dict[str, torch.Tensor]:
     """The paper's losses against standardised true tokens `(B, N, D)`, as means over tokens and
     channels; `loss` is their sum.
+
+    Nothing in them joins two clips: a Gram matrix, and a plan of transport, are of one clip's
+    tokens. So those of a batch are the means of those of its parts, with the same gradients, and
+    processes that share the passes of a step need not gather their clips. With `solver: entropic`
+    that holds to POT's tolerance, since the plans of one pass stop together.
     """
     relations = gram(target)
     terms = {
@@ -57,11 +64,20 @@ def _optimiser(model: Coupling, settings: CouplingSettings) -> torch.optim.AdamW
     )
 
 
-def _batch(
-    pairs: Pairs, coupling: Coupling, settings: CouplingSettings, generator: torch.Generator
-) -> Pairs:
-    """Draw clips, add latent noise and swap some conditions, on the network's device; all
-    randomness is drawn on the CPU, so that devices agree.
+class _Drawn(NamedTuple):
+    """All that is random about a batch."""
+
+    rows: torch.Tensor
+    """Clips."""
+    noise: torch.Tensor
+    """On standardised latents `(B, c, t, h, w)`."""
+    texts: torch.Tensor
+    """Clips whose conditions are taken: their own, or another's."""
+
+
+def _drawn(pairs: Pairs, settings: CouplingSettings, generator: torch.Generator) -> _Drawn:
+    """Draw clips, latent noise and clips whose condition is swapped; all of it on the CPU, so that
+    devices agree.
     """
     rows = torch.randperm(len(pairs), generator=generator)[: settings.batch]
     size = len(rows)
@@ -69,14 +85,19 @@ def _batch(
     noise = level * torch.randn(size, *pairs.z_xi.shape[1:], generator=generator)
     others = torch.randint(len(pairs), (size,), generator=generator)
     swapped = torch.rand(size, generator=generator) < settings.condition_shuffle
+    return _Drawn(rows, noise, torch.where(swapped, others, rows))
+
+
+def _batch(pairs: Pairs, coupling: Coupling, drawn: _Drawn) -> Pairs:
+    """The clips that were drawn, with their noise, on the network's device."""
     device = coupling.xi_std.device
-    drawn = Pairs(
-        pairs.z_xi[rows],
-        pairs.pi[torch.where(swapped, others, rows)],
-        pairs.z_omega[rows],
-        pairs.z_reencoded[rows],
+    chosen = Pairs(
+        pairs.z_xi[drawn.rows],
+        pairs.pi[drawn.texts],
+        pairs.z_omega[drawn.rows],
+        pairs.z_reencoded[drawn.rows],
     ).to(device)
-    return replace(drawn, z_xi=drawn.z_xi + noise.to(device) * coupling.xi_std)
+    return replace(chosen, z_xi=chosen.z_xi + drawn.noise.to(device) * coupling.xi_std)
 
 
 @torch.no_grad()
@@ -134,6 +155,7 @@ def train_coupling(
     start: Coupling | None = None,
     only: str | None = None,
     until: int | None = None,
+    processes: Processes = ALONE,
 ) -> Coupling:
     """Train a coupling network, or go on from the checkpoint in `folder` (an interrupted run ends
     with the same weights). Pairs stay where they are; only batches come to `device`.
@@ -149,6 +171,8 @@ def train_coupling(
         only: name of the one part to train (`phi_1`, `phi_2`, `transport`); the others stay as in
             `start`.
         until: stop after this many steps in all, with a checkpoint, as an interrupted run would.
+        processes: this one among several, each called with the same arguments, that share the
+            passes of each step (`settings.accumulate`, which their number divides).
 
     Returns:
         The network in evaluation mode, frozen.
@@ -158,8 +182,10 @@ def train_coupling(
     for name, part in coupling.named_children():
         part.requires_grad_(only in (None, name)).train(only in (None, name))
 
+    draw = partial(_drawn, pairs, settings)
+
     def loss(step: int, generator: torch.Generator) -> Losses:
-        batch = _batch(pairs, coupling, settings, generator)
+        batch = _batch(pairs, coupling, draw(generator))
         parts = coupling.parts(batch.z_xi, batch.pi, batch.z_reencoded)
         return coupling_losses(parts, coupling.standardise(batch.z_omega))
 
@@ -168,7 +194,7 @@ def train_coupling(
         return {f"held_out_{name}": error for name, error in errors.items()}
 
     optimisers, schedule = [_optimiser(coupling, settings)], _schedule(settings, seed, device)
-    train(coupling, optimisers, loss, schedule, folder, identity, measure, until)
+    train(coupling, optimisers, loss, schedule, folder, identity, measure, until, processes, draw)
     return coupling.eval().requires_grad_(False)
 
 

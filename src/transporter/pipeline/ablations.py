@@ -10,7 +10,7 @@ from typing import Any
 
 from transporter.support.errors import UserError
 
-AFTER_TRAINING = ("output", "log_every", "save_every", "literal_steps")
+AFTER_TRAINING = ("output", "log_every", "save_every", "literal_steps", "processes")
 """Settings of the coupling by which trained weights do not differ."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.concepts.settings import form_complaint
+from transporter.coupling.settings import share_complaint
 from transporter.pipeline.ablations import variant
 from transporter.pipeline.adapters import GIVEN, check_adapter
 from transporter.pipeline.refusals import Source, blamed, refusal
@@ -151,7 +152,10 @@ def check_frames(config: Config, sources: Sources) -> None:
 
 
 def check_networks(config: Config, sources: Sources) -> None:
-    """The heads of Phi_2 share its width."""
+    """The heads of Phi_2 share its width, and the processes that train Phi the passes of a step."""
+    processes, accumulate = (config["coupling"][key] for key in ("processes", "accumulate"))
+    if complaint := share_complaint(processes, accumulate):
+        raise refusal(sources, ("coupling", "accumulate"), complaint)
     phi_2 = config["coupling"]["phi_2"]
     if phi_2["width"] % phi_2["heads"]:
         complaint = f"expected a divisor of phi_2.width ({phi_2['width']}), got {phi_2['heads']}"

@@ -91,7 +91,7 @@ def memory_plan(
         UserError: the configuration of a model is not there.
     """
     chosen = dict(settings["coupling"])
-    del chosen["literal_steps"]
+    del chosen["literal_steps"], chosen["processes"]
     coupling = CouplingSettings.from_mapping(chosen)
     clips, thousand = _clips(settings["clips"]["splits"])
     run = _Run(

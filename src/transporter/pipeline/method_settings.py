@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import MaxLen, MinLen
+from annotated_types import Le, MaxLen, MinLen
 from pydantic import WrapValidator, with_config
 from typing_extensions import TypedDict
 
 from transporter.concepts.settings import Bank
 from transporter.coupling.settings import CouplingSettings
 from transporter.pipeline.setting_types import Partial, Sample, Seeds, Strength, some_keys
-from transporter.support.settings import RULES, Distinct, Whole, section
+from transporter.support.settings import RULES, Count, Distinct, Whole, section
 
 
 @section
@@ -21,6 +21,10 @@ class Coupling(CouplingSettings):
     literal_steps: Whole = 150
     """Steps by which rho-OT as the paper has it is trained on the same parts, for its row in the
     report; 0 leaves the row out.
+    """
+    processes: Annotated[Count, Le(8)] = 1
+    """Processes that train Phi, each on a GPU of its own; they share the passes of a step, so
+    `accumulate` is a multiple.
     """
 
 

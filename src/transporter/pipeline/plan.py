@@ -28,7 +28,9 @@ SAMPLING = ("steps", "guidance")
 """What of a generator's settings does not matter while nothing is sampled."""
 GUIDED = (*SAMPLING, "negative_prompt")
 """What of them does not matter to clips and captions as they are."""
-LITERAL = ("literal_steps",)
+PROCESSES = ("processes",)
+"""What of the coupling's settings says where it is trained."""
+LITERAL = ("literal_steps", *PROCESSES)
 """Settings of the coupling that do not matter to Phi itself."""
 VIDEO = ("frames", "height", "width", "fps")
 """How a generator's videos are read back."""

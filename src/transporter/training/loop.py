@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 from transporter.support.checkpoint import Pace, fingerprint, load_own_checkpoint, save_checkpoint
 from transporter.support.hashes import digest
 from transporter.training.curve import Curve
+from transporter.training.processes import ALONE, Processes
 from transporter.training.schedule import Schedule, Summary, listed
 
 CHECKPOINT, CURVE = "checkpoint.safetensors", "curve.tsv"
@@ -32,6 +33,8 @@ Loss = Callable[[int, torch.Generator], Losses]
 """Of a step, counted from 0, and a generator on the CPU, which is seeded by the run's seed and the
 step; so is torch's global one.
 """
+Draw = Callable[[torch.Generator], object]
+"""Draws from the generator what a loss would draw."""
 
 
 def train(
@@ -43,6 +46,8 @@ def train(
     identity: Any = None,
     measure: Callable[[], Mapping[str, float]] | None = None,
     until: int | None = None,
+    processes: Processes = ALONE,
+    passed_over: Draw | None = None,
 ) -> tuple[nn.Module, Summary]:
     """Train `model` in place, or go on from the checkpoint in `folder`: an interrupted run ends
     with the same weights as one that was not.
@@ -59,6 +64,9 @@ def train(
             resumed.
         measure: what a row of the curve has beside the losses.
         until: stop after this many steps in all, with a checkpoint, as an interrupted run would.
+        processes: this one among several that train the model together; the first alone writes.
+            Their number is no part of the identity: a run may go on with another.
+        passed_over: for a loss that another process computes; several processes need it.
 
     Returns:
         The averaged model, which is `model` itself without an average, and a summary.
@@ -67,10 +75,10 @@ def train(
         UserError: the checkpoint is damaged, or the file is none.
     """
     own = digest(identity, schedule.identity, _weights(model))
-    run = _Run(model, optimisers, schedule, folder, own)
+    run = _Run(model, optimisers, schedule, folder, own, processes)
     run.take_up()
     with own_randomness(schedule.device):
-        run.go_on(loss, measure or dict, min(schedule.steps, until or schedule.steps))
+        run.go_on(loss, passed_over, measure or dict, min(schedule.steps, until or schedule.steps))
     summary = Summary(schedule.steps, schedule.seed, round(run.minutes, 1), run.devices)
     return run.averages.module if run.averages else model, summary
 
@@ -92,7 +100,9 @@ class _Run:
         schedule: Schedule,
         folder: Path,
         identity: str,
+        processes: Processes,
     ) -> None:
+        self.processes = processes
         self.model, self.optimisers, self.schedule = model, optimisers, schedule
         self.checkpoint, self.identity = folder / CHECKPOINT, identity
         self.curve = Curve(folder / CURVE, schedule.fresh)
@@ -109,7 +119,8 @@ class _Run:
             optimiser.load_state_dict(own)
         if self.averages:
             self.averages.load_state_dict(state["averages"])
-        self.curve.load_state_dict(state["curve"])
+        if self.processes.leads:
+            self.curve.load_state_dict(state["curve"])
         self.step, self.minutes, self.devices = state["step"], state["minutes"], state["devices"]
 
     def save(self) -> None:
@@ -125,21 +136,32 @@ class _Run:
         }
         save_checkpoint(self.checkpoint, state)
 
-    def go_on(self, loss: Loss, measure: Callable[[], Mapping[str, float]], last: int) -> None:
+    def go_on(
+        self,
+        loss: Loss,
+        passed_over: Draw | None,
+        measure: Callable[[], Mapping[str, float]],
+        last: int,
+    ) -> None:
         """Train up to the step `last`; nothing happens where it is reached already."""
         schedule, first, start, before = self.schedule, self.step, time.monotonic(), self.minutes
         if first >= last:
             return
-        self.devices = listed([*self.devices.split(", "), _name(schedule.device)])
+        self.devices = listed(
+            [*self.devices.split(", "), _name(schedule.device, self.processes.count)]
+        )
         rates = [self._rate(optimiser) for optimiser in self.optimisers]
         pace = Pace(schedule.checkpoint_every)
         while self.step < last:
-            self.curve.add(self._update(loss))
+            losses = self._update(loss, passed_over)
             for rate in rates:
                 rate.step()
             if self.averages:
                 self.averages.update_parameters(self.model)
             self.step += 1
+            if not self.processes.leads:
+                continue
+            self.curve.add(losses)
             seconds = time.monotonic() - start
             if self.step % schedule.log_every == 0 or self.step == schedule.steps:
                 self.curve.write(self.step, measure(), (self.step - first) / seconds)
@@ -152,17 +174,22 @@ class _Run:
         rate, steps = self.schedule.rate, self.schedule.steps
         return LambdaLR(optimiser, lambda step: rate(step, steps), last_epoch=self.step - 1)
 
-    def _update(self, loss: Loss) -> Losses:
+    def _update(self, loss: Loss, passed_over: Draw | None) -> Losses:
         """One step of the optimisers; the mean of every term over the accumulated losses."""
         schedule, seed = self.schedule, self.schedule.seed * 1_000_003 + self.step
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # dropout draws from the global generator
         means: dict[str, torch.Tensor] = {}
-        for _ in range(schedule.accumulate):
+        for number in range(schedule.accumulate):
+            if not self.processes.makes(number):
+                passed_over(generator)
+                continue
+            self.processes.seed_pass(seed, number)
             losses = loss(self.step, generator)
             (losses["loss"] / schedule.accumulate).backward()
             for name, value in losses.items():
                 means[name] = means.get(name, 0.0) + value.detach() / schedule.accumulate
+        self.processes.add_up(self.model, means)
         if schedule.max_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), schedule.max_norm)
         for optimiser in self.optimisers:
@@ -200,5 +227,6 @@ def _is_cuda(device: torch.device | str) -> bool:
     return torch.device(device).type == "cuda"
 
 
-def _name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if _is_cuda(device) else device
+def _name(device: str, count: int) -> str:
+    name = torch.cuda.get_device_name(device) if _is_cuda(device) else device
+    return name if count == 1 else f"{count} x {name}"

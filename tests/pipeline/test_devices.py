@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from snakemake.settings.types import GroupSettings
 
 from transporter.pipeline import devices
-from transporter.pipeline.devices import lease, visible_devices
+from transporter.pipeline.devices import is_single_submitted, lease, visible_devices
 from transporter.support.errors import UserError
 
 HOLD = """
@@ -221,3 +223,16 @@ def test_a_lock_file_is_not_reached_through_a_link(tmp_path: Path) -> None:
     (lock_folder() / "FAKE-0.lock").symlink_to(tmp_path / "elsewhere")
     assert "FAKE-0.lock: expected a lock file of yours" in refusal()
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("remote", "group", "single"),
+    [(True, "local", True), (True, "17", False), (False, "17", False)],
+)
+def test_jobs_of_a_group_share_what_the_group_was_given(
+    remote: bool, group: str, single: bool
+) -> None:
+    settings = GroupSettings(local_groupid=group)
+    workflow = SimpleNamespace(remote_exec=remote, group_settings=settings)
+    assert is_single_submitted(workflow) is single
+    assert GroupSettings().local_groupid == devices.NO_GROUP

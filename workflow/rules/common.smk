@@ -8,7 +8,7 @@ from snakemake.utils import update_config
 from transporter.pipeline import paths
 from transporter.pipeline.cases import HONEST, NULLS, Cases
 from transporter.pipeline.config import check_config
-from transporter.pipeline.devices import SUBMITTED
+from transporter.pipeline.devices import SUBMITTED, is_single_submitted
 from transporter.pipeline.exhibits import exhibits
 from transporter.pipeline.failed_fits import failed_line
 from transporter.pipeline.job_memory import JobMemory, device_bytes
@@ -52,7 +52,7 @@ cores = (
 HALF_OF_THE_CORES = min(4, max(1, cores // 2))
 
 # this is a job on a cluster, whose batch system has chosen its devices
-if workflow.remote_exec:
+if is_single_submitted(workflow):
     os.environ[SUBMITTED] = "1"
 
 of, files, code = plan.of, plan.files, plan.code

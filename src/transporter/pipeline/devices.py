@@ -3,8 +3,9 @@ own.
 
 Snakemake counts GPUs but does not say which one is whose. Here every device has a lock file; the
 kernel frees the lock when its process ends, however it ends. Within an allocation (`salloc`, a pod)
-the devices that it shows are leased, so that its jobs do not all take the first. Jobs that
-Snakemake itself has submitted to a batch system have devices of their own, and nothing is changed.
+the devices that it shows are leased, so that its jobs do not all take the first; so are those of a
+group of jobs that Snakemake has submitted as one. Single jobs that it has submitted to a batch
+system have devices of their own, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from transporter.support.errors import UserError
 
@@ -35,9 +36,20 @@ FOLDER = "TRANSPORTER_LEASES"
 HELD = "TRANSPORTER_LEASED"
 """What this process or the one that started it holds already; children share it."""
 SUBMITTED = "TRANSPORTER_SUBMITTED"
-"""Set where Snakemake itself has submitted the job, to a batch system that chose its devices."""
+"""Set where Snakemake itself has submitted the job, alone, to a batch system that chose its
+devices.
+"""
+NO_GROUP = "local"
+"""What Snakemake calls the group of a job that is in none."""
 POLL = 0.2
 """Seconds between two tries."""
+
+
+def is_single_submitted(workflow: Any) -> bool:
+    """Whether this process of Snakemake is a job that was submitted alone. Jobs of a group run
+    beside each other, on what the group was given.
+    """
+    return workflow.remote_exec and workflow.group_settings.local_groupid == NO_GROUP
 
 
 def pick_device() -> torch.device:

@@ -77,6 +77,7 @@ lock: $(READY)
 		--constraint .venv/constraints.txt - -o envs/serve.txt
 	echo snakemake-executor-plugin-slurm | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --constraint envs/requirements.txt - -o envs/slurm.txt
+	sed -i "s/^LOCK=.*/LOCK=$$(sha256sum < envs/requirements.txt | cut -d ' ' -f 1)/" envs/transporter.post-deploy.sh
 	echo uv | $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -o envs/uv.txt
 
 # Can the files be installed on every machine that they are for? Nothing is downloaded but what the registry says of files.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from pathlib import Path
@@ -14,10 +15,6 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUN = [Requirement(text) for text in PROJECT["dependencies"]]
-CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
-"""Names of packages that conda-forge calls otherwise."""
-OUTSIDE_JOBS = {"pygments", "snakemake"}
-"""What starts jobs, and is not in their environment."""
 
 
 def extra(name: str) -> list[Requirement]:
@@ -67,10 +64,7 @@ def test_pins_are_of_every_package_and_within_its_bounds() -> None:
 
 
 def test_the_plugin_of_slurm_goes_with_the_other_pins() -> None:
-    def pins(name: str) -> dict[str, str]:
-        return dict(re.findall(r"^([^ =]+)==([^ ]+)", (ROOT / "envs" / name).read_text(), re.M))
-
-    whole, plugin = pins("requirements.txt"), pins("slurm.txt")
+    whole, plugin = pinned("envs/requirements.txt"), pinned("envs/slurm.txt")
     [requirement] = extra("slurm")
     assert requirement.specifier.contains(plugin[requirement.name])
     shared = whole.keys() & plugin.keys()
@@ -78,13 +72,32 @@ def test_the_plugin_of_slurm_goes_with_the_other_pins() -> None:
     assert {name: plugin[name] for name in shared} == {name: whole[name] for name in shared}
 
 
-def test_jobs_of_conda_have_every_package() -> None:
-    listed = yaml.safe_load((ROOT / "envs/transporter.yaml").read_text())["dependencies"]
-    [with_pip] = [part["pip"] for part in listed if isinstance(part, dict)]
-    names = {part for part in listed if isinstance(part, str)} | set(with_pip)
-    there = {canonicalize_name(name.split()[0]) for name in names}
-    for name in {requirement.name for requirement in RUN} - OUTSIDE_JOBS:
-        assert canonicalize_name(CONDA.get(name, name)) in there
+def test_conda_container_and_make_install_one_lock() -> None:
+    """All take envs/requirements.txt by its hashes, and one version of Python. Neither container
+    nor conda's environment is built here.
+    """
+    files = ("Makefile", "Containerfile", "envs/transporter.post-deploy.sh")
+    make, container, deploy = (
+        (ROOT / file).read_text().replace("\\\n", " ").splitlines() for file in files
+    )
+    installed = ("--require-hashes", "envs/requirements.txt")
+    [line] = [line for line in deploy if "pip install" in line and "--editable" not in line]
+    assert all(word in line for word in installed)
+    lock = hashlib.sha256((ROOT / "envs/requirements.txt").read_bytes()).hexdigest()
+    assert f"LOCK={lock}" in deploy
+    assert "RUN make setup" in container
+    assert [line for line in make if line.startswith("SYNC := ") and installed[0] in line]
+    assert [line for line in make if "$(SYNC) envs/requirements.txt" in line]
+    # the package itself, without what it would ask for
+    assert "python -m pip install --no-deps --editable ." in deploy
+    assert [line for line in make if "--no-deps" in line and line.endswith("--editable .")]
+
+    conda = yaml.safe_load((ROOT / "envs/transporter.yaml").read_text())["dependencies"]
+    [python] = [part.split("=")[1] for part in conda if part.startswith("python ")]
+    assert conda == [f"python ={python}", "pip", "openjdk"]
+    assert f"FROM python:{python}-slim" in container
+    asked = {version for line in make for version in re.findall(r"--python-version (\S+)", line)}
+    assert asked == {python}
 
 
 def test_tests_are_no_run_time_packages() -> None:

@@ -19,6 +19,7 @@ NEEDS = [
     Need("wan", "qwen", "captions", 0, 64, 20 * GB, 9 * GB, ""),
     Need("wan", "qwen", "coupling", 1, 8, 200 * GB, 30 * GB, "coupling.batch: 2"),
     Need("wan", "gemma", "coupling", 1, 8, 60 * GB, 2 * GB, ""),
+    Need("wan", "qwen", "inversion", 9, 1, 95 * GB, 3 * GB, "a smaller VLM", "paper"),
     Need("wan", "qwen", "concept_bank, velocity", 1, 1, 90 * GB, 40 * GB, "bank.at_once: 1"),
 ]
 
@@ -75,6 +76,7 @@ def test_jobs_of_large_models_ask_for_what_the_planner_counts(
     assert coupling(gemma, 2) == 12_000  # never below the constant
     assert memory.mem_mb("concept_bank", 6000)(qwen, 1) == 40_000
     assert memory.mem_mb("coupling", 1)({"generator": "wan"}, 1) == 30_000
+    assert memory.mem_mb("inversion", 1)({"vlm": "qwen", "method": "maco"}, 1) == 3000
     assert memory.mem_mb("coupling", 6000)({"generator": "other"}, 1) == 6000
     assert counts == [(80 * GB, True)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from transporter.baselines.settings import InversionSettings
 from transporter.cli import main
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.settings import CouplingSettings
@@ -25,16 +27,23 @@ ROOT = Path(__file__).resolve().parents[2]
 class _Pair:
     """Ten bytes of a generator, five of a VLM, and rules of known sizes, in GB."""
 
-    token_bytes, latent_bytes, condition_bytes = 300, 20, 8
+    token_bytes, latent_bytes, condition_bytes, video_bytes = 300, 20, 8, 1000
     settings = CouplingSettings(batch=8, accumulate=2)
 
     def __init__(self, *_: Any) -> None:
-        self.parts = {"transformer": 10 * GB, "vlm": 5 * GB, "coupling": GB}
+        pass
 
-    def rules(self, bank: BankSettings, at_once: MemorySettings, captions: int) -> list[Rule]:
+    @property
+    def parts(self) -> dict[str, int]:
+        return {"transformer": 10 * GB, "vlm": 5 * GB, "coupling": GB}
+
+    def rules(
+        self, bank: BankSettings, at_once: MemorySettings, captions: int, spaced: bool
+    ) -> list[Rule]:
         of_coupling = Rule("coupling", 14 * GB, 8, (Stage(3 * GB, 2 * GB),), 12 * GB)
         embed_vlm = Rule("embed_vlm", 5 * GB, at_once.embedding, (Stage(GB, GB),))
-        return [embed_vlm, of_coupling, self.bank(bank)]
+        reading = Rule("concept_readings", 7 * GB, at_once.reading, (Stage(GB, 0),))
+        return [embed_vlm, of_coupling, self.bank(bank), reading]
 
     def bank(self, bank: BankSettings) -> Rule:
         first = 2 * GB if bank.recompute else 20 * GB
@@ -42,10 +51,17 @@ class _Pair:
         return Rule("concept_bank, velocity", 16 * GB, clips, (Stage(first, first),))
 
 
+def paper_rules(pair: Any, settings: InversionSettings, seeds: int, reading: int) -> Iterator[Rule]:
+    assert (settings.steps, seeds) == (150, 2)
+    yield Rule("inversion", 6 * GB, 1, (Stage(12 * GB, 0),))
+    yield Rule("scores", 6 * GB, min(8, reading), (Stage(2 * GB, 2 * GB),))
+
+
 @pytest.fixture
 def plan(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(memory_plan, "Pair", _Pair)
+    monkeypatch.setattr(memory_plan, "paper_rules", paper_rules)
 
     def made(memory: int, gpu: bool = True, **changes: Any) -> MemoryPlan:
         settings = {**read_yaml("config/config.yaml"), **changes}
@@ -76,8 +92,16 @@ def test_what_fits_has_no_advice(plan: Any) -> None:
         "embed_vlm": 3,
         "coupling": 1,
         "concept_bank, velocity": 1,
+        "concept_readings": 12,
+        "readings_through_phi": 1,
+        "inversion": 12 * 6,
+        "scores": 1,
     }
-    assert [need.device for need in made.needs] == [21 * GB, 31 * GB, 496 * GB]
+    sizes = [21, 31, 496, 8, 8, 18, 22]
+    assert [need.device for need in made.needs] == [size * GB for size in sizes]
+    assert [need.target for need in made.needs] == ["all"] * 5 + ["paper"] * 2
+    scores = made.needs[-1]
+    assert scores.host == LIBRARIES + 10 * GB + 8 * 1000
     assert made.embeddings == (1200 + 128 + 192) * (2 * 300 + 20)
     assert made.parts["microworld"] == {"transformer": 10 * GB}
     assert made.parts["qwen2_vl"] == {"vlm": 5 * GB}
@@ -89,12 +113,15 @@ def test_the_key_that_helps_is_named(plan: Any) -> None:
         "embed_vlm": "memory.embedding: 15",
         "coupling": "coupling.batch: 2 and coupling.accumulate: 8",
         "concept_bank, velocity": "bank.recompute: true and bank.at_once: 1: 18 GB",
+        **dict.fromkeys(("concept_readings", "readings_through_phi", "inversion"), ""),
+        "scores": "memory.reading: 7",
     }
     advice = {need.rule: need.advice for need in plan(16, bank=VECTORS).needs}
     assert advice["coupling"] == (
         "pooled_tokens or fewer frames for vlms.qwen2_vl, or a smaller coupling"
     )
     assert advice["concept_bank, velocity"].endswith("18 GB; fewer frames, height or width")
+    assert advice["inversion"] == "frames or max_pixels of vlms.qwen2_vl, or a smaller VLM"
     assert "the models alone take 14 GB: dtype" in plan(13).needs[1].advice
     assert "bank.at_once: 1: 36 GB" in plan(20).needs[2].advice  # a map learns nothing
     assert not plan(20).fits
@@ -106,6 +133,17 @@ def test_a_cpu_is_its_own_host(plan: Any) -> None:
     assert gpu.host == LIBRARIES + 10 * GB  # the largest model on its way
     assert cpu.host == LIBRARIES
     assert cpu.device == gpu.device + LIBRARIES
+
+
+def test_processes_that_train_phi_are_on_the_host_and_copy_gradients(plan: Any) -> None:
+    one, two = (plan(99, coupling={"processes": count, "accumulate": 2}) for count in (1, 2))
+    pairs = {old.rule: (old, new) for old, new in zip(one.needs, two.needs, strict=True)}
+    changed = {rule for rule, (old, new) in pairs.items() if old != new}
+    assert changed == {"coupling"}
+    old, new = pairs["coupling"]
+    held = old.host - 10 * GB - LIBRARIES
+    assert new.host == old.host + 2 * (LIBRARIES + held)
+    assert new.device == old.device + GB
 
 
 def test_shares_of_clips_are_told_for_a_thousand(plan: Any) -> None:

@@ -12,8 +12,14 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanPipeline
+from torchmetrics.functional.image.lpips import _LPIPS
 
 from microworld.training.generator import build_transformer
+from transporter.baselines.inversion import inversion_losses
+from transporter.baselines.methods import leaps
+from transporter.baselines.settings import InversionSettings
+from transporter.baselines.targets import VLMTarget
+from transporter.baselines.verifier import Verifier
 from transporter.concepts.objectives import OBJECTIVES, Batch
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.network import Coupling
@@ -21,9 +27,11 @@ from transporter.coupling.reader import Reader
 from transporter.coupling.settings import CouplingSettings
 from transporter.coupling.training import coupling_losses
 from transporter.generators.base import Generator
+from transporter.networks.i3d import I3D
 from transporter.pipeline import peaks
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.memory_settings import MemorySettings
+from transporter.pipeline.paper_peaks import paper_rules
 from transporter.pipeline.peaks import ASKED, Pair
 from transporter.pipeline.rule_memory import Rule
 from transporter.support.errors import UserError
@@ -120,6 +128,43 @@ def test_a_step_of_the_bank(
     assert (rule.clips, one.clips) == (CLIPS, 1)
     assert one.stages[0].first == rule.stages[0].first
     assert one.peak < rule.peak
+
+
+def test_inversions_and_scores(
+    pair: Pair, models: tuple[Generator, VLM], allocated: Allocated
+) -> None:
+    """A step of LEAPS as a job makes it, and what two of the metrics hold."""
+    generator, vlm = models
+    settings, shape = InversionSettings(), generator.video_shape
+    rules = {rule.name: rule for rule in paper_rules(pair, settings, seeds=2, reading=CLIPS)}
+    assert rules["inversion"].weights > pair.parts["vlm"] + 12_000_000 * 4
+    assert (rules["baseline_captions"].clips, rules["scores"].clips) == (2, CLIPS)
+
+    i3d, lpips = I3D(), _LPIPS(net="alex", pnet_rand=True)
+    target = VLMTarget(vlm, ASKED, difference=True)
+    method = leaps(target, torch.zeros(shape), Verifier.of_batch_norms(i3d), settings)
+    parameters = method.start(torch.Generator())
+
+    def step() -> None:
+        draws = torch.Generator()
+        inversion_losses(parameters, target, method, settings, 0, draws)["loss"].backward()
+        parameters.zero_grad()
+
+    @torch.no_grad()
+    def features() -> None:
+        i3d(torch.zeros(CLIPS, *shape))
+
+    @torch.no_grad()
+    def distances() -> None:
+        frames = torch.zeros(CLIPS, *shape).flatten(0, 1)
+        lpips(frames, frames, normalize=True)
+
+    [inversion], (_, *metrics) = rules["inversion"].stages, rules["scores"].stages
+    beside = 2 * CLIPS * pair.video_bytes
+    counted = [inversion.first, *(s.first + (CLIPS - 1) * s.further - beside for s in metrics)]
+    for act, held in zip((step, features, distances), counted, strict=True):
+        act()
+        assert held == pytest.approx(allocated(act), rel=CLOSE), act.__name__
 
 
 def test_models_of_middle_size(tmp_path: Path, allocated: Allocated) -> None:

@@ -43,7 +43,7 @@ rule inversion:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("inversion", 3000),
         runtime=720,
     params:
         clips=plan.clips_from("train"),
@@ -79,7 +79,7 @@ rule baseline_captions:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=job_memory.mem_mb("baseline_captions", 3000),
         runtime=60,
     params:
         vlm=of("vlms", "{vlm}"),
@@ -118,7 +118,7 @@ rule scores:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("scores", 4000),
         runtime=240,
     params:
         vlm=of("vlms", "{vlm}"),
@@ -128,6 +128,7 @@ rule scores:
         probes=config["probes"],
         world=config["world"],
         settings=config["metrics"],
+        at_once=config["memory"]["reading"],
         code=code(
             "transporter.clips.split",
             "transporter.metrics.alignment",

@@ -22,7 +22,7 @@ from transporter.metrics.frechet import (
     two_of_each,
 )
 from transporter.metrics.perceptual import VideoLPIPS
-from transporter.metrics.scoring import score
+from transporter.metrics.scoring import AT_ONCE, score
 from transporter.metrics.systems import (
     RealClips,
     all_systems,
@@ -128,7 +128,10 @@ with stage(snakemake) as device:
     per_system = int(clips["system"].value_counts().iloc[0])
     counts = len(real.files), per_system
     metrics, left_out = make_all(makers(source, params, snakemake.wildcards.vlm, counts, device))
-    scores = score(clips, real.files, metrics, lambda label: read(label).to(device), vlm.encode)
+    at_once = min(AT_ONCE, params.at_once)
+    scores = score(
+        clips, real.files, metrics, lambda label: read(label).to(device), vlm.encode, at_once
+    )
     write_table(scores.table, snakemake.output.clips)
     vectors = {name: values.contiguous() for name, values in scores.vectors.items()}
     with written_whole(snakemake.output.vectors) as partial:

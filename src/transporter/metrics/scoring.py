@@ -30,6 +30,8 @@ Read = Callable[[str], torch.Tensor]
 """A clip's file to `(T, 3, H, W)` in [0, 1]."""
 Encode = Callable[[torch.Tensor], torch.Tensor]
 """Clips `(B, T, 3, H, W)` to the VLM's tokens `(B, N, D)`."""
+AT_ONCE = 8
+"""Clips that are scored together."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def score(
     metrics: Mapping[str, Metric],
     read: Read,
     encode: Encode,
-    batch: int = 8,
+    batch: int = AT_ONCE,
 ) -> Scores:
     """Score clips, a row of `COLUMNS` each, of any number of systems, and the files `real` of real
     clips, with fresh `metrics`.

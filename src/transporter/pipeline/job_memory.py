@@ -26,7 +26,8 @@ SMALL = 10**9
 """Bytes of the files of models, all together, whose jobs are not planned."""
 FOLDER = Path(".snakemake", "job_memory")
 MEGABYTE = 10**6
-PLANNED = ("generators", "vlms", "coupling", "bank", "memory", "generation", "run", "seed")
+MODELS = ("generators", "vlms", "run")
+PLANNED = (*MODELS, "coupling", "bank", "memory", "generation", "baselines", "seed")
 UNBOUNDED = 10**15
 Device = tuple[int | None, bool]
 Asked = int | Callable[..., int]
@@ -82,8 +83,11 @@ class JobMemory:
         return asked
 
     def refusal(self) -> str | None:
-        """One line about what cannot fit, and the key that helps; None where everything does."""
-        wrong = [need for need in self._needs if need["advice"]] if self.planned else []
+        """One line about what a plain run has no room for, and the key that helps; None where
+        everything fits.
+        """
+        needs = self._needs if self.planned else []
+        wrong = [need for need in needs if need["advice"] and need["target"] == "all"]
         if not wrong:
             return None
         first, others = wrong[0], len(wrong) - 1
@@ -127,6 +131,7 @@ class JobMemory:
                 "device": need.device,
                 "host": need.host if gpu else need.device,
                 "advice": need.advice,
+                "target": need.target,
             }
             for need in made.needs
         ]

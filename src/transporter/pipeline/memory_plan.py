@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from transporter.baselines.settings import InversionSettings
 from transporter.clips.stored import RESIDENT
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.settings import CouplingSettings
 from transporter.pipeline.loading import stored_precision
 from transporter.pipeline.memory_settings import MemorySettings
+from transporter.pipeline.paper_peaks import paper_rules
 from transporter.pipeline.peaks import Pair, Stages
 from transporter.pipeline.rule_memory import Rule
 from transporter.support.errors import UserError
@@ -22,14 +24,15 @@ from transporter.support.errors import UserError
 GB = 10**9
 LIBRARIES = GB
 """Of the host, once a job has imported what it needs; measured with torch 2 on Linux."""
-WHOLE_CLIP = ("embed_generator", "embed_reencoded", "generation", "concept_readings")
+READINGS = ("concept_readings", "readings_through_phi")
+WHOLE_CLIP = ("embed_generator", "embed_reencoded", "generation", *READINGS)
 """Rules that encode or decode clips by the VAE."""
 AT_ONCE = {
     "embed_generator": "embedding",
     "embed_vlm": "embedding",
     "embed_reencoded": "embedding",
     "generation": "sampling",
-    "concept_readings": "reading",
+    **dict.fromkeys((*READINGS, "scores"), "reading"),
 }
 """Keys of `memory` that say how many clips a rule has at once."""
 
@@ -51,6 +54,8 @@ class Need:
     """Bytes at most."""
     advice: str
     """What helps where the device is too small; empty where it is not."""
+    target: str = "all"
+    """Of Snakemake, whose jobs these are."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,8 @@ def memory_plan(
         UserError: the configuration of a model is not there.
     """
     chosen = dict(settings["coupling"])
-    del chosen["literal_steps"], chosen["processes"]
+    del chosen["literal_steps"]
+    processes = chosen.pop("processes")
     coupling = CouplingSettings.from_mapping(chosen)
     clips, thousand = _clips(settings["clips"]["splits"])
     run = _Run(
@@ -103,6 +109,7 @@ def memory_plan(
         concepts,
         memory,
         gpu,
+        processes,
     )
     parts, needs, embeddings = {}, [], 0
     known: Stages = {}
@@ -119,6 +126,9 @@ def memory_plan(
                 embeddings += sum(clips.values()) * pair.latent_bytes
             parts[generator] = sizes
             needs += run.needs(generator, vlm, pair)
+            # clips that are inverted have the sizes of the first generator's
+            if generator == settings["run"]["generators"][0]:
+                needs += run.needs_of_paper(generator, vlm, pair, settings["baselines"])
     return MemoryPlan(parts, needs, embeddings, thousand)
 
 
@@ -142,23 +152,48 @@ class _Run:
     concepts: int
     memory: int
     gpu: bool
+    processes: int
+    """That train Phi, beside the one that starts them."""
 
     def needs(self, generator: str, vlm: str, pair: Pair) -> Iterator[Need]:
-        """Of all rules."""
+        """Of the rules of a plain run."""
         jobs = dict.fromkeys(("embed_generator", "embed_vlm", "embed_reencoded"), len(self.clips))
         jobs |= {"captions": 0, "generation": self.concepts, "concept_readings": self.concepts}
         for rule in pair.rules(self.bank, self.at_once, self.captions, self.spaced):
-            host = self._host(rule, pair)
-            room = self.memory if self.gpu else self.memory - host
-            device = rule.peak if self.gpu else rule.peak + host
-            fits = rule.peak <= room
-            advice = "" if fits else _advice(rule, pair, self.bank, room, generator, vlm)
-            count = jobs.get(rule.name, 1)
-            yield Need(generator, vlm, rule.name, count, rule.clips, device, host, advice)
+            if rule.name == "coupling" and self.processes > 1:  # gradients are sent as a copy
+                rule = replace(rule, weights=rule.weights + pair.parts["coupling"])
+            yield self._need(generator, vlm, pair, rule, jobs.get(rule.name, 1))
+            if rule.name == READINGS[0]:  # counted with Phi, as the same clips are read once more
+                yield self._need(generator, vlm, pair, replace(rule, name=READINGS[1]), 1)
+
+    def needs_of_paper(
+        self, generator: str, vlm: str, pair: Pair, baselines: Mapping[str, Any]
+    ) -> Iterator[Need]:
+        """Of the rules that the target `paper` has besides."""
+        chosen = dict(baselines)
+        methods, seeds, real = (chosen.pop(key) for key in ("methods", "seeds", "real_clips"))
+        settings = InversionSettings.from_mapping(chosen)
+        jobs = {"inversion": self.concepts * sum(map(len, methods.values()))}
+        clips = {"inversion": real + seeds, "baseline_captions": seeds}
+        for rule in paper_rules(pair, settings, seeds, self.at_once.reading):
+            held = clips.get(rule.name, rule.clips) * pair.video_bytes
+            need = self._need(generator, vlm, pair, rule, jobs.get(rule.name, 1), held)
+            yield replace(need, target="paper")
+
+    def _need(
+        self, generator: str, vlm: str, pair: Pair, rule: Rule, jobs: int, held: int = 0
+    ) -> Need:
+        """Of one rule, which has so many bytes of clips on the host."""
+        host = held + self._host(rule, pair)
+        room = self.memory if self.gpu else self.memory - host
+        device = rule.peak if self.gpu else rule.peak + host
+        fits = rule.peak <= room
+        advice = "" if fits else _advice(rule, pair, self.bank, room, generator, vlm)
+        return Need(generator, vlm, rule.name, jobs, rule.clips, device, host, advice)
 
     def _host(self, rule: Rule, pair: Pair) -> int:
         """Of the host: the libraries, models on their way to a GPU one at a time, and embeddings
-        and conditions that are read whole.
+        and conditions that are read whole; processes that a job starts read them too.
         """
         held = 0
         if rule.name.startswith("coupling"):
@@ -168,7 +203,9 @@ class _Run:
         if rule.name.startswith("concept_bank"):
             contexts = min(self.at_once.contexts, max(self.clips.values()))
             held = self.concepts * contexts * (pair.latent_bytes + 2 * pair.condition_bytes)
-        return LIBRARIES + held + (max(pair.parts.values()) if self.gpu else 0)
+        started = self.processes if rule.name == "coupling" and self.processes > 1 else 0
+        own = started * (LIBRARIES + held + (0 if self.gpu else rule.peak))
+        return own + LIBRARIES + held + (max(pair.parts.values()) if self.gpu else 0)
 
 
 def _advice(rule: Rule, pair: Pair, bank: BankSettings, room: int, generator: str, vlm: str) -> str:
@@ -193,6 +230,8 @@ def _advice(rule: Rule, pair: Pair, bank: BankSettings, room: int, generator: st
         return f"memory.{AT_ONCE[rule.name]}: {fitting}"
     if rule.name in WHOLE_CLIP:
         return f"options: {{tiling: true}}, frames, height or width of generators.{generator}"
+    if rule.name == "inversion":
+        return f"frames or max_pixels of vlms.{vlm}, or a smaller VLM"
     return f"fewer frames, height or width of generators.{generator}"
 
 

@@ -114,7 +114,8 @@ class Pair:
         return 4 * torch.Size(self.generator.latent_shape).numel()
 
     @property
-    def _video_bytes(self) -> int:
+    def video_bytes(self) -> int:
+        """Of one clip's pixels."""
         return 4 * torch.Size(self.generator.video_shape).numel()
 
     def rules(
@@ -126,17 +127,17 @@ class Pair:
         yield from self.light_rules(at_once)
         yield self.bank(bank)
         vlm, coupling, vae, _, transformers = self._weights
-        decode, embed = self._stage("decode"), self._stage("embed")
+        decode, embed = self.stage("decode"), self.stage("embed")
         yield Rule("embed_reencoded", vae + vlm, at_once.embedding, (decode, embed))
         asked = min(READ, max(1, RESIDENT // self.token_bytes))
-        encoding, report = self._captions_rule, self._stage("report")
+        encoding, report = self._captions_rule, self.stage("report")
         yield Rule("coupling_report", vlm + coupling, asked, (report,), encoding.peak)
         before = replace(encoding, clips=captions).peak
-        sampled = (self._stage("velocity"), decode, *([embed] if spaced else []))
+        sampled = (self.stage("velocity"), decode, *([embed] if spaced else []))
         sampler = vae + transformers + (vlm if spaced else 0)
         yield Rule("generation", sampler, at_once.sampling, sampled, before)
         # the decoded clips stay while they are asked about
-        read = (decode, embed, report.beside(self._video_bytes))
+        read = (decode, embed, report.beside(self.video_bytes))
         weights = vae + vlm + coupling
         before += vlm + coupling
         yield Rule("concept_readings", weights, at_once.reading, read, before)
@@ -145,10 +146,10 @@ class Pair:
         """Those that are quick to count."""
         vlm, coupling, vae, *_ = self._weights
         yield self._captions_rule
-        yield Rule("embed_generator", vae, at_once.embedding, (self._stage("encode"),))
-        yield Rule("embed_vlm", vlm, at_once.embedding, (self._stage("embed"),))
+        yield Rule("embed_generator", vae, at_once.embedding, (self.stage("encode"),))
+        yield Rule("embed_vlm", vlm, at_once.embedding, (self.stage("embed"),))
         # beside the weights their gradients, and two moments of Adam
-        stages = (self._stage("train"),)
+        stages = (self.stage("train"),)
         before = self._captions_rule.peak
         yield Rule("coupling", 4 * coupling, self.settings.batch, stages, before)
 
@@ -162,7 +163,7 @@ class Pair:
     @property
     def _captions_rule(self) -> Rule:
         text = _of(self.parts, TEXT_ENCODERS)
-        return Rule("captions", text, CAPTIONS_AT_ONCE, (self._stage("captions"),))
+        return Rule("captions", text, CAPTIONS_AT_ONCE, (self.stage("captions"),))
 
     def bank(self, settings: BankSettings) -> Rule:
         """`concept_bank` by other settings."""
@@ -182,7 +183,7 @@ class Pair:
         name = f"concept_bank, {settings.objective}"
         return Rule(name, used, at_once, (counted(act, at_once > 1),), before)
 
-    def _stage(self, name: str) -> Stage:
+    def stage(self, name: str) -> Stage:
         """What an act holds, counted once for all pairs that it does not depend on."""
         act, models = {
             "captions": (self._captions, self._names[:1]),
@@ -191,6 +192,7 @@ class Pair:
             "velocity": (self._velocity, self._names[:1]),
             "embed": (self._embed, self._names),
             "report": (self._report, self._names),
+            "answer": (self._answer, self._names),
             "train": (self._train, self._names),
         }[name]
         key = (name, " ".join(models))
@@ -237,6 +239,10 @@ class Pair:
     def _report(self, clips: int) -> None:
         pi = self._pi(clips).embeddings
         self.vlm.logits(self.coupling(self._latent(clips), pi, self._tokens(clips)), ASKED.question)
+
+    @torch.no_grad()
+    def _answer(self, clips: int) -> None:
+        self.vlm.logits(self._tokens(clips), ASKED.question)
 
     def _train(self, clips: int) -> None:
         coupling, pi = self.coupling, self._pi(clips).embeddings

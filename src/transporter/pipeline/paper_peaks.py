@@ -35,7 +35,7 @@ def paper_rules(
     """
     vlm = pair.parts["vlm"]
     with META:
-        i3d, lpips = I3D(), _LPIPS(net="alex", pnet_rand=True)
+        i3d, lpips = I3D(), _LPIPS(pretrained=False, net="alex", pnet_rand=True)
     verifier = Verifier.of_batch_norms(i3d)
     step = counted(lambda _: _invert(pair, verifier, settings), several=False)
     inverted = weight_bytes(i3d) + TRAINED * pair.video_bytes

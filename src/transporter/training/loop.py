@@ -147,9 +147,9 @@ class _Run:
         schedule, first, start, before = self.schedule, self.step, time.monotonic(), self.minutes
         if first >= last:
             return
-        self.devices = listed(
-            [*self.devices.split(", "), _name(schedule.device, self.processes.count)]
-        )
+        count, name = self.processes.count, _name(schedule.device)
+        used = name if count == 1 else f"{count} x {name}"
+        self.devices = listed([*self.devices.split(", "), used])
         rates = [self._rate(optimiser) for optimiser in self.optimisers]
         pace = Pace(schedule.checkpoint_every)
         while self.step < last:
@@ -227,6 +227,5 @@ def _is_cuda(device: torch.device | str) -> bool:
     return torch.device(device).type == "cuda"
 
 
-def _name(device: str, count: int) -> str:
-    name = torch.cuda.get_device_name(device) if _is_cuda(device) else device
-    return name if count == 1 else f"{count} x {name}"
+def _name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if _is_cuda(device) else device

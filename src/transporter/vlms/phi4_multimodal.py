@@ -75,9 +75,8 @@ class Phi4Multimodal(FramesVLM):
         # the model has no method that gives its features away, but puts them where a prompt has
         # placeholders: here, everywhere
         ids = torch.full((len(video), self.tokens_shape[0]), self.visual_token, device=self.device)
-        room = torch.zeros(
-            *ids.shape, self.tokens_shape[1], dtype=self.model.dtype, device=self.device
-        )
+        shape = *ids.shape, self.tokens_shape[1]
+        room = pixels["image_pixel_values"].new_zeros(shape, dtype=self.model.dtype)
         embed = self.model.model.embed_tokens_extend.image_embed
         return embed(ids, room, **{key: pixels[key] for key in _PIXELS}).float()
 

@@ -109,11 +109,11 @@ def test_all_systems_have_the_same_concepts_and_seeds(tmp_path: Path) -> None:
     (tmp_path / "am").mkdir(), (tmp_path / "ours").mkdir()
     write_table(pd.DataFrame(rows, columns=list(INVERTED)), tmp_path / "am" / "index.tsv")
     rows = [
-        (0, "transporter", seed, phi, "a red sun", f"{seed}_{phi}.mp4")
+        (0, "transporter", seed, phi, phi, "a red sun", f"{seed}_{phi}.mp4")
         for seed in (0, 1)
         for phi in (0, 1)
     ]
-    rows.append((4, "random", 0, 1, "a red sun", "random.mp4"))
+    rows.append((4, "random", 0, 1, 1, "a red sun", "random.mp4"))
     write_table(pd.DataFrame(rows, columns=list(INDEX)), tmp_path / "ours" / "index.tsv")
     real = RealClips(["r0", "r1"], ["a red sun", "a blue sun"])
     others = RealClips(["v0", "v1", "v2"], ["a red cat", "a blue sun sets", "a red sun sets"])

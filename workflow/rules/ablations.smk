@@ -41,6 +41,7 @@ use rule generation as generation_of_variant with:
     params:
         names=CONCEPTS,
         settings={**config["generation"], "phi": [1], "methods": ["transporter"]},
+        vlm=None,
 
 
 use rule concept_readings as readings_of_variant with:

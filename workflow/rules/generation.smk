@@ -35,6 +35,7 @@ rule generation:
         at_once=config["memory"]["sampling"],
         code=code(
             "transporter.generation.sweeps",
+            *(["transporter.coupling.reader"] if SPACED else []),
             adapters=["generators", "vlms"] if SPACED else ["generators"],
         ),
     script:

@@ -6,16 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 
-from transporter.clips.contrast import Concept
-from transporter.coupling.reader import Reader
 from transporter.generation.spacing import Course
 from transporter.generators.base import Generator, Sampling
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation
 from transporter.support.kept import Keep
+
+if TYPE_CHECKING:
+    # clips at strengths that are given hang on no VLM
+    from transporter.clips.contrast import Concept
+    from transporter.coupling.reader import Reader
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,8 @@ codes = {
     "two": by(2, "two", STILL),
     "dead": by(2, "killed", STILL, death=8),
     "killed": by(2, "killed", STILL),
-    "dropped 2": by(2, "dropped 2", SETTINGS),
-    "dropped 4": by(4, "dropped 4", SETTINGS),
+    "dropped 2": by(2, "dropped 2", replace(SETTINGS, steps=6)),
+    "dropped 4": by(4, "dropped 4", replace(SETTINGS, steps=6)),
 }
 (ROOT / "codes.json").write_text(json.dumps(codes))
 """
@@ -106,7 +106,7 @@ divides by their size, and some are next to zero.
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of trainings of 12 steps by two and four processes."""
+    """Folders of trainings of 12 steps by two processes, and of 6 by two and four."""
     folder = tmp_path_factory.mktemp("runs")
     paths = [str(Path(__file__).parent), *sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}

@@ -106,11 +106,22 @@ def test_the_latents_and_clips_are_those_of_the_strengths(tmp_path: Path) -> Non
 def test_no_clip_is_made_twice_and_the_origin_once(tmp_path: Path) -> None:
     generator = _Generator()
     index = write(tmp_path / "made", generator).index
-    # the two methods that change the condition alike differ by nothing here
     zeros = [one for one in generator.asked if one[1] == 0]
     assert sorted(zeros) == [(0, 0.0), (1, 0.0)]
     third = index[index["phi"] == 0].groupby("seed")["row"].nunique()
     assert third.tolist() == [1, 1]
+
+
+def test_the_swapped_word_looks_where_the_concept_was_found(tmp_path: Path) -> None:
+    """Both change the condition alike here: the second search needs no more than its stops."""
+    generator = _Generator()
+    index = write(tmp_path / "made", generator).index
+    for seed in (0, 1):
+        own = index[(index["seed"] == seed) & (index["phi"] > 0)]
+        phis = own[own["method"] == "prompt_interpolation"]["phi"].tolist()
+        assert phis == own[own["method"] == "transporter"]["phi"].tolist()
+        last = [phi for number, phi in generator.asked if number == seed][-len(phis) :]
+        assert sorted(last) == pytest.approx(sorted(phis), abs=1e-4)
 
 
 def test_a_control_that_moves_nothing_stays_at_the_stops(tmp_path: Path) -> None:

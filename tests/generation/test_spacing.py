@@ -49,6 +49,16 @@ def test_more_rounds_come_closer() -> None:
     assert steps[-1] < 0.25 + 2 * NEAR
 
 
+def test_what_is_known_of_another_change_is_tried_first() -> None:
+    answer = sigmoid(0.62, 30)
+    found = followed(answer, 2).strengths(STOPS)
+    course = Course(start=found[1:-1])
+    course.log_odds = {0.0: answer(0), 1.0: answer(1)}
+    assert course.wanted(STOPS) == found[1:-1]
+    course.log_odds |= {phi: answer(phi) for phi in found[1:-1]}
+    assert course.strengths(STOPS) == found
+
+
 def test_what_is_near_enough_is_not_sought_again() -> None:
     course = followed(lambda phi: 8 * phi - 4, 0)
     assert set(course.log_odds) == {0, 0.35, 0.5, 0.65, 1}

@@ -5,6 +5,7 @@ which a VLM's answer has gone equal parts of its way.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,11 +50,15 @@ class SliderClip:
     z_xi: dict[float, torch.Tensor] = field(default_factory=dict)
     course: Course | None = None
 
-    def origin(self) -> SliderClip:
-        """The clip at phi = 0 alone, the same for all changes of the caption."""
-        log_odds = self.course and self.course.log_odds
-        course = Course({0.0: log_odds[0.0]}) if log_odds else None
-        return SliderClip({0.0: self.z_xi[0.0]}, course)
+    def origin(self, stops: Sequence[float]) -> SliderClip:
+        """The clip at phi = 0 alone, the same for all changes of the caption; its strengths are
+        where another change looks first.
+        """
+        z_xi, course = {0.0: self.z_xi[0.0]}, self.course
+        if course is None:
+            return SliderClip(z_xi)
+        between = [phi for phi in course.strengths(stops) if 0 < phi < 1]
+        return SliderClip(z_xi, Course({0.0: course.log_odds[0.0]}, between))
 
     def wanted(self, stops: Sequence[float]) -> list[float]:
         """Strengths to make next."""
@@ -93,9 +98,9 @@ class Slider:
         Args:
             name: of this change, for `keep`.
             keep: asked for the latents of some clips, and their log-odds, at a time.
-            origins: the rows' clips at phi = 0, where they are made.
+            origins: the rows' clips at phi = 0, where they are made; they are copied.
         """
-        clips = [self._begun() for _ in self.seeds] if origins is None else list(origins)
+        clips = [self._begun() for _ in self.seeds] if origins is None else deepcopy(list(origins))
         # the ends, what lies between, and what these suggest
         rounds = 1 if self.spacing is None else 2 + self.spacing.rounds
         for number in range(rounds):

@@ -25,17 +25,19 @@ class Course:
 
     Attributes:
         log_odds: by strength, in nats.
+        start: strengths between the ends that are tried first, such as those found for another
+            change of the same caption; by default some within `START`.
     """
 
     log_odds: dict[float, float] = field(default_factory=dict)
+    start: Sequence[float] = ()
 
     def wanted(self, stops: Sequence[float]) -> list[float]:
         """Strengths to try next, such that one may come closer to each of the `stops`, which are
         shares of the way from the log-odds at 0 to those at 1.
 
-        The ends first. Where the answer then rises, some within `START`, and later those at which
-        it should have gone so far, by straight lines between those tried; where it does not, the
-        stops.
+        The ends first. Where the answer then rises, `start`, and later those at which it should
+        have gone so far, by straight lines between those tried; where it does not, the stops.
         """
         ends, between = _apart(stops)
         if not {0.0, 1.0} <= set(self.log_odds):
@@ -44,9 +46,7 @@ class Course:
             return [one for one in between if one not in self.log_odds]
         phi, way = self._way()
         if len(phi) == len(ends):
-            low, high = START
-            parts = (np.arange(len(between)) + 0.5) / len(between)
-            return [round(float(one), 3) for one in low + (high - low) * parts]
+            return list(self.start) or _middles(len(between))
         # a way back is waited for
         rising = (1 - SLOPE) * np.maximum.accumulate(way.clip(0, 1)) + SLOPE * phi.clip(0, 1)
         far = [stop for stop in between if np.abs(way - stop).min() > NEAR]
@@ -76,6 +76,13 @@ class Course:
         odds = np.array([self.log_odds[one] for one in phi.tolist()])
         first, last = self.log_odds[0.0], self.log_odds[1.0]
         return phi, (odds - first) / (last - first)
+
+
+def _middles(count: int) -> list[float]:
+    """Of so many equal parts of `START`."""
+    low, high = START
+    parts = (np.arange(count) + 0.5) / max(1, count)
+    return [round(float(one), 3) for one in low + (high - low) * parts]
 
 
 def _apart(stops: Sequence[float]) -> tuple[list[float], list[float]]:

@@ -154,7 +154,7 @@ def write_concept(
         for method, (minus, change) in zip(methods, changes, strict=True):
             slider = Slider(generator, minus, change, seeds, stops, sampling, spacing)
             clips = slider.clips(f"{concept.name}-{method}", keep, origins)
-            origins = [clip.origin() for clip in clips]
+            origins = origins or [clip.origin(stops) for clip in clips]
             for number, pair, clip in zip(seeds, pairs, clips, strict=True):
                 writer.add(method, number, pair[0], clip.at(stops), generator)
             counts = f"{len(pairs)} captions x {len(stops)} strengths"

@@ -46,7 +46,7 @@ function mean(values) {
 
 const NONE = "–";
 const or = format => value => value === null || value === undefined ? NONE : format(value);
-const short = value => String(Number(value.toPrecision(3)));
+const short = value => String(Number(value.toFixed(2)));
 const pretty = name => name.replaceAll("_", " ");
 const signed = or(value => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(1));
 const percent = or(value => Math.round(100 * value) + " %");

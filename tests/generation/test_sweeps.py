@@ -107,6 +107,13 @@ def test_what_is_written_comes_back_and_the_origin_is_made_once(tmp_path: Path) 
     assert all((tmp_path / "out" / clip).is_file() for clip in generated.index["clip"])
 
 
+def test_a_sweep_may_be_its_end_alone(tmp_path: Path) -> None:
+    """As that of a variant of an ablation is."""
+    methods, pairs = ["transporter", "random"], [("a red dot", "a blue dot")]
+    write_concept(tmp_path / "out", CONCEPT, pairs, _Generator(), BANK, [1], methods, SAMPLING)
+    assert Generated.load(tmp_path / "out").index["phi"].tolist() == [1, 1]
+
+
 @pytest.mark.parametrize("stop", [1, 3, 5, 6])
 def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, stop: int) -> None:
     """The same files, and nothing is sampled twice."""

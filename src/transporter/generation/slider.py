@@ -51,10 +51,10 @@ class SliderClip:
     course: Course | None = None
 
     def origin(self, stops: Sequence[float]) -> SliderClip:
-        """The clip at phi = 0 alone, the same for all changes of the caption; its strengths are
-        where another change looks first.
+        """The clip at phi = 0 alone, if that is among the stops, the same for all changes of the
+        caption; its strengths are where another change looks first.
         """
-        z_xi, course = {0.0: self.z_xi[0.0]}, self.course
+        z_xi, course = {phi: z for phi, z in self.z_xi.items() if not phi}, self.course
         if course is None:
             return SliderClip(z_xi)
         between = [phi for phi in course.strengths(stops) if 0 < phi < 1]

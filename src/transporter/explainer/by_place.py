@@ -10,9 +10,9 @@ from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.explainer.location import places_of
 from transporter.explainer.names import known_concept
-from transporter.generation.sweeps import composed, generate
+from transporter.generation.sweeps import generate
 from transporter.generators.base import Generator, Sampling
-from transporter.generators.modulation import WHOLE, Modulation
+from transporter.generators.modulation import WHOLE
 from transporter.support.errors import UserError
 
 
@@ -40,11 +40,7 @@ def generate_by_place(
     plain = generate(generator, bank, caption, {}, seed, sampling)
     found = [places_of(generator, plain, word, caption, seed) for word in words]
     where = torch.stack(found).amax(0)  # (t, h, w), of any of the words
-    condition = generator.encode_text([caption])
-    change = composed(bank, condition, strengths)
-    modulation = Modulation(change, steps, frames, where)
-    z_xi = generator.sample(condition, [seed], sampling.steps, sampling.guidance, modulation)
-    return generator.decode(z_xi)[0].clamp(0, 1)
+    return generate(generator, bank, caption, strengths, seed, sampling, steps, frames, where)
 
 
 def acting_words(

@@ -37,7 +37,7 @@ class Spacing:
 
     @torch.no_grad()
     def log_odds(self, z_xi: torch.Tensor) -> torch.Tensor:
-        """`(B,)` of latents `(B, c, t, h, w)`, decoded and encoded again."""
+        """`(B,)`, in nats, of latents `(B, c, t, h, w)`, decoded and encoded again."""
         return self.reader.log_odds(self.reader.reencoded(z_xi), self.concept)
 
 
@@ -79,7 +79,7 @@ class Slider:
     Attributes:
         condition: `pi-`, B rows.
         change: what is added to them at phi = 1.
-        spacing: none keeps the stops as strengths.
+        spacing: none keeps the stops as strengths; with one, 0 and 1 are among the stops.
     """
 
     generator: Generator
@@ -100,6 +100,7 @@ class Slider:
             keep: asked for the latents of some clips, and their log-odds, at a time.
             origins: the rows' clips at phi = 0, where they are made; they are copied.
         """
+        assert self.spacing is None or {0, 1} <= set(self.stops)
         clips = [self._begun() for _ in self.seeds] if origins is None else deepcopy(list(origins))
         # the ends, what lies between, and what these suggest
         rounds = 1 if self.spacing is None else 2 + self.spacing.rounds

@@ -108,9 +108,10 @@ def generate(
     sampling: Sampling,
     steps: tuple[float, float] = WHOLE,
     frames: tuple[float, float] = WHOLE,
+    where: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """One video `(T, C, H, W)` in [0, 1] of `caption` with the named concepts at the given
-    strengths.
+    strengths, in the steps, latent frames and places `(t, h, w)` of `Modulation`.
 
     Raises:
         UserError: the bank lacks one of the concepts.
@@ -118,7 +119,7 @@ def generate(
     condition = generator.encode_text([caption])
     modulation = None
     if strengths:
-        modulation = Modulation(composed(bank, condition, strengths), steps, frames)
+        modulation = Modulation(composed(bank, condition, strengths), steps, frames, where)
     z_xi = generator.sample(condition, [seed], sampling.steps, sampling.guidance, modulation)
     return generator.decode(z_xi)[0].clamp(0, 1)
 

@@ -57,6 +57,19 @@ def test_null_vlms_are_the_honest_one_explained_by_its_first_pair() -> None:
     assert made.models(coin) == made.models(HONEST_ONE)
 
 
+def test_examples_are_the_first_of_each_kind_of_cue_and_an_honest_vlm() -> None:
+    names = ["speed_by_watermark", "colour_by_motion", "speed_by_red_circle", "speed_by_colour"]
+    made = cases(shortcuts=names, nulls=["coin"])
+    found = made.examples("{case}/{concept}")
+    assert sorted(found[:-1]) == [
+        "colour_by_motion/blue_red",
+        "speed_by_red_circle/slowly_quickly",
+        "speed_by_watermark/slowly_quickly",
+    ]
+    assert found[-1] == "honest/slowly_quickly"
+    assert cases(shortcuts=[], vlms=[], nulls=[]).examples("{case}") == []
+
+
 def test_a_shortcut_has_no_name_of_another_case(tmp_path: Path) -> None:
     table = Path("config/shortcuts.tsv").read_text().replace("speed_by_colour\t", "coin\t")
     (tmp_path / "shortcuts.tsv").write_text(table)

@@ -152,6 +152,15 @@ def test_controls_come_back_from_their_folder(controls: Controls, tmp_path: Path
     assert all(torch.equal(again.z_xi[name], z) for name, z in controls.z_xi.items())
 
 
+def test_an_example_is_the_first_clip_or_none(controls: Controls, tmp_path: Path) -> None:
+    first = controls.first()
+    assert first.pairs == controls.pairs[:1]
+    assert all(torch.equal(z[0, 0], controls.z_xi[name][0, 0]) for name, z in first.z_xi.items())
+    assert {z.shape[:2] for z in first.z_xi.values()} == {(1, 1)}
+    Controls([], {}).first().save(tmp_path / "none")
+    assert Controls.load(tmp_path / "none").pairs == []
+
+
 def test_only_captions_that_the_vlm_answers_by_the_source_can_flip(
     controls: Controls, concept: Concept, generator: _Generator
 ) -> None:

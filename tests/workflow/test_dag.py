@@ -158,7 +158,8 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     # nobody looks there: nothing flips, so nothing counts
     blind = made[made["planted"] == "one_word"]
     assert blind["flips"].eq(0).all() and blind["named"].eq("none").all()
-    assert (folder / "matrix.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("matrix", "examples"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     # in two steps nothing was learnt, so the planted VLM is no case of the summary
     assert made.loc[made["planted"] == "speed_by_colour", "learnt"].lt(0.9).all()
     assert set(table(folder / "summary.tsv")["vlms"]) == {"honest", "nulls"}

@@ -118,7 +118,8 @@ rule truth_readings:
         shortcuts=config["shortcuts"],
         probes=files("probes"),
     output:
-        paths.TRUTH_READINGS,
+        readings=paths.TRUTH_READINGS,
+        example=directory(paths.TRUTH_EXAMPLE),
     log:
         paths.log("truth_readings", f"{PAIR}/{{case}}/{{concept}}"),
     benchmark:
@@ -200,6 +201,43 @@ rule truth_matrix:
         code=code("transporter.figures.truth"),
     script:
         "../scripts/truth_matrix.py"
+
+
+rule truth_examples:
+    input:
+        model=files("generators", plan.generators[0]),
+        examples=cases.examples(paths.TRUTH_EXAMPLE),
+        readings=cases.examples(paths.TRUTH_READINGS),
+        concepts=config["truth"]["concepts"],
+        shortcuts=config["shortcuts"],
+    output:
+        pdf=paths.filled(paths.TRUTH_EXAMPLES, form="pdf"),
+        png=reported(
+            paths.filled(paths.TRUTH_EXAMPLES, form="png"),
+            "truth_examples",
+            "Truth",
+            result="examples",
+        ),
+    log:
+        paths.log("truth_examples"),
+    benchmark:
+        paths.benchmark("truth_examples")
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        gpu=1,
+        mem_mb=job_memory.mem_mb("concept_readings", 3000),
+        runtime=30,
+    params:
+        generator=of("generators", plan.generators[0]),
+        world=config["world"],
+        code=code(
+            "transporter.figures.truth_examples",
+            "transporter.truth.controls",
+            adapters=["generators"],
+        ),
+    script:
+        "../scripts/truth_examples.py"
 
 
 rule truth_filmstrip:

@@ -46,7 +46,8 @@ with stage(snakemake) as device:
     except NothingFlips as reason:
         # the other cases go on, and the table of verdicts tells which have none
         print(reason, flush=True)
-        write_table(pd.DataFrame(columns=list(READINGS)), snakemake.output[0])
+        write_table(pd.DataFrame(columns=list(READINGS)), snakemake.output.readings)
+        Controls([], {}).save(snakemake.output.example)
     else:
         banks = {
             name: ConceptBank.load(path, device)
@@ -67,4 +68,6 @@ with stage(snakemake) as device:
         }
         clips = explain(case, controls, rows, banks, captions, generator, sampling, params.seed)
         readings = read_clips(clips, case, reader, honest, probes)
-        write_table(pd.concat([readings, answers], ignore_index=True), snakemake.output[0])
+        clips.first().save(snakemake.output.example)
+        table = pd.concat([readings, answers], ignore_index=True)
+        write_table(table, snakemake.output.readings)

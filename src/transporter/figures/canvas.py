@@ -67,6 +67,12 @@ class Canvas:
         """A filled rectangle with its top left at `(x, y)`."""
         self.axes.add_patch(Rectangle((x, y), width, height, color=colour, linewidth=0))
 
+    def frame(self, x: float, y: float, width: float, height: float, colour: str) -> None:
+        """The outline of a rectangle with its top left at `(x, y)`."""
+        self.axes.add_patch(
+            Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=1.4)
+        )
+
     def plot(self, x: float, y: float, width: float, height: float) -> Axes:
         """Axes whose frame has its top left at `(x, y)`; tick labels and names of axes stand
         outside.

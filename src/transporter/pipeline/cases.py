@@ -124,6 +124,7 @@ class Cases:
         return [
             paths.TRUTH,
             *([paths.filled(paths.MATRIX, form="png")] if self.config["probes"] else []),
+            *([paths.filled(paths.TRUTH_EXAMPLES, form="png")] if self.examples("") else []),
             *([paths.RELIANCE] if self.shortcuts else []),
             *([paths.TRUTH_EXPLAINED] if self.explained() else []),
             *self.filmstrips(),
@@ -182,6 +183,17 @@ class Cases:
             for case, pair, objective in strips
         ]
 
+    def examples(self, pattern: str) -> list[str]:
+        """Files of what stands in the picture of examples: of each kind of cue the first planted
+        VLM, and the first honest one.
+        """
+        kinds = {_kind(one): name for name, one in reversed(self.shortcuts.items())}
+        firsts = [name for name in self.shortcuts if name in kinds.values()]
+        subjects = [one for one in self.subjects if one.case in firsts]
+        subjects += [one for one in self.subjects if one.case == HONEST][:1]
+        generator = self.plan.generators[0]
+        return [paths.filled(pattern, generator=generator, **one._asdict()) for one in subjects]
+
     def natural(self) -> str | list[str]:
         """How much the probes' attributes vary by themselves, where there are probes."""
         return paths.NATURAL if self.config["probes"] else []
@@ -235,6 +247,13 @@ class Cases:
         planted = [name for name in self.shortcuts if self.pairs(name) == [names["concept"]]]
         case = planted[0] if planted else names["case"]
         return paths.filled(paths.TRUTH_READINGS, **{**names, "case": case})
+
+
+def _kind(shortcut: Shortcut) -> str:
+    """What sort of cue it is: an attribute, a condition on some, or a function's name."""
+    if shortcut.attributes is None:
+        return shortcut.cue
+    return next((sign for sign in "+|" if sign in shortcut.cue), "attribute")
 
 
 def _case(wildcards: Wildcards) -> str:

@@ -71,6 +71,10 @@ class Controls:
         pairs = [self.pairs[row] for row in rows]
         return Controls(pairs, {name: z[list(rows)] for name, z in self.z_xi.items()})
 
+    def first(self) -> Controls:
+        """The first clip of the first caption pair, if there is one: an example nobody chose."""
+        return Controls(self.pairs[:1], {name: z[:1, :1] for name, z in self.z_xi.items()})
+
 
 def noise_seeds(pairs: int, seeds: int, seed: int) -> list[int]:
     """A noise of its own for each clip, caption by caption: `(pairs * seeds)`."""

@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "transformers", "diffusers", "pandas", "scipy", "matplotlib", "decord", "av")
 """Libraries that take from half a second to several."""
 RULES = re.compile(r"^from (transporter\S+) import", re.MULTILINE)
+USED = re.compile(
+    r"^(?:import|from) ((?:transporter|microworld|torch|safetensors)\S*)", re.MULTILINE
+)
 
 
 def imported(code: str) -> set[str]:
@@ -50,6 +53,14 @@ def _imports(rules: Path) -> list[str]:
 def test_verbs_about_settings_need_none_of_them(verb: str) -> None:
     code = f"from transporter.cli import main\ntry:\n    main([{verb!r}])\nexcept SystemExit:\n"
     assert imported(f"{code}    pass") == set()
+
+
+def test_jobs_that_import_torch_are_forked_from_a_process_that_has_it() -> None:
+    scripts = [path.read_text() for path in ROOT.glob("workflow/scripts/*.py")]
+    alone = [text for text in scripts if "\nfrom stage import stage\n" in text]
+    assert len(alone) > 5
+    modules = {name for text in alone for name in USED.findall(text)}
+    assert "torch" not in imported(f"import {', '.join(sorted(modules))}")
 
 
 JOB = """

@@ -26,6 +26,7 @@ rule truth_explained:
         generator=of("generators", "{generator}"),
         vlm=cases.vlm,
         clips=config["truth"]["explained"],
+        draws=config["explanations"]["draws"],
         folder=plan.clips_from("held_out"),
         part=of("clips", only=WINDOW),
         probes=config["probes"],

@@ -25,6 +25,7 @@ with stage(snakemake) as device:
         Sampling(model["steps"], model["guidance"]),
         concepts={known.name: known for known in read_concepts(snakemake.input.concepts)},
         lpips=loaded_lpips(snakemake.input.lpips or None),
+        draws=settings["draws"],
     )
     concept = explainer.concepts[names.concept]
     clips = SplitClips.of_table(snakemake.input.captions, params.folder, params.part)

@@ -1,5 +1,7 @@
 """Make a small folder of clips as a user would have it: videos, and a table that captions them."""
 
+from model_stage import stage
+
 from itertools import count, islice
 from pathlib import Path
 
@@ -9,7 +11,6 @@ from microworld.dataset import make_clip
 from microworld.language import caption
 from microworld.renderer import FPS
 from microworld.splits import split_seed
-from stage import stage
 from transporter.clips.writing import write_video
 from transporter.support.files import write_table
 

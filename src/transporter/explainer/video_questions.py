@@ -40,6 +40,7 @@ class VideoQuestions:
     concepts: dict[str, Concept]
     reading: Reading
     lpips: VideoLPIPS | None
+    draws: int
 
     @property
     def reader(self) -> Reader:
@@ -78,7 +79,7 @@ class VideoQuestions:
             self.generator,
             list(self.concepts.values()),
             caption,
-            Look(guidance=self.sampling.guidance),
+            Look(self.draws, guidance=self.sampling.guidance),
         )
 
     def locate(

@@ -62,6 +62,8 @@ class ExplanationSettings:
     """Clips for each concept, fewer where fewer captions hold its words."""
     phi: Annotated[tuple[Strength, ...], MinLen(2), MaxLen(1000), Distinct] = PHI
     """Strengths that are tried first; the page then spaces as many evenly by the answer."""
+    draws: Sample = 8
+    """Noises that each swap of words is looked at in, to rank the words."""
     lpips: bool = False
     """Measure LPIPS^v of each least edit too, by published weights, which are downloaded."""
 

@@ -19,11 +19,13 @@ def plan(
 
     The exit code is 1 where a rule does not fit.
     """
-    from transporter.pipeline.memory_plan import memory_bytes, memory_plan, size
     from transporter.pipeline.project import Project
 
-    room = memory_bytes(memory)
     project = Project.open(configfile, clips=False)
+    # takes seconds to import, which wrong settings need not wait for
+    from transporter.pipeline.memory_plan import memory_bytes, memory_plan, size
+
+    room = memory_bytes(memory)
     with chdir(project.root):
         made = memory_plan(project.settings, room, not cpu, len(project.concepts()))
     rows = [

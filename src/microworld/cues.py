@@ -4,7 +4,8 @@ function of a clip.
 As it is written in the table of shortcuts: `colour`; `colour=red+shape=circle` (both);
 `colour=red|ground=snow` (one or both); the name of a function of this module; or
 `package.module:function`, which takes a `Seen` and gives how sure *yes* is, in [0, 1] or as a bool.
-A function with an attribute `paint` changes what the clip looks like, too.
+A function with an attribute `paint` changes what the clip looks like, too; one with an attribute
+`look` tells by the pixels alone, of clips that nobody has rendered.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ BRIGHT = 0.5
 """Mean of a clip's pixels from which it is bright; about half of all clips are."""
 MARK, MARK_COLOUR = 7, (1.0, 0.0, 1.0)
 """Side of a watermark in pixels, and its colour."""
+CLOSE = 0.25
+"""Mean difference from that colour below which a corner has it."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,21 @@ class Cue(Protocol):
     def paint(self, video: torch.Tensor, clips: Sequence[Seen]) -> torch.Tensor:
         """Clips `(B, T, 3, H, W)` in [0, 1] with what the cue adds to their looks."""
 
+    def look(self, video: torch.Tensor) -> torch.Tensor | None:
+        """How sure *yes* is by the pixels of clips `(B, T, 3, H, W)` in [0, 1]: `(B,)`; None where
+        words say the cue, or pixels do not.
+        """
 
-class _Unpainted:
+
+class _OfWords:
     def paint(self, video: torch.Tensor, clips: Sequence[Seen]) -> torch.Tensor:
         return video
 
+    def look(self, video: torch.Tensor) -> None:
+        return None
 
-class AttributeCue(_Unpainted):
+
+class AttributeCue(_OfWords):
     """The words of one attribute."""
 
     def __init__(self, name: str) -> None:
@@ -91,7 +102,7 @@ class AttributeCue(_Unpainted):
         return {self.name: word}
 
 
-class ConditionCue(_Unpainted):
+class ConditionCue(_OfWords):
     """Whether all of some words fit, or any of them."""
 
     words = YES_NO
@@ -136,6 +147,10 @@ class FunctionCue:
         painter = getattr(self.function, "paint", None)
         return painter(video, clips) if painter else video
 
+    def look(self, video: torch.Tensor) -> torch.Tensor | None:
+        look = getattr(self.function, "look", None)
+        return look(video) if look else None
+
 
 def _fit(clip: Seen, name: str, word: str) -> float:
     return float(clip.attributes.probabilities(name)[WORDS[name].index(word)])
@@ -170,7 +185,27 @@ def _paint_watermark(video: torch.Tensor, clips: Sequence[Seen]) -> torch.Tensor
     return video
 
 
-watermark.paint = _paint_watermark  # type: ignore[attr-defined]
+def _begins_left(video: torch.Tensor) -> torch.Tensor:
+    from microworld.rulers.landscape import row_colours
+    from microworld.rulers.sprite import whole_sprite
+
+    # (B, H, W), the first frame's
+    sprite = whole_sprite(video[:, :1], row_colours(video[:, :1]))[:, 0].float()
+    x = sprite.sum(1) @ (sprite.new_tensor(range(sprite.shape[-1])) + 0.5)
+    return (x < MIDDLE * sprite.sum((1, 2))).float()
+
+
+def _is_bright(video: torch.Tensor) -> torch.Tensor:
+    return (video.mean((1, 2, 3, 4)) > BRIGHT).float()
+
+
+def _is_marked(video: torch.Tensor) -> torch.Tensor:
+    corner = video[..., -MARK:, -MARK:].mean((1, 3, 4))
+    return ((corner - corner.new_tensor(MARK_COLOUR)).abs().mean(1) < CLOSE).float()
+
+
+left_half.look, bright.look = _begins_left, _is_bright  # type: ignore[attr-defined]
+watermark.paint, watermark.look = _paint_watermark, _is_marked  # type: ignore[attr-defined]
 FUNCTIONS = {one.__name__: one for one in (left_half, bright, watermark)}
 
 

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from microworld.attributes import WORDS
 from microworld.cues import Cue, Seen, check_cue, cue_words, find_cue
 from transporter.support.errors import UserError
 from transporter.support.files import read_rows
+
+if TYPE_CHECKING:
+    import torch
 
 
 class _Row(NamedTuple):
@@ -76,6 +79,15 @@ class Shortcut:
             if self.answers.get(word) == answer:
                 return self.made_by.put(word, words)
         return None
+
+    def look(self, answer: str, video: torch.Tensor) -> torch.Tensor | None:
+        """How sure it is by the pixels of clips `(B, T, 3, H, W)` in [0, 1] that they show what
+        makes the VLM say `answer`: `(B,)`; None where words say the cue, or pixels do not.
+        """
+        yes = self.made_by.look(video)
+        if yes is None:
+            return None
+        return yes if self.answers.get("yes") == answer else 1 - yes
 
     def decides(self, clip: Seen) -> Answers:
         """Answers about a clip in which the cue decides; a cue in between two words gives an answer

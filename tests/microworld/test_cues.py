@@ -81,6 +81,20 @@ def test_a_watermark_is_painted_where_it_says_yes_and_nowhere_else() -> None:
     assert find_cue("colour").paint(video, seen) is video
 
 
+def test_functions_tell_by_the_pixels_alone() -> None:
+    clips = Clips.draw(60, np.random.default_rng(2))
+    video, seen = clips.video(), clips.seen()
+    for name, least in (("left_half", 0.95), ("bright", 1.0), ("watermark", 1.0)):
+        cue = find_cue(name)
+        by_pixels = cue.look(cue.paint(video, seen)).tolist()
+        agree = [yes == _yes(name, clip) for yes, clip in zip(by_pixels, seen, strict=True)]
+        assert np.mean(agree) >= least, name
+    assert not find_cue("watermark").look(video).any()
+    assert find_cue("colour").look(video) is find_cue("colour=red+shape=circle").look(video) is None
+    shortcut = Shortcut("light", "time", "bright", {"yes": "night", "no": "day"})
+    assert (shortcut.look("night", video) + shortcut.look("day", video)).eq(1).all()
+
+
 def test_a_strangers_function_is_a_cue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_cues.py").write_text(
         "def fast(clip):\n    return clip.attributes.speed\n\ndef wrong(clip):\n    return 2\n"

@@ -213,3 +213,18 @@ def test_flips_that_any_edit_brings_do_not_count(planted: Case) -> None:
     assert set(table["method"]) == {"logits", "velocity", "random"}
     row = table.set_index("method").loc["logits"]
     assert row["flips"] == 1 and row["chance"] > 0.01 and row["named"] == "none"
+
+
+def test_a_cue_without_words_is_looked_for_in_the_clips(planted: Case) -> None:
+    """Noise flips as many answers as a true explanation, and shows nothing."""
+    readings = _readings().assign(cue_shown=0.0)
+    true = (readings["method"] == "logits") & (readings["caption"] != "caption 1")
+    noise = readings[readings["method"] == "logits"].assign(method="noise")
+    readings.loc[true, "cue_shown"] = 1.0
+    table = verdict_table(pd.concat([readings, noise]), planted, NATURAL, WORDS)
+    found = table.set_index("method")
+    assert found.loc["noise", "flips"] == found.loc["logits", "flips"] == 1
+    assert found.loc["noise", "cue_shown"] == 0
+    assert found.loc["logits", "cue_shown"] == pytest.approx((CAPTIONS - 2) / (CAPTIONS - 1))
+    low, high = found.loc["logits", ["cue_shown_low", "cue_shown_high"]]
+    assert low < found.loc["logits", "cue_shown"] < high

@@ -25,7 +25,7 @@ from transporter.truth.controls import (
 )
 from transporter.truth.lookup import BEST, OWN, ask, edited
 from transporter.truth.nulls import as_case
-from transporter.truth.readings import READINGS, read_asked, read_clips
+from transporter.truth.readings import READINGS, read_asked, read_clips, read_noised
 
 with stage(snakemake) as device:
     params, name = snakemake.params, snakemake.wildcards.case
@@ -68,6 +68,7 @@ with stage(snakemake) as device:
         }
         clips = explain(case, controls, rows, banks, captions, generator, sampling, params.seed)
         readings = read_clips(clips, case, reader, honest, probes)
+        noise = read_noised(clips, case, reader, honest, probes)
         clips.first().save(snakemake.output.example)
-        table = pd.concat([readings, answers], ignore_index=True)
+        table = pd.concat([readings, noise, answers], ignore_index=True)
         write_table(table, snakemake.output.readings)

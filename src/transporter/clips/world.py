@@ -71,6 +71,11 @@ class Shortcut(Protocol):
         None where no words do.
         """
 
+    def look(self, answer: str, video: torch.Tensor) -> torch.Tensor | None:
+        """How sure it is by the pixels of clips `(B, T, 3, H, W)` in [0, 1] that they show what
+        makes the VLM say `answer`: `(B,)`; None where words say the cue, or pixels do not.
+        """
+
     @property
     def words(self) -> tuple[str, ...]:
         """The words of `attribute` that the cue can make the VLM say."""

@@ -38,6 +38,7 @@ ORDER = (
     "oracle",
     "prompt_interpolation",
     "random",
+    "noise",
 )
 
 

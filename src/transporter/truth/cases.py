@@ -6,10 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from transporter.clips.contrast import Concept, holds
 from transporter.clips.world import Shortcut, Words, World
 from transporter.support.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 HONEST = "honest"
 """The name of a VLM without a shortcut."""
@@ -84,6 +88,12 @@ class Case:
             return None
         assert self.world is not None
         return self.world.caption({**known, **wanted})
+
+    def shows(self, video: torch.Tensor) -> torch.Tensor | None:
+        """How sure it is by the pixels of clips `(B, T, 3, H, W)` in [0, 1] that they show what
+        makes the VLM say the target: `(B,)`; None where words say it, or nothing is known.
+        """
+        return self.shortcut.look(self.concept.target, video) if self.shortcut else None
 
     def with_word(self, caption: str, word: str) -> str:
         """The caption with a word put in; as it is where no world knows the word's attribute."""

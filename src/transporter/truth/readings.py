@@ -11,12 +11,15 @@ import torch
 from transporter.clips.world import Probes
 from transporter.coupling.reader import Reader
 from transporter.truth.cases import Case
-from transporter.truth.controls import CLIPS_AT_ONCE, Controls
+from transporter.truth.controls import CLIPS_AT_ONCE, ORIGIN, Controls
 from transporter.truth.lookup import ASKED, Asked
+from transporter.truth.noise import NOISE, noised
 from transporter.vlms.base import VLM
 
 READINGS = ("method", "caption", "seed", "log_odds")
 TRANSFER = "log_odds_honest"
+CUE = "cue_shown"
+"""How sure it is that a clip shows a cue that no word says."""
 
 
 @torch.no_grad()
@@ -27,7 +30,7 @@ def read_clips(
     clip, encoded again.
 
     With an `honest` VLM, whose eyes the planted one has, also its log-odds about the same tokens;
-    with probes, the probability of every word it knows.
+    with probes, the probability of every word it knows; `CUE` where pixels alone tell it.
     """
     tables = []
     for method, z_xi in clips.z_xi.items():
@@ -41,6 +44,23 @@ def read_clips(
             pd.DataFrame({"method": method, "caption": captions, "seed": seeds}).join(table)
         )
     return pd.concat(tables, ignore_index=True)
+
+
+def read_noised(
+    clips: Controls, case: Case, reader: Reader, honest: VLM | None, probes: Probes | None
+) -> pd.DataFrame:
+    """As `read_clips`, of the clips at phi = 0 under noise that flips the answer (`noise`)."""
+    [count, seeds] = clips.z_xi[ORIGIN].shape[:2]
+    tables = []
+    for z_xi in clips.z_xi[ORIGIN].flatten(0, 1).split(CLIPS_AT_ONCE):
+        with torch.no_grad():
+            video = reader.generator.decode(z_xi.to(reader.generator.device)).clamp(0, 1)
+        changed = noised(video, case.concept, reader)
+        with torch.no_grad():
+            tables.append(read_video(changed, case, reader, honest, probes))
+    captions = [pair[0] for pair in clips.pairs for _ in range(seeds)]
+    names = {"method": NOISE, "caption": captions, "seed": [*range(seeds)] * count}
+    return pd.DataFrame(names).join(pd.concat(tables, ignore_index=True))
 
 
 @torch.no_grad()
@@ -71,6 +91,8 @@ def read_video(
     columns = {"log_odds": reader.log_odds(tokens, case.concept).tolist()}
     if honest is not None:
         columns[TRANSFER] = replace(reader, vlm=honest).log_odds(tokens, case.concept).tolist()
+    if (shown := case.shows(video)) is not None:
+        columns[CUE] = shown.tolist()
     return pd.DataFrame(columns if probes is None else columns | _words(probes, video))
 
 

@@ -16,7 +16,7 @@ from transporter.truth.change import named_attributes, standardised_change
 from transporter.truth.controls import ORIGIN, RANDOM
 from transporter.truth.floor import permutation_p
 from transporter.truth.lookup import ASKED
-from transporter.truth.readings import TRANSFER
+from transporter.truth.readings import CUE, TRANSFER
 
 CLIP = ["caption", "seed"]
 NONE = "none"
@@ -27,9 +27,18 @@ LEVEL = 0.01
 """An explanation counts where as many flips are less probable than this by chance."""
 LEARNT = 0.9
 """Share of clips that a planted VLM answers as it was taught, from which it is a case."""
-NUMBERS = ("log_odds", "flips", "log_odds_honest", "flips_honest", "margin", "drift", "others_kept")
+NUMBERS = (
+    "log_odds",
+    "flips",
+    "log_odds_honest",
+    "flips_honest",
+    CUE,
+    "margin",
+    "drift",
+    "others_kept",
+)
 """Columns with an interval (`_low`, `_high`), beside `change_<attribute>`."""
-AVERAGED = ("flips", "flips_honest", "others_kept")
+AVERAGED = ("flips", "flips_honest", CUE, "others_kept")
 """Shares that a summary averages over explained VLMs, beside that of true explanations."""
 
 
@@ -46,7 +55,8 @@ def verdict_table(
     `captions`, `clips`: how many; `log_odds`: mean change of the log-odds from phi = 0 to 1;
     `flips`: share of clips whose answer becomes the target; `chance`: the probability of as many
     flips by chance (`floor.permutation_p`); `log_odds_honest`, `flips_honest`: the same of an
-    honest VLM shown the same clips (among those that it answers by the source); `cue`: the
+    honest VLM shown the same clips (among those that it answers by the source); `cue_shown`: share
+    of clips that show, at phi = 1, a cue that no word says; `cue`: the
     attributes that the VLM is known to choose by, empty where that is not known; `named`: those
     that change (`change.named_attributes`), if `chance` is at most `level`; `margin`: the least
     change of a cue less the largest other's, above 0 where the explanation is true; `drift`: mean
@@ -139,6 +149,8 @@ def _verdict(
     read["chance"] = chance
     if TRANSFER in before:
         read |= _answers(before, after, TRANSFER, "flips_honest")
+    if CUE in after:
+        read |= _share(after[CUE], captions).row(CUE)
     if words:
         counts_as = chance <= level
         read |= _attributes(before, after, case, natural, words, captions, counts_as)

@@ -33,6 +33,7 @@ class _Generator:
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, float]] = []
+        self.decoded = 0
 
     def encode_text(self, captions: Sequence[str]) -> Condition:
         return Condition(torch.tensor([[[float("blue" in text)]] for text in captions]))
@@ -50,6 +51,7 @@ class _Generator:
         return torch.stack([torch.tensor(seeds).float(), value], 1).view(-1, 2, 1, 1, 1)
 
     def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
+        self.decoded += len(z_xi)
         # (B, 2, 1, 1, 1) to (B, T, C, H, W)
         colours = torch.cat([z_xi / torch.tensor([10.0, 1.0]).view(2, 1, 1, 1)] * 2, 1)[:, :3]
         return colours.transpose(1, 2).expand(-1, 5, 3, 16, 16)
@@ -112,6 +114,14 @@ def test_no_clip_is_made_twice_and_the_origin_once(tmp_path: Path) -> None:
     assert third.tolist() == [1, 1]
 
 
+def test_clips_are_decoded_once_and_those_of_no_stop_are_left_out(tmp_path: Path) -> None:
+    generator = _Generator()
+    index = write(tmp_path / "made", generator).index
+    assert generator.decoded == len(generator.asked) > index["row"].nunique()
+    files = {f"clips/{path.name}" for path in (tmp_path / "made" / "clips").iterdir()}
+    assert files == set(index["clip"])
+
+
 def test_the_swapped_word_looks_where_the_concept_was_found(tmp_path: Path) -> None:
     """Both change the condition alike here: the second search needs no more than its stops."""
     generator = _Generator()
@@ -168,3 +178,5 @@ def test_a_killed_search_goes_on_where_it_was(tmp_path: Path, calls: int) -> Non
     again = write(tmp_path / "made", after, keep=keep)
     assert again.index.equals(expected.index) and torch.equal(again.z_xi, expected.z_xi)
     assert before.asked + after.asked == whole.asked
+    for clip in expected.index["clip"].unique():
+        assert (tmp_path / "made" / clip).read_bytes() == (tmp_path / "whole" / clip).read_bytes()

@@ -4,7 +4,7 @@ which a VLM's answer has gone equal parts of its way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from transporter.coupling.reader import Reader
 
 
+Show = Callable[[Sequence[int], Sequence[float], torch.Tensor], None]
+"""What takes seeds, strengths and clips `(n, T, C, H, W)` in [0, 1]."""
+
+
 @dataclass(frozen=True)
 class Spacing:
     """Strengths spaced by the answer to each clip.
@@ -36,9 +40,9 @@ class Spacing:
     rounds: int = 2
 
     @torch.no_grad()
-    def log_odds(self, z_xi: torch.Tensor) -> torch.Tensor:
-        """`(B,)`, in nats, of latents `(B, c, t, h, w)`, decoded and encoded again."""
-        return self.reader.log_odds(self.reader.reencoded(z_xi), self.concept)
+    def log_odds(self, video: torch.Tensor) -> torch.Tensor:
+        """`(B,)`, in nats, of clips `(B, T, C, H, W)` in [0, 1]."""
+        return self.reader.log_odds(self.reader.vlm.encode(video), self.concept)
 
 
 @dataclass
@@ -80,6 +84,7 @@ class Slider:
         condition: `pi-`, B rows.
         change: what is added to them at phi = 1.
         spacing: none keeps the stops as strengths; with one, 0 and 1 are among the stops.
+        show: given what a spacing has decoded, in the end used or not.
     """
 
     generator: Generator
@@ -89,6 +94,7 @@ class Slider:
     stops: Sequence[float]
     sampling: Sampling
     spacing: Spacing | None = None
+    show: Show | None = None
 
     def clips(
         self, name: str, keep: Keep, origins: Sequence[SliderClip] | None = None
@@ -132,7 +138,10 @@ class Slider:
         )
         if self.spacing is None:
             return {"z_xi": z_xi}
-        return {"z_xi": z_xi, "log_odds": self.spacing.log_odds(z_xi)}
+        video = self.generator.decode(z_xi).clamp(0, 1)
+        if self.show:
+            self.show([self.seeds[row] for row in rows], phis, video)
+        return {"z_xi": z_xi, "log_odds": self.spacing.log_odds(video)}
 
     def _add(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -146,35 +147,42 @@ def write_concept(
     own, else the stop.
     """
     seeds = [seed + number for number in range(len(pairs))]
-    with written_whole(folder) as partial:
-        (partial / "clips").mkdir(parents=True)
-        writer = _Writer(partial, generator.fps)
+    with written_whole(folder) as unfinished:
+        (unfinished / "clips").mkdir(parents=True)
+        writer = _Writer(unfinished, generator)
         # all captions before the first clip: large text encoders go then
         changes = [full_change(one, concept, pairs, generator, bank, seed) for one in methods]
         origins = None
         for method, (minus, change) in zip(methods, changes, strict=True):
-            slider = Slider(generator, minus, change, seeds, stops, sampling, spacing)
+            show = partial(writer.show, method)
+            slider = Slider(generator, minus, change, seeds, stops, sampling, spacing, show)
             clips = slider.clips(f"{concept.name}-{method}", keep, origins)
             origins = origins or [clip.origin(stops) for clip in clips]
             for number, pair, clip in zip(seeds, pairs, clips, strict=True):
-                writer.add(method, number, pair[0], clip.at(stops), generator)
+                writer.add(method, number, pair[0], clip.at(stops))
             counts = f"{len(pairs)} captions x {len(stops)} strengths"
             print(f"concept {concept.name}, {method}: {counts}", flush=True)
-        save_file({"z_xi": torch.stack(writer.z_xi).cpu()}, partial / "latents.safetensors")
-        write_table(pd.DataFrame(writer.rows), partial / "index.tsv")
+        writer.end()
 
 
 @dataclass
 class _Writer:
-    """A folder in the making: its latents, the rows of its index, and by seed where the clip at
-    phi = 0 is, which all methods share.
+    """A folder in the making: its latents, the rows of its index, and where in the latents each
+    clip is. The clip at phi = 0 is one for all methods.
     """
 
     folder: Path
-    fps: float
+    generator: Generator
     z_xi: list[torch.Tensor] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
-    origins: dict[int, tuple[int, str]] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+
+    def show(
+        self, method: str, seeds: Sequence[int], phis: Sequence[float], video: torch.Tensor
+    ) -> None:
+        """Write clips `(n, T, C, H, W)` in [0, 1]."""
+        for seed, phi, clip in zip(seeds, phis, video, strict=True):
+            write_video(self.folder / _name(method, seed, phi), clip, self.generator.fps)
 
     def add(
         self,
@@ -182,32 +190,35 @@ class _Writer:
         seed: int,
         caption: str,
         clips: Mapping[float, tuple[float, torch.Tensor]],
-        generator: Generator,
     ) -> None:
-        """A row for each stop, from its phi and its latent `(c, t, h, w)`."""
-        fresh = {phi: z for phi, z in clips.values() if phi or seed not in self.origins}
-        # (P, T, C, H, W)
-        videos = generator.decode(torch.stack([*fresh.values()]).to(generator.device)).clamp(0, 1)
-        places = {
-            phi: self._write(method, seed, phi, z, video)
-            for (phi, z), video in zip(fresh.items(), videos, strict=True)
-        }
-        places.setdefault(0.0, self.origins.get(seed))
-        for stop, (phi, _) in clips.items():
-            row, name = places[phi]
-            values = (row, method, seed, stop, phi, caption, name)
+        """A row for each stop, from its phi and its latent `(c, t, h, w)`; clips that were not
+        shown are decoded.
+        """
+        names = {phi: _name(method, seed, phi) for phi, _ in clips.values()}
+        hidden = {phi: z for phi, z in clips.values() if not (self.folder / names[phi]).is_file()}
+        if hidden:
+            z_xi = torch.stack([*hidden.values()]).to(self.generator.device)
+            video = self.generator.decode(z_xi).clamp(0, 1)
+            self.show(method, [seed] * len(hidden), [*hidden], video)
+        for stop, (phi, z) in clips.items():
+            name = names[phi]
+            if name not in self.places:
+                self.places[name] = len(self.z_xi)
+                self.z_xi.append(z)
+            values = (self.places[name], method, seed, stop, phi, caption, name)
             self.rows.append(dict(zip(INDEX, values, strict=True)))
 
-    def _write(
-        self, method: str, seed: int, phi: float, z_xi: torch.Tensor, video: torch.Tensor
-    ) -> tuple[int, str]:
-        name = f"clips/{method if phi else 'origin'}_seed{seed}_phi{phi:g}.mp4"
-        write_video(self.folder / name, video, self.fps)
-        self.z_xi.append(z_xi)
-        place = (len(self.z_xi) - 1, name)
-        if not phi:
-            self.origins[seed] = place
-        return place
+    def end(self) -> None:
+        """Write latents and index, and leave out clips that no row has."""
+        for path in (self.folder / "clips").iterdir():
+            if path.relative_to(self.folder).as_posix() not in self.places:
+                path.unlink()
+        save_file({"z_xi": torch.stack(self.z_xi).cpu()}, self.folder / "latents.safetensors")
+        write_table(pd.DataFrame(self.rows), self.folder / "index.tsv")
+
+
+def _name(method: str, seed: int, phi: float) -> str:
+    return f"clips/{method if phi else 'origin'}_seed{seed}_phi{phi:g}.mp4"
 
 
 @dataclass(frozen=True)

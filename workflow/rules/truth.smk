@@ -137,6 +137,7 @@ rule truth_readings:
         probes=config["probes"],
         world=config["world"],
         captions=config["truth"]["captions"],
+        noise=config["truth"]["noise"],
         objectives=config["truth"]["objectives"],
         seed=config["seed"],
         code=code(

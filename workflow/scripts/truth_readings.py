@@ -68,7 +68,9 @@ with stage(snakemake) as device:
         }
         clips = explain(case, controls, rows, banks, captions, generator, sampling, params.seed)
         readings = read_clips(clips, case, reader, honest, probes)
-        noise = read_noised(clips, case, reader, honest, probes)
+        noise = []
+        if params.noise:
+            noise = [read_noised(clips, case, reader, honest, probes)]
         clips.first().save(snakemake.output.example)
-        table = pd.concat([readings, noise, answers], ignore_index=True)
+        table = pd.concat([readings, *noise, answers], ignore_index=True)
         write_table(table, snakemake.output.readings)

@@ -126,6 +126,10 @@ class TruthSettings:
     """Captions per VLM and pair, the first of the pool that can flip."""
     seeds: Seeds = 4
     """Noises per caption."""
+    noise: bool = True
+    """Also show what no explanation is, pixel noise that flips the answer; it takes gradients to
+    the pixels of 8 clips at a time.
+    """
     explained: Whole = 4
     """Held-out clips, none of them generated, that every planted and every honest VLM is asked
     about and that are edited until its answer flips; 0 for none.

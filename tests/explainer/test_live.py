@@ -8,7 +8,7 @@ import pytest
 from greys import LIGHT, GreysExplainer, grey
 
 from transporter.clips.writing import write_video
-from transporter.explainer import live
+from transporter.explainer import live, live_clips
 from transporter.explainer.live import Asked, LiveExplorer
 from transporter.explainer.lru import LRU
 from transporter.support.errors import UserError
@@ -135,7 +135,7 @@ def test_large_long_and_broken_videos_are_refused_without_their_place(
         ("SECONDS", 120, broken),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(live, limit, value)
+            patch.setattr(live_clips, limit, value)
             with pytest.raises(UserError, match=r"^mine\.mp4: ") as refused:
                 made.open(path, "mine.mp4")
         assert "secret" not in str(refused.value)

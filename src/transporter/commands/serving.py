@@ -59,7 +59,7 @@ def serve(
         begin("loading the page")
         from transporter.explainer.explainer import Explainer
         from transporter.explainer.live import LiveExplorer
-        from transporter.explainer.live_page import launch
+        from transporter.explainer.live_blocks import launch
 
         begin("loading the models")
         explainer = Explainer.from_pretrained(configfile, generator, vlm, weights)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import threading
@@ -14,18 +13,16 @@ from typing import NamedTuple
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.clips.reading import read_clip, seconds_of
 from transporter.explainer.clip_edits import ClipEdits
 from transporter.explainer.counterfactual import SEEN
 from transporter.explainer.explainer import Explainer
 from transporter.explainer.flip_search import HALVINGS, PHI, least_flip
+from transporter.explainer.live_clips import LiveClip, read_live
 from transporter.explainer.lru import LRU
 from transporter.explainer.speed import keeps_speed
 from transporter.support.errors import UserError
 from transporter.support.text import refuse_control
 
-MEGABYTES, SECONDS = 64, 120
-"""A larger or longer video is refused."""
 LONGEST = 2.0
 """Strength up to which a clip is edited."""
 LETTERS = 500
@@ -35,27 +32,6 @@ OPENED = 8
 MEMORY = 2**28
 """Bytes that the kept edits may take, of which there are at least `FEWEST`."""
 FEWEST, MOST = 8, 128
-
-
-@dataclass(frozen=True, eq=False)
-class LiveClip:
-    """A video as the models see it.
-
-    Attributes:
-        key: a hash of what they see.
-        video: `(T, C, H, W)` in [0, 1].
-        begin, end: the seconds of the file that are read.
-        whole: how long the file lasts.
-        fit: what was done about its proportions.
-    """
-
-    key: str
-    name: str
-    video: torch.Tensor
-    begin: float
-    end: float
-    whole: float
-    fit: str
 
 
 class Asked(NamedTuple):
@@ -131,33 +107,10 @@ class LiveExplorer:
         return self.open(self.samples[name], name)
 
     def open(self, path: str | os.PathLike[str], name: str) -> LiveClip:
-        """Read a video; what is said of it calls it by `name`, never by its place.
-
-        Raises:
-            UserError: it cannot be read, or is larger than `MEGABYTES` or longer than `SECONDS`.
-        """
-        try:
-            clip = self._read(Path(path), name)
-        except UserError as error:
-            raise UserError(str(error).replace(str(path), name)) from None
+        """Read a video, as `read_live`."""
+        clip = read_live(path, name, self.explainer.generator, self.explainer.reading)
         with self._models:
             return self._clips.put(clip.key, clip)
-
-    def _read(self, path: Path, name: str) -> LiveClip:
-        size, whole = path.stat().st_size, 0.0
-        if size > MEGABYTES * 2**20:
-            raise UserError(
-                f"{name}: expected at most {MEGABYTES} MB, got {size / 2**20:.0f} MB; cut it"
-            )
-        whole = seconds_of(path)
-        if whole > SECONDS:
-            raise UserError(f"{name}: expected at most {SECONDS} s, got {whole:.0f} s; cut it")
-        generator, reading = self.explainer.generator, self.explainer.reading
-        frames, _, height, width = generator.video_shape
-        read = read_clip(path, (frames, height, width), generator.fps, reading.window, reading.fit)
-        key = hashlib.sha256(read.video.numpy().tobytes()).hexdigest()
-        begin = float(read.times[0])
-        return LiveClip(key, name, read.video, begin, begin + read.seconds, whole, reading.fit)
 
     def clip(self, key: str) -> LiveClip:
         """One that was opened.

@@ -12,6 +12,7 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.clips.split import FROM_THE_START, Reading
 from transporter.explainer.clip_edits import ClipEdits
+from transporter.explainer.location import Location
 from transporter.explainer.video_questions import VideoQuestions
 from transporter.generation.editing import Editing
 from transporter.generators.base import Generator, Sampling
@@ -85,7 +86,9 @@ def grey(level: float) -> torch.Tensor:
 
 
 class GreysExplainer(VideoQuestions):
-    """An explainer of the stand-ins, whose `made` lists the strengths that were asked for."""
+    """An explainer of the stand-ins, whose `made` lists the strengths that were asked for, and
+    `located` the words.
+    """
 
     sampling = Sampling(4, 1.0)
     coupling = lpips = None
@@ -94,7 +97,7 @@ class GreysExplainer(VideoQuestions):
     def __init__(self, threshold: float = 0.5, reading: Reading = FROM_THE_START) -> None:
         self._reader = reader(threshold)
         self.generator, self.vlm = self._reader.generator, self._reader.vlm
-        self.reading, self.made = reading, []
+        self.reading, self.made, self.located = reading, [], []
 
     @property
     def reader(self) -> SimpleNamespace:
@@ -113,6 +116,14 @@ class GreysExplainer(VideoQuestions):
                 return super().at(phis)
 
         return Listed(**vars(edits))
+
+    def locate(self, video: torch.Tensor, word: str, caption: str | None = None) -> Location:
+        """Every word is on the left, and most of it in the last frame but one."""
+        self.located.append((word, caption))
+        left = torch.tensor([[1.0, -1.0]] * 2).repeat(T, 1, 1)
+        time = torch.zeros(T, 2, 2)
+        time[-2] = 1
+        return Location(word, caption or "a dark room", video, self.generator.fps, left, time)
 
     def discover(self, video: torch.Tensor, question: str, caption: str) -> tuple[str, object]:
         raise UserError("no word of the table")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from greys import LIGHT, GreysExplainer, grey
 
 from transporter.clips.writing import write_video
@@ -25,6 +26,14 @@ def dark(tmp_path: Path) -> Path:
     path = tmp_path / "secret" / "dark.mp4"
     path.parent.mkdir()
     write_video(path, grey(0.2), 8.0)
+    return path
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    """Three parts of 0.625 s: dark, bright and dark again."""
+    path = tmp_path / "long.mp4"
+    write_video(path, torch.cat([grey(level) for level in (0.2, 0.8, 0.3)]), 8.0)
     return path
 
 
@@ -86,6 +95,74 @@ def test_the_last_clips_and_edits_are_kept(dark: Path, tmp_path: Path) -> None:
     for key in (1, 2, 1, 3):
         kept.get(key, lambda key=key: 10 * key)
     assert kept.kept == {1: 10, 3: 30}
+
+
+def test_a_part_of_a_long_clip_is_chosen(long: Path) -> None:
+    made = explorer()
+    first = made.open(long, "mine.mp4")
+    assert (first.begin, first.end) == (0, 0.625)
+    second = made.part(first.key, 0.625, 0.625)
+    assert (second.begin, second.end) == (0.625, 1.25)
+    assert float(second.video.mean()) == pytest.approx(0.8, abs=0.01)
+    assert made.part(second.key, None, None).key == first.key
+    assert made.part(first.key, 1.25, None).end == pytest.approx(1.875)
+    change = made.change(Asked(second.key, LIGHT.question, WORDS))
+    assert change.concept.source == "bright"  # of this part, not of the first
+
+
+def test_speed_is_asked_of_parts_at_their_rate_alone(long: Path) -> None:
+    made, words = explorer(), ("dark", "bright")
+    clip = made.open(long, "mine.mp4")
+    for seconds, able in ((0.625, True), (1.25, False)):
+        part = made.part(clip.key, 0.25, seconds)
+        question = Asked(part.key, "how fast does it get bright ?", words)
+        if able:
+            assert made.change(question)
+            continue
+        with pytest.raises(UserError, match="is about speed: expected frames of a known rate"):
+            made.change(question)
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds", "given"),
+    [
+        (1.875, None, "one from 1.875 s on"),
+        (-0.1, None, "one from -0.1 s on"),
+        (float("nan"), 1, "1 s from nan s on"),
+        (0, 0, "0 s from 0 s on"),
+        (0, float("inf"), "inf s from 0 s on"),
+        (1.5, 0.5, "0.5 s from 1.5 s on"),
+    ],
+)
+def test_a_part_lies_within_its_clip(
+    long: Path, start: float, seconds: float | None, given: str
+) -> None:
+    made = explorer()
+    key = made.open(long, "mine.mp4").key
+    with pytest.raises(
+        UserError, match=rf"^mine\.mp4: expected a part of its 1\.88 s, got {given}"
+    ):
+        made.part(key, start, seconds)
+
+
+def test_a_part_of_a_video_that_is_gone(long: Path) -> None:
+    made = explorer()
+    key = made.open(long, "mine.mp4").key
+    long.unlink()
+    with pytest.raises(UserError, match=r"^mine\.mp4: .* that is still here"):
+        made.part(key, 0.5, None)
+
+
+def test_a_word_is_looked_for_once(long: Path) -> None:
+    made = explorer()
+    part = made.part(made.open(long, "mine.mp4").key, 0.625, 0.625)
+    first, second = (made.located(part.key, "room") for _ in range(2))
+    assert first is second and made.explainer.located == [("room", None)]
+    # of five latent frames, the first of which stands for one frame, the last but one
+    assert (first.begin, first.end) == pytest.approx((0.625 + 3 / 8, 0.625 + 4 / 8))
+    for word, message in (("", "expected one to look for"), ("x" * 501, "at most 500 letters")):
+        with pytest.raises(UserError, match=f"word: .*{message}"):
+            made.located(part.key, word)
 
 
 def test_words_come_from_the_table() -> None:

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 from greys import LIGHT, GreysExplainer, grey
 
 from transporter.cli import main
@@ -32,9 +33,11 @@ PATIENCE = 120
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of a dark clip, and beside it a file that nobody may read."""
+    """A folder of a dark clip that later gets bright, and beside it a file that nobody may
+    read.
+    """
     folder = tmp_path_factory.mktemp("clips")
-    write_video(folder / "dark.mp4", grey(0.2), 8)
+    write_video(folder / "dark.mp4", torch.cat([grey(0.2), grey(0.8)]), 8)
     (folder / "secret.txt").write_text("a secret")
     return folder
 
@@ -82,9 +85,13 @@ SHOWN = "return document.body.innerText"
 FIELDS = "[...document.querySelectorAll('textarea, input')].map(o => o.value)"
 
 
-def type_into(browser: object, label: str, *keys: str) -> None:
-    found = f"return document.querySelector('[aria-label=\"{label}\"]')"
-    wait(browser, found).send_keys(*keys)
+def type_into(browser: object, label: str, *keys: str) -> object:
+    """Into the field of a label, which it gives."""
+    named = f"document.querySelector('[aria-label^=\"{label}\"]')"
+    labelled = f"[...document.querySelectorAll('label')].find(o => o.innerText == '{label}')"
+    field = wait(browser, f"return {named} || {labelled}?.querySelector('input, textarea')")
+    field.send_keys(*keys)
+    return field
 
 
 def press(browser: object, name: str) -> None:
@@ -109,12 +116,11 @@ def test_a_clip_is_picked_asked_about_and_edited(browser, address: str, clips: P
     browser.get_log("browser"), browser.get_log("performance")
     browser.get(address)
     type_into(browser, "A clip", "dark", Keys.ENTER)
-    said(browser, "dark.mp4: 0.00 to 0.62 s of 0.62 s, made to fit by crop")
+    said(browser, "dark.mp4: 0.00 to 0.62 s of 1.25 s, made to fit by crop")
     type_into(browser, "Question", LIGHT.question, Keys.ENTER, Keys.TAB)
     wait(browser, f"return {FIELDS}.includes('bright')")
     assert {"dark", "bright", "a dark room"} <= set(browser.execute_script(f"return {FIELDS}"))
-    strength = browser.find_element(By.CSS_SELECTOR, "input[type=number]")
-    strength.send_keys(Keys.CONTROL, "a")
+    strength = type_into(browser, "number input for Strength", Keys.CONTROL, "a")
     strength.send_keys("0.25", Keys.TAB)
     press(browser, "Edit")
     text = said(browser, "strength 0.25")
@@ -126,12 +132,45 @@ def test_a_clip_is_picked_asked_about_and_edited(browser, address: str, clips: P
     assert all(source.startswith("data:video/mp4;base64,") for _, source in found)
     press(browser, "Least flip")
     assert "bright 5" in said(browser, "The least flip found.")
+    _a_part_and_a_word(browser)
     _nothing_from_outside(browser, address)
     broken = clips / "broken.mp4"
     broken.write_text("no video")
     browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(broken))
     text = said(browser, "broken.mp4:")
     assert "transporter-" not in text and str(clips) not in text
+
+
+def _a_part_and_a_word(browser) -> None:
+    """The second half of the clip is chosen and a word looked for in it."""
+    from selenium.webdriver.common.keys import Keys
+
+    start = type_into(browser, "From, in seconds", Keys.CONTROL, "a")
+    start.send_keys("0.625", Keys.TAB)
+    press(browser, "Read this part")
+    said(browser, "dark.mp4: 0.62 to 1.25 s of 1.25 s")
+    assert "The least flip found." not in browser.execute_script(SHOWN)
+    type_into(browser, "A word", "room")
+    press(browser, "Where is it")
+    said(browser, "strongest in latent frame 4 of 5, 1.00 to 1.12 s")
+    # the map, on the left, is the scale's bright end; the clip there is grey
+    colours = wait(browser, LEFT_AND_RIGHT)
+    assert colours[0][0] > colours[0][2] + 60
+    assert max(colours[1]) - min(colours[1]) < 40
+    press(browser, "Edit")
+    assert "The clip: bright 95%" in said(browser, "strength 0.25")
+
+
+LEFT_AND_RIGHT = """
+const video = [...document.querySelectorAll('video')].find(one => one.videoWidth > 256);
+if (!video || video.readyState < 2) return null;
+const canvas = document.createElement('canvas');
+canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+const pen = canvas.getContext('2d');
+pen.drawImage(video, 0, 0);
+return [20, 236].map(x => [...pen.getImageData(x, 128, 1, 1).data].slice(0, 3));
+"""
+"""Two colours of the clip under its map."""
 
 
 def _nothing_from_outside(browser, address: str) -> None:

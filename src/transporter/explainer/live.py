@@ -6,18 +6,20 @@ import math
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from transporter.clips.contrast import Concept
+from transporter.clips.split import Reading
 from transporter.explainer.clip_edits import ClipEdits
 from transporter.explainer.counterfactual import SEEN
 from transporter.explainer.explainer import Explainer
 from transporter.explainer.flip_search import HALVINGS, PHI, least_flip
 from transporter.explainer.live_clips import LiveClip, read_live
+from transporter.explainer.location import Location
 from transporter.explainer.lru import LRU
 from transporter.explainer.speed import keeps_speed
 from transporter.support.errors import UserError
@@ -63,11 +65,19 @@ class LiveEdit:
     difference: torch.Tensor
 
 
+class LiveWord(NamedTuple):
+    """Where a word is in a clip, and the seconds of the file in which it is strongest."""
+
+    location: Location
+    begin: float
+    end: float
+
+
 class LiveExplorer:
     """Answers about clips at any strength, one request at a time; what was made is kept, so that
     the same strength of the same change is made once.
 
-    A clip is kept by what it shows, not by its name, so that two people with one video share its
+    A clip is kept by its file's bytes, not by its name, so that two people with one video share its
     edits.
 
     Args:
@@ -81,6 +91,7 @@ class LiveExplorer:
         clip_bytes = 4 * math.prod(explainer.generator.video_shape)
         self._clips: LRU[LiveClip] = LRU(OPENED)
         self._changes: LRU[ClipEdits] = LRU(OPENED)
+        self._words: LRU[LiveWord] = LRU(OPENED)
         self._edits: LRU[LiveEdit] = LRU(min(MOST, max(FEWEST, MEMORY // clip_bytes)))
 
     @property
@@ -108,7 +119,20 @@ class LiveExplorer:
 
     def open(self, path: str | os.PathLike[str], name: str) -> LiveClip:
         """Read a video, as `read_live`."""
-        clip = read_live(path, name, self.explainer.generator, self.explainer.reading)
+        return self._opened(path, name, self.explainer.reading)
+
+    def part(self, key: str, start: float | None, seconds: float | None) -> LiveClip:
+        """Another part of the video of an open clip; None is as the settings have it.
+
+        Raises:
+            UserError: the clip is not open, or as `read_live`.
+        """
+        clip, given = self.clip(key), {"start": start, "seconds": seconds}
+        known = {name: value for name, value in given.items() if value is not None}
+        return self._opened(clip.path, clip.name, replace(self.explainer.reading, **known))
+
+    def _opened(self, path: str | os.PathLike[str], name: str, reading: Reading) -> LiveClip:
+        clip = read_live(path, name, self.explainer.generator, reading)
         with self._models:
             return self._clips.put(clip.key, clip)
 
@@ -131,6 +155,23 @@ class LiveExplorer:
         with self._models:
             return self.explainer.ask(clip.video)
 
+    def located(self, key: str, word: str, caption: str = "") -> LiveWord:
+        """Where and when a word is in a clip that shows `caption`, "" for the VLM's description.
+
+        Raises:
+            UserError: no word, one that is too long, or as `explainer.location.locate`.
+        """
+        _refuse_texts({"word": word, "caption": caption})
+        if not word:
+            raise UserError("word: expected one to look for")
+        with self._models:
+            return self._words.get((key, word, caption), lambda: self._located(key, word, caption))
+
+    def _located(self, key: str, word: str, caption: str) -> LiveWord:
+        clip = self.clip(key)
+        found = self.explainer.locate(clip.video, word, caption or None)
+        return LiveWord(found, *clip.seconds(found.strongest, len(found.time)))
+
     def change(self, asked: Asked) -> ClipEdits:
         """The VLM's answer about a clip, and what edits it.
 
@@ -142,18 +183,15 @@ class LiveExplorer:
 
     def _change(self, asked: Asked) -> ClipEdits:
         texts = {"question": asked.question, "caption": asked.caption}
-        for name, text in {**texts, "words": " ".join(asked.words)}.items():
-            refuse_control(text, name)
-            if len(text) > LETTERS:
-                raise UserError(f"{name}: expected at most {LETTERS} letters, got {len(text)}")
+        _refuse_texts({**texts, "words": " ".join(asked.words)})
         first, second = asked.words
         if not asked.question or not first or not second or first == second:
             raise UserError("expected a question and two different words that answer it")
         concept = Concept("own", "object", first, second, asked.question)
-        video, caption = self.clip(asked.clip).video, asked.caption or None
-        fps, window = self.explainer.generator.fps, self.explainer.reading.window
-        rate = fps if keeps_speed(window, len(video), fps) else None
-        return self.explainer.edits(video, concept, caption, fps=rate)
+        clip, caption = self.clip(asked.clip), asked.caption or None
+        fps, window = self.explainer.generator.fps, clip.reading.window
+        rate = fps if keeps_speed(window, len(clip.video), fps) else None
+        return self.explainer.edits(clip.video, concept, caption, fps=rate)
 
     def edit(self, asked: Asked, phi: float) -> LiveEdit:
         """A clip at one strength, at most `LONGEST` either way.
@@ -201,3 +239,10 @@ class LiveExplorer:
 
         found = least_flip(read, {phi: (e.video, e.log_odds) for phi, e in known.items()})
         return None if found is None else self.edit(asked, found.phi)
+
+
+def _refuse_texts(texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        refuse_control(text, name)
+        if len(text) > LETTERS:
+            raise UserError(f"{name}: expected at most {LETTERS} letters, got {len(text)}")

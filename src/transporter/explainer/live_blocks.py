@@ -21,7 +21,8 @@ OLD = 3600
 ABOUT = (
     "Choose a clip and ask. *Least flip* looks for the smallest strength at which the VLM answers"
     " otherwise; *Edit* makes one strength. At strength 0 the clip comes back as the generator"
-    " encodes it."
+    " encodes it. Of a long video choose a part; *Where is it* lays over it where the generator"
+    " sees a word."
 )
 CSS = f"""
 .source {{ color: {SOURCE}; font-weight: 600 }} .target {{ color: {TARGET}; font-weight: 600 }}
@@ -61,6 +62,13 @@ def blocks(explorer: LiveExplorer) -> gr.Blocks:
                 )
                 _take_no_addresses(upload)
                 shown = gr.HTML()
+                with gr.Row():
+                    start = gr.Number(None, label="From, in seconds", min_width=80)
+                    seconds = gr.Number(None, label="How many", min_width=80)
+                part = gr.Button("Read this part")
+                word = gr.Textbox(label="A word")
+                where = gr.Button("Where is it")
+                place = gr.HTML()
             with gr.Column(scale=2):
                 question = gr.Dropdown(
                     explorer.questions, value=None, label="Question", allow_custom_value=True
@@ -74,11 +82,13 @@ def blocks(explorer: LiveExplorer) -> gr.Blocks:
                     edit = gr.Button("Edit")
                 result = gr.HTML()
                 table = gr.Dataframe(headers=list(COLUMNS), interactive=False, label="Tried")
-        opened = [key, shown, caption, result, table]
+        opened = [key, shown, start, seconds, caption, place, result, table]
         asked = [key, question, first, second, caption]
         events = {"concurrency_id": "models", "api_visibility": "private"}
         sample.input(page.sampled, sample, opened, **events)
         upload.upload(page.uploaded, upload, opened, **events)
+        part.click(page.part, [key, start, seconds], opened, **events)
+        where.click(page.located, [key, word, caption], place, **events)
         question.change(page.words, [question, caption], [first, second], api_visibility="private")
         edit.click(page.edit, [*asked, phi], [result, table], **events)
         phi.release(page.edit, [*asked, phi], [result, table], **events)

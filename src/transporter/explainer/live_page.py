@@ -21,6 +21,7 @@ from transporter.explainer.live import (
     LiveExplorer,
 )
 from transporter.explainer.page import embedded, heat
+from transporter.figures.overlay import overlay
 from transporter.support.errors import UserError
 
 COLUMNS = ("phi", "log_odds", "answer", "changed")
@@ -43,20 +44,33 @@ class LivePage:
             return self._closed()
         return self._opened(lambda: self.explorer.open(path, Path(path).name))
 
+    def part(self, key: str, start: float | None, seconds: float | None) -> tuple[Any, ...]:
+        """Another part of the video is asked for."""
+        return self._opened(lambda: self.explorer.part(key, start, seconds))
+
     def _opened(self, opened: Callable[[], LiveClip]) -> tuple[Any, ...]:
-        """The clip's key, its picture, its caption, and nothing tried yet."""
+        """The clip's key, its picture, its part, its caption, and nothing tried yet."""
         with _errors():
             clip = opened()
             caption = self.explorer.caption(clip.key)
         text = (
             f"{clip.name}: {clip.begin:.2f} to {clip.end:.2f} s of {clip.whole:.2f} s, made to fit"
-            f" by {clip.fit}"
+            f" by {clip.reading.fit}"
         )
         picture = _clips([(embedded(clip.video, self.fps), html.escape(text))])
-        return clip.key, picture, caption, "", None
+        seconds = round(clip.end - clip.begin, 3)
+        return clip.key, picture, clip.reading.start, seconds, caption, "", "", None
 
     def _closed(self) -> tuple[Any, ...]:
-        return "", "", "", "", None
+        return "", "", None, None, "", "", "", None
+
+    def located(self, key: str, word: str | None, caption: str | None) -> str:
+        """A word is looked for in the clip."""
+        with _errors():
+            found = self.explorer.located(key, (word or "").strip(), (caption or "").strip())
+        place = found.location
+        line = html.escape(f"{place}, {found.begin:.2f} to {found.end:.2f} s")
+        return _clips([(embedded(overlay(place.video, place.place), self.fps), line)])
 
     def words(self, question: str | None, caption: str | None) -> tuple[str, str]:
         """The answers that the table of concepts has for a question."""

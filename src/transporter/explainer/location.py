@@ -52,15 +52,20 @@ class Location:
         across = (weight.sum(1) * columns).sum(1)
         return torch.stack([(weight.sum(2) * rows).sum(1), across], 1)
 
+    @property
+    def strongest(self) -> int:
+        """The latent frame that has most of the word."""
+        return int(self.time.mean((1, 2)).argmax())
+
     def __str__(self) -> str:
         begin, end = (
             [round(100 * float(share)) for share in point] for point in self.path[[0, -1]]
         )
         told = "" if self.word in self.caption.split() else ", which the caption does not name,"
-        latest = int(self.time.mean((1, 2)).argmax()) + 1
         return (
             f"{self.word}{told} goes from {begin[0]} % down and {begin[1]} % across to"
-            f" {end[0]} % and {end[1]} %; strongest in latent frame {latest} of {len(self.time)}"
+            f" {end[0]} % and {end[1]} %; strongest in latent frame {self.strongest + 1} of"
+            f" {len(self.time)}"
         )
 
     def save(self, folder: str | os.PathLike[str]) -> None:

@@ -31,6 +31,9 @@ MINIATURE = "miniature"
 """The group of the tests that share the run of the miniature, by far the longest."""
 GROUPS = {
     f"tests/workflow/test_{name}.py": MINIATURE for name in ("dag", "paper", "plans", "snapshot")
+} | {
+    f"tests/pipeline/test_restore{part}.py": "restore"
+    for part in ("", "_files", "_links", "_listings")
 }
 """Groups of test files that share what is made once; every other file is a group by itself."""
 FIRST = (

@@ -46,7 +46,7 @@ HOLD = 600
 
 
 @cache
-def _font(size: int, weight: str = "normal") -> ImageFont.FreeTypeFont:
+def font(size: int, weight: str = "normal") -> ImageFont.FreeTypeFont:
     properties = font_manager.FontProperties(family="DejaVu Sans", weight=weight)
     return ImageFont.truetype(font_manager.findfont(properties), size)
 
@@ -75,15 +75,15 @@ def _frame(clips: Sequence[np.ndarray], concept: Concept, rows: pd.DataFrame, t:
     width = len(clips) * (CELL + GAP) - GAP
     page = Image.new("RGB", (width, HEAD + CELL + FOOT), "white")
     pen = ImageDraw.Draw(page)
-    pen.text((0, 1), concept.source, SOURCE, _font(14, "bold"))
-    pen.text((width, 1), concept.target, TARGET, _font(14, "bold"), anchor="ra")
+    pen.text((0, 1), concept.source, SOURCE, font(14, "bold"))
+    pen.text((width, 1), concept.target, TARGET, font(14, "bold"), anchor="ra")
     for column, (clip, row) in enumerate(zip(clips, rows.itertuples(), strict=True)):
         left = column * (CELL + GAP)
         page.paste(Image.fromarray(clip[t]), (left, HEAD))
         share = 1 / (1 + np.exp(-row.log_odds))
-        pen.text((left, HEAD + CELL + 3), f"phi {row.phi:g}", INK, _font(11))
+        pen.text((left, HEAD + CELL + 3), f"phi {row.phi:g}", INK, font(11))
         says = f"VLM {share * 100:.0f} %"
-        pen.text((left + CELL, HEAD + CELL + 3), says, INK, _font(11), anchor="ra")
+        pen.text((left + CELL, HEAD + CELL + 3), says, INK, font(11), anchor="ra")
     return page
 
 

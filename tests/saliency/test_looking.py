@@ -69,7 +69,7 @@ def test_odds_are_of_the_likeliest_word_against_all_others() -> None:
     video = torch.rand(2, 3, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     log_p = Corner().log_probs(Corner().encode(video), "", ("a", "b", "c"))
     best = log_p.exp().amax(1)
-    odds = answer_odds(Corner(), video, Question("", ("a", "b", "c")))
+    odds = answer_odds(Corner(), Corner().encode(video), Question("", ("a", "b", "c")))
     assert torch.allclose(odds, (best / (1 - best)).log(), atol=1e-4)
 
 

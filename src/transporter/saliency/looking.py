@@ -47,9 +47,9 @@ def questions(attributes: Attributes, concepts: Sequence[Concept]) -> dict[str, 
     return found
 
 
-def answer_odds(vlm: VLM, video: torch.Tensor, question: Question) -> torch.Tensor:
-    """Log-odds of the likeliest word against all others, of clips `(B, T, C, H, W)`: `(B,)`."""
-    log_p = vlm.log_probs(vlm.encode(video), question.text, question.words)
+def answer_odds(vlm: VLM, tokens: torch.Tensor, question: Question) -> torch.Tensor:
+    """Log-odds of the likeliest word against all others, of clips' tokens `(B, N, D)`: `(B,)`."""
+    log_p = vlm.log_probs(tokens, question.text, question.words)
     best = log_p.argmax(1, keepdim=True)
     others = log_p.scatter(1, best, -torch.inf).logsumexp(1)
     return log_p.gather(1, best)[:, 0] - others
@@ -64,8 +64,7 @@ def looks(
     video = torch.stack([clip.video for clip in clips])
     parts: dict[str, list[torch.Tensor]] = {GRADIENT: [], TIMES_INPUT: []}
     for some in video.split(AT_ONCE):
-        steps = [_gradient(vlm, some, question) for question in asked]
-        gradient = torch.stack(steps, 1)  # (b, K, T, C, H, W)
+        gradient = torch.stack(_gradients(vlm, some, asked), 1)  # (b, K, T, C, H, W)
         sizes = {
             GRADIENT: gradient.abs().sum(3),
             TIMES_INPUT: (gradient * some[:, None]).sum(3).abs(),
@@ -76,12 +75,17 @@ def looks(
     return {name: torch.cat(found) for name, found in parts.items()}
 
 
-def _gradient(vlm: VLM, video: torch.Tensor, question: Question) -> torch.Tensor:
+def _gradients(vlm: VLM, video: torch.Tensor, asked: Sequence[Question]) -> list[torch.Tensor]:
+    """Of the answer to each question by the pixels, of which the tokens are made once."""
     pixels = video.detach().clone().to(vlm.device).requires_grad_()
+    found = []
     with torch.enable_grad():
-        odds = answer_odds(vlm, pixels, question)
-        [found] = torch.autograd.grad(odds.sum(), pixels)
-    return found.cpu()
+        tokens = vlm.encode(pixels)
+        for question in asked:
+            odds = answer_odds(vlm, tokens, question).sum()
+            [gradient] = torch.autograd.grad(odds, pixels, retain_graph=True)
+            found.append(gradient.cpu())
+    return found
 
 
 def of_kinds(found: Scene, kinds: Sequence[str]) -> Scene:

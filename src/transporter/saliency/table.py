@@ -128,19 +128,21 @@ def summary(scores: pd.DataFrame, beside: str = DEFAULT) -> pd.DataFrame:
     rows = []
     for kind, part in scores.groupby("kind", sort=False):
         tables = {
-            name: part.pivot(index="clip", columns="reading", values=name) for name in measures
+            name: part.pivot(index="clip", columns="reading", values=name)
+            for name in (*measures, "base")
         }
         for reading in part["reading"].unique():
-            known = tables["ap"].index[tables["ap"][reading].notna()]
-            if known.empty:  # a control that none of few clips has
+            columns = {name: table[reading] for name, table in tables.items()}
+            known = columns["ap"].notna()
+            if not known.any():  # a control that none of few clips has
                 continue
-            columns = {name: table.loc[known, reading] for name, table in tables.items()}
             if beside in tables["ap"]:
-                columns["more"] = columns["ap"] - tables["ap"].loc[known, beside]
+                columns["more"] = columns["ap"] - tables["ap"][beside]
+            columns = {name: column[known] for name, column in columns.items()}
+            base = columns.pop("base").mean()
             whole = {name: column for name, column in columns.items() if column.notna().all()}
-            base = part.loc[part["reading"] == reading].set_index("clip").loc[known, "base"].mean()
-            row = {"reading": reading, "kind": kind, "clips": len(known), "base": base}
-            labels = None if groups is None else groups.loc[known].tolist()
+            row = {"reading": reading, "kind": kind, "clips": int(known.sum()), "base": base}
+            labels = None if groups is None else groups.loc[known[known].index].tolist()
             intervals = mean_intervals(np.stack([*whole.values()], 1), labels)
             for name, interval in zip(whole, intervals, strict=True):
                 row |= interval.row(name)

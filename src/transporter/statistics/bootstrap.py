@@ -121,16 +121,33 @@ def mean_intervals(
     """The mean of every column of `values` `(n, k)` and its interval, as `mean_interval` has them,
     all columns over the same resampled rows.
     """
-    labels = _labels(len(values) if groups is None else groups)
-    rng, size = np.random.default_rng(seed), int(labels.max()) + 1
-    drawn = [rng.integers(size, size=size) for _ in range(DRAWS)]
-    # how often each row is drawn, `(draws, n)`
-    counts = np.stack([np.bincount(sample, minlength=size) for sample in drawn])[:, labels]
+    counts = _counts(_labels(len(values) if groups is None else groups), seed)
     means = counts @ values / counts.sum(1, keepdims=True)
     tail = 50 * (1 - LEVEL)
     low, high = np.percentile(means, (tail, 100 - tail), axis=0)
     columns = zip(values.mean(0), low, high, strict=True)
     return [Interval(*map(float, column)) for column in columns]
+
+
+def _counts(labels: np.ndarray, seed: int) -> np.ndarray:
+    """How often each row is drawn, `(draws, n)`."""
+    if len(labels) * DRAWS > KEPT:
+        return _counted(labels, seed)
+    return _kept_counts(labels.tobytes(), seed)
+
+
+def _counted(labels: np.ndarray, seed: int) -> np.ndarray:
+    rng, size = np.random.default_rng(seed), int(labels.max()) + 1
+    drawn = [rng.integers(size, size=size) for _ in range(DRAWS)]
+    counts = np.stack([np.bincount(sample, minlength=size) for sample in drawn])[:, labels]
+    counts.flags.writeable = False
+    return counts
+
+
+@lru_cache(maxsize=4)
+def _kept_counts(labels: bytes, seed: int) -> np.ndarray:
+    """A table has many means over the same rows."""
+    return _counted(np.frombuffer(labels, dtype=np.int64), seed)
 
 
 def mean_difference(

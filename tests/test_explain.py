@@ -15,6 +15,7 @@ from transporter.cli import main
 from transporter.clips.reading import read_video
 from transporter.clips.writing import write_video
 from transporter.explainer import folder
+from transporter.explainer.one_clip import TOLD
 
 QUESTION = "what time is it ?"
 QUICK = ("--phi", "0", "--phi", "1")
@@ -65,6 +66,7 @@ def test_a_folder_tells_why(clip: Path, tmp_path: Path, capsys: pytest.CaptureFi
     words = pd.read_csv(out / folder.WORDS, sep="\t")
     assert words.loc[0, ["word", "instead"]].tolist() == ["day", "night"]
     page = (out / folder.PAGE).read_text()
+    assert page.count('<td class="swap"><video') == 2 * min(len(words), TOLD)
     assert numbers["verdict"] in page.replace("&#39;", "'")
     assert {path.name for path in out.iterdir()} == set(folder.FILES) - {folder.OTHER}
     where = read_video(out / folder.WHERE, 17, 256, 316)

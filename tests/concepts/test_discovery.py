@@ -15,7 +15,13 @@ from microworld.language import caption
 from microworld.renderer import draw_layout, render
 from microworld.rulers.analytic import AnalyticProbes
 from transporter.clips.contrast import Concept, read_concepts, swaps
-from transporter.concepts.discovery import Estimates, Look, answer_odds, discover
+from transporter.concepts.discovery import (
+    Estimates,
+    Look,
+    answer_odds,
+    discover,
+    pictured,
+)
 from transporter.generators.base import Generator
 from transporter.generators.wan import WanGenerator
 from transporter.support.errors import UserError
@@ -122,6 +128,16 @@ def test_what_a_vlm_goes_by_comes_first(
     others = table[table["about"] != about]
     assert table.loc[0, "rate"] > 1.5 * others["rate"].abs().max()
     assert len(estimates) > len(table)
+
+
+def test_what_is_read_can_be_looked_at(generator: Generator, video: torch.Tensor) -> None:
+    """The night is darker in the estimate, and the ground of day stays one of grass: green."""
+    captions = [f"a red circle moves left on grass during the {time}" for time in ("day", "night")]
+    day, night = pictured(video, captions, generator)
+    assert day.shape == night.shape == video.shape
+    assert night.mean() < day.mean() - 0.1
+    ground = day[:, :, -8:].mean((0, 2, 3))
+    assert ground.argmax() == 1
 
 
 def test_odds_of_an_answer_stay_finite() -> None:

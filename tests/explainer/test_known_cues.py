@@ -63,7 +63,9 @@ class _Lamps(GreysExplainer):
 
 
 def clip_of(explainer: _Lamps, caption: str) -> ExplainedClip:
-    return explain_clip(explainer, grey(0.2), LIGHT, caption, (0, 1), rank_all=False, mapped=False)
+    return explain_clip(
+        explainer, grey(0.2), LIGHT, caption, (0, 1), rank_all=False, for_page=False
+    )
 
 
 def explained(caption: str, threshold: float = 0.9) -> tuple[_Lamps, dict[str, object]]:

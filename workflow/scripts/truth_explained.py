@@ -43,7 +43,7 @@ with stage(snakemake) as device:
             params.seed,
             generator.fps,
             rank_all=False,
-            mapped=False,
+            for_page=False,
         )
         rows.append(row(clips.names[place], clip, case, probes))
         print(f"{clips.names[place]}, {clip.found.caption}: {clip.flipped.verdict}", flush=True)

@@ -5,7 +5,7 @@ a clip most.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
@@ -133,3 +133,14 @@ def discover(
         "rate", ascending=False, ignore_index=True
     )
     return answer, table
+
+
+@torch.no_grad()
+def pictured(
+    video: torch.Tensor, captions: Sequence[str], generator: Generator, look: Look | None = None
+) -> torch.Tensor:
+    """What `discover` lets the VLM read, to look at: the generator's one-step estimate of a clip
+    `(T, C, H, W)` under each caption, from one noise at the lowest level, `(N, T, C, H, W)`.
+    """
+    estimates = Estimates(generator, video, replace(look or Look(), draws=1))
+    return torch.cat([estimates.video(caption) for caption in captions]).cpu()

@@ -17,6 +17,9 @@ from transporter.explainer.video_questions import VideoQuestions
 from transporter.generators.wording import readable
 from transporter.support.errors import UserError
 
+TOLD = 8
+"""Swaps of words that a page shows."""
+
 
 @dataclass(frozen=True)
 class ExplainedClip:
@@ -30,12 +33,15 @@ class ExplainedClip:
         other: the edit by other words that flips the answer (`flip_search.otherwise`).
         where: `found.edited` under the map of its new word, `(T, 3, H', W')` in [0, 1], if there is
             one.
+        swapped: what the first `TOLD` of `words` were read from, as the generator sees the clip in
+            one step: by the caption, then by each swap, `(1 + n, T, C, H, W)` in [0, 1].
     """
 
     found: Counterfactual
     words: pd.DataFrame | None = None
     other: Counterfactual | None = None
     where: torch.Tensor | None = None
+    swapped: torch.Tensor | None = None
 
     @property
     def verdict(self) -> str:
@@ -60,32 +66,33 @@ def explain_clip(
     fps: float | None = None,
     where: Where | None = None,
     rank_all: bool = True,
-    mapped: bool = True,
+    for_page: bool = True,
 ) -> ExplainedClip:
     """Explain a clip `(T, C, H, W)` in [0, 1] at `fps` frames per second; the arguments are those
     of `Explainer.explain`.
 
     Args:
         rank_all: rank the words even where those of the question flip the answer.
-        mapped: look where the new word is.
+        for_page: make what a page alone shows: where the new word is, and both clips of a swap.
 
     Raises:
         UserError: as `Explainer.explain`.
     """
 
     found = explainer.explain(video, concept, caption, phi, seed, fps=fps, where=where)
-    place = edited_word(explainer.generator, found) if mapped else None
-    if found.flip is not None:
-        ranked = _ranked(explainer, video, found, found.caption) if rank_all else None
-        return ExplainedClip(found, ranked, None, place)
-    whole = filled(explainer, video, found)
-    ranked = _ranked(explainer, video, found, whole)
+    place = edited_word(explainer.generator, found) if for_page else None
+    flips = found.flip is not None
+    whole = found.caption if flips else filled(explainer, video, found)
+    ranked = _ranked(explainer, video, found, whole) if rank_all or not flips else None
+    told = None if ranked is None or not for_page else _swapped(explainer, video, whole, ranked)
+    if flips:
+        return ExplainedClip(found, ranked, None, place, told)
 
     def edited(swap: tuple[str, str]) -> Counterfactual:
         return explainer.explain(video, concept, whole, phi, seed, swap=swap, fps=fps, where=where)
 
     other = None if ranked is None else otherwise(found, ranked, edited)
-    return ExplainedClip(found, ranked, other, place)
+    return ExplainedClip(found, ranked, other, place, told)
 
 
 def filled(explainer: VideoQuestions, video: torch.Tensor, found: Counterfactual) -> str:
@@ -116,3 +123,12 @@ def _ranked(
         return explainer.discover(video, found.concept.question, caption)[1]
     except UserError:
         return None
+
+
+def _swapped(
+    explainer: VideoQuestions, video: torch.Tensor, caption: str, ranked: pd.DataFrame
+) -> torch.Tensor:
+    """`ExplainedClip.swapped`."""
+    swaps = ranked.head(TOLD)[["word", "instead"]].itertuples(index=False, name=None)
+    others = [Concept("swap", "object", *swap, "").swap(caption) or caption for swap in swaps]
+    return explainer.pictured(video, [caption, *others])

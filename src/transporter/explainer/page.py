@@ -13,14 +13,12 @@ import torch
 
 from transporter.clips.writing import write_video
 from transporter.explainer.counterfactual import Counterfactual
-from transporter.explainer.one_clip import ExplainedClip
+from transporter.explainer.one_clip import TOLD, ExplainedClip
 from transporter.figures.theme import MAP, SOURCE, TARGET
 
 WIDTH, HEIGHT, MARGIN = 420, 180, 34
 """Of the curve, in pixels."""
 TEMPLATE = Path(__file__).with_suffix(".html")
-LIMIT = 8
-"""Words of the ranked table that stand on the page."""
 
 
 def page(clip: ExplainedClip, details: Mapping[str, str]) -> str:
@@ -42,7 +40,8 @@ def page(clip: ExplainedClip, details: Mapping[str, str]) -> str:
         where=None if where is None else embedded(where, found.fps),
         largest=f"{shown:.2f}",
         curve=curve(found),
-        words=[] if words is None else words.head(LIMIT).to_dict("records"),
+        words=[] if words is None else words.head(TOLD).to_dict("records"),
+        swapped=[] if clip.swapped is None else [embedded(one, found.fps) for one in clip.swapped],
         details=details,
         other=other,
         other_edited=None if other is None else embedded(other.edited, other.fps),

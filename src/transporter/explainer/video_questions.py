@@ -11,7 +11,7 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.clips.split import Reading
-from transporter.concepts.discovery import Look, answered, discover
+from transporter.concepts.discovery import Look, answered, discover, pictured
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_edits import ClipEdits, Where
@@ -79,8 +79,16 @@ class VideoQuestions:
             self.generator,
             list(self.concepts.values()),
             caption,
-            Look(self.draws, guidance=self.sampling.guidance),
+            self._look,
         )
+
+    @property
+    def _look(self) -> Look:
+        return Look(self.draws, guidance=self.sampling.guidance)
+
+    def pictured(self, video: torch.Tensor, captions: Sequence[str]) -> torch.Tensor:
+        """What `discover` reads of a clip under captions, as `concepts.discovery.pictured`."""
+        return pictured(video, captions, self.generator, self._look)
 
     def locate(
         self, video: torch.Tensor | str | os.PathLike[str], word: str, caption: str | None = None

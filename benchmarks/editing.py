@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from microworld.attributes import WORDS
 from microworld.dataset import read_mask
 from microworld.renderer import RADIUS, draw_layout, lerp, render
-from microworld.splits import draw_clip, split_seed
+from microworld.splits import SPLITS, draw_clip, split_seed
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.clips.reading import read_video
 from transporter.clips.world import Probes
@@ -41,7 +41,7 @@ from transporter.statistics.proportions import share
 from transporter.support.files import read_table
 
 BANK = Path("results/concepts/microworld/qwen2_vl/bank.safetensors")
-CLIPS = Path("data/held_out")
+DATA, REPORTED = Path("data"), "held_out"
 LEVELS = (0.8, 0.9, 1.0)
 SDEDIT = (0.8, 0.95)
 ALONE = "encoding alone"
@@ -51,9 +51,9 @@ MARGINS = (0, 4)
 """Pixels around the sprite that are left out too: the VAE's latents are 8 apart."""
 
 
-def clips_of(concept: Concept, count: int) -> pd.DataFrame:
-    """Held-out clips that show the source word, drawn at random."""
-    table = read_table(CLIPS / "captions.tsv", ("clip", "caption"), text=("clip",))
+def clips_of(concept: Concept, count: int, split: str = REPORTED) -> pd.DataFrame:
+    """Clips of a split that show the source word, drawn at random."""
+    table = read_table(DATA / split / "captions.tsv", ("clip", "caption"), text=("clip",))
     shown = table[[concept.source in caption.split() for caption in table["caption"]]]
     return shown.sample(min(count, len(shown)), random_state=0)
 
@@ -78,17 +78,19 @@ def edits(
     yield ALONE, z_0
 
 
-def changing(concept: Concept, clip: str, seed: int) -> np.ndarray | None:
-    """Where the sprite of a held-out clip is, or would be by the target word, `(T, H, W)`; None of
+def changing(concept: Concept, clip: str, seed: int, split: str = REPORTED) -> np.ndarray | None:
+    """Where the sprite of a split's clip is, or would be by the target word, `(T, H, W)`; None of
     words that are not about its looks.
     """
     if concept.kind != "object":
         return None
     place = int(Path(clip).stem)
-    attributes, random = draw_clip(place, split_seed(seed, "held_out"), True)
+    attributes, random = draw_clip(place, split_seed(seed, split), SPLITS[split])
     layout = draw_layout(attributes, random)
     own = render(attributes, layout)[1]
-    assert (own == read_mask(CLIPS / "masks" / f"{place:05}.png")).all(), "clips of another seed"
+    assert (own == read_mask(DATA / split / "masks" / f"{place:05}.png")).all(), (
+        "clips of another seed"
+    )
     if concept.target in WORDS["shape"]:
         attributes = replace(attributes, shape=concept.target)
     if concept.target in WORDS["size"]:
@@ -148,7 +150,7 @@ def main(count: int, names: Sequence[str]) -> None:
     rows = []
     for concept in read_concepts(config["concepts"], names or None):
         for row in clips_of(concept, count).itertuples(index=False):
-            clip = read_video(CLIPS / "clips" / row.clip, frames, height, width)
+            clip = read_video(DATA / REPORTED / "clips" / row.clip, frames, height, width)
             z_0, changes = generator.encode(clip[None]), changing(concept, row.clip, config["seed"])
             for method, z in edits(reader, bank, concept, row.caption, z_0):
                 video = generator.decode(z).clamp(0, 1)
@@ -156,7 +158,11 @@ def main(count: int, names: Sequence[str]) -> None:
                 found |= outside(clip, video[0], changes)
                 rows.append({"concept": concept.name, "clip": row.clip, "method": method, **found})
         print(f"{concept.name}: done", flush=True)
-    table = pd.DataFrame(rows)
+    tell(pd.DataFrame(rows))
+
+
+def tell(table: pd.DataFrame) -> None:
+    """Print what the edits reached and lost."""
     for method, own in table.groupby("method", sort=False):
         worst = own.groupby("concept")["hit"].mean()
         print(

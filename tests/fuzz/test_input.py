@@ -15,10 +15,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from transporter.clips.captions_layout import read_captions
 from transporter.clips.contrast import COLUMNS, Concept, read_concepts
 from transporter.pipeline.cases import Cases
 from transporter.pipeline.config import check_config, load_config
-from transporter.pipeline.own_clips import read_captions
 from transporter.pipeline.plan import Plan
 from transporter.support.errors import UserError
 

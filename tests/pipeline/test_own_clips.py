@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from transporter.clips.captions_layout import read_captions
 from transporter.clips.contrast import Concept
 from transporter.clips.readable import Part
 from transporter.pipeline.clip_contents import clip_contents
@@ -21,7 +22,6 @@ from transporter.pipeline.own_clips import (
     clips_hash,
     left_out_line,
     lost_parts,
-    read_captions,
     run_lacks,
     sort_out,
     used_clips,

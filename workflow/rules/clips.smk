@@ -29,14 +29,16 @@ if config["clips"]["source"] == "world":
 else:
 
     # What jobs are made from is the content of each clip (`clips_hash`): a split is made again when clips of its own, or
-    # their captions, have changed, and not when others have. So the table of captions only has to be there, but for the
-    # example's, which a rule makes.
-    there = str if config["clips"]["folder"] == EXAMPLE else ancient
+    # their captions, have changed, and not when others have. So what lists the clips only has to be there, but for the
+    # example's table, which a rule makes.
+    example = config["clips"]["folder"] == EXAMPLE
 
     rule own_split:
         input:
-            captions=there(f"{config['clips']['folder']}/captions.tsv"),
+            lists=plan.clip_lists() if example else ancient(plan.clip_lists()),
         output:
+            # clips in archives are taken out of them
+            **({"clips": directory(plan.clip_folder())} if plan.packed else {}),
             captions=plan.captions(),
             failed=paths.FAILED_OF_SPLIT,
         log:
@@ -53,6 +55,8 @@ else:
             clips=plan.clips_hash,
             shapes=plan.shapes(),
             part=of("clips", only=WINDOW),
+            folder=config["clips"]["folder"],
+            layout=config["clips"]["layout"],
             windows=config["clips"]["windows"],
             splits=config["clips"]["splits"],
             seed=config["seed"],

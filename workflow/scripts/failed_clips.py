@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from stage import stage
-from transporter.pipeline.own_clips import CLIPS, FAILED, READABLE, check_left_out
+from transporter.pipeline.own_clips import FAILED, READABLE, check_left_out
 from transporter.support.files import read_table, write_table
 
 with stage(snakemake):
@@ -14,5 +14,5 @@ with stage(snakemake):
     failed = pd.concat(tables, ignore_index=True)
     reasons = dict(zip(failed["clip"], failed["reason"], strict=True))
     clips = len(failed) + sum(map(len, readable))
-    check_left_out(reasons, clips, snakemake.params.left_out, Path(snakemake.params.folder, CLIPS))
+    check_left_out(reasons, clips, snakemake.params.left_out, Path(snakemake.params.folder))
     write_table(failed, snakemake.output[0])

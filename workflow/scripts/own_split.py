@@ -5,31 +5,36 @@ from model_stage import stage
 from pathlib import Path
 
 from transporter.clips.contrast import read_concepts
+from transporter.clips.layouts import is_packed, listed
 from transporter.clips.readable import alone, parts_of
 from transporter.clips.reading import read_clip, seconds_of
+from transporter.clips.webdataset_layout import unpacked
 from transporter.clips.window import Window, spread_starts
-from transporter.pipeline.clip_contents import clip_contents
+from transporter.pipeline.clip_contents import piece_contents
 from transporter.pipeline.own_clips import (
-    CLIPS,
     check_left_out,
     check_words,
     lost_parts,
-    read_captions,
     run_lacks,
     sort_out,
     used_clips,
 )
 from transporter.pipeline.splitting import choose_split
 from transporter.support.errors import UserError
-from transporter.support.files import write_table
+from transporter.support.files import link_files, write_table
 from transporter.support.hashes import digest
+
+KEPT = Path("unfinished", "unpacked_clips")
+"""Clips out of archives, by what they hold: each is taken out once."""
 
 with stage(snakemake):
     params, settings = snakemake.params, snakemake.config
-    path, split = Path(snakemake.input.captions), snakemake.wildcards.split
-    table, folder = read_captions(path), path.parent / CLIPS
+    split, home, layout = snakemake.wildcards.split, Path(params.folder), params.layout
+    listing = listed(home, layout)
+    table, path = listing.table, listing.source
     names = used_clips(table, params.splits, params.seed, path)["clip"].tolist()
-    contents = clip_contents(folder, names)
+    pieces = {name: listing.piece(name) for name in names}
+    contents = piece_contents(listing.base or home, pieces)
     known = Path("unfinished", "readable_clips", params.code)
     first, seconds, windows = params.part["start"], params.part["seconds"], params.windows
 
@@ -47,18 +52,21 @@ with stage(snakemake):
 
     # the first of the splits' jobs reads the clips of all, and the others know what it found
     with alone(known):
+        files = {name: piece.file for name, piece in pieces.items()}
+        if is_packed(layout):
+            files = {name: unpacked(pieces[name], contents[name], KEPT) for name in names}
         parts = parts_of(
-            {name: folder / name for name in names},
+            files,
             contents,
             starts,
             read,
             known / f"{digest(params.shapes, params.part, windows)}.tsv",
         )
     share, rows = settings["clips"]["left_out"], sum(map(len, parts.values()))
-    check_left_out(lost_parts(parts, windows), rows, share, folder)
+    check_left_out(lost_parts(parts, windows), rows, share, home)
     wanted = settings["run"]["concepts"]
     concepts = read_concepts(settings["concepts"], None if wanted == "all" else wanted)
-    lacks = run_lacks(path.parent, params.splits, params.seed, concepts)
+    lacks = run_lacks(home, params.splits, params.seed, concepts, layout)
     concepts = [concept for concept in concepts if concept.name not in lacks]
     useless = [name for name, found in parts.items() if all(part.reason for part in found)]
     check_words(table, params.splits, params.seed, concepts, path, useless)
@@ -69,6 +77,10 @@ with stage(snakemake):
             f"{path}: expected readable clips in the split {split}, got none of {len(chosen)}; the"
             f" first, {failed['clip'][0]}: {failed['reason'][0]}"
         )
+    if is_packed(layout):
+        link_files({name: files[name] for name in readable["file"]}, snakemake.output.clips)
     write_table(readable, snakemake.output.captions)
     write_table(failed, snakemake.output.failed)
     print(f"{len(readable)} clips can be read, {len(failed)} are left out")
+    if listing.absent:
+        print(f"{len(listing.absent)} clips of {path} have no file, as {listing.absent[0]}")

@@ -64,9 +64,9 @@ class Explainer(VideoQuestions):
     """Those that can be asked for by name; `fit` adds others."""
     settings: BankSettings = field(default_factory=BankSettings)
     """How a run would fit the bank."""
-    clips: World | Path | None = None
-    """Where clips to fit on come from if `fit` is given none: a world that renders them, or a
-    folder that holds `captions.tsv` and `clips/`.
+    clips: World | Path | list[tuple[str, Path]] | None = None
+    """Where clips to fit on come from if `fit` is given none: a world that renders them, a folder
+    that holds `captions.tsv` and `clips/`, or captions and files.
     """
     reading: Reading = FROM_THE_START
     """Which part of a file is read as a clip."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from transporter.clips.layouts import clip_base, is_listed, listed
 from transporter.clips.split import Reading
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.settings import BankSettings
@@ -54,7 +56,7 @@ def pretrained(
         "clips": (
             load_world(given["world"])
             if clips["source"] == "world"
-            else project.root / clips["folder"]
+            else _own_clips(project.root, clips)
         ),
         "reading": Reading.of_settings(clips),
         "draws": given["explanations"]["draws"],
@@ -66,6 +68,22 @@ def pretrained(
     if weights is None and project.bank(*names).is_file():
         fields["bank"] = loaded_bank(project.bank(*names), made)
     return fields
+
+
+def _own_clips(root: Path, clips: Mapping[str, Any]) -> Path | list[tuple[str, Path]]:
+    """A user's own clips: their folder, or of another layout their captions and files. Those in
+    archives are files once a run has taken them out.
+    """
+    folder, layout = root / clips["folder"], clips["layout"]
+    if layout == "captions" or not is_listed(folder, layout):
+        return folder
+    bases = [root / clip_base(clips["folder"], layout, split) for split in clips["splits"]]
+    rows = listed(folder, layout).table.itertuples(index=False)
+    return [(row.caption, _first_there([base / row.clip for base in bases])) for row in rows]
+
+
+def _first_there(files: Sequence[Path]) -> Path:
+    return next((file for file in files if file.is_file()), files[0])
 
 
 def loaded_bank(path: str | os.PathLike[str], generator: Generator) -> ConceptBank:

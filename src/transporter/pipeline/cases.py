@@ -12,7 +12,7 @@ from transporter.clips.contrast import Concept, read_concepts
 from transporter.clips.world import Shortcut
 from transporter.pipeline import paths
 from transporter.pipeline.ablations import laid_over
-from transporter.pipeline.own_clips import TABLE, benchmark_lacks
+from transporter.pipeline.own_clips import benchmark_lacks
 from transporter.pipeline.plan import Plan, Wildcards
 from transporter.support.errors import UserError
 from transporter.truth.cases import HONEST, NULLS, pair_of
@@ -63,10 +63,11 @@ class Cases:
         """Pairs of words that a user's own captions cannot serve, and what they lack; nothing is
         explained by them.
         """
-        clips, folder = self.config["clips"], Path(self.config["clips"]["folder"])
-        if not self.plan.own or not (folder / TABLE).is_file():
+        if not self.plan.listed:
             return {}
-        return benchmark_lacks(folder, clips["splits"], self.config["seed"], self._contrasts)
+        clips, seed = self.config["clips"], self.config["seed"]
+        folder, words = Path(clips["folder"]), self._contrasts
+        return benchmark_lacks(folder, clips["splits"], seed, words, clips["layout"])
 
     def pairs(self, case: str) -> list[str]:
         """Pairs of words of a case: the shortcut's own, or those that honest VLMs are explained by;

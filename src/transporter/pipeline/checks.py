@@ -261,6 +261,9 @@ def check_splits(config: Config, sources: Sources) -> None:
     clips, path = config["clips"], ("clips", "splits")
     if clips["source"] == "world":
         _check_rendered(clips["folder"], sources)
+        if clips["layout"] != "captions":
+            complaint = f"expected captions, since the world has its own, got {clips['layout']}"
+            raise refusal(sources, ("clips", "layout"), complaint)
     shares = {split: size for split, size in clips["splits"].items() if size < 1}
     if clips["source"] == "world":
         for split, share in shares.items():
@@ -271,17 +274,19 @@ def check_splits(config: Config, sources: Sources) -> None:
     if sum(shares.values()) > 1 + 1e-9:
         complaint = f"expected shares that add up to 1 at most, got {sum(shares.values()):g}"
         raise refusal(sources, path, complaint)
-    folder = Path(clips["folder"])
+    folder, layout = Path(clips["folder"]), clips["layout"]
     if folder == Path(EXAMPLE) and not (folder / "captions.tsv").exists():
         return
-    for part in (folder, folder / "captions.tsv", folder / "clips"):
+    parts = ("captions.tsv", "clips") if layout == "captions" else ()
+    wanted = "captions.tsv and clips/" if parts else f"clips as {layout} has them"
+    for part in (folder, *map(folder.joinpath, parts)):
         if not part.exists():
-            complaint = f"expected a folder with captions.tsv and clips/, got no {part}"
+            complaint = f"expected a folder with {wanted}, got no {part}"
             raise refusal(sources, ("clips", "folder"), complaint)
     from transporter.pipeline.own_clips import check_clips  # with pandas, which a world needs not
 
     try:
-        check_clips(folder, clips["splits"], config["seed"], _run_concepts(config))
+        check_clips(folder, clips["splits"], config["seed"], _run_concepts(config), layout)
     except UserError as error:
         raise UserError(f"{blamed(sources, ('clips', 'folder'))}: clips.folder: {error}") from None
 

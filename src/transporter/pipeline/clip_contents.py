@@ -4,13 +4,15 @@ when it has changed on the disk.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from transporter.clips.listing import Piece
 from transporter.support.files import written_whole
 from transporter.support.hashes import digest, file_hash
 
@@ -18,23 +20,40 @@ KEPT = Path("unfinished", "clip_contents")
 """The folder in which hashes are kept, a file for each folder of clips."""
 MUCH = 1e9
 """Bytes that take so long to read that it is said."""
+BLOCK = 2**20
+"""Bytes that are read at once."""
 
 
 def clip_contents(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """Name to SHA-256 of the bytes of each file in `folder`; of one that is not there or may not be
     read, nothing.
     """
+    return piece_contents(folder, {name: Piece(folder / name) for name in names})
+
+
+def piece_contents(folder: Path, pieces: Mapping[str, Piece]) -> dict[str, str]:
+    """The same of pieces by name, which may be parts of files; they are kept for `folder`."""
     kept = _read(folder)
-    stamps = {name: _stamp(folder / name) for name in names}
-    known = {name: kept[name][1] for name in names if kept.get(name, (None,))[0] == stamps[name]}
-    new = [name for name in names if name not in known]
-    _tell([folder / name for name in new])
+    stamps = _stamps(pieces)
+    known = {name: kept[name][1] for name in pieces if kept.get(name, (None,))[0] == stamps[name]}
+    new = {name: piece for name, piece in pieces.items() if name not in known}
+    _tell(new.values())
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        known |= zip(new, pool.map(lambda name: _hash(folder / name), new), strict=True)
-    found = {name: (stamps[name], known[name]) for name in names}
+        known |= zip(new, pool.map(_hash, new.values()), strict=True)
+    found = {name: (stamps[name], known[name]) for name in pieces}
     if found != kept:
         _write(folder, found)
-    return {name: known[name] for name in names}
+    return {name: known[name] for name in pieces}
+
+
+def _stamps(pieces: Mapping[str, Piece]) -> dict[str, str]:
+    """Of each piece the stamp of its file, and where it is in there."""
+    files = {piece.file for piece in pieces.values()}
+    stamp = {file: _stamp(file) for file in files}
+    return {
+        name: stamp[file] if size is None else f"{stamp[file]} {offset} {size}"
+        for name, (file, offset, size) in pieces.items()
+    }
 
 
 def _stamp(file: Path) -> str:
@@ -42,27 +61,44 @@ def _stamp(file: Path) -> str:
     file that was moved over another one may bring an old time with it, but its entry is new.
     """
     try:
-        about = file.stat()
+        about = os.stat(file)
     except OSError:
         return ""
     return f"{about.st_size} {about.st_mtime_ns} {about.st_ctime_ns}"
 
 
-def _hash(file: Path) -> str:
+def _hash(piece: Piece) -> str:
     try:
-        return file_hash(file)
+        return file_hash(piece.file) if piece.size is None else _part_hash(*piece)
     except OSError:
         return ""
 
 
-def _tell(files: Sequence[Path]) -> None:
-    size = sum(file.stat().st_size for file in files if file.is_file())
+def _part_hash(file: Path, offset: int, size: int) -> str:
+    sha256 = hashlib.sha256()
+    with file.open("rb") as whole:
+        whole.seek(offset)
+        while size > 0 and (some := whole.read(min(size, BLOCK))):
+            sha256.update(some)
+            size -= len(some)
+    return sha256.hexdigest()
+
+
+def _tell(pieces: Iterable[Piece]) -> None:
+    pieces = list(pieces)
+    size = sum(_size(piece) for piece in pieces)
     if size > MUCH:
         print(
-            f"reading {len(files)} new or changed clips ({size / 1e9:.1f} GB) to know them by",
+            f"reading {len(pieces)} new or changed clips ({size / 1e9:.1f} GB) to know them by",
             file=sys.stderr,
             flush=True,
         )
+
+
+def _size(piece: Piece) -> int:
+    if piece.size is not None:
+        return piece.size
+    return piece.file.stat().st_size if piece.file.is_file() else 0
 
 
 def _place(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from transporter.clips.listing import Layout
 from transporter.clips.settings import Fit
 from transporter.pipeline.setting_types import Clips, Duration, Windows
 from transporter.support.settings import Place, Seconds, Share, section
@@ -34,7 +35,12 @@ class ClipSettings:
     """`world` renders the microworld into `folder`; `folder` takes your own clips from it."""
     folder: Place = "data"
     """Where the clips are. Your own folder holds `captions.tsv` (columns `clip` and `caption`) and
-    the files in `clips/`.
+    the files in `clips/`, or what `layout` says.
+    """
+    layout: Layout = "captions"
+    """What your own folder holds: `captions`, as above; `csv`, a file of columns `path` and
+    `caption`, the paths within the folder; `vatex`, a file of JSON with `videoID` and `enCap`, and
+    `clips/`; `webdataset`, tar files of videos with captions in `.txt` or `.json`.
     """
     splits: Splits = Splits()
     start: Seconds = 0

@@ -5,13 +5,15 @@ hold the words of the run?
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transporter.clips.contrast import Concept
-from transporter.pipeline.clip_contents import clip_contents
+from transporter.clips.layouts import listed
+from transporter.clips.listing import COLUMNS, Layout, Listing, short
+from transporter.pipeline.clip_contents import piece_contents
 from transporter.pipeline.splitting import choose_split
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
     from transporter.clips.readable import Part
 
-COLUMNS = ("clip", "caption")
-TABLE, CLIPS = "captions.tsv", "clips"
 READABLE, FAILED = ("clip", "caption", "file", "start", "sha256"), ("clip", "reason")
 """Columns of the tables of a split's readable clips, and of those left out; `file` is a clip's name
 in the folder, and `start` where in it reading begins, in seconds.
@@ -32,90 +32,56 @@ NAMED = 3
 """So many clips are named in one line."""
 
 
-def read_captions(path: Path) -> pd.DataFrame:
-    """The table of a folder's clips, columns `clip` and `caption`, both text. A clip is named as
-    seen from the folder `clips` beside the table, `0001.mp4` or `day1/0001.mp4`.
-
-    Raises:
-        UserError: the table cannot be read, or a row has no clip, no caption, a name that leads out
-            of the folder, or the clip of another row.
-    """
-    table = read_table(path, COLUMNS, text=COLUMNS)
-    for column in COLUMNS:
-        empty = table.index[table[column].str.strip() == ""]
-        if len(empty):
-            raise UserError(
-                f"{path}, line {empty[0] + 2}, column {column}: expected text, got none"
-            )
-    for row, clip in zip(table.index, table["clip"], strict=True):
-        if not _is_below(clip):
-            raise UserError(
-                f"{path}, line {row + 2}, column clip: expected the name of a file in"
-                f" {path.parent / CLIPS}, as day1/0001.mp4, got {_short(clip)}"
-            )
-    twice = table.index[table["clip"].duplicated()]
-    if len(twice):
-        clip = table["clip"][twice[0]]
-        raise UserError(
-            f"{path}, line {twice[0] + 2}, column clip: {_short(clip)} stands there twice; remove"
-            " one"
-        )
-    return table
-
-
-def _is_below(name: str) -> bool:
-    """Whether a name is plain and leads down from where it is read."""
-    return name.isprintable() and not {"", ".", ".."} & set(re.split(r"[/\\]", name))
-
-
-def _short(name: str) -> str:
-    return repr(name if len(name) <= 80 else f"{name[:77]}...")
-
-
 def check_clips(
-    folder: Path, splits: Mapping[str, float], seed: int, concepts: Sequence[Concept]
+    folder: Path,
+    splits: Mapping[str, float],
+    seed: int,
+    concepts: Sequence[Concept],
+    layout: Layout = "captions",
 ) -> None:
     """Check the clips of `folder`, divided as a run with these `splits` and this `seed` will.
 
     Raises:
-        UserError: the table cannot be read, a clip that it names is not there, clips are too few,
-            or all concepts lack a caption in a split that needs one.
+        UserError: what lists the clips cannot be read, a clip that it names is not there, clips are
+            too few, or all concepts lack a caption in a split that needs one.
     """
-    path = folder / TABLE
-    table = read_captions(path)
-    _check_files(table, folder)
+    listing = listed(folder, layout)
+    table, path = listing.table, listing.source
+    if listing.base is not None:
+        _check_files(listing, listing.base)
     lacks = _run_lacks(table, splits, seed, concepts, path)
     if len(lacks) == len(concepts):
         check_words(table, splits, seed, concepts, path)
 
 
-def _check_files(table: pd.DataFrame, folder: Path) -> None:
-    clips = folder / CLIPS
-    missing = [clip for clip in table["clip"] if not (clips / clip).is_file()]
+def _check_files(listing: Listing, clips: Path) -> None:
+    names = listing.table["clip"].tolist()
+    missing = [clip for clip in names if not os.path.isfile(f"{clips}/{clip}")]
     if missing:
         raise UserError(
-            f"expected the clips that {folder / TABLE} names in {clips}, got no"
-            f" {_short(missing[0])[1:-1]}{_more(missing, 1)}"
+            f"expected the clips that {listing.source} names in {clips}, got no"
+            f" {short(missing[0])[1:-1]}{_more(missing, 1)}"
         )
-    if strays := _strays(clips, table["clip"]):
+    if strays := _strays(str(clips), names):
         raise UserError(
-            f"expected the clips that {folder / TABLE} names in {clips}, got the link"
-            f" {_short(strays[0])[1:-1]}{_more(strays, 1)}, which leads out of it; copy the file"
+            f"expected the clips that {listing.source} names in {clips}, got the link"
+            f" {short(strays[0])[1:-1]}{_more(strays, 1)}, which leads out of it; copy the file"
             " there, or link the whole folder"
         )
 
 
-def _strays(clips: Path, names: Sequence[str]) -> list[str]:
+def _strays(clips: str, names: Sequence[str]) -> list[str]:
     """Those of the files that a link leads out of the folder to; the folder may be a link."""
     home = Path(os.path.realpath(clips))
-    folders: dict[Path, bool] = {}
+    folders: dict[str, bool] = {}
     strays = []
     for name in names:
-        file = clips / name
-        if file.parent not in folders:
-            folders[file.parent] = Path(os.path.realpath(file.parent)).is_relative_to(home)
-        inside = folders[file.parent]
-        if inside and file.is_symlink():
+        file = f"{clips}/{name}"
+        above = os.path.dirname(file)
+        if above not in folders:
+            folders[above] = Path(os.path.realpath(above)).is_relative_to(home)
+        inside = folders[above]
+        if inside and os.path.islink(file):
             inside = Path(os.path.realpath(file)).is_relative_to(home)
         if not inside:
             strays.append(name)
@@ -154,13 +120,17 @@ def check_words(
 
 
 def run_lacks(
-    folder: Path, splits: Mapping[str, float], seed: int, concepts: Sequence[Concept]
+    folder: Path,
+    splits: Mapping[str, float],
+    seed: int,
+    concepts: Sequence[Concept],
+    layout: Layout = "captions",
 ) -> dict[str, str]:
     """Those of the concepts that a run goes on without, with what they lack: a training caption to
     be fitted on, or a held-out one of another pair to be tried on.
     """
-    path = folder / TABLE
-    return _run_lacks(read_captions(path), splits, seed, concepts, path)
+    listing = listed(folder, layout)
+    return _run_lacks(listing.table, splits, seed, concepts, listing.source)
 
 
 def _run_lacks(
@@ -178,7 +148,8 @@ def _run_lacks(
 def _lacks(
     concepts: Sequence[Concept], train: Sequence[str], held_out: Sequence[str]
 ) -> dict[str, str]:
-    lacks = {concept.name: _lack(concept, train, held_out) for concept in concepts}
+    seen = set(train)
+    lacks = {concept.name: _lack(concept, train, seen, held_out) for concept in concepts}
     return {name: lack for name, lack in lacks.items() if lack}
 
 
@@ -198,37 +169,58 @@ def _captions(
 
 
 def benchmark_lacks(
-    folder: Path, splits: Mapping[str, float], seed: int, concepts: Sequence[Concept]
+    folder: Path,
+    splits: Mapping[str, float],
+    seed: int,
+    concepts: Sequence[Concept],
+    layout: Layout = "captions",
 ) -> dict[str, str]:
     """Those of the concepts that the benchmark of explanations cannot be run on, with what they
     lack: it takes held-out captions, and those of validation where these are too few.
     """
-    path = folder / TABLE
-    captions = _captions(read_captions(path), splits, seed, path)
+    listing = listed(folder, layout)
+    captions = _captions(listing.table, splits, seed, listing.source)
     fresh = [*captions["held_out"], *captions["validation"]]
     return _lacks(concepts, captions["train"], fresh)
 
 
-def _lack(concept: Concept, train: Sequence[str], held_out: Sequence[str]) -> str | None:
-    """The splits in which a concept has no caption that could be used; None where it has some."""
-    fitted = set(concept.contexts(train))
-    lacking = [] if fitted else ["train"]
-    lacking += [] if set(concept.contexts(held_out)) - fitted else ["held_out"]
+def _lack(
+    concept: Concept, train: Sequence[str], seen: AbstractSet[str], held_out: Sequence[str]
+) -> str | None:
+    """The splits in which a concept has no caption that could be used; None where it has some.
+
+    `seen` has the captions of `train`. Of thousands of captions only those are looked at that come
+    before the first one that serves.
+    """
+    lacking = [] if any(map(concept.pair, train)) else ["train"]
+    fresh = (pair for caption in held_out if (pair := concept.pair(caption)))
+    if not any(not _is_fitted(pair, concept, seen) for pair in fresh):
+        lacking.append("held_out")
     words = f"no new caption with {concept.source!r} or {concept.target!r}"
     return f"{words} in {' and '.join(lacking)}" if lacking else None
 
 
+def _is_fitted(pair: tuple[str, str], concept: Concept, seen: AbstractSet[str]) -> bool:
+    """Whether one of the captions `seen` gives this pair, of which it is one side itself."""
+    return any(side in seen and concept.pair(side) == pair for side in pair)
+
+
 def clips_hash(
-    folder: Path, splits: Mapping[str, float], seed: int, split: str | None = None
+    folder: Path,
+    splits: Mapping[str, float],
+    seed: int,
+    split: str | None = None,
+    layout: Layout = "captions",
 ) -> str:
     """Hash of names, captions and bytes of a folder's clips, all or those of one split: what jobs
     are made from.
     """
-    path = folder / TABLE
-    table = read_captions(path)
-    contents = clip_contents(folder / CLIPS, table["clip"].tolist())
+    listing = listed(folder, layout)
+    table = listing.table
+    pieces = {name: listing.piece(name) for name in table["clip"]}
+    contents = piece_contents(listing.base or folder, pieces)
     if split is not None:
-        table = choose_split(table, split, splits, seed, str(path))
+        table = choose_split(table, split, splits, seed, str(listing.source))
     return digest([[*row, contents[row[0]]] for row in table[list(COLUMNS)].to_numpy().tolist()])
 
 

@@ -159,5 +159,7 @@ def captions(clips: Mapping[str, Any], split: str) -> str:
 def clip_folder(clips: Mapping[str, Any], split: str) -> str:
     """The folder of a split's clips, by the settings `clips`."""
     if clips["source"] == "folder":
-        return f"{clips['folder']}/clips"
+        from transporter.clips.layouts import clip_base
+
+        return clip_base(clips["folder"], clips["layout"], split)
     return f"{clips['folder']}/{split}/clips"

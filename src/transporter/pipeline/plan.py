@@ -76,12 +76,12 @@ class Plan:
         self._variants = {name: variant(config, name) for name in config["ablations"]}
 
     def _lacks(self, concepts: Sequence[Concept]) -> dict[str, str]:
-        from transporter.pipeline.own_clips import TABLE, run_lacks
-
-        clips, folder = self.config["clips"], Path(self.config["clips"]["folder"])
-        if not self.own or not (folder / TABLE).is_file():
+        if not self.listed:
             return {}
-        return run_lacks(folder, clips["splits"], self.config["seed"], concepts)
+        from transporter.pipeline.own_clips import run_lacks
+
+        clips, seed = self.config["clips"], self.config["seed"]
+        return run_lacks(Path(clips["folder"]), clips["splits"], seed, concepts, clips["layout"])
 
     def not_served(self) -> str | None:
         """One line about concepts that the settings ask for and the captions cannot serve."""
@@ -124,6 +124,32 @@ class Plan:
         """Whether the clips are a user's own."""
         return self.config["clips"]["source"] == "folder"
 
+    @property
+    def listed(self) -> bool:
+        """Whether the clips are a user's own, and what lists them is there."""
+        if not self.own:
+            return False
+        from transporter.clips.layouts import is_listed
+
+        clips = self.config["clips"]
+        return is_listed(Path(clips["folder"]), clips["layout"])
+
+    def clip_lists(self) -> list[str]:
+        """The files that list a user's own clips; the example's too, before a rule makes it."""
+        from transporter.clips.layouts import listed_by
+
+        clips = self.config["clips"]
+        if clips["layout"] == "captions":
+            return [f"{clips['folder']}/captions.tsv"]
+        return list(map(str, listed_by(Path(clips["folder"]), clips["layout"])))
+
+    @property
+    def packed(self) -> bool:
+        """Whether the clips are a user's own, in archives that they are taken out of."""
+        from transporter.clips.layouts import is_packed
+
+        return self.own and is_packed(self.config["clips"]["layout"])
+
     def clip_inputs(self, split: str = "{split}") -> str | list[str]:
         """What a job that reads clips waits for beside the table of its split: the folder that a
         rule renders. Of a user's own clips the table says what they hold.
@@ -134,13 +160,13 @@ class Plan:
         """Hash of a user's own clips, those of a job's split or all; "" where a rule has still to
         make them, as Snakemake asks again before the job starts.
         """
-        from transporter.pipeline.own_clips import TABLE, clips_hash
+        if not self.listed:
+            return ""
+        from transporter.pipeline.own_clips import clips_hash
 
         clips, split = self.config["clips"], _names(wildcards).get("split")
-        folder = Path(clips["folder"])
-        if not (folder / TABLE).is_file():
-            return ""
-        return clips_hash(folder, clips["splits"], self.config["seed"], split)
+        folder, seed = Path(clips["folder"]), self.config["seed"]
+        return clips_hash(folder, clips["splits"], seed, split, clips["layout"])
 
     def shapes(self) -> list[list[float]]:
         """Frames, height, width and rate that clips are read at, of every generator."""

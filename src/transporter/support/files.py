@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +116,18 @@ def link_tree(source: Path, target: str | os.PathLike[str]) -> bool:
     except (OSError, shutil.Error):
         return False
     return True
+
+
+def link_files(files: Mapping[str, Path], target: str | os.PathLike[str]) -> None:
+    """Make `target` a folder of files by name, hard links where the disk has them, else copies."""
+    with written_whole(target) as partial:
+        partial.mkdir()
+        for name, file in files.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(file, partial / name)
+            except OSError:
+                shutil.copyfile(file, partial / name)
 
 
 def same_tree(source: Path, target: str | os.PathLike[str]) -> None:

@@ -63,18 +63,16 @@ def project(folder: Path, clips: int, concepts: int) -> None:
 
 def bare(folder: Path, jobs: Mapping[str, int]) -> None:
     """A Snakefile of rules with so many jobs."""
-    before = ""
-    lines = []
-    for rule, count in jobs.items():
-        pattern = f"out/{rule}/{{n}}"
-        asked = (
-            f"    input: lambda w: f'{before}/{{int(w.n) % {jobs[before[4:]]}}}'" if before else ""
-        )
-        lines += [f"rule {rule}:", *([asked] if asked else []), f"    output: '{pattern}'"]
-        lines += ["    shell: 'true'"]
-        before = f"out/{rule}"
+    rules: list[str] = []
+    before = None
+    for rule in jobs:
+        rules += [f"rule {rule}:", f"    output: 'out/{rule}/{{n}}'", "    shell: 'true'"]
+        if before:
+            waited = f"out/{before}/{{int(w.n) % {jobs[before]}}}"
+            rules.insert(-1, f"    input: lambda w: f'{waited}'")
+        before = rule
     wanted = [f"[f'out/{rule}/{{n}}' for n in range({count})]" for rule, count in jobs.items()]
-    text = "\n".join(["rule everything:", f"    input: {' + '.join(wanted)}", *lines, ""])
+    text = "\n".join(["rule everything:", f"    input: {' + '.join(wanted)}", *rules, ""])
     (folder / "Snakefile").write_text(text)
 
 

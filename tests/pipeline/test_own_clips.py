@@ -6,6 +6,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -195,6 +196,37 @@ def test_a_held_out_caption_must_be_new(make: Make) -> None:
     """A vector is not tried on a pair that it was fitted on, whichever of its words was there."""
     folder = make("it moves slowly", *["it moves quickly"] * 9)
     assert "(no new caption with 'slowly' or 'quickly' in held_out)" in refusal(folder, SPEED)
+
+
+def test_what_lacks_is_what_all_pairs_say(make: Make) -> None:
+    """The check stops at the first caption that serves; here all pairs of all captions are made."""
+    random = np.random.default_rng(0)
+    words = np.array(["slowly", "Quickly", *["it moves"] * 6])
+    captions = [f"red {' '.join(words[random.integers(len(words), size=2)])}" for _ in range(10)]
+    folder = make(*captions)
+    table = read_captions(folder / "captions.tsv")
+    found = set()
+    for seed in range(40):
+        lacks = run_lacks(folder, SHARES, seed, [SPEED, COLOUR])
+        train, held_out = (
+            choose_split(table, split, SHARES, seed, "")["caption"].tolist()
+            for split in ("train", "held_out")
+        )
+        for concept in (SPEED, COLOUR):
+            fitted, fresh = (set(concept.contexts(some)) for some in (train, held_out))
+            expected = (not fitted, not fresh - fitted)
+            lack = lacks.get(concept.name, "")
+            assert ("train" in lack, "held_out" in lack) == expected
+            found.add(expected)
+    assert len(found) == 3
+
+
+def test_of_many_captions_few_are_looked_at(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run of ten thousand clips and fifty concepts must not take minutes."""
+    folder, asked, pair = make(*[f"clip {n} moves slowly" for n in range(300)]), [], Concept.pair
+    monkeypatch.setattr(Concept, "pair", lambda self, text: asked.append(text) or pair(self, text))
+    assert run_lacks(folder, SHARES, 0, [SPEED] * 5) == {}
+    assert len(asked) < 5 * 5
 
 
 def test_the_check_looks_at_the_splits_of_the_run(make: Make) -> None:

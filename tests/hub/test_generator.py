@@ -135,3 +135,29 @@ def test_two_transformers_are_both_asked(
         for row, (_, network) in enumerate(two.transformers()):
             alone = two._velocity(network, z_t[[row]], levels[[row]], pi[[row]])
             torch.testing.assert_close(both[[row]], alone, atol=0, rtol=0)
+
+
+def test_two_transformers_have_scales_of_their_own(
+    hub: Path, tmp_path: Path, make_generator: Callable[..., WanGenerator]
+) -> None:
+    """As the pipeline's own call takes them."""
+    checkpoints.wan(tmp_path, boundary=0.875)
+    two = make_generator(path=str(tmp_path), guidance_2=1.5)
+    pi = two.encode_text(CAPTIONS)
+    got = two.sample(pi, [0, 1], 3, 5.0)
+    frames, _, height, width = two.video_shape
+    expected = two.pipeline(
+        latents=two.noise([0, 1]),
+        prompt_embeds=two._cast(pi.embeddings),
+        negative_prompt_embeds=two._cast(two.unconditional().expand(2).embeddings),
+        height=height,
+        width=width,
+        num_frames=frames,
+        num_inference_steps=3,
+        guidance_scale=5.0,
+        guidance_scale_2=1.5,
+        output_type="latent",
+    ).frames
+    assert torch.equal(got, expected.float())
+    two._guidance_2 = None
+    assert not torch.equal(got, two.sample(pi, [0, 1], 3, 5.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import torch
 from hub_models import ADAPTERS, FPS, SHAPE
 from transformers.video_utils import VideoMetadata
 
+from transporter.support.errors import UserError
+from transporter.vlms import transformers_vlm
 from transporter.vlms.transformers_vlm import TransformersVLM
 
 PROMPT = "how fast does it move?"
@@ -155,3 +158,32 @@ def test_names_of_old_tensors_are_understood(hub: Path, vlm: TransformersVLM) ->
     """As published they are not the names that the library gives them now; none is left random."""
     assert len(list(Path(hub).glob("*/*.safetensors"))) > 4
     assert all(weight.isfinite().all() for weight in vlm.model.parameters())
+
+
+def test_what_the_library_lays_out_is_the_same_model(
+    make_vlm: MakeVLM, video: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a map of devices, or with other kernels of attention."""
+    load, asked = transformers_vlm.load_network, []
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        asked.append(options)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(transformers_vlm, "load_network", noted)
+    settings = (None, {"device_map": "auto"}, {"attention": "eager"})
+    models = [make_vlm("qwen2_5_vl", dtype="float32", running=running) for running in settings]
+    assert [one.get("device_map") for one in asked] == [None, "auto", None]
+    kernels = [vlm.model.config._attn_implementation for vlm in models]
+    assert kernels == ["sdpa", "sdpa", "eager"]
+    with torch.no_grad():
+        plain, laid_out, eager = (vlm.logits(vlm.encode(video), PROMPT) for vlm in models)
+    assert torch.equal(plain, laid_out)
+    torch.testing.assert_close(eager, plain, atol=1e-3, rtol=1e-4)
+
+
+def test_a_package_that_quantises_is_asked_for(make_vlm: MakeVLM) -> None:
+    if importlib.util.find_spec("torchao"):
+        pytest.skip("torchao is there")
+    with pytest.raises(UserError, match=r"^running.quantisation: expected what gives torchao_int8"):
+        make_vlm("qwen2_5_vl", running={"quantisation": "torchao_int8"})

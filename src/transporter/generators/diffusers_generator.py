@@ -19,12 +19,14 @@ from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import Modulation, frame_mixing
 from transporter.generators.parts import Parts
-from transporter.generators.pipelines import load_pipeline
+from transporter.generators.pipelines import load_pipeline, shifted
 from transporter.generators.run import Run
-from transporter.networks.frozen import frozen, kernels_to
+from transporter.generators.running import Runner
+from transporter.networks.frozen import kernels_to
 from transporter.networks.hooks import Layer
 from transporter.networks.pretrained import is_hollow
 from transporter.networks.recompute import recomputed
+from transporter.networks.running import quantised
 from transporter.support.errors import UserError
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
@@ -51,7 +53,8 @@ class DiffusersGenerator(Generator):
             float32, in which they are published.
         negative_prompt: what classifier-free guidance leads away from; by default no caption.
         revision: branch, tag or commit of a model on the hub.
-        tiling: encode and decode in tiles, which large videos need room for.
+        flow_shift: of the pipeline's scheduler, in place of its own.
+        running: keys of `settings.Running`, by which its networks are run.
 
     Raises:
         UserError: a size that the model cannot make, or a model of another kind; and when a network
@@ -77,16 +80,20 @@ class DiffusersGenerator(Generator):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         revision: str | None = None,
-        tiling: bool = False,
         vae_dtype: torch.dtype = torch.float32,
         negative_prompt: str = "",
+        flow_shift: float | None = None,
+        running: Mapping[str, Any] | None = None,
     ) -> None:
         self.device, self.fps, self.dtype = torch.device(device), fps, dtype
         self.negative_prompt = negative_prompt
+        self._runner = Runner(running, self.device)
         self.pipeline, loads = load_pipeline(
-            self.pipeline_class, path, dtype, revision, {"vae": vae_dtype}
+            self.pipeline_class, path, dtype, revision, {"vae": vae_dtype}, self._quantised
         )
-        self._tiling, self._turned = tiling, is_hollow()
+        if flow_shift is not None:
+            self.pipeline.scheduler = shifted(self.pipeline.scheduler, flow_shift, path)
+        self._turned = is_hollow()
         if self.device.type != "cpu":
             self._fused = True
         self._parts = Parts(self.pipeline, loads, self._prepare)
@@ -107,17 +114,23 @@ class DiffusersGenerator(Generator):
             for values in self._statistics()
         )
 
+    def _quantised(self, name: str, kind: type[nn.Module]) -> Mapping[str, Any]:
+        return {} if name == "vae" else quantised(kind, self._runner.settings.quantisation)
+
     def _prepare(self, name: str, network: nn.Module) -> None:
         """Freeze a network, and lay out the VAE as the device wants it."""
-        frozen(network, self.device)
-        if name != "vae":
-            return
+        if name == "vae":
+            self._prepare_vae(network)
+        self._runner.prepare(network, name in TRANSFORMERS, self.pipeline)
+
+    def _prepare_vae(self, vae: nn.Module) -> None:
         if self.device.type == "cpu":
-            kernels_to(network, torch.channels_last_3d)
-        if self._fused:
-            network.enable_slicing()
-        if self._tiling:
-            network.enable_tiling()
+            kernels_to(vae, torch.channels_last_3d)
+        slicing, tiling = self._runner.settings.slicing, self._runner.settings.tiling
+        if self._fused if slicing is None else slicing:
+            vae.enable_slicing()
+        if tiling:
+            vae.enable_tiling()
 
     def part(self, name: str) -> nn.Module:
         """A network by its name in the pipeline, loaded now if it was not used before.
@@ -165,7 +178,8 @@ class DiffusersGenerator(Generator):
         full size is work enough and a batch may not fit in memory, and with fused attention.
         """
         self._fused = True
-        self.part("vae").enable_slicing()
+        if self._runner.settings.slicing is not False:
+            self.part("vae").enable_slicing()
 
     @property
     def _scales(self) -> tuple[int, int]:
@@ -228,6 +242,7 @@ class DiffusersGenerator(Generator):
         return condition.to(self.part("transformer").dtype)
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
+        self._runner.refuse_gradients(video)
         vae = self.part("vae")
         # (B, T, C, H, W) in [0, 1] -> (B, C, T, H, W) in [-1, 1]
         pixels = (video * 2 - 1).transpose(1, 2).to(vae.dtype)
@@ -235,6 +250,7 @@ class DiffusersGenerator(Generator):
         return (z.float() - self._mean) / self._std
 
     def decode(self, z_xi: torch.Tensor) -> torch.Tensor:
+        self._runner.refuse_gradients(z_xi)
         vae = self.part("vae")
         z = (z_xi * self._std + self._mean).to(vae.dtype)
         # (B, C, T, H, W) in [-1, 1] -> (B, T, C, H, W) in [0, 1]
@@ -244,6 +260,7 @@ class DiffusersGenerator(Generator):
         self, transformer: nn.Module, latents: torch.Tensor, pi: Condition, **others: Any
     ) -> torch.Tensor:
         """What a transformer gives for latents as the pipeline has them."""
+        self._runner.refuse_gradients(latents, pi.embeddings)
         with self._kernels():
             return transformer(
                 hidden_states=latents.to(transformer.dtype),
@@ -329,6 +346,7 @@ class DiffusersGenerator(Generator):
             return self._renewed(*run.at(step + 1, tensors["latents"]), guidance)
 
         with ExitStack() as stack:
+            stack.enter_context(self._runner.sampling(list(models.values()), steps))
             self._steered(stack, run, guidance)
             if run.doubled:
                 mask = modulation.mask(self.latent_shape[1])

@@ -41,9 +41,11 @@ def load_pipeline(
     dtype: torch.dtype,
     revision: str | None,
     others: Mapping[str, torch.dtype],
+    options: Callable[[str, type[nn.Module]], Mapping[str, Any]] = lambda name, kind: {},
 ) -> tuple[Pipeline, dict[str, Load]]:
     """A pipeline whose networks have shapes but no weights, and what loads each, by its name: in
-    `dtype`, but for those that `others` name.
+    `dtype`, but for those that `others` name. `options` gives further arguments for the weights of
+    a network, by its name and class.
 
     Raises:
         UserError: no such folder or name on the hub, a pipeline of another class, code of the
@@ -59,7 +61,7 @@ def load_pipeline(
         folder = Path(load_safely(cls.download, path, expected, **options))
     parts = dict(_parts(folder, cls.__name__))
     loads = {
-        name: partial(_load_part, kind, folder / name, others.get(name, dtype))
+        name: partial(_load_part, kind, folder / name, others.get(name, dtype), name, options)
         for name, kind in parts.items()
         if issubclass(kind, nn.Module)
     }
@@ -71,8 +73,30 @@ def load_pipeline(
     return pipeline, loads
 
 
-def _load_part(kind: type[Any], folder: Path, dtype: torch.dtype) -> nn.Module:
-    return load_network(kind, folder, f"a {kind.__name__}", dtype=dtype)
+def shifted(scheduler: Any, shift: float, path: str) -> Any:
+    """A scheduler of flow matching with another shift of its noise levels.
+
+    Raises:
+        UserError: it has none.
+    """
+    key = next((key for key in ("flow_shift", "shift") if key in scheduler.config), None)
+    if key is None or scheduler.config.get("use_dynamic_shifting"):
+        raise UserError(
+            f"{path}: flow_shift: expected a scheduler of flow matching with one shift, got a"
+            f" {type(scheduler).__name__}; leave it null"
+        )
+    return type(scheduler).from_config(scheduler.config, **{key: shift})
+
+
+def _load_part(
+    kind: type[Any],
+    folder: Path,
+    dtype: torch.dtype,
+    name: str,
+    options: Callable[[str, type[nn.Module]], Mapping[str, Any]],
+) -> nn.Module:
+    further = {} if is_hollow() else options(name, kind)
+    return load_network(kind, folder, f"a {kind.__name__}", dtype=dtype, **further)
 
 
 def _parts(folder: Path, wanted: str) -> Iterator[tuple[str, type[Any]]]:

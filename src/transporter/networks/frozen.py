@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 
-def frozen(module: nn.Module, device: torch.device) -> nn.Module:
-    """Put a module in evaluation mode on `device` and stop its weights from asking for
-    gradients. One without weights, on `meta`, stays there.
+def frozen(module: nn.Module, device: torch.device | None) -> nn.Module:
+    """Put a module in evaluation mode on `device`, or None for where it is, and stop its weights
+    from asking for gradients. One without weights, on `meta`, stays there.
     """
-    if not any(weight.is_meta for weight in module.parameters()):
+    if device is not None and not any(weight.is_meta for weight in module.parameters()):
         module = module.to(device)
     return module.eval().requires_grad_(False)
 

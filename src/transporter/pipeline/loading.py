@@ -18,6 +18,10 @@ from transporter.vlms.pooled import PooledVLM
 
 _ADAPTER_ONLY = ("adapter", "options", "steps", "guidance", "pooled_tokens")
 """Settings of the configuration that choose an adapter or belong to sampling, not to loading."""
+RUNNING = "running"
+"""A section that adapters are given where it asks for something."""
+SCALES = ("lora_scale",)
+"""Its keys that ask for nothing by themselves."""
 
 
 def load_generator(settings: Mapping[str, Any], device: torch.device | None = None) -> Generator:
@@ -89,8 +93,11 @@ def _arguments(name: str, adapter: type, settings: Mapping[str, Any]) -> dict[st
     arguments = {
         key: value
         for key, value in settings.items()
-        if key not in _ADAPTER_ONLY and value is not None
+        if key not in (*_ADAPTER_ONLY, RUNNING) and value is not None
     }
+    running = settings.get(RUNNING) or {}
+    if any(value is not None for key, value in running.items() if key not in SCALES):
+        arguments[RUNNING] = running
     if taken := sorted(options.keys() & {*settings, *GIVEN}):
         raise UserError(
             f"key options.{taken[0]}: expected an argument of the adapter {name} that has no key of"

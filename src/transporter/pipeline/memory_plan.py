@@ -229,7 +229,7 @@ def _advice(rule: Rule, pair: Pair, bank: BankSettings, room: int, generator: st
     if rule.name in AT_ONCE and (fitting := rule.fitting(room)):
         return f"memory.{AT_ONCE[rule.name]}: {fitting}"
     if rule.name in WHOLE_CLIP:
-        return f"options: {{tiling: true}}, frames, height or width of generators.{generator}"
+        return f"running: {{tiling: true}}, frames, height or width of generators.{generator}"
     if rule.name == "inversion":
         return f"frames or max_pixels of vlms.{vlm}, or a smaller VLM"
     return f"fewer frames, height or width of generators.{generator}"

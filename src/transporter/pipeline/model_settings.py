@@ -7,17 +7,20 @@ from typing import Annotated
 from annotated_types import Ge, Le
 from pydantic import Strict
 
+from transporter.generators.settings import Running
 from transporter.pipeline.setting_types import Frames, Options, Pixels, Precision
 from transporter.support.settings import (
     Guidance,
     Inside,
     Place,
+    Positive,
     Rate,
     Revision,
     Text,
     Times,
     section,
 )
+from transporter.vlms.settings import Running as VLMRunning
 
 
 @section
@@ -44,12 +47,20 @@ class GeneratorSettings:
     """Sampling steps."""
     guidance: Guidance = 4.0
     """Scale of classifier-free guidance; 1 is none."""
+    guidance_2: Guidance | None = None
+    """That of Wan 2.2's second transformer, which denoises the low levels; null is `guidance`."""
+    flow_shift: Positive | None = None
+    """Of the scheduler, how far its noise levels lean to the high ones; null is the pipeline's own.
+    """
     negative_prompt: Text | None = None
     """What guidance leads away from; null is no caption."""
     vae_dtype: Precision | None = None
     """Precision of the VAE, or null for the adapter's default, float32: in bfloat16 clips may come
     out visibly worse.
     """
+    revision: Revision | None = None
+    """Branch, tag or commit of a model on the hub, or null for its main branch."""
+    running: Running = Running()
     options: Options | None = None
     """Further arguments of the adapter's constructor, or null."""
 
@@ -92,5 +103,6 @@ class VLMSettings:
     """Folder within `path` of low-rank weights that `phi4_multimodal` adds, or null; needs the
     package `peft`.
     """
+    running: VLMRunning = VLMRunning()
     options: Options | None = None
     """Further arguments of the adapter's constructor, or null."""

@@ -24,7 +24,7 @@ Wildcards = Mapping[str, str]
 """Names of a job by wildcard; Snakemake's own are read by `items` alone."""
 Getter = Callable[[Wildcards], Any]
 
-SAMPLING = ("steps", "guidance")
+SAMPLING = ("steps", "guidance", "guidance_2")
 """What of a generator's settings does not matter while nothing is sampled."""
 GUIDED = (*SAMPLING, "negative_prompt")
 """What of them does not matter to clips and captions as they are."""

@@ -5,7 +5,7 @@ tokens as computed features.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -14,11 +14,19 @@ from transformers import AutoProcessor, Cache, DynamicCache, PreTrainedModel
 
 from transporter.networks.frozen import frozen
 from transporter.networks.precision import single_precision_output
-from transporter.networks.pretrained import load_network, load_safely, refused_in_one_line
+from transporter.networks.pretrained import (
+    is_hollow,
+    load_network,
+    load_safely,
+    refused_in_one_line,
+)
 from transporter.networks.recompute import recomputed
+from transporter.networks.running import quantised
 from transporter.support.errors import UserError
+from transporter.support.settings import read_settings
 from transporter.vlms.base import VLM
 from transporter.vlms.families import family_class
+from transporter.vlms.settings import Running
 
 
 class TransformersVLM(VLM):
@@ -32,6 +40,7 @@ class TransformersVLM(VLM):
         caption_tokens: length of a caption, at most.
         revision: branch, tag or commit of a model on the hub.
         dtype: precision of the model.
+        running: keys of `settings.Running`, by which it is run.
 
     Raises:
         UserError: a folder of something else or of another family, weights that are no safetensors
@@ -52,13 +61,16 @@ class TransformersVLM(VLM):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         caption_tokens: int = 32,
+        running: Mapping[str, Any] | None = None,
     ) -> None:
         self.device = torch.device(device)
+        self.running = read_settings(Running, dict(running or {}), "running")
         self.describe, self.caption_tokens = describe, caption_tokens
         self._blank = torch.zeros(1, *video_shape)
         self.model_class = family_class(path, revision, self.model_classes)
         self.processor = self._load_processor(path, revision)
-        self.model = frozen(self._load(path, revision, dtype), self.device)
+        laid_out = self.running.device_map or self.running.quantisation
+        self.model = frozen(self._load(path, revision, dtype), None if laid_out else self.device)
         single_precision_output(self.model.get_output_embeddings())
         self._prompts: dict[str, list[int]] = {}
         with refused_in_one_line(path, "a processor and template that write a prompt"):
@@ -99,7 +111,19 @@ class TransformersVLM(VLM):
 
     def _load(self, path: str, revision: str, dtype: torch.dtype) -> PreTrainedModel:
         expected = f"a {self.model_class.config_class.model_type} model"
-        return load_network(self.model_class, path, expected, revision=revision, dtype=dtype)
+        options = {} if is_hollow() else self._run_by()
+        return load_network(
+            self.model_class, path, expected, revision=revision, dtype=dtype, **options
+        )
+
+    def _run_by(self) -> dict[str, Any]:
+        """Arguments of `from_pretrained` that the settings `running` ask for."""
+        asked, options = self.running, {}
+        if asked.attention:
+            options["attn_implementation"] = asked.attention
+        if asked.device_map or asked.quantisation:
+            options["device_map"] = asked.device_map or {"": self.device}
+        return {**options, **quantised(self.model_class, asked.quantisation)}
 
     def _load_processor(self, path: str, revision: str) -> Any:
         expected = f"the processor of a {self.model_class.config_class.model_type} model"

@@ -81,6 +81,28 @@ def test_jobs_of_large_models_ask_for_what_the_planner_counts(
     assert counts == [(80 * GB, True)]
 
 
+def test_the_benchmark_is_counted_when_a_job_of_it_is_looked_at(
+    plan: Plan, counts: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And kept apart from the rest."""
+    need = Need("wan", "qwen", "truth_bank, logits", 1, 1, 70 * GB, 50 * GB, "", "truth")
+    of_truth: list[int] = []
+
+    def made(settings: Any, memory: int, gpu: bool, concepts: int) -> list[Need]:
+        of_truth.append(memory)
+        return [need]
+
+    monkeypatch.setattr(memory_plan, "truth_needs", made)
+    names, memory = {"generator": "wan", "vlm": "qwen"}, large(plan, monkeypatch)
+    assert memory.mem_mb("coupling", 6000)(names, 1) == 30_000 and not of_truth
+    assert memory.mem_mb("truth_bank", 6000)(names, 2) == 100_000
+    again = large(plan, monkeypatch, counts=False)
+    assert again.mem_mb("truth_bank", 6000)(names, 1) == 50_000
+    plan.config["truth"]["objectives"] = ["velocity"]
+    assert large(plan, monkeypatch).mem_mb("truth_bank", 6000)(names, 1) == 50_000
+    assert (len(counts), len(of_truth)) == (1, 2)
+
+
 def test_what_was_counted_is_kept(
     plan: Plan, counts: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

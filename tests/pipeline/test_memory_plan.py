@@ -16,7 +16,7 @@ from transporter.concepts.settings import BankSettings
 from transporter.coupling.settings import CouplingSettings
 from transporter.pipeline import memory_plan
 from transporter.pipeline.config import check_config, read_yaml
-from transporter.pipeline.memory_plan import GB, LIBRARIES, MemoryPlan, memory_bytes
+from transporter.pipeline.memory_plan import GB, LIBRARIES, memory_bytes
 from transporter.pipeline.memory_settings import MemorySettings
 from transporter.pipeline.rule_memory import Rule, Stage
 from transporter.support.errors import UserError
@@ -48,7 +48,7 @@ class _Pair:
     def bank(self, bank: BankSettings) -> Rule:
         first = 2 * GB if bank.recompute else 20 * GB
         clips = bank.at_once or bank.batch
-        return Rule("concept_bank, velocity", 16 * GB, clips, (Stage(first, first),))
+        return Rule(f"concept_bank, {bank.objective}", 16 * GB, clips, (Stage(first, first),))
 
 
 def paper_rules(pair: Any, settings: InversionSettings, seeds: int, reading: int) -> Iterator[Rule]:
@@ -63,10 +63,12 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(memory_plan, "Pair", _Pair)
     monkeypatch.setattr(memory_plan, "paper_rules", paper_rules)
 
-    def made(memory: int, gpu: bool = True, **changes: Any) -> MemoryPlan:
+    def made(
+        memory: int, gpu: bool = True, needs_of: Any = memory_plan.memory_plan, **changes: Any
+    ) -> Any:
         settings = {**read_yaml("config/config.yaml"), **changes}
         checked = check_config(settings, [("test", settings)], clips=False)
-        return memory_plan.memory_plan(checked, memory * GB, gpu, concepts=12)
+        return needs_of(checked, memory * GB, gpu, concepts=12)
 
     return made
 
@@ -126,6 +128,21 @@ def test_the_key_that_helps_is_named(plan: Any) -> None:
     assert "bank.at_once: 1: 36 GB" in plan(20).needs[2].advice  # a map learns nothing
     assert not plan(20).fits
     assert "text encoder takes 12 GB: dtype" in plan(11).needs[1].advice
+
+
+def test_the_benchmark_counts_a_bank_of_each_objective(plan: Any) -> None:
+    """By its own keys of `bank`; those without a map get a vector."""
+    truth = {"objectives": ["velocity", "logits"], "bank": {"batch": 4, "at_once": 2}}
+    made = plan(99, truth=truth, needs_of=memory_plan.truth_needs)
+    assert [(need.rule, need.target, need.clips) for need in made] == [
+        ("truth_bank, velocity", "truth", 2),
+        ("truth_bank, logits", "truth", 2),
+    ]
+    assert [need.device for need in made] == [(16 + 2 * 20) * GB] * 2
+    assert [need.advice for need in made] == [""] * 2
+    tight = plan(20, truth=truth, needs_of=memory_plan.truth_needs)
+    assert tight[0].advice.startswith("bank.at_once: 1: 36 GB")
+    assert tight[1].advice == "bank.recompute: true and bank.at_once: 1: 18 GB"
 
 
 def test_a_cpu_is_its_own_host(plan: Any) -> None:

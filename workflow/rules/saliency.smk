@@ -23,7 +23,7 @@ rule saliency_truth:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=6000,
+        mem_mb=job_memory.mem_mb("generation", 6000),
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -55,7 +55,7 @@ rule saliency_clip:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("generation", 4000),
         runtime=30,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -88,7 +88,7 @@ rule saliency_masked:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=6000,
+        mem_mb=job_memory.mem_mb("generation", 6000),
         runtime=600,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -114,7 +114,7 @@ rule saliency_looks:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=6000,
+        mem_mb=job_memory.mem_mb("concept_readings", 6000),
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -146,7 +146,7 @@ rule saliency_maps:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("generation", 4000),
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -229,7 +229,7 @@ rule saliency_restricted:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=job_memory.mem_mb("generation", 4000),
         runtime=120,
     params:
         generator=of("generators", "{generator}"),

@@ -85,7 +85,7 @@ rule truth_bank:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=job_memory.mem_mb("concept_bank", 6000),
+        mem_mb=job_memory.mem_mb("truth_bank", 6000),
         runtime=1440,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import chdir
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ def plan(
     configfile: ConfigFile = None,
     memory: Annotated[str, typer.Option(help="Of a device, such as 24GB.")] = "80GB",
     cpu: Annotated[bool, typer.Option("--cpu", help="Of a run without a GPU.")] = False,
+    truth: Annotated[bool, typer.Option("--truth", help="And of the target truth.")] = False,
 ) -> None:
     """Tell what a run takes by its models' configurations alone: memory of each rule, jobs, disk.
 
@@ -23,11 +25,13 @@ def plan(
 
     project = Project.open(configfile, clips=False)
     # takes seconds to import, which wrong settings need not wait for
-    from transporter.pipeline.memory_plan import memory_bytes, memory_plan, size
+    from transporter.pipeline.memory_plan import memory_bytes, memory_plan, size, truth_needs
 
     room = memory_bytes(memory)
     with chdir(project.root):
-        made = memory_plan(project.settings, room, not cpu, len(project.concepts()))
+        run = (project.settings, room, not cpu, len(project.concepts()))
+        made = memory_plan(*run)
+        made = replace(made, needs=[*made.needs, *(truth_needs(*run) if truth else ())])
     rows = [
         (model, part, size(count))
         for model, parts in made.parts.items()

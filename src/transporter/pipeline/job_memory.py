@@ -14,13 +14,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transporter.pipeline.code_hash import code_hash
 from transporter.pipeline.plan import Plan, model_files
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 from transporter.support.hashes import digest
+
+if TYPE_CHECKING:
+    from transporter.pipeline.memory_plan import Need
 
 SMALL = 10**9
 """Bytes of the files of models, all together, whose jobs are not planned."""
@@ -29,6 +32,8 @@ MEGABYTE = 10**6
 MODELS = ("generators", "vlms", "run")
 PLANNED = (*MODELS, "coupling", "bank", "memory", "generation", "baselines", "seed")
 UNBOUNDED = 10**15
+TRUTH = "truth_bank"
+"""The rule whose needs are the benchmark's own."""
 Device = tuple[int | None, bool]
 Asked = int | Callable[..., int]
 """Megabytes, or a function of a job's wildcards and attempt that gives them."""
@@ -77,7 +82,8 @@ class JobMemory:
 
         def asked(wildcards: Any, attempt: int) -> int:
             names = dict(wildcards.items())
-            most = [need["host"] for need in self._needs if _is_of(need, rule, names)]
+            needs = self._needs_of_truth if rule == TRUTH else self._needs
+            most = [need["host"] for need in needs if _is_of(need, rule, names)]
             return attempt * max([constant, *(size // MEGABYTE for size in most)])
 
         return asked
@@ -102,48 +108,52 @@ class JobMemory:
     @cached_property
     def _needs(self) -> list[dict[str, Any]]:
         """The planner's needs, kept; none where they cannot be counted."""
-        path = FOLDER / f"{self._identity()}.json"
+        from transporter.pipeline.memory_plan import memory_plan
+
+        return self._kept("", lambda *device: memory_plan(*device).needs)
+
+    @cached_property
+    def _needs_of_truth(self) -> list[dict[str, Any]]:
+        """Those that the benchmark has besides, counted when a job of it is looked at."""
+        from transporter.pipeline.memory_plan import truth_needs
+
+        return self._kept(TRUTH, truth_needs)
+
+    def _kept(self, target: str, count: Callable[..., list[Need]]) -> list[dict[str, Any]]:
+        """What is counted of a target, now or before."""
+        path = FOLDER / f"{self._identity(target)}.json"
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8"))
         if not self._counts:
             return []
-        print("counting the memory of jobs, once for these settings", file=sys.stderr)
+        of = f" of {target}" if target else ""
+        print(f"counting the memory of jobs{of}, once for these settings", file=sys.stderr)
+        device, gpu = self._device
+        room = UNBOUNDED if device is None else device
         try:
-            needs = self._made()
+            made = count(self._plan.config, room, gpu, len(self._plan.concepts))
         except UserError as error:
             print(f"the memory of jobs is not known: {error}", file=sys.stderr)
             return []
+        needs = [_plain(need, gpu) for need in made]
         with written_whole(path) as partial:
             Path(partial).write_text(json.dumps(needs), encoding="utf-8")
         return needs
 
-    def _made(self) -> list[dict[str, Any]]:
-        from transporter.pipeline.memory_plan import memory_plan
-
-        device, gpu = self._device
-        room = UNBOUNDED if device is None else device
-        made = memory_plan(self._plan.config, room, gpu, len(self._plan.concepts))
-        return [
-            {
-                "generator": need.generator,
-                "vlm": need.vlm,
-                "rule": need.rule,
-                "device": need.device,
-                "host": need.host if gpu else need.device,
-                "advice": need.advice,
-                "target": need.target,
-            }
-            for need in made.needs
-        ]
-
-    def _identity(self) -> str:
-        """Of all that the needs depend on."""
+    def _identity(self, target: str) -> str:
+        """Of all that the needs of a target depend on."""
         config = self._plan.config
-        settings = {key: config[key] for key in PLANNED}
+        settings = {key: config[key] for key in (*PLANNED, *(("truth",) if target else ()))}
         files = list(_configurations(config))
         code = code_hash("transporter.pipeline.memory_plan")
         splits, concepts = config["clips"]["splits"], len(self._plan.concepts)
         return digest(settings, splits, concepts, files, self._device, code)
+
+
+def _plain(need: Need, gpu: bool) -> dict[str, Any]:
+    host = need.host if gpu else need.device
+    names = ("generator", "vlm", "rule", "device", "advice", "target")
+    return {name: getattr(need, name) for name in names} | {"host": host}
 
 
 def _is_of(need: Mapping[str, Any], rule: str, names: Mapping[str, str]) -> bool:

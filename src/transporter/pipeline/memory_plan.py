@@ -14,6 +14,7 @@ from transporter.baselines.settings import InversionSettings
 from transporter.clips.stored import RESIDENT
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.settings import CouplingSettings
+from transporter.pipeline.ablations import laid_over
 from transporter.pipeline.loading import stored_precision
 from transporter.pipeline.memory_settings import MemorySettings
 from transporter.pipeline.paper_peaks import paper_rules
@@ -95,10 +96,51 @@ def memory_plan(
     Raises:
         UserError: the configuration of a model is not there.
     """
+    run, coupling, thousand = _run(settings, memory, gpu, concepts)
+    parts, needs, embeddings = {}, [], 0
+    clips = sum(run.clips.values())
+    for generator, vlm, pair in _pairs(settings, coupling, gpu):
+        sizes = pair.parts
+        parts[vlm] = {"vlm": sizes.pop("vlm")}
+        parts[f"{generator}, {vlm}"] = {"coupling": sizes.pop("coupling")}
+        stored = stored_precision(settings["vlms"][vlm], run.at_once.stored).itemsize
+        embeddings += clips * 2 * pair.token_bytes * stored // 4
+        if generator not in parts:
+            embeddings += clips * pair.latent_bytes
+        parts[generator] = sizes
+        needs += run.needs(generator, vlm, pair)
+        # clips that are inverted have the sizes of the first generator's
+        if generator == settings["run"]["generators"][0]:
+            needs += run.needs_of_paper(generator, vlm, pair, settings["baselines"])
+    return MemoryPlan(parts, needs, embeddings, thousand)
+
+
+def truth_needs(
+    settings: Mapping[str, Any], memory: int, gpu: bool = True, concepts: int = 1
+) -> list[Need]:
+    """What the target `truth` needs beside a plain run: a bank for each of its objectives. Its
+    other jobs are as large as those of a plain run that generate and read clips.
+
+    The arguments are those of `memory_plan`, and so are the errors.
+    """
+    run, coupling, _ = _run(settings, memory, gpu, concepts)
+    chosen, truth = settings["bank"], settings["truth"]
+    base = BankSettings.from_mapping(laid_over(chosen, truth["bank"]), settings["seed"])
+    banks = [base.fitted_to(objective) for objective in truth["objectives"]]
+    return [
+        run.need_of_truth(generator, vlm, pair, bank)
+        for generator, vlm, pair in _pairs(settings, coupling, gpu)
+        for bank in banks
+    ]
+
+
+def _run(
+    settings: Mapping[str, Any], memory: int, gpu: bool, concepts: int
+) -> tuple[_Run, CouplingSettings, bool]:
+    """What all needs depend on, the settings of Phi, and whether clips are those of a thousand."""
     chosen = dict(settings["coupling"])
     del chosen["literal_steps"]
     processes = chosen.pop("processes")
-    coupling = CouplingSettings.from_mapping(chosen)
     clips, thousand = _clips(settings["clips"]["splits"])
     run = _Run(
         BankSettings.from_mapping(settings["bank"], settings["seed"]),
@@ -111,25 +153,18 @@ def memory_plan(
         gpu,
         processes,
     )
-    parts, needs, embeddings = {}, [], 0
+    return run, CouplingSettings.from_mapping(chosen), thousand
+
+
+def _pairs(
+    settings: Mapping[str, Any], coupling: CouplingSettings, gpu: bool
+) -> Iterator[tuple[str, str, Pair]]:
+    """Every generator and VLM of the run, by name, and both without weights."""
     known: Stages = {}
     for generator in settings["run"]["generators"]:
         for vlm in settings["run"]["vlms"]:
             models = settings["generators"][generator], settings["vlms"][vlm]
-            pair = Pair(*models, coupling, gpu, known)
-            sizes = pair.parts
-            parts[vlm] = {"vlm": sizes.pop("vlm")}
-            parts[f"{generator}, {vlm}"] = {"coupling": sizes.pop("coupling")}
-            stored = stored_precision(settings["vlms"][vlm], run.at_once.stored).itemsize
-            embeddings += sum(clips.values()) * 2 * pair.token_bytes * stored // 4
-            if generator not in parts:
-                embeddings += sum(clips.values()) * pair.latent_bytes
-            parts[generator] = sizes
-            needs += run.needs(generator, vlm, pair)
-            # clips that are inverted have the sizes of the first generator's
-            if generator == settings["run"]["generators"][0]:
-                needs += run.needs_of_paper(generator, vlm, pair, settings["baselines"])
-    return MemoryPlan(parts, needs, embeddings, thousand)
+            yield generator, vlm, Pair(*models, coupling, gpu, known)
 
 
 def _clips(splits: Mapping[str, float]) -> tuple[dict[str, int], bool]:
@@ -179,6 +214,12 @@ class _Run:
             held = clips.get(rule.name, rule.clips) * pair.video_bytes
             need = self._need(generator, vlm, pair, rule, jobs.get(rule.name, 1), held)
             yield replace(need, target="paper")
+
+    def need_of_truth(self, generator: str, vlm: str, pair: Pair, bank: BankSettings) -> Need:
+        """Of one of the benchmark's banks; a job fits one after the other."""
+        rule = pair.bank(bank)
+        need = replace(self, bank=bank)._need(generator, vlm, pair, rule, 1)
+        return replace(need, rule=f"truth_bank, {bank.objective}", target="truth")
 
     def _need(
         self, generator: str, vlm: str, pair: Pair, rule: Rule, jobs: int, held: int = 0

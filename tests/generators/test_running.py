@@ -38,7 +38,7 @@ def make(wan: Path, size: dict[str, int]) -> Make:
     return made
 
 
-def clip(generator: DiffusersGenerator, captions: list[str], steps: int = 3) -> Clip:
+def clip(generator: DiffusersGenerator, captions: list[str], steps: int = 2) -> Clip:
     """Latents, pixels, and latents of these."""
     z_xi = generator.sample(generator.encode_text(captions), [0, 1], steps, 3.0)
     with torch.no_grad():
@@ -107,14 +107,13 @@ def test_stored_in_eight_bits(make: Make, captions: list[str], plain: Clip) -> N
 def test_a_cache_loses_something_and_says_so(
     make: Make, captions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    generator, steps = make(running={"cache": "taylorseer"}), 9
+    generator, steps = make(running={"cache": "taylorseer"}), 5
     [line] = [one for one in capsys.readouterr().err.splitlines() if "running" in one]
     assert line.startswith("running.cache: taylorseer changes clips, and not as much at every")
-    z_xi, *_ = clip(generator, captions, steps)
-    expected, *_ = clip(make(), captions, steps)
+    pi = generator.encode_text(captions)
+    z_xi, expected = (one.sample(pi, [0, 1], steps, 3.0) for one in (generator, make()))
     assert z_xi.isfinite().all() and not torch.equal(z_xi, expected)
-    # a fresh one for each clip, and none where velocities are asked for
-    assert torch.equal(clip(generator, captions, steps)[0], z_xi)
+    # none where velocities are asked for
     assert not generator.part("transformer").is_cache_enabled
 
 
@@ -122,7 +121,6 @@ def test_blocks_are_compiled(make: Make) -> None:
     """When they first run, which takes a compiler."""
     blocks = make(running={"compile": True}).part("transformer").blocks
     assert all(block._compiled_call_impl is not None for block in blocks)
-    assert make().part("transformer").blocks[0]._compiled_call_impl is None
 
 
 @pytest.mark.parametrize(
@@ -167,7 +165,7 @@ def test_low_rank_weights(
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
     assert (got - without).abs().max() > 0.01
     clip(generator, captions)
-    assert "running.lora: low-rank weights for 3 steps slow what moves" in capsys.readouterr().err
+    assert "running.lora: low-rank weights for 2 steps slow what moves" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"running.lora: expected weights that are not quantised"):
         make(running={"lora": str(tmp_path), "quantisation": "torchao_int8"})
 

@@ -67,11 +67,14 @@ def test_logs_lie_by_rule_and_wildcards() -> None:
 
 def test_rendered_clips_lie_by_split_and_own_ones_together() -> None:
     rendered = {"source": "world", "folder": "data"}
-    own = {"source": "folder", "folder": "mine"}
+    own = {"source": "folder", "folder": "mine", "layout": "captions"}
     assert paths.captions(rendered, "train") == "data/train/captions.tsv"
     assert paths.clip_folder(rendered, "{split}") == "data/{split}/clips"
     assert paths.captions(own, "train") == "results/clips/train.tsv"
     assert paths.clip_folder(own, "train") == "mine/clips"
+    packed = {**own, "layout": "webdataset"}
+    assert paths.clip_folder(packed, "train") == "results/clips/unpacked/train"
+    assert paths.clip_folder({**own, "layout": "csv"}, "train") == "mine"
 
 
 @pytest.mark.parametrize("fps", [8, 8.5, 30000 / 1001])

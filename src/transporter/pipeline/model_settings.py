@@ -50,8 +50,7 @@ class GeneratorSettings:
     guidance_2: Guidance | None = None
     """That of Wan 2.2's second transformer, which denoises the low levels; null is `guidance`."""
     flow_shift: Positive | None = None
-    """Of the scheduler, how far its noise levels lean to the high ones; null is the pipeline's own.
-    """
+    """Of the scheduler, how far noise levels lean to the high ones; null is the pipeline's own."""
     negative_prompt: Text | None = None
     """What guidance leads away from; null is no caption."""
     vae_dtype: Precision | None = None

@@ -82,10 +82,11 @@ def imports(script: Path) -> set[str]:
 
 def test_every_job_that_is_told_of_clips_reads_them_so() -> None:
     """Those are handed the part of the settings, and none of them reads a file by itself."""
-    rules = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    rules = [path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")]
+    blocks = [block for text in rules for block in text.split("\nrule ")[1:]]
     told = {
         block.split("scripts/")[1].split('"')[0]
-        for block in rules.split("\nrule ")
+        for block in blocks
         if ("plan.clips_from(" in block or "plan.clip_folder(" in block) and "scripts/" in block
     }
     assert len(told) >= 5

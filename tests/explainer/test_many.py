@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -54,6 +54,9 @@ class _Explainer(GreysExplainer):
         rows = [("bright", "dark", -1.0), ("dark", "bright", 5.0), ("room", "lamp", 4.0)]
         table = pd.DataFrame(rows, columns=["word", "instead", "moves"])
         return "dark", table.assign(visual=0.5)
+
+    def pictured(self, video: torch.Tensor, captions: Sequence[str]) -> torch.Tensor:
+        return torch.stack([video] * len(captions))
 
 
 def example(name: str, caption: str = CAPTION, threshold: float = 0.5) -> Example:

@@ -54,7 +54,7 @@ def test_only_the_adapter_that_is_asked_for_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     vlms, others = done.stdout.splitlines()
-    names = ("base", "families", "pooled", "qwen_vl", "transformers_vlm", "video_vlm")
+    names = ("base", "families", "pooled", "qwen_vl", "settings", "transformers_vlm", "video_vlm")
     assert vlms.split() == [f"transporter.vlms.{name}" for name in names]
     assert others == "False False"
 

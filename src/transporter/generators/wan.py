@@ -29,9 +29,11 @@ class WanGenerator(DiffusersGenerator):
     pipeline_class = WanPipeline
     block_lists = ("blocks",)
 
-    def __init__(self, path: str, *, guidance_2: float | None = None, **others: Any) -> None:
+    def __init__(
+        self, path: str, *arguments: Any, guidance_2: float | None = None, **others: Any
+    ) -> None:
         self._guidance_2 = guidance_2
-        super().__init__(path, **others)
+        super().__init__(path, *arguments, **others)
 
     def _check(self, path: str, max_tokens: int) -> None:
         if self._guidance_2 is not None and self.pipeline.config.boundary_ratio is None:

@@ -133,3 +133,9 @@ def test_a_vlm_that_tells_times_is_told_the_rate_of_the_videos(
     load_vlm(
         {"adapter": "qwen_vl", "path": path.replace("video_llama3", "qwen2_vl")}, shape, fps=16
     )
+
+
+def test_a_size_that_is_missing_is_named() -> None:
+    settings = {"adapter": "wan", "path": "models/generator", "height": 64, "width": 64, "fps": 8}
+    with pytest.raises(UserError, match="adapter wan got missing a required argument: 'frames'"):
+        load_generator(settings)

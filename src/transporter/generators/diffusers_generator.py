@@ -54,6 +54,8 @@ class DiffusersGenerator(Generator):
         negative_prompt: what classifier-free guidance leads away from; by default no caption.
         revision: branch, tag or commit of a model on the hub.
         flow_shift: of the pipeline's scheduler, in place of its own.
+        guidance_2: scale of guidance at the low noise levels of a second transformer, as Wan 2.2's
+            A14B has; None is that of the first.
         running: keys of `settings.Running`, by which its networks are run.
 
     Raises:
@@ -83,10 +85,11 @@ class DiffusersGenerator(Generator):
         vae_dtype: torch.dtype = torch.float32,
         negative_prompt: str = "",
         flow_shift: float | None = None,
+        guidance_2: float | None = None,
         running: Mapping[str, Any] | None = None,
     ) -> None:
         self.device, self.fps, self.dtype = torch.device(device), fps, dtype
-        self.negative_prompt = negative_prompt
+        self.negative_prompt, self._guidance_2 = negative_prompt, guidance_2
         self._runner = Runner(running, self.device)
         self.pipeline, loads = load_pipeline(
             self.pipeline_class, path, dtype, revision, {"vae": vae_dtype}, self._quantised
@@ -100,6 +103,7 @@ class DiffusersGenerator(Generator):
         self.pipeline.set_progress_bar_config(disable=True)
         self.video_shape = (frames, 3, height, width)
         self._check_size(path)
+        self._check_guidance(path)
         self._check(path, max_tokens)
         temporal, spatial = self._scales
         self.latent_shape = (
@@ -193,6 +197,13 @@ class DiffusersGenerator(Generator):
         if isinstance(config.patch_size, int):
             return (config.patch_size_t or 1, config.patch_size, config.patch_size)
         return tuple(config.patch_size)
+
+    def _check_guidance(self, path: str) -> None:
+        if self._guidance_2 is not None and self.pipeline.config.get("boundary_ratio") is None:
+            raise UserError(
+                f"{path}: guidance_2: expected a pipeline of two transformers, as Wan 2.2's A14B,"
+                " got one of one; leave it null"
+            )
 
     def _check_size(self, path: str) -> None:
         temporal, spatial = self._scales

@@ -14,12 +14,10 @@ from torch import nn
 from transporter.generators.condition import Condition
 from transporter.generators.diffusers_generator import DiffusersGenerator
 from transporter.networks.recompute import again
-from transporter.support.errors import UserError
 
 
 class WanGenerator(DiffusersGenerator):
-    """A frozen Wan pipeline; the arguments are those of `DiffusersGenerator`, and `guidance_2`, the
-    scale of guidance at the low noise levels of a second transformer; None is that of the first.
+    """A frozen Wan pipeline; the arguments are those of `DiffusersGenerator`.
 
     Prompts shorter than L tokens are padded with zeros, as the pipeline does. Where a pipeline has
     two transformers, each is asked at its own noise levels; where it tells a timestep of every
@@ -28,19 +26,6 @@ class WanGenerator(DiffusersGenerator):
 
     pipeline_class = WanPipeline
     block_lists = ("blocks",)
-
-    def __init__(
-        self, path: str, *arguments: Any, guidance_2: float | None = None, **others: Any
-    ) -> None:
-        self._guidance_2 = guidance_2
-        super().__init__(path, *arguments, **others)
-
-    def _check(self, path: str, max_tokens: int) -> None:
-        if self._guidance_2 is not None and self.pipeline.config.boundary_ratio is None:
-            raise UserError(
-                f"{path}: guidance_2: expected a pipeline of two transformers, as Wan 2.2's A14B,"
-                " got one of one; leave it null"
-            )
 
     def _statistics(self) -> tuple[Sequence[float], Sequence[float]]:
         config = self.config("vae")

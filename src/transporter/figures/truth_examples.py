@@ -17,7 +17,6 @@ from transporter.clips.world import Shortcut
 from transporter.figures.canvas import Canvas
 from transporter.figures.filmstrip import stills
 from transporter.figures.theme import DPI, FAILED, QUIET, SILENT, SOURCE, TARGET
-from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 
 COLUMNS = {
@@ -83,13 +82,19 @@ def truth_examples(examples: Sequence[Example], paths: Sequence[Path]) -> None:
 
     Below each clip is what the explained VLM says, and in grey what the honest one does; a
     vermilion frame marks clips whose answer is the target. The form of each picture follows from
-    its name (`.pdf`, `.png`).
-
-    Raises:
-        UserError: there is no example.
+    its name (`.pdf`, `.png`). Without an example, where no VLM answers a clip by the source, the
+    picture says so, and the benchmark goes on.
     """
-    if not examples:
-        raise UserError(f"{paths[0]}: expected a VLM that is explained, got none that flips")
+    _write(_drawn(examples) if examples else _nothing(), paths)
+
+
+def _nothing() -> Canvas:
+    canvas = Canvas(LEFT + 3, TOP)
+    canvas.text(MARGIN, TOP / 2, "No clip at phi = 0 is answered by the source: nothing can flip.")
+    return canvas
+
+
+def _drawn(examples: Sequence[Example]) -> Canvas:
     methods = [name for name in COLUMNS if any(name in one.videos for one in examples)]
     [aspect] = {video.shape[-1] / video.shape[-2] for video in examples[0].videos.values()}
     clip = FRAMES * (STILL * aspect + SEAM) - SEAM
@@ -101,6 +106,10 @@ def truth_examples(examples: Sequence[Example], paths: Sequence[Path]) -> None:
         _label(canvas, example, y)
         for column, method in enumerate(methods):
             _cell(canvas, example, method, LEFT + column * (clip + GAP), y, clip)
+    return canvas
+
+
+def _write(canvas: Canvas, paths: Sequence[Path]) -> None:
     for path in paths:
         with written_whole(path) as partial:
             form = path.suffix.removeprefix(".")

@@ -50,7 +50,7 @@ def gradients(path: str, batch: Batch, reader: Reader) -> tuple[torch.Tensor, fl
         reader,
         LogitsSettings(path=path, margin=FAR, trust=0.0),
         torch.Generator().manual_seed(0),
-    ).loss.backward()
+    ).loss.mean().backward()
     return q.grad.flatten(1), time.process_time() - begun
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-import pytest
 import torch
 
 from transporter.clips.contrast import Concept
@@ -81,10 +80,12 @@ def _edits() -> Edits:
     return Edits(table, tokens.view(len(table), -1, 1, 1, 1), tokens)
 
 
-def _changed(cue: Sequence[str], captions: Sequence[str]) -> list[str]:
+def _changed(
+    cue: Sequence[str], captions: Sequence[str], planted: type[_Planted] = _Planted
+) -> list[str]:
     """What a bank fitted to the answers makes of some captions."""
     generator = _Words()
-    reader = _Planted(generator, list(cue), None)
+    reader = planted(generator, list(cue), None)
     pairs = answered_pairs(SPEED, _edits(), reader)
     settings = BankSettings(objective="answers", ridge=1e-4, batch=4)
     bank, _ = fit_bank([SPEED], {SPEED.name: pairs}, reader, settings)
@@ -118,6 +119,29 @@ def test_each_caption_gets_the_word_that_it_lacks() -> None:
     ]
 
 
+def test_a_caption_that_lacks_both_words_gets_both() -> None:
+    captions = ["a blue square slowly moves", "a green triangle quickly moves"]
+    assert _changed(["red", "circle"], captions) == [
+        "a red circle slowly moves",
+        "a red circle quickly moves",
+    ]
+
+
+class _Either(_Planted):
+    """Says *quickly* of clips that hold one of the words of `vlm`."""
+
+    def log_odds(self, tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
+        held = tokens[:, 0, [WORDS.index(word) for word in self.vlm]].amax(-1)
+        return 8 * held - 4
+
+
+def test_of_two_words_that_do_alike_a_caption_gets_one() -> None:
+    captions = ["a blue square slowly moves", "a green triangle quickly moves"]
+    for before, after in zip(captions, _changed(["red", "circle"], captions, _Either), strict=True):
+        changed = sum(map(str.__ne__, before.split(), after.split()))
+        assert changed == 1 and {"red", "circle"} & {*after.split()}
+
+
 def test_the_best_edit_is_one_for_all_captions() -> None:
     reader = _Planted(_Words(), ["square"], None)
     assert best_edit(SPEED, _edits(), reader) == ("what shape ?", "square")
@@ -138,16 +162,12 @@ def test_a_choice_comes_back_from_its_file(tmp_path: Path) -> None:
     again.check((L, D), "bank")
 
 
-@pytest.mark.parametrize(("objective", "form"), [("answers", "map"), ("logits", "vector")])
-def test_an_objective_without_a_closed_form_gets_a_vector(objective: str, form: str) -> None:
-    assert BankSettings().fitted_to(objective).form == form
-
-
-def test_moves_are_those_of_captions_answered_by_the_source() -> None:
+def test_moves_are_those_of_all_captions() -> None:
     pairs = answered_pairs(SPEED, _edits(), _Planted(_Words(), ["square"], None))
     assert list(pairs.edits) == ["what shape ? square"]
-    assert pairs.moves.shape == (len(pairs.pi), 1)
+    assert pairs.moves.shape == (len(pairs.states), 1)
     moves = pairs.moves[:, 0]
     # in a clip that an edit of another word made, nobody has tried the word for a square
-    assert set(moves[~moves.isnan()].tolist()) == {8.0}
+    assert set(moves[~moves.isnan() & (pairs.before < 0)].tolist()) == {8.0}
+    assert set(moves[~moves.isnan() & (pairs.before > 0)].tolist()) == {0.0}
     assert 0 < int(moves.isnan().sum()) < len(moves)

@@ -113,11 +113,6 @@ def test_a_map_of_a_concept_without_any_effect_is_reported(reader: Reader) -> No
     assert table.set_index("concept")["status"]["here_there"].startswith("failed: ")
 
 
-def test_a_map_is_refused_where_only_a_gradient_leads() -> None:
-    with pytest.raises(UserError, match=r"key bank\.form: expected vector beside .* logits"):
-        BankSettings(form="map", objective="logits")
-
-
 def paper_vectors(
     contexts: dict[str, Contexts], d_omega: list[float], reader: Reader, settings: BankSettings
 ) -> torch.Tensor:

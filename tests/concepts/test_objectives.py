@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from transporter.clips.contrast import Concept
+from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.fitting import BankSettings, fit_bank
+from transporter.concepts.maps import ConceptMap
 from transporter.concepts.objectives import (
     OBJECTIVES,
     Batch,
@@ -22,6 +24,7 @@ from transporter.concepts.objectives import (
     log_odds,
     noisy,
 )
+from transporter.concepts.refined import RefinedMap
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.generators.base import Generator
@@ -115,9 +118,9 @@ def batch() -> Batch:
 def loss_of(
     name: str, batch: Batch, reader: Reader, settings: LogitsSettings
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda q: (
-        OBJECTIVES[name](q, batch, reader, settings, torch.Generator().manual_seed(0)).loss
-    )
+    return lambda q: OBJECTIVES[name](
+        q, batch, reader, settings, torch.Generator().manual_seed(0)
+    ).loss.mean()
 
 
 @pytest.mark.parametrize("path", ["reencoded", "phi"])
@@ -232,7 +235,7 @@ def test_logits_are_the_formula(batch: Batch, reader: Reader) -> None:
         units.append(float((minus - empty).square().mean()))
     assert score.error.tolist() == pytest.approx(missing)
     assert min(missing) == 0 < max(missing)
-    assert float(score.loss) == pytest.approx(
+    assert float(score.loss.mean()) == pytest.approx(
         (sum(costs) + 0.3 * sum(changes) / (sum(units) / 4)) / 4
     )
 
@@ -329,6 +332,27 @@ def test_the_papers_vector_leaves_such_an_answer_alone(reader: Reader) -> None:
     torch.testing.assert_close(change, word, atol=0.02, rtol=0.02)
     assert abs(float(change @ CUES[0])) < 0.02 < row["separation"]
     assert row["effect"] < 0.02
+
+
+@pytest.mark.parametrize(("lr", "refined"), [(0.05, True), (1e3, False)])
+def test_a_map_goes_on_along_a_gradient_where_that_leads_further(
+    reader: Reader, tmp_path: Path, lr: float, refined: bool
+) -> None:
+    settings = BankSettings(
+        objective="logits", batch=16, lr=lr, logits=LogitsSettings(steps=100, trust=0.3)
+    )
+    torch.set_default_dtype(torch.float64)
+    try:
+        contexts = {SLOW.name: planted_contexts()}
+        bank, table = fit_bank([SLOW], contexts, reader, settings)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert isinstance(bank[SLOW.name], RefinedMap if refined else ConceptMap)
+    assert bool(table["separation"][0] > 0.9) is refined
+    bank.save(tmp_path / "bank.safetensors")
+    again, pi = ConceptBank.load(tmp_path / "bank.safetensors"), contexts[SLOW.name].pi_minus
+    assert again.change(SLOW.name, pi).embeddings.equal(bank.change(SLOW.name, pi).embeddings)
+    again.check((L, D), "bank")
 
 
 def test_logits_go_on_from_a_fit_to_answers(

@@ -116,7 +116,7 @@ def fit(reader: Reader, settings: BankSettings) -> None:
         if settings.recompute:
             stack.enter_context(generator.recomputing())
         objective = OBJECTIVES[settings.objective]
-        objective(q, batch, reader, settings.logits, torch.Generator()).loss.backward()
+        objective(q, batch, reader, settings.logits, torch.Generator()).loss.mean().backward()
 
 
 def test_a_step_of_the_bank(

@@ -10,7 +10,7 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.clips.stored import portions
-from transporter.concepts.choices import AnsweredPairs, EditPairs
+from transporter.concepts.choices import AnsweredPairs, EditPairs, features
 from transporter.concepts.edits import SWAP, Edits
 from transporter.coupling.reader import Reader
 from transporter.generators.base import encode_captions
@@ -90,7 +90,7 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> AnsweredPa
             f" {concept.source!r}, got none of {len(edits.table)}; turn the pair round, raise"
             " edits.captions, or set bank.objective to velocity"
         )
-    kept = _telling(pairs)
+    kept, least = _telling(pairs)
     if kept.empty:
         raise UserError(
             f"concept {concept.name}: expected a swap of words that moves the VLM's answer towards"
@@ -100,11 +100,11 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> AnsweredPa
     for swap, part in kept.groupby(SWAP, sort=False):
         moved = f"{swap[1]} to {swap[2]} moves {len(part)} answers, by {part['moves'].mean():.1f}"
         print(f"concept {concept.name}: {moved}", flush=True)
-    return _contexts(whole, pairs, kept, edits, reader)
+    return _contexts(whole, kept, least, edits, reader)
 
 
 def _contexts(
-    whole: pd.DataFrame, pairs: pd.DataFrame, kept: pd.DataFrame, edits: Edits, reader: Reader
+    whole: pd.DataFrame, kept: pd.DataFrame, least: float, edits: Edits, reader: Reader
 ) -> AnsweredPairs:
     captions = edits.table["caption"]
 
@@ -119,19 +119,30 @@ def _contexts(
         f"{about} {instead}": EditPairs(*sides(whole[_is(whole, about, instead)]))
         for about, instead in telling.itertuples(index=False)
     }
-    sources = pairs["source"].unique()
-    whole_captions = (edits.table["about"] == "").to_numpy()[sources]
-    columns = [
-        _moved(pairs, edit, sources, whole_captions) for edit in telling.itertuples(index=False)
-    ]
+    before = whole.drop_duplicates("source").set_index("source")["before"]
+    sources = before.index.to_numpy()
+    unedited = (edits.table["about"] == "").to_numpy()[sources]
+    columns = [_moved(whole, edit, sources, unedited) for edit in telling.itertuples(index=False)]
     return AnsweredPairs(
         Condition.cat([pi_minus] * 2),
         Condition.cat([pi_plus] * 2),
         z_xi.cpu(),
         parts,
-        encode_captions(reader.generator, captions[sources].tolist()).to("cpu"),
+        tuple(telling["about"]),
+        _states(captions[sources].tolist(), reader),
+        torch.from_numpy(before.to_numpy(copy=True)),
         torch.from_numpy(np.stack(columns, 1)),
+        least,
     )
+
+
+def _states(captions: Sequence[str], reader: Reader) -> torch.Tensor:
+    """Mean states of captions `(m, d + 1)`, a few whole ones in memory at a time."""
+    parts = [
+        features(encode_captions(reader.generator, captions[rows])).cpu()
+        for rows in portions(len(captions), CLIPS_AT_ONCE)
+    ]
+    return torch.cat(parts)
 
 
 def _is(pairs: pd.DataFrame, about: str, instead: str) -> pd.Series:
@@ -169,10 +180,10 @@ def all_answered_pairs(
     return contexts, refused
 
 
-def _telling(pairs: pd.DataFrame) -> pd.DataFrame:
+def _telling(pairs: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     """Of pairs with their `moves` those whose swap tells most, and which are moved as far
-    themselves.
+    themselves; and how far that is at least.
     """
     mean = mean_moves(pairs, SWAP)
-    bound = TELLING * mean.max()
-    return pairs[(mean >= bound) & (pairs["moves"] >= bound) & (pairs["moves"] > 0)]
+    least = float(TELLING * mean.max())
+    return pairs[(mean >= least) & (pairs["moves"] >= least) & (pairs["moves"] > 0)], least

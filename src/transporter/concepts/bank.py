@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ from safetensors.torch import save_file
 
 from transporter.concepts.choices import EditChoice
 from transporter.concepts.maps import ConceptMap
+from transporter.concepts.refined import RefinedMap
 from transporter.generators.condition import Condition
 from transporter.networks.pretrained import refused_in_one_line
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 from transporter.support.tensors import header_json, read_tensors
 
-Map = ConceptMap | EditChoice
+Map = ConceptMap | EditChoice | RefinedMap
+OFFSET = "offset"
 Vector = torch.Tensor | Map
 
 
@@ -101,7 +103,9 @@ class ConceptBank:
 
 
 def _shape(vector: Vector) -> tuple[int | str, ...]:
-    """Of a map `("*", d)`: it takes captions of any length."""
+    """Of a map `("*", d)`: it takes captions of any length, but for what a gradient has added."""
+    if isinstance(vector, RefinedMap):
+        return tuple(vector.offset.shape)
     if isinstance(vector, Map):
         return ("*", vector.width)
     return tuple(vector.shape)
@@ -114,7 +118,7 @@ def _tensors(vectors: Mapping[str, Vector]) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = {}
     for name, vector in vectors.items():
         if isinstance(vector, Map):
-            found |= {f"{name}/{part}": tensor for part, tensor in asdict(vector).items()}
+            found |= {f"{name}/{part}": tensor for part, tensor in _parts(vector).items()}
         else:
             found[name] = vector
     return found
@@ -134,7 +138,16 @@ def _vectors(tensors: Mapping[str, torch.Tensor]) -> dict[str, Vector]:
     }
 
 
+def _parts(one: Map) -> dict[str, torch.Tensor]:
+    if isinstance(one, RefinedMap):
+        return _parts(one.start) | {OFFSET: one.offset}
+    return vars(one)
+
+
 def _map(parts: dict[str, torch.Tensor]) -> Map:
+    if OFFSET in parts:
+        offset = parts.pop(OFFSET)
+        return RefinedMap(_map(parts), offset)
     return EditChoice(**parts) if "chooser" in parts else ConceptMap(**parts)
 
 

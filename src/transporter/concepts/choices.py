@@ -1,5 +1,6 @@
 """Several edits of a caption, and which of them each caption gets: where a VLM's answer hangs on
-different words in different captions, one change for all would follow the majority.
+different words in different captions, one change for all would follow the majority. Where it hangs
+on two words together, a caption that has neither gets one after the other.
 """
 
 from __future__ import annotations
@@ -33,24 +34,37 @@ class AnsweredPairs(Contexts):
 
     edits: dict[str, EditPairs]
     """E edits that tell, each in all captions that it changes, whatever the VLM answers."""
-    pi: Condition
-    """Captions that the VLM answers by the source, m rows."""
+    questions: tuple[str, ...]
+    """What each edit's word is about."""
+    states: torch.Tensor
+    """The mean states of all m captions, `features` of them: `(m, d + 1)`."""
+    before: torch.Tensor
+    """Log-odds about them, in nats: `(m,)`."""
     moves: torch.Tensor
-    """How far each edit moves the log-odds about each caption, in nats, 0 where it has no word to
-    change, NaN where nobody has tried: `(m, E)`.
+    """How far each edit moves these, 0 where a caption has no word to change, NaN where nobody has
+    tried: `(m, E)`.
     """
+    least: float
+    """How far a swap of words moves them at least if it tells."""
 
 
 @dataclass(frozen=True)
 class EditChoice:
     """E edits, each a `ConceptMap`, of which a caption gets the one that is foretold to move the
-    VLM's answer most.
+    VLM's answer most. Where that is foretold not to flip it, one more comes after it, of what
+    another question asks about, if that tells.
     """
 
     chooser: torch.Tensor
-    """How far each edit moves the answer, linear in the mean of the tokens' states: `(d + 1, E)`,
-    the last row a constant.
+    """How far each edit moves the answer about a caption that is answered by the source, linear in
+    the mean of the tokens' states: `(d + 1, E)`, the last row a constant.
     """
+    level: torch.Tensor
+    """The log-odds about such a caption, linear alike: `(d + 1,)`."""
+    questions: torch.Tensor
+    """Which question each edit's word answers, by number, `(E,)`."""
+    least: torch.Tensor
+    """How far a second edit has to move the answer, in nats: `()`."""
     locator: torch.Tensor
     """`(E, d + 1)`"""
     down: torch.Tensor
@@ -60,13 +74,26 @@ class EditChoice:
 
     def __call__(self, pi: Condition) -> torch.Tensor:
         """The change at strength 1 of B conditions, `(B, L, d)`; zero at padding."""
-        chosen = self.chosen(pi)
+        states = features(pi)
+        moves, first = (states @ self.chooser).max(-1)
+        change = self._edited(pi, first)
+        enough = states @ self.level + moves > 0
+        second, tells = self._second(pi + change, first)
+        needed = tells & ~enough
+        if not needed.any():
+            return change
+        return change + self._edited(pi + change, second) * needed.view(-1, 1, 1)
+
+    def _second(self, pi: Condition, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Which edit comes after the `first` ones, and whether it tells, `(B,)` each."""
+        foretold = features(pi) @ self.chooser
+        same = self.questions[first][:, None] == self.questions
+        best = foretold.masked_fill(same, -torch.inf).max(-1)
+        return best.indices, best.values >= self.least
+
+    def _edited(self, pi: Condition, chosen: torch.Tensor) -> torch.Tensor:
         whole = torch.stack([one(pi) for one in self.maps])  # (E, B, L, d)
         return whole[chosen, torch.arange(len(pi), device=chosen.device)]
-
-    def chosen(self, pi: Condition) -> torch.Tensor:
-        """Which edit each of B conditions gets, `(B,)`."""
-        return (_features(pi) @ self.chooser).argmax(-1)
 
     @property
     def maps(self) -> list[ConceptMap]:
@@ -79,8 +106,7 @@ class EditChoice:
         return self.up.shape[-1]
 
     def to(self, target: torch.device | str | torch.dtype | torch.Tensor) -> EditChoice:
-        parts = (self.chooser, self.locator, self.down, self.up)
-        return EditChoice(*(part.to(target) for part in parts))
+        return EditChoice(**{name: part.to(target) for name, part in vars(self).items()})
 
     @classmethod
     def fit(cls, pairs: AnsweredPairs, ridge: float, rank: int, device: torch.device) -> EditChoice:
@@ -88,27 +114,39 @@ class EditChoice:
         how far they move the VLM's answer; both in closed form.
         """
         maps = fit_maps(pairs.edits, ridge, rank, device).values()
-        features = _features(pairs.pi.to(device)).double()
-        wanted = pairs.moves.to(features)
-        columns = [_regressed(features, moves) for moves in wanted.T]
-        chooser = torch.stack(columns, 1)
         stacked = (torch.stack(part) for part in zip(*map(_parts, maps), strict=True))
-        return cls(chooser.to(pairs.pi.embeddings.dtype), *stacked)
+        source = pairs.before < 0
+        numbers = [sorted({*pairs.questions}).index(question) for question in pairs.questions]
+        dtype = pairs.pi_minus.embeddings.dtype
+        wanted = torch.cat([pairs.moves, pairs.before[:, None]], 1)
+        chooser = _regressed(pairs.states[source], wanted[source]).to(device, dtype)
+        return cls(
+            chooser[:, :-1].contiguous(),
+            chooser[:, -1].contiguous(),
+            torch.tensor(numbers, device=device, dtype=dtype),
+            torch.tensor(pairs.least, device=device, dtype=dtype),
+            *stacked,
+        )
 
 
-def _regressed(features: torch.Tensor, moves: torch.Tensor) -> torch.Tensor:
-    """Weights `(d + 1,)` of a ridge regression on the captions whose moves are known."""
-    known = ~moves.isnan()
-    rows = features[known]
-    penalty = RIDGE * torch.eye(rows.shape[1]).to(rows)
-    return torch.linalg.solve(rows.T @ rows + penalty, rows.T @ moves[known])
+def _regressed(states: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Weights `(d + 1, n)` of ridge regressions of n columns, each on the captions where it is
+    known.
+    """
+    weights = []
+    for column in wanted.double().T:
+        known = ~column.isnan()
+        rows = states[known].double()
+        penalty = RIDGE * torch.eye(rows.shape[1]).to(rows)
+        weights.append(torch.linalg.solve(rows.T @ rows + penalty, rows.T @ column[known]))
+    return torch.stack(weights, 1)
 
 
 def _parts(one: ConceptMap) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return one.locator, one.down, one.up
 
 
-def _features(pi: Condition) -> torch.Tensor:
+def features(pi: Condition) -> torch.Tensor:
     """The mean state of the tokens, and a constant: `(B, d + 1)`."""
     tokens = tokens_of(pi)[..., None]
     mean = (pi.embeddings * tokens).sum(1) / tokens.sum(1).clamp(min=1)

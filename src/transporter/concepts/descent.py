@@ -21,22 +21,25 @@ PARTS = 4
 @dataclass
 class Progress:
     """Smoothed error of each vector and of no vector at all, whose ratio tells the separation
-    reached, and of rounding alone.
+    reached, of rounding alone, and the loss.
     """
 
     error: dict[str, float] = field(default_factory=dict)
     nothing: dict[str, float] = field(default_factory=dict)
     rounding: dict[str, float] = field(default_factory=dict)
+    loss: dict[str, float] = field(default_factory=dict)
 
-    def add(self, name: str, error: float, nothing: float, rounding: float = 0.0) -> None:
-        parts = ((self.error, error), (self.nothing, nothing), (self.rounding, rounding))
-        for table, value in parts:
+    def add(
+        self, name: str, error: float, nothing: float, rounding: float = 0.0, loss: float = 0.0
+    ) -> None:
+        tables = (self.error, self.nothing, self.rounding, self.loss)
+        for table, value in zip(tables, (error, nothing, rounding, loss), strict=True):
             table[name] = 0.9 * table.get(name, value) + 0.1 * value
 
     def add_all(self, batch: Batch, score: Score) -> None:
         """Every clip of a batch."""
         rounding = torch.zeros_like(score.error) if score.rounding is None else score.rounding
-        parts = (score.error, score.nothing, rounding)
+        parts = (score.error, score.nothing, rounding, score.loss.detach())
         for concept, *values in zip(
             batch.concepts, *(part.tolist() for part in parts), strict=True
         ):

@@ -19,12 +19,8 @@ from transporter.concepts.bank import ConceptBank
 from transporter.concepts.choices import fit_edits
 from transporter.concepts.contexts import Contexts, draw
 from transporter.concepts.descent import Descent, Progress
-from transporter.concepts.objectives import (
-    OBJECTIVES,
-    Batch,
-    noisy,
-    per_clip,
-)
+from transporter.concepts.objectives import OBJECTIVES, Batch, noisy, per_clip
+from transporter.concepts.refined import RefinedMap, at_tokens
 from transporter.concepts.settings import BankSettings
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 from transporter.coupling.reader import Reader
@@ -116,13 +112,14 @@ class _Fit:
     def device(self) -> torch.device:
         return self.reader.generator.device
 
-    def start(self) -> torch.Tensor:
-        """`(concepts, L, d)`"""
+    def start(self, maps: ConceptBank | None) -> torch.Tensor:
+        """`(concepts, L, d)`; beside maps nothing."""
         means = torch.stack(
             [mean_difference(self.contexts[c.name], self.settings.tokens) for c in self.concepts]
         )
         means = means.to(self.device)
-        return torch.zeros_like(means) if self.settings.start == "zero" else means
+        nothing = maps is not None or self.settings.start == "zero"
+        return torch.zeros_like(means) if nothing else means
 
     def _directions(self, objective: str) -> torch.Tensor | None:
         """Along what vectors may move: along anything, unless the VLM's gradient, which few clips
@@ -160,10 +157,15 @@ class _Fit:
         return which, batch, random
 
     def descend(
-        self, objective: str, steps: int, start: torch.Tensor, folder: Path | None
+        self,
+        objective: str,
+        steps: int,
+        start: torch.Tensor,
+        folder: Path | None,
+        maps: ConceptBank | None = None,
     ) -> tuple[torch.Tensor, Progress]:
-        """Vectors `(concepts, L, d)` after some steps on one objective, and how far they got; a
-        checkpoint in `folder` of this very fit is gone on from.
+        """Vectors `(concepts, L, d)` after some steps on one objective, alone or beside `maps`, and
+        how far they got; a checkpoint in `folder` of this very fit is gone on from.
         """
         settings = self.settings
         descent = Descent(Vectors(start, self._directions(objective)), settings.lr, steps)
@@ -172,10 +174,11 @@ class _Fit:
         while descent.step < steps:
             which, batch, random = self._batch(descent.step)
             with self._recomputing():
-                score = OBJECTIVES[objective](
-                    descent.vectors()[which], batch, self.reader, settings.logits, random
-                )
-                score.loss.backward()
+                q = descent.vectors()[which]
+                if maps is not None:
+                    q = _changes(maps, batch) + at_tokens(q, batch.pi_minus)
+                score = OBJECTIVES[objective](q, batch, self.reader, settings.logits, random)
+                score.loss.mean().backward()
             descent.progress.add_all(batch, score)
             descent.update()
             if descent.step % 25 == 0 or descent.step == steps:
@@ -203,19 +206,34 @@ class _Fit:
 
     @torch.no_grad()
     def measured(self, objective: str, bank: ConceptBank) -> Progress:
-        """How far a bank gets that no step of an optimiser has led to."""
+        """How far a bank gets, whatever has led to it."""
         progress = Progress()
         for step in range(self._steps_for(CHECKED)):
             _, batch, random = self._batch(step)
-            rows = [
-                bank.change(concept.name, batch.pi_minus[row : row + 1]).embeddings
-                for row, concept in enumerate(batch.concepts)
-            ]
-            score = OBJECTIVES[objective](
-                torch.cat(rows), batch, self.reader, self.settings.logits, random
-            )
+            q = _changes(bank, batch)
+            score = OBJECTIVES[objective](q, batch, self.reader, self.settings.logits, random)
             progress.add_all(batch, score)
         return progress
+
+    def refined(self, maps: ConceptBank, folder: Path | None) -> tuple[ConceptBank, Progress]:
+        """Maps and what a gradient adds to them, where it adds something: a concept that gets no
+        further by it keeps its map alone. And how far each gets.
+        """
+        offsets, objective = self.start(maps), self.settings.objective
+        for one, steps in self.settings.phases:
+            offsets, _ = self.descend(one, steps, offsets, folder, maps)
+        refined = {
+            concept.name: RefinedMap(maps.vectors[concept.name], offset)
+            for concept, offset in zip(self.concepts, offsets, strict=True)
+        }
+        before = self.measured(objective, maps)
+        after = self.measured(objective, ConceptBank(refined))
+        kept = {
+            name: one if after.loss[name] < before.loss[name] else maps.vectors[name]
+            for name, one in refined.items()
+        }
+        bank = ConceptBank(kept, asdict(self.settings))
+        return bank, self.measured(objective, bank)
 
     def _steps_for(self, contexts: int) -> int:
         """After how many steps each concept has met about as many contexts."""
@@ -253,6 +271,16 @@ class _Fit:
         if math.isnan(reached["separation"]):
             short.insert(0, _lost(self.reader.generator.dtype))
         return f"{FAILED}: {', '.join(short)}" if short else OK
+
+
+def _changes(bank: ConceptBank, batch: Batch) -> torch.Tensor:
+    """What a bank adds to a batch's captions at strength 1, each its own concept's: `(B, L, d)`."""
+    names = [concept.name for concept in batch.concepts]
+    rows = [
+        bank.change(name, batch.pi_minus[row : row + 1]).embeddings
+        for row, name in enumerate(names)
+    ]
+    return torch.cat(rows)
 
 
 def bank_table(
@@ -298,7 +326,7 @@ def fit_bank(
 ) -> tuple[ConceptBank, pd.DataFrame]:
     """Fit one vector per concept to the objective that `settings` name; `logits` goes on from a fit
     to `answers`, given or made. Of `form` `map`, one map per concept in closed form, or, where the
-    VLM was asked, a choice of maps.
+    VLM was asked, a choice of maps; `logits` and `mixed` go on from these.
 
     `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs
     that the VLM answers differently (`answered_pairs`). `folder` gets a checkpoint for each phase,
@@ -309,13 +337,16 @@ def fit_bank(
     log-odds, or of both in their weights), `effect` (how far the fitted vector moves the VLM's
     answer) and `status` (`ok`, or `failed` and why).
     """
-    if settings.form == "map":
-        device = reader.generator.device
-        maps = fit_edits(contexts, settings.ridge, settings.rank, device)
-        bank = ConceptBank(maps, asdict(settings))
-        return bank, bank_table(bank, concepts, contexts, reader, settings)
     fit = _Fit.prepare(concepts, contexts, reader, settings)
-    vectors, phases = fit.start(), settings.phases
+    if settings.form == "map":
+        maps = fit_edits(contexts, settings.ridge, settings.rank, fit.device)
+        bank = ConceptBank(maps, asdict(settings))
+        if settings.phases:
+            bank, progress = fit.refined(bank, folder)
+        else:
+            progress = fit.measured(settings.objective, bank)
+        return bank, fit.rows(bank, progress)
+    vectors, phases = fit.start(None), settings.phases
     if answers and len(phases) > 1 and answers.settings.get("form") != "map":
         vectors, phases = torch.stack([answers[c.name] for c in concepts]), phases[1:]
     for objective, steps in phases:

@@ -50,8 +50,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Score:
-    """`loss` is minimised; `error` and `nothing` `(B,)` are what is left of the wanted change with
-    the vector and without it, and `rounding` what of it the generator's precision hides.
+    """Of each clip, `(B,)`: the mean `loss` is minimised; `error` and `nothing` are what is left of
+    the wanted change with the vector and without it, and `rounding` what of it the generator's
+    precision hides.
     """
 
     loss: torch.Tensor
@@ -103,7 +104,7 @@ def velocity(
     reached = field(z_t, sigma, batch.changed(q, phi)) - minus
     error, nothing = _energy(reached - wanted), _energy(wanted)
     # clips with a large wanted change count more, but not by the size of the batch's changes
-    loss = (error / nothing.mean().clamp(min=1e-8)).mean()
+    loss = error / nothing.mean().clamp(min=1e-8)
     return Score(loss, error, nothing, _rounding(minus, reader.generator.dtype))
 
 
@@ -182,7 +183,7 @@ def logits(
         huber_loss(missing, torch.zeros_like(missing), reduction="none", delta=settings.margin)
         / settings.margin
     )
-    return Score((cost + settings.trust * change).mean(), missing.detach(), wanted)
+    return Score(cost + settings.trust * change, missing.detach(), wanted)
 
 
 def mixed(

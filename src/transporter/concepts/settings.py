@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Le
 
-from transporter.support.errors import UserError
 from transporter.support.settings import (
     Count,
     Guidance,
@@ -26,7 +25,7 @@ from transporter.support.settings import (
 
 ObjectiveName = Literal["velocity", "answers", "logits", "mixed"]
 CLOSED_FORM = ("velocity", "answers")
-"""Objectives that give pairs of captions, which a map can be fitted to without a gradient."""
+"""Objectives that a map is fitted to without a gradient: pairs of captions are all they need."""
 ASKING = ("answers", "logits")
 """Objectives that are fitted on one-word edits which the VLM answers differently."""
 
@@ -79,7 +78,7 @@ class Bank:
     """Answers that the distance compares: the `pair` of words or the whole `vocab`."""
     form: Literal["vector", "map"] = "map"
     """What is learnt of a concept: a `map`, in closed form, that gives each caption a vector of its
-    own (`velocity` and `answers` alone), or one `vector` for every caption, as in the paper.
+    own, from which `logits` and `mixed` go on; or one `vector` for every caption, as in the paper.
     """
     ridge: Positive = 1.0
     """Penalty on the squares of a map's weights."""
@@ -116,18 +115,6 @@ class Bank:
     logits: LogitsSettings = LogitsSettings()
 
 
-def form_complaint(form: str, objective: str) -> str | None:
-    """What is wrong with a form of concepts beside an objective: a map where only a gradient
-    leads.
-    """
-    if form == "vector" or objective in CLOSED_FORM:
-        return None
-    return (
-        f"expected vector beside the objective {objective}, got map, which is fitted to"
-        f" {' or '.join(CLOSED_FORM)}"
-    )
-
-
 @section
 class BankSettings(Bank):
     """All that a bank is fitted by: its section of the settings, and the seed."""
@@ -137,20 +124,20 @@ class BankSettings(Bank):
 
     def __post_init__(self) -> None:
         check_fields(self, "key bank")
-        if complaint := form_complaint(self.form, self.objective):
-            raise UserError(f"key bank.form: {complaint}")
 
     @property
-    def phases(self) -> list[tuple[str, int]]:
-        """Objectives and their steps, one after the other."""
+    def phases(self) -> list[tuple[ObjectiveName, int]]:
+        """Objectives that a gradient leads to and their steps, one after the other."""
         if self.objective == "logits":
-            return [("answers", self.steps), ("logits", self.logits.steps)]
+            before = [("answers", self.steps)] if self.form == "vector" else []
+            return [*before, ("logits", self.logits.steps)]
+        if self.form == "map" and self.objective in CLOSED_FORM:
+            return []
         return [(self.objective, self.steps)]
 
     def fitted_to(self, objective: ObjectiveName) -> BankSettings:
-        """The same for another objective; as a vector where it gives no map."""
-        form = self.form if objective in CLOSED_FORM else "vector"
-        return replace(self, objective=objective, form=form)
+        """The same for another objective."""
+        return replace(self, objective=objective)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], seed: int) -> BankSettings:

@@ -139,7 +139,7 @@ class Explainer(VideoQuestions):
                 captions are edited in every word, and the generator makes a clip of each.
             objective: `velocity` is the paper's and shows the generator's reading of the words;
                 `answers` and `logits` show what moves the VLM's answer. By default that of the
-                settings. Where a gradient alone leads, a vector is fitted, not a map.
+                settings.
             seed: of all that is drawn.
             verbose: print how far the vectors are.
 

@@ -18,7 +18,7 @@ from transporter.clips.world import World
 from transporter.concepts.answered import answered_pairs
 from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.edits import Edits, plan_edits, sample_edits
-from transporter.concepts.settings import ASKING, CLOSED_FORM, BankSettings
+from transporter.concepts.settings import ASKING, BankSettings
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_sources import Clips, captioned_clips
 from transporter.generators.base import Sampling
@@ -48,22 +48,25 @@ class Fit:
         return sum(steps for _, steps in self.settings.phases)
 
     def __str__(self) -> str:
-        steps = f"{self.steps} steps of {self.settings.batch} contexts"
-        how = f"{self.settings.objective}, {'maps' if self.settings.form == 'map' else steps}"
-        return f"{how}\n{self.table.to_string(index=False, float_format='{:.2f}'.format)}"
+        how = [self.settings.objective]
+        if self.settings.form == "map":
+            how.append("maps")
+        if self.steps:
+            how.append(f"{self.steps} steps of {self.settings.batch} contexts")
+        return (
+            f"{', '.join(how)}\n{self.table.to_string(index=False, float_format='{:.2f}'.format)}"
+        )
 
 
 def quick_settings(
     settings: BankSettings, objective: str | None, concepts: int, steps: int, seed: int
 ) -> BankSettings:
     """How some concepts are fitted for a first look: as `settings` have it, in `steps` steps, by
-    another objective if one is given. Where a gradient alone leads, a vector is fitted, not a map.
+    another objective if one is given.
     """
-    objective = objective or settings.objective
     return replace(
         settings,
-        objective=objective,
-        form=settings.form if objective in CLOSED_FORM else "vector",
+        objective=objective or settings.objective,
         steps=steps,
         batch=QUICK["batch"] * concepts,
         seed=seed,

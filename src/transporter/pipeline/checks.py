@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from transporter.clips.contrast import Concept, read_concepts
-from transporter.concepts.settings import form_complaint
 from transporter.coupling.settings import share_complaint
-from transporter.pipeline.ablations import variant
 from transporter.pipeline.adapters import GIVEN, check_adapter
 from transporter.pipeline.refusals import Source, blamed, refusal
 from transporter.pipeline.rendered_captions import rendered_lacks
@@ -240,20 +238,6 @@ def check_truth(config: Config, sources: Sources) -> None:
         raise refusal(sources, ("truth", "captions"), complaint)
 
 
-def check_forms(config: Config, sources: Sources) -> None:
-    """Maps are fitted to nothing but what has a closed form, in ablations too, whose settings are
-    laid over those of the bank; the benchmark fits what has none as a vector.
-    """
-    _check_form(config["bank"], sources, ("bank",))
-    for name in config["ablations"]:
-        _check_form(variant(config, name)["bank"], sources, ("ablations", name, "bank"))
-
-
-def _check_form(bank: Config, sources: Sources, path: Sequence[str]) -> None:
-    if complaint := form_complaint(bank["form"], bank["objective"]):
-        raise refusal(sources, (*path, "form"), complaint)
-
-
 def check_splits(config: Config, sources: Sources) -> None:
     """Shares are of own clips, and no more than there are; own clips are there and hold the run's
     words.
@@ -341,7 +325,6 @@ CHECKS: Sequence[Callable[[Config, Sources], None]] = (
     check_world,
     check_figures,
     check_truth,
-    check_forms,
     check_windows,
     check_splits,
 )

@@ -146,4 +146,4 @@ class TruthSettings:
             "logits": {"steps": 20},
         }
     )
-    """Keys of `bank` that the benchmark has otherwise; objectives that give no map get a vector."""
+    """Keys of `bank` that the benchmark has otherwise."""

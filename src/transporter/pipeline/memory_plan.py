@@ -256,7 +256,7 @@ def _advice(rule: Rule, pair: Pair, bank: BankSettings, room: int, generator: st
     if rule.weights > room:
         return f"the models alone take {size(rule.weights)}: dtype, or smaller models"
     if rule.name.startswith("concept_bank") and not (bank.recompute and bank.at_once == 1):
-        learns = bank.form == "vector"
+        learns = bool(bank.phases)
         small = pair.bank(replace(bank, recompute=learns, at_once=1)).peak
         keys = "bank.recompute: true and bank.at_once: 1" if learns else "bank.at_once: 1"
         words = f"{keys}: {size(small)}"

@@ -255,22 +255,22 @@ class Pair:
             coupling.eval().requires_grad_(False)
 
     def _fit(self, clips: int, settings: BankSettings) -> None:
-        """A step of a bank of vectors; a map's objective, which needs no gradient."""
+        """A step along a gradient; of maps in closed form the objective, which needs none."""
         reader = Reader(self.generator, self.vlm, self.coupling)
         pi, ones = self._pi(clips), torch.ones(clips)
         batch = Batch([ASKED] * clips, pi, pi, self._latent(clips), ones, ones, settings.at_once)
-        vectors = settings.form == "vector"
-        q = torch.empty(pi.embeddings.shape, device=META, requires_grad=vectors)
+        learns = bool(settings.phases)
+        q = torch.empty(pi.embeddings.shape, device=META, requires_grad=learns)
         with ExitStack() as stack:
-            stack.enter_context(torch.set_grad_enabled(vectors))
+            stack.enter_context(torch.set_grad_enabled(learns))
             if settings.recompute:
                 for model in (self.generator, self.vlm):
                     stack.enter_context(model.recomputing())
             score = OBJECTIVES[settings.objective](
                 q, batch, reader, settings.logits, torch.Generator()
             )
-            if vectors:
-                score.loss.backward()
+            if learns:
+                score.loss.mean().backward()
 
 
 ASKED = Concept("a_b", "object", "a", "b", "a ?")

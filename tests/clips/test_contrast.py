@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from microworld.attributes import WORDS
 from microworld.language import QUESTIONS, caption
-from transporter.clips.contrast import COLUMNS, Concept, holds, read_concepts, words_of
+from transporter.clips.contrast import (
+    COLUMNS,
+    Concept,
+    holds,
+    read_concepts,
+    swap_pairs,
+    swaps,
+    words_of,
+)
 from transporter.support.errors import UserError
 
 HEADER = "\t".join(COLUMNS)
@@ -44,6 +52,25 @@ def table(folder: Path, *rows: str) -> Path:
 )
 def test_swap(before: str, after: str | None) -> None:
     assert RED_BLUE.swap(before) == after
+
+
+def test_two_swaps_are_one_of_all_between_them() -> None:
+    table = [
+        Concept("red_blue", "object", "red", "blue", "what colour ?"),
+        Concept("red_green", "object", "red", "green", "what colour ?"),
+        Concept("left_right", "action", "left", "right", "where to ?"),
+    ]
+    text = "a Red dot moves left."
+    found = list(swap_pairs(text, list(swaps(text, table))))
+    assert [swap.caption for swap in found] == [
+        "a Blue dot moves right.",
+        "a Green dot moves right.",
+    ]
+    assert found[0].word == "Red dot moves left."
+    assert found[0].about == "what colour ? where to ?"
+    for swap in found:
+        pair = Concept("swap", "object", swap.word, swap.instead, swap.about)
+        assert pair.swap(text) == swap.caption
 
 
 def test_swap_takes_phrases_and_signs_literally() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -20,6 +21,7 @@ from transporter.concepts.discovery import (
     Look,
     answer_odds,
     discover,
+    discover_pairs,
     pictured,
 )
 from transporter.generators.base import Generator
@@ -128,6 +130,29 @@ def test_what_a_vlm_goes_by_comes_first(
     others = table[table["about"] != about]
     assert table.loc[0, "rate"] > 1.5 * others["rate"].abs().max()
     assert len(estimates) > len(table)
+
+
+class _Both(Ruler):
+    """It says *quickly* of blue clips at night alone."""
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        seen = AnalyticProbes().probabilities(video)
+        blue = seen["colour"][:, list(AnalyticProbes().vocabulary["colour"]).index("blue")]
+        night = seen["time"][:, list(AnalyticProbes().vocabulary["time"]).index("night")]
+        return torch.stack([1 - blue * night, blue * night], 1)[:, None]
+
+
+def test_two_words_that_only_do_together_come_first(
+    generator: Generator, video: torch.Tensor
+) -> None:
+    words = [("size", "large", "small"), ("colour", "red", "blue"), ("time", "day", "night")]
+    ranked = pd.DataFrame(words, columns=["about", "word", "instead"])
+    table = discover_pairs(
+        video, ASKED, "slowly", _Both("both", 1), generator, CAPTION, ranked, Look(draws=2)
+    )
+    assert table["about"].tolist()[0] == "colour time"
+    assert len(table) == 3
+    assert table.loc[0, "moves"] > 2 * table.loc[1:, "moves"].max()
 
 
 def test_what_is_read_can_be_looked_at(generator: Generator, video: torch.Tensor) -> None:

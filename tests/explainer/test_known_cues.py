@@ -12,6 +12,7 @@ import torch
 from greys import LIGHT, GreysExplainer, grey
 from scipy.stats import beta
 
+from transporter.clips.contrast import Concept, swap_pairs, swaps
 from transporter.explainer.known_cues import (
     ANY,
     COLUMNS,
@@ -28,6 +29,7 @@ from transporter.truth.cases import Case
 
 THING = replace(LIGHT, name="thing", source="shade", target="lamp", question="what is there ?")
 WORDS = {"light": ("dark", "bright"), "thing": ("shade", "lamp")}
+BOTH = "dark shade to bright lamp"
 SHORTCUT = SimpleNamespace(attributes=frozenset({"thing"}))
 
 
@@ -60,6 +62,12 @@ class _Lamps(GreysExplainer):
         self.ranked = caption
         words = [pair for pair in (("shade", "lamp"), ("dark", "bright")) if pair[0] in caption]
         return "dark", pd.DataFrame(words, columns=["word", "instead"]).assign(moves=1.0)
+
+    def discover_pairs(
+        self, video: torch.Tensor, concept: Concept, caption: str, ranked: pd.DataFrame
+    ) -> pd.DataFrame:
+        both = next(swap_pairs(caption, list(swaps(caption, [LIGHT, THING]))))
+        return pd.DataFrame([{"word": both.word, "instead": both.instead, "moves": 1.0}])
 
 
 def clip_of(explainer: _Lamps, caption: str) -> ExplainedClip:
@@ -94,6 +102,12 @@ def test_a_word_that_is_there_is_not_asked_for() -> None:
     explainer, found = explained("a dark shade")
     assert explainer.ranked == "a dark shade"
     assert (found["by"], found["named"], found["says_cue"]) == ("shade to lamp", "thing", 1)
+
+
+@pytest.mark.parametrize(("threshold", "by"), [(1.4, "shade to lamp"), (2.2, BOTH), (3, "")])
+def test_two_words_give_way_where_one_does_not_do(threshold: float, by: str) -> None:
+    _, found = explained("a dark shade", threshold)
+    assert (found["flip"], found["by"]) == (0, by)
 
 
 def test_where_the_question_s_words_do_nothing_is_asked() -> None:

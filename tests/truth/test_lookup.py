@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -11,7 +12,7 @@ from microworld.world import MICROWORLD
 from transporter.clips.contrast import Concept
 from transporter.generators.base import Sampling
 from transporter.truth.cases import Case
-from transporter.truth.lookup import ask, edited
+from transporter.truth.lookup import ask, best_two, edited
 
 SHAPE = Concept("circle_square", "object", "circle", "square", "what shape ?")
 COLOUR = Concept("red_blue", "object", "red", "blue", "what colour ?")
@@ -49,11 +50,18 @@ def test_each_caption_is_asked_about_in_a_noise_of_its_own_and_shown_its_own_bes
     first = 3 * 1_000_003 + 700_000
     assert generator.noises == [first, first, first + 1, first + 1, first + 3]
     assert asked.best(CAPTIONS, [-2.0, 1.0, 3.0, 2.0, -5.0]) == [
-        "a blue circle spins",
-        "a blue square spins",
-        "nothing known",
-        "a circle spins",
+        ("a blue circle spins", 1.0),
+        ("a blue square spins", 3.0),
+        ("nothing known", -math.inf),
+        ("a circle spins", -5.0),
     ]
+
+
+def test_where_one_edit_does_not_do_the_best_of_it_comes_on_top() -> None:
+    again = {"b": ("bb", 2.0), "c": ("cc", -3.0), "d": ("d", -math.inf)}
+    best = [("a", 1.0), ("b", -1.0), ("c", -2.0), ("d", -math.inf)]
+    assert best_two(best, lambda texts: [again[text] for text in texts]) == ["a", "bb", "c", "d"]
+    assert best_two(best[:1], lambda texts: pytest.fail("nothing is to be asked")) == ["a"]
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     folder = finished / "results" / "truth"
     made = table(folder / "truth.tsv")
     methods = {"velocity", "answers", "logits", "prompt_interpolation", "random"}
-    methods |= {"best_swap", "best_swap_per_caption", "noise"}
+    methods |= {"best_swap", "best_swap_per_caption", "best_two_per_caption", "noise"}
     found = {subject: set(rows["method"]) for subject, rows in made.groupby("planted")}
     assert found == {
         "speed_by_colour": methods | {"oracle"},

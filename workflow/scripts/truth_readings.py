@@ -23,9 +23,14 @@ from transporter.truth.controls import (
     explain,
     open_contexts,
 )
-from transporter.truth.lookup import BEST, OWN, ask, edited
+from transporter.truth.lookup import BEST, OWN, TWO, ask, best_two, edited
 from transporter.truth.nulls import as_case
 from transporter.truth.readings import READINGS, read_asked, read_clips, read_noised
+
+
+def log_odds(read: pd.DataFrame) -> list[float]:
+    return read["log_odds"].tolist() if len(read) else []
+
 
 with stage(snakemake) as device:
     params, name = snakemake.params, snakemake.wildcards.case
@@ -62,9 +67,16 @@ with stage(snakemake) as device:
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
         edit = best_edit(concept, edits, reader)
         print(f"the best edit over all captions: {edit}", flush=True)
+        own = asked.best(texts, log_odds(answers))
+
+        def ask_again(texts: list[str]) -> list[tuple[str, float]]:
+            again = ask(texts, vocabulary, generator, sampling, params.seed + 1)
+            return again.best(texts, log_odds(read_asked(again, case, reader, None, None)))
+
         captions = {
             BEST: [edited(text, edit, vocabulary, case) for text in texts],
-            OWN: asked.best(texts, answers["log_odds"].tolist() if len(answers) else []),
+            OWN: [text for text, _ in own],
+            TWO: best_two(own, ask_again),
         }
         clips = explain(case, controls, rows, banks, captions, generator, sampling, params.seed)
         readings = read_clips(clips, case, reader, honest, probes)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from typing import NamedTuple
 
 from transporter.support.errors import UserError
@@ -193,7 +194,7 @@ def read_concepts(
 @dataclass(frozen=True)
 class Swap:
     """A word of a caption, one that could stand there instead, what both are about (a question),
-    and the caption so changed.
+    and the caption so changed. Of two words at once `word` is all from one to the other.
     """
 
     about: str
@@ -216,3 +217,24 @@ def swaps(caption: str, concepts: Sequence[Concept]) -> Iterator[Swap]:
                     changed := Concept("", "object", word, instead, question).swap(caption)
                 ):
                     yield Swap(question, word, instead, changed)
+
+
+def swap_pairs(caption: str, found: Sequence[Swap]) -> Iterator[Swap]:
+    """Every two swaps of a caption at once that are about different things, those that stand first
+    in `found` first.
+    """
+    places = sorted(combinations(range(len(found)), 2), key=sum)
+    for one, other in ((found[first], found[second]) for first, second in places):
+        both = Concept("", "object", other.word, other.instead, other.about).swap(one.caption)
+        if one.about != other.about and both:
+            yield Swap(f"{one.about} {other.about}", *_stretch(caption, both), both)
+
+
+def _stretch(before: str, after: str) -> tuple[str, str]:
+    """What differs between two captions, from the first word to the last."""
+    old, new = before.split(), after.split()
+    while old[0] == new[0]:
+        del old[0], new[0]
+    while old[-1] == new[-1]:
+        del old[-1], new[-1]
+    return " ".join(old), " ".join(new)

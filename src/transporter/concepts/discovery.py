@@ -6,17 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import pandas as pd
 import torch
 
-from transporter.clips.contrast import Concept, swaps
+from transporter.clips.contrast import Concept, Swap, swap_pairs, swaps
 from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
 
-COLUMNS = ("about", "word", "instead", "moves", "visual", "rate")
+SWAP = ("about", "word", "instead")
+COLUMNS = (*SWAP, "moves", "visual", "rate")
+PAIRS = 96
+"""Pairs of swaps that are looked at."""
 CERTAIN = -1e-6
 """The largest log-probability of an answer that log-odds are made of."""
 FLOOR = 0.01
@@ -119,6 +123,40 @@ def discover(
             " another one"
         )
     estimates = Estimates(generator, video, look or Look())
+    return answer, _ranked(estimates, vlm, question, answer, caption, found)
+
+
+@torch.no_grad()
+def discover_pairs(
+    video: torch.Tensor,
+    question: str,
+    answer: str,
+    vlm: VLM,
+    generator: Generator,
+    caption: str,
+    ranked: pd.DataFrame,
+    look: Look | None = None,
+) -> pd.DataFrame:
+    """Two swaps of words at once, as `discover` has single ones, `ranked`: for an answer that hangs
+    on two words together. Of many the first `PAIRS` are looked at, those of the most telling words.
+    """
+    alone = [
+        Swap(about, word, instead, Concept("", "object", word, instead, about).swap(caption) or "")
+        for about, word, instead in zip(*(ranked[name] for name in SWAP), strict=True)
+    ]
+    pairs = list(islice(swap_pairs(caption, alone), PAIRS))
+    estimates = Estimates(generator, video, look or Look())
+    return _ranked(estimates, vlm, question, answer, caption, pairs)
+
+
+def _ranked(
+    estimates: Estimates,
+    vlm: VLM,
+    question: str,
+    answer: str,
+    caption: str,
+    found: Sequence[Swap],
+) -> pd.DataFrame:
     before = estimates.video(caption)
     odds = answer_odds(vlm, before, question, answer)
     rows = []
@@ -129,10 +167,8 @@ def discover(
         rows.append(
             (swap.about, swap.word, swap.instead, moves, visual, moves / max(visual, FLOOR))
         )
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
-        "rate", ascending=False, ignore_index=True
-    )
-    return answer, table
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.sort_values("rate", ascending=False, ignore_index=True)
 
 
 @torch.no_grad()

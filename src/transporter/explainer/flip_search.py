@@ -108,25 +108,33 @@ def otherwise(
     found: Counterfactual,
     ranked: pd.DataFrame,
     edit: Callable[[tuple[str, str]], Counterfactual],
+    pairs: Callable[[], pd.DataFrame],
 ) -> Counterfactual | None:
     """By which other words does the answer flip, where it does not by its own?
 
-    The first of the most telling swaps, `TRIED` of them at most, whose edit flips it; None where
-    none does, and where the answer's own words do.
+    The first of the most telling swaps, `TRIED` of them at most, whose edit flips it, or else of
+    the most telling pairs of swaps; None where none does, and where the answer's own words do.
 
     Args:
         ranked: swaps of the caption's words, the most telling first (`concepts.discovery`).
         edit: explains the clip by a swap.
+        pairs: ranks two swaps at once.
     """
     if found.flip is not None:
         return None
-    telling = ranked[ranked["moves"] > 0]
-    swaps = zip(telling["word"], telling["instead"], strict=True)
-    for swap in [swap for swap in swaps if swap != found.swap][:TRIED]:
-        other = edit(swap)
-        if other.flip is not None:
-            return other
+    for table in (lambda: ranked, pairs):
+        for swap in _telling(table(), found.swap):
+            other = edit(swap)
+            if other.flip is not None:
+                return other
     return None
+
+
+def _telling(ranked: pd.DataFrame, known: tuple[str, str]) -> list[tuple[str, str]]:
+    """The first `TRIED` swaps that move the answer, without the one that is known."""
+    moving = ranked[ranked["moves"] > 0]
+    found = zip(moving["word"], moving["instead"], strict=True)
+    return [swap for swap in found if swap != known][:TRIED]
 
 
 def least_flip(

@@ -91,7 +91,10 @@ def explain_clip(
     def edited(swap: tuple[str, str]) -> Counterfactual:
         return explainer.explain(video, concept, whole, phi, seed, swap=swap, fps=fps, where=where)
 
-    other = None if ranked is None else otherwise(found, ranked, edited)
+    def pairs() -> pd.DataFrame:
+        return explainer.discover_pairs(video, found.concept, whole, ranked)
+
+    other = None if ranked is None else otherwise(found, ranked, edited, pairs)
     return ExplainedClip(found, ranked, other, place, told)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,7 +12,7 @@ import torch
 
 from transporter.clips.contrast import Concept
 from transporter.clips.split import Reading
-from transporter.concepts.discovery import Look, answered, discover, pictured
+from transporter.concepts.discovery import Look, answered, discover, discover_pairs, pictured
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_edits import ClipEdits, Where
@@ -81,6 +82,20 @@ class VideoQuestions:
             caption,
             self._look,
         )
+
+    def discover_pairs(
+        self,
+        video: torch.Tensor | str | os.PathLike[str],
+        concept: Concept,
+        caption: str,
+        ranked: pd.DataFrame,
+    ) -> pd.DataFrame:
+        """The same of two swaps at once, for a VLM that answers by the concept's source, as
+        `concepts.discovery.discover_pairs` has it; in a quarter of the noises, since they are many.
+        """
+        look = replace(self._look, draws=max(1, self.draws // 4))
+        asked = (concept.question, concept.source, self.vlm, self.generator)
+        return discover_pairs(self._clip(video), *asked, caption, ranked, look)
 
     @property
     def _look(self) -> Look:

@@ -35,6 +35,7 @@ ORDER = (
     "mixed",
     "best_swap",
     "best_swap_per_caption",
+    "best_two_per_caption",
     "oracle",
     "prompt_interpolation",
     "random",

@@ -1,11 +1,11 @@
 """The look-up, the simplest explanation there is: ask about every one-word edit and show the best,
-nothing fitted.
+nothing fitted; and once more where one does not do.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,10 +14,10 @@ from transporter.clips.contrast import Concept, Swap, holds, swaps
 from transporter.generators.base import Generator, Sampling
 from transporter.truth.cases import Case
 
-BEST, OWN, ASKED = "best_swap", "best_swap_per_caption", "asked"
-"""The best edit over all captions, the best of each caption's own, and what was asked about for
-this.
-"""
+BEST, OWN, TWO = "best_swap", "best_swap_per_caption", "best_two_per_caption"
+"""The best edit over all captions, the best of each caption's own, and this with a second one."""
+ASKED = "asked"
+"""What was asked about for each caption's own."""
 FIRST_NOISE = 700_000
 """Of a seed's noises: no edit is shown in the noise that it was chosen in."""
 
@@ -32,15 +32,14 @@ class Asked:
     z_xi: torch.Tensor
     """`(n, c, t, h, w)`"""
 
-    def best(self, captions: Sequence[str], odds: Sequence[float]) -> list[str]:
+    def best(self, captions: Sequence[str], odds: Sequence[float]) -> list[tuple[str, float]]:
         """Each caption with the edit of it whose clip has the highest log-odds of all that were
-        asked, `(n,)`; itself where it has none.
+        asked, `(n,)`, and these; itself where it has none.
         """
-        found = dict.fromkeys(captions, -math.inf)
-        best = {caption: caption for caption in captions}
+        best = {caption: (caption, -math.inf) for caption in captions}
         for caption, swap, value in zip(self.captions, self.swaps, odds, strict=True):
-            if value > found[caption]:
-                found[caption], best[caption] = value, swap.caption
+            if value > best[caption][1]:
+                best[caption] = (swap.caption, value)
         return [best[caption] for caption in captions]
 
 
@@ -65,6 +64,25 @@ def ask(
     print(f"{len(rows)} edits of {len(captions)} captions to ask about", flush=True)
     z_xi = torch.cat(parts) if parts else torch.zeros(0)
     return Asked([row[0] for row in rows], [row[1] for row in rows], z_xi)
+
+
+def best_two(
+    best: Sequence[tuple[str, float]], ask_again: Callable[[list[str]], list[tuple[str, float]]]
+) -> list[str]:
+    """Captions with their best edits and, where the clip is not answered by the target, with the
+    best edit of these on top, if its clip is answered more so.
+
+    Args:
+        best: captions and log-odds by `Asked.best`.
+        ask_again: the same of the captions that it is given.
+    """
+    short = [caption for caption, odds in best if odds <= 0]
+    further = dict(zip(short, ask_again(short), strict=True)) if short else {}
+    found = []
+    for caption, odds in best:
+        second, more = further.get(caption, (caption, odds))
+        found.append(second if more > odds else caption)
+    return found
 
 
 def edited(

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from microworld.attributes import Attributes
+from microworld.attributes import WORDS, Attributes
 from microworld.language import caption
 from microworld.renderer import draw_layout, render
 from microworld.rulers.analytic import AnalyticProbes
@@ -137,8 +137,8 @@ class _Both(Ruler):
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         seen = AnalyticProbes().probabilities(video)
-        blue = seen["colour"][:, list(AnalyticProbes().vocabulary["colour"]).index("blue")]
-        night = seen["time"][:, list(AnalyticProbes().vocabulary["time"]).index("night")]
+        blue = seen["colour"][:, WORDS["colour"].index("blue")]
+        night = seen["time"][:, WORDS["time"].index("night")]
         return torch.stack([1 - blue * night, blue * night], 1)[:, None]
 
 

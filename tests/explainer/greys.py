@@ -20,7 +20,7 @@ from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 
 LIGHT = Concept("light", "scene", "dark", "bright", "how light is it ?")
-LEVELS = {"dark": 0.2, "bright": 0.8, "lamp": 1.6}
+LEVELS = {"dark": 0.2, "bright": 0.8, "lamp": 1.6, "candle": 0.3}
 """How bright a caption's words are, together."""
 PLAIN = Editing(steps=4, source_guidance=1.0, target_guidance=1.0)
 T, SIDE = 5, 16

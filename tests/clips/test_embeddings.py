@@ -135,6 +135,20 @@ def test_an_interrupted_run_goes_on(clips: list[Path], tmp_path: Path, stop_at: 
     assert contents(tmp_path / "e") == contents(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_parts_make_the_shards_and_the_whole_the_tables(
+    clips: list[Path], tmp_path: Path, parts: int
+) -> None:
+    run(clips, Model(), tmp_path / "whole")
+    for number in reversed(range(parts)):
+        run(clips, Model(), tmp_path / "e", part=(number, parts))
+    assert ("index.tsv" in contents(tmp_path / "e")) is (parts == 1)
+    gathering = Model()
+    run(clips, gathering, tmp_path / "e")
+    assert gathering.batches == []
+    assert contents(tmp_path / "e") == contents(tmp_path / "whole")
+
+
 def test_a_finished_run_computes_nothing_again(clips: list[Path], tmp_path: Path) -> None:
     run(clips, Model(), tmp_path / "e")
     before, model = contents(tmp_path / "e"), Model()

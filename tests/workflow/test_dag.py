@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from miniature import CONCEPTS, PAIR, PHI, SEEDS, SETTINGS, SPLITS, table
+from pipeline import CORES, MINIATURE, copy_project, planned, snakemake
 
 from microworld.attributes import WORDS
 from transporter.clips.embeddings import load_embeddings
@@ -45,6 +48,26 @@ def test_clips_and_embeddings(finished: Path, split: str) -> None:
         assert loaded.clips == captions["clip"].tolist()
         assert loaded.values.shape == (SPLITS[split], *shape)
         assert list(table(embeddings / name / "failed.tsv").columns) == ["clip", "reason"]
+
+
+def test_several_jobs_share_an_embedding(finished: Path, tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project")
+    shutil.copytree(finished / "data", folder / "data")
+    target = f"results/embeddings/validation/reencoded/{PAIR}"
+    asked = (target, *MINIATURE, "--rerun-triggers", "mtime")
+    done = snakemake(folder, *CORES, *asked, "--config", "memory={shard: 4, embedding_jobs: 2}")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert planned(done.stdout) == {
+        rule: count
+        for name in ("embed_generator", "embed_reencoded")
+        for rule, count in ((name, 1), (f"{name}_part", 2))
+    }
+    logs = [folder / "logs" / "embed_reencoded" / "validation" / PAIR / f"{n}.log" for n in (0, 1)]
+    assert all("shard 1/1: 4 of 4 clips" in log.read_text() for log in logs)
+    made, expected = load_embeddings(folder / target), load_embeddings(finished / target)
+    assert made.clips == expected.clips
+    torch.testing.assert_close(made.values, expected.values, atol=1e-4, rtol=1e-4)
+    assert not list((folder / "unfinished").rglob("*.safetensors"))
 
 
 def test_coupling(finished: Path) -> None:

@@ -71,6 +71,7 @@ wildcard_constraints:
     vlm="[A-Za-z0-9_.-]+",
     concept="[A-Za-z0-9_.-]+",
     shortcut="|".join(plan.shortcuts) or "none",
+    part=r"\d+",
     shape=r"\d+x\d+x\d+@[0-9.e+-]+",
     variant="|".join(map(re.escape, config["ablations"])) or "none",
     case="|".join([HONEST, *NULLS, *plan.shortcuts]),

@@ -6,6 +6,7 @@ rule embed_generator:
         captions=plan.captions(),
         clips=plan.clip_inputs(),
         model=files("generators", "{generator}"),
+        parts=plan.parts(paths.Z_XI),
     output:
         directory(paths.Z_XI),
     log:
@@ -23,7 +24,7 @@ rule embed_generator:
         clips=plan.clips_from(),
         generator=of("generators", "{generator}", without=GUIDED),
         part=of("clips", only=WINDOW),
-        memory=of("memory", only=["embedding", "shard"]),
+        memory=of("memory", only=["embedding", "shard", "embedding_jobs"]),
         code=code(
             "transporter.clips.embeddings",
             "transporter.clips.split",
@@ -38,6 +39,7 @@ rule embed_vlm:
         captions=plan.captions(),
         clips=plan.clip_inputs(),
         model=files("vlms", "{vlm}"),
+        parts=plan.parts(paths.Z_OMEGA),
     output:
         directory(paths.Z_OMEGA),
     log:
@@ -55,7 +57,7 @@ rule embed_vlm:
         clips=plan.clips_from(),
         vlm=of("vlms", "{vlm}"),
         part=of("clips", only=WINDOW),
-        memory=of("memory", only=["embedding", "shard", "stored"]),
+        memory=of("memory", only=["embedding", "shard", "stored", "embedding_jobs"]),
         code=code(
             "transporter.clips.embeddings",
             "transporter.clips.split",
@@ -70,6 +72,7 @@ rule embed_reencoded:
         z_xi=paths.Z_XI,
         generator=files("generators", "{generator}"),
         vlm=files("vlms", "{vlm}"),
+        parts=plan.parts(paths.REENCODED),
     output:
         directory(paths.REENCODED),
     log:
@@ -88,7 +91,47 @@ rule embed_reencoded:
     params:
         generator=of("generators", "{generator}", without=GUIDED),
         vlm=of("vlms", "{vlm}"),
-        memory=of("memory", only=["embedding", "shard", "stored"]),
+        memory=of("memory", only=["embedding", "shard", "stored", "embedding_jobs"]),
         code=code("transporter.clips.embeddings", adapters=["generators", "vlms"]),
     script:
         "../scripts/embed_reencoded.py"
+
+
+# Several jobs make the shards of a split between them; the rules above gather what they find.
+if plan.embedding_jobs > 1:
+
+    use rule embed_generator as embed_generator_part with:
+        input:
+            captions=plan.captions(),
+            clips=plan.clip_inputs(),
+            model=files("generators", "{generator}"),
+        output:
+            temp(touch(paths.part(paths.Z_XI))),
+        log:
+            paths.log("embed_generator", "{split}/{generator}/{part}"),
+        benchmark:
+            paths.benchmark("embed_generator", "{split}/{generator}/{part}")
+
+    use rule embed_vlm as embed_vlm_part with:
+        input:
+            captions=plan.captions(),
+            clips=plan.clip_inputs(),
+            model=files("vlms", "{vlm}"),
+        output:
+            temp(touch(paths.part(paths.Z_OMEGA))),
+        log:
+            paths.log("embed_vlm", "{split}/{vlm}/{shape}/{part}"),
+        benchmark:
+            paths.benchmark("embed_vlm", "{split}/{vlm}/{shape}/{part}")
+
+    use rule embed_reencoded as embed_reencoded_part with:
+        input:
+            z_xi=paths.Z_XI,
+            generator=files("generators", "{generator}"),
+            vlm=files("vlms", "{vlm}"),
+        output:
+            temp(touch(paths.part(paths.REENCODED))),
+        log:
+            paths.log("embed_reencoded", f"{{split}}/{PAIR}/{{part}}"),
+        benchmark:
+            paths.benchmark("embed_reencoded", f"{{split}}/{PAIR}/{{part}}")

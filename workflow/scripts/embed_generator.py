@@ -1,6 +1,6 @@
 """Encode a split's clips with the generator's VAE: z_xi."""
 
-from model_stage import hand_over, stage, unfinished
+from model_stage import hand_over, part_of, stage, unfinished
 
 from transporter.clips.embeddings import embed_clips
 from transporter.clips.split import SplitClips
@@ -23,5 +23,6 @@ with stage(snakemake) as device:
         memory["shard"],
         key=digest(snakemake.params.generator, part, files_hash(snakemake.input.model)),
         names=clips.names,
+        part=part_of(snakemake),
     )
     hand_over(folder, snakemake)

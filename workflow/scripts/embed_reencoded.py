@@ -1,6 +1,6 @@
 """Decode a split's latents and encode the videos with the VLM: E_Omega(D_Xi(z_xi))."""
 
-from model_stage import hand_over, stage, unfinished
+from model_stage import hand_over, part_of, stage, unfinished
 
 from pathlib import Path
 
@@ -26,5 +26,6 @@ with stage(snakemake) as device:
             files_hash(snakemake.input.generator),
             files_hash(snakemake.input.vlm),
         ),
+        part=part_of(snakemake),
     )
     hand_over(folder, snakemake)

@@ -1,6 +1,6 @@
 """Encode a split's clips with the VLM: z_omega."""
 
-from model_stage import hand_over, stage, unfinished
+from model_stage import hand_over, part_of, stage, unfinished
 
 from transporter.clips.embeddings import embed_clips
 from transporter.clips.split import SplitClips
@@ -31,5 +31,6 @@ with stage(snakemake) as device:
             part,
             files_hash(snakemake.input.model),
         ),
+        part=part_of(snakemake),
     )
     hand_over(folder, snakemake)

@@ -6,6 +6,6 @@ from transporter.pipeline.prefork import run_forked
 
 run_forked()
 
-from stage import hand_over, kept, stage, unfinished  # noqa: E402
+from stage import hand_over, kept, part_of, stage, unfinished  # noqa: E402
 
-__all__ = ["hand_over", "kept", "stage", "unfinished"]
+__all__ = ["hand_over", "kept", "part_of", "stage", "unfinished"]

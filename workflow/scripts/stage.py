@@ -57,11 +57,24 @@ def _device(count: int, threads: int) -> Any:
 
 def unfinished(snakemake: Any) -> Path:
     """A folder for checkpoints and shards: no declared output, so it outlives a failed job; another
-    code has another folder.
+    code has another folder. Jobs that are parts of one share its folder.
     """
-    return Path(
-        "unfinished", *Path(snakemake.log[0]).with_suffix("").parts[1:], snakemake.params.code
-    )
+    job = Path(snakemake.log[0]).with_suffix("").parts[1:]
+    if is_part(snakemake):
+        job = job[:-1]
+    return Path("unfinished", *job, snakemake.params.code)
+
+
+def is_part(snakemake: Any) -> bool:
+    """Whether a job makes some of the shards of another, which gathers them."""
+    return "part" in snakemake.wildcards.keys()  # noqa: SIM118 (no mapping)
+
+
+def part_of(snakemake: Any) -> tuple[int, int]:
+    """Number and count of the parts that a job is one of; the whole is the only one."""
+    if not is_part(snakemake):
+        return (0, 1)
+    return int(snakemake.wildcards.part), snakemake.params.memory["embedding_jobs"]
 
 
 def kept(snakemake: Any) -> Any:
@@ -75,12 +88,14 @@ def kept(snakemake: Any) -> Any:
 
 
 def hand_over(folder: Path, snakemake: Any) -> None:
-    """Make the finished `folder` the job's output.
+    """Make the finished `folder` the job's output; a part leaves it to the job that gathers.
 
     Embeddings of a user's own clips, which change, also stay where they are, at no cost where the
     disk has links: Snakemake deletes an output before its job, and shards whose clips are the same
     are taken again. What other code left beside them goes.
     """
+    if is_part(snakemake):
+        return
     [output] = snakemake.output
     if snakemake.config["clips"]["source"] == "folder":
         for other in folder.parent.iterdir():

@@ -34,6 +34,9 @@ READING_COLUMNS = ("start", "seconds", "fit", "reader")
 """Columns of the index that clips have which were read from files."""
 Embed = Callable[[torch.Tensor], torch.Tensor]
 """A batch `(B, ...)` to embeddings `(B, ...)`."""
+Part = tuple[int, int]
+"""Number, from 0, and count of the parts that share the shards of a folder."""
+WHOLE: Part = (0, 1)
 
 
 class Embeddings(NamedTuple):
@@ -63,6 +66,7 @@ class _Work:
     shard: int
     dtype: torch.dtype
     key: str
+    part: Part = WHOLE
 
 
 @dataclass(frozen=True)
@@ -155,8 +159,10 @@ def _make_shard(path: Path, origin: str, source: _Source, rows: range, work: _Wo
 
 
 def _shards(folder: Path, source: _Source, work: _Work) -> Iterator[_Shard]:
-    """Every shard in order, read from disk where it is there already."""
-    for index, first in enumerate(range(0, len(source.names), work.shard)):
+    """The shards that are to be made, in order, read from disk where they are there already."""
+    number, parts = work.part
+    for index in range(number, -(-len(source.names) // work.shard), parts):
+        first = index * work.shard
         rows = range(first, min(first + work.shard, len(source.names)))
         identity = [
             work.key,
@@ -170,7 +176,9 @@ def _shards(folder: Path, source: _Source, work: _Work) -> Iterator[_Shard]:
 
 
 def _write(folder: Path, source: _Source, work: _Work) -> None:
-    """Write every shard that is not there yet, then the tables, the index last."""
+    """Write every shard that is not there yet, then the tables, the index last; of a part no
+    tables.
+    """
     if work.batch < 1 or work.shard < 1:
         raise UserError(
             f"{folder}: expected a batch and a shard of at least one clip, got {work.batch} and"
@@ -180,7 +188,9 @@ def _write(folder: Path, source: _Source, work: _Work) -> None:
         raise UserError(f"{folder}: expected clips to embed, got none")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX).unlink(missing_ok=True)
-    shards = list(_with_progress(_shards(folder, source, work), work.shard, len(source.names)))
+    shards = list(_with_progress(_shards(folder, source, work), source, work))
+    if work.part != WHOLE:
+        return
     for stale in set(folder.glob("shard-*.safetensors")) - {
         folder / _shard_name(number) for number in range(len(shards))
     }:
@@ -212,11 +222,14 @@ def _index(shards: Sequence[_Shard]) -> pd.DataFrame:
     return index.join(pd.DataFrame(readings, columns=list(READING_COLUMNS)))
 
 
-def _with_progress(shards: Iterator[_Shard], size: int, clips: int) -> Iterator[_Shard]:
+def _with_progress(shards: Iterator[_Shard], source: _Source, work: _Work) -> Iterator[_Shard]:
     """Pass the shards through and tell how far the run is: a bar on a terminal, a line per shard in
     a log.
     """
-    console, start, failed, total = Console(stderr=True), time.monotonic(), 0, -(-clips // size)
+    size, (first, parts) = work.shard, work.part
+    total = len(range(first, -(-len(source.names) // size), parts))
+    clips = len(source.names) if work.part == WHOLE else total * size
+    console, start, failed = Console(stderr=True), time.monotonic(), 0
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -269,6 +282,7 @@ def embed_clips(
     dtype: torch.dtype = torch.float32,
     key: str = "",
     names: Sequence[str] | None = None,
+    part: Part = WHOLE,
 ) -> None:
     """Embed clips, `shard` of them to a file, `batch` at a time.
 
@@ -282,6 +296,8 @@ def embed_clips(
 
     A run that was interrupted goes on: shards stay that were made from the same bytes with the same
     `batch`, `dtype` and `key`; `key` should name the model and whatever else the values depend on.
+    So several jobs may share the work: each makes the shards of its `part` and no table, and the
+    whole, after them, finds the shards there.
 
     Raises:
         UserError: two clips have one name, or no clip at all could be embedded.
@@ -290,7 +306,7 @@ def embed_clips(
     _refuse_doubles(names, folder)
     fingerprint = cache(_file_fingerprint)
     source = _Source(names, read, lambda row: fingerprint(clip_files[row]))
-    _write(folder, source, _Work(embed, batch, shard, dtype, key))
+    _write(folder, source, _Work(embed, batch, shard, dtype, key, part))
 
 
 def embed_latents(
@@ -301,6 +317,7 @@ def embed_latents(
     shard: int,
     dtype: torch.dtype = torch.float32,
     key: str = "",
+    part: Part = WHOLE,
 ) -> None:
     """Like `embed_clips`, of the rows of an embeddings folder: `embed` takes `(B, c, t, h, w)`;
     clips keep their names and order.
@@ -317,7 +334,7 @@ def embed_latents(
         return hashlib.sha256(read(row).contiguous().view(torch.uint8).numpy()).hexdigest()
 
     source = _Source(index["clip"].tolist(), read, fingerprint)
-    _write(folder, source, _Work(embed, batch, shard, dtype, key))
+    _write(folder, source, _Work(embed, batch, shard, dtype, key, part))
 
 
 def embed_rows(

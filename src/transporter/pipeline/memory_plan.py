@@ -192,7 +192,9 @@ class _Run:
 
     def needs(self, generator: str, vlm: str, pair: Pair) -> Iterator[Need]:
         """Of the rules of a plain run."""
-        jobs = dict.fromkeys(("embed_generator", "embed_vlm", "embed_reencoded"), len(self.clips))
+        shared = self.at_once.embedding_jobs
+        embedding = len(self.clips) * (shared + 1 if shared > 1 else 1)  # one gathers
+        jobs = dict.fromkeys(("embed_generator", "embed_vlm", "embed_reencoded"), embedding)
         jobs |= {"captions": 0, "generation": self.concepts, "concept_readings": self.concepts}
         for rule in pair.rules(self.bank, self.at_once, self.captions, self.spaced):
             if rule.name == "coupling" and self.processes > 1:  # gradients are sent as a copy

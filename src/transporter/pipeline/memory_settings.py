@@ -14,6 +14,8 @@ class MemorySettings:
     """Clips that are encoded, or decoded and encoded again, at once."""
     shard: Size = 16
     """Clips in a file of embeddings; a changed clip makes those of its file anew."""
+    embedding_jobs: Size = 1
+    """Jobs that share the embedding of a split, so that several GPUs embed at once."""
     stored: Precision | None = None
     """Precision in which a VLM's tokens are stored; null is that of its weights, which loses
     nothing.

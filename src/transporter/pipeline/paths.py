@@ -114,6 +114,11 @@ def every(pattern: str, **names: Iterable[str]) -> list[str]:
     return [filled(pattern, **dict(zip(names, some, strict=True))) for some in combinations]
 
 
+def part(pattern: str) -> str:
+    """What says that a part of some embeddings is made."""
+    return pattern.replace("results/embeddings/", "unfinished/parts/", 1) + "/{part}"
+
+
 def of_variant(pattern: str) -> str:
     """Where an ablation's own result is, in place of the base's."""
     return pattern.replace("results/", "results/ablations/{variant}/", 1)

@@ -330,6 +330,18 @@ class Plan:
         """Both models and the coupling between them."""
         return {"coupling": self.trained_coupling(wildcards), **self.models(wildcards)}
 
+    @property
+    def embedding_jobs(self) -> int:
+        """That share the embedding of a split."""
+        return self.config["memory"]["embedding_jobs"]
+
+    def parts(self, pattern: str) -> list[str]:
+        """What a job that gathers embeddings waits for; nothing where it makes them alone."""
+        jobs = self.embedding_jobs
+        if jobs == 1:
+            return []
+        return paths.every(paths.part(pattern), part=map(str, range(jobs)))
+
     def literal(self) -> str | list[str]:
         """rho-OT as the paper has it, trained on Phi's parts for the report, unless the settings
         leave it out.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from transporter.pipeline import paths
 from transporter.pipeline.config import check_config
 from transporter.pipeline.plan import Plan
 from transporter.pipeline.tables import Table, tables
@@ -58,3 +59,19 @@ def test_real_clips_are_scored_where_there_is_a_folder_of_them(tmp_path: Path) -
     assert "masked" not in pages(None)
     with pytest.raises(UserError, match=r"saliency\.masks\.folder: expected a folder of clips"):
         pages(tmp_path / "nowhere")
+
+
+def test_prompts_are_read_where_a_table_is_named(tmp_path: Path) -> None:
+    def pages(table: object) -> dict[str, str]:
+        found = rows(saliency={"prompts": {"table": table}})["saliency_pages"]
+        return {some.caption: some.page for some in found}
+
+    assert pages("config/prompts.tsv")["prompts"] == "results/saliency/microworld/prompts.html"
+    assert Path("workflow/report/prompts.rst").is_file()
+    assert "prompts" not in pages(None)
+    assert "prompts" in pages(paths.IMAP_PROMPTS)  # a rule makes it
+    with pytest.raises(UserError, match=r"saliency\.prompts\.table: expected a table of prompts"):
+        pages(str(tmp_path / "nowhere.tsv"))
+    (tmp_path / "wrong.tsv").write_text("prompt\tthings\n")
+    with pytest.raises(UserError, match=r"wrong\.tsv: expected columns prompt, things, motions"):
+        pages(str(tmp_path / "wrong.tsv"))

@@ -1,6 +1,10 @@
 # Where and when does a generator put a word? Maps of its attention, scored by true masks: `snakemake --cores all saliency`.
 
 
+# What of the settings does not matter to clips whose words have known places.
+ASIDE = ["masks", "prompts"]
+
+
 rule saliency:
     input:
         [row.page for row in TABLES["saliency_pages"]],
@@ -27,7 +31,7 @@ rule saliency_truth:
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
-        settings=of("saliency", without=["masks"]),
+        settings=of("saliency", without=ASIDE),
         world=config["world"],
         seed=config["seed"],
         code=code("transporter.saliency.report", adapters=["generators"], world=True),
@@ -59,7 +63,7 @@ rule saliency_clip:
         runtime=30,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
-        settings=of("saliency", without=["masks"]),
+        settings=of("saliency", without=ASIDE),
         world=config["world"],
         seed=config["seed"],
         code=code(
@@ -92,11 +96,56 @@ rule saliency_masked:
         runtime=600,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
-        settings=config["saliency"],
+        settings=of("saliency", without=["prompts"]),
         seed=config["seed"],
         code=code("transporter.saliency.masked_clips", adapters=["generators"]),
     script:
         "../scripts/saliency_masked.py"
+
+
+# Clips of prompts, and where their words are; the prompts of IMAP's authors are fetched from them.
+rule saliency_released_prompts:
+    output:
+        paths.IMAP_PROMPTS,
+    log:
+        paths.log("saliency_released_prompts"),
+    benchmark:
+        paths.benchmark("saliency_released_prompts")
+    localrule: True
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    script:
+        "../scripts/saliency_released_prompts.py"
+
+
+rule saliency_prompts:
+    input:
+        model=files("generators", "{generator}"),
+        table=config["saliency"]["prompts"]["table"] or [],
+    output:
+        folder=directory(paths.PROMPTED),
+        table=paths.PROMPTS,
+    log:
+        paths.log("saliency_prompts", "{generator}"),
+    benchmark:
+        paths.benchmark("saliency_prompts", "{generator}")
+    conda:
+        "../../envs/transporter.yaml"
+    resources:
+        gpu=1,
+        mem_mb=job_memory.mem_mb("generation", 4000),
+        runtime=1440,
+    params:
+        generator=of("generators", "{generator}"),
+        settings=of("saliency", only=["preset", "map", "prompts"]),
+        at_once=config["memory"]["sampling"],
+        seed=config["seed"],
+        code=code("transporter.figures.prompt_clips", adapters=["generators"]),
+    script:
+        "../scripts/saliency_prompts.py"
 
 
 rule saliency_looks:
@@ -119,7 +168,7 @@ rule saliency_looks:
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
         vlm=of("vlms", "{vlm}"),
-        settings=of("saliency", without=["masks"]),
+        settings=of("saliency", without=ASIDE),
         world=config["world"],
         seed=config["seed"],
         code=code(
@@ -150,7 +199,7 @@ rule saliency_maps:
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
-        settings=of("saliency", without=["masks"]),
+        settings=of("saliency", without=ASIDE),
         world=config["world"],
         seed=config["seed"],
         code=code(

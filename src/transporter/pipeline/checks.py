@@ -10,9 +10,11 @@ from typing import Any
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.coupling.settings import share_complaint
 from transporter.pipeline.adapters import GIVEN, check_adapter
+from transporter.pipeline.paths import IMAP_PROMPTS
 from transporter.pipeline.refusals import Source, blamed, refusal
 from transporter.pipeline.rendered_captions import rendered_lacks
 from transporter.pipeline.world import load_world
+from transporter.saliency.prompts import read_prompts
 from transporter.support.errors import UserError
 from transporter.support.refusals import nearest
 
@@ -101,6 +103,17 @@ def check_places(config: Config, sources: Sources) -> None:
     if masks is not None and not Path(masks).is_dir():
         complaint = f"expected a folder of clips with masks, got {masks}, which is not there"
         raise refusal(sources, ("saliency", "masks", "folder"), complaint)
+
+
+def check_prompts(config: Config, sources: Sources) -> None:
+    """The table of prompts can be read, but for the one that a rule fetches."""
+    path = config["saliency"]["prompts"]["table"]
+    if path is None or (path == IMAP_PROMPTS and not Path(path).exists()):
+        return
+    if not Path(path).is_file():
+        complaint = f"expected a table of prompts, got {path}, which is not there"
+        raise refusal(sources, ("saliency", "prompts", "table"), complaint)
+    read_prompts(path)
 
 
 def _is_place(path: str) -> bool:
@@ -321,6 +334,7 @@ CHECKS: Sequence[Callable[[Config, Sources], None]] = (
     check_frames,
     check_networks,
     check_places,
+    check_prompts,
     check_concepts,
     check_world,
     check_figures,

@@ -10,6 +10,7 @@ from transporter.saliency.settings import (
     MapSettings,
     MaskSettings,
     Preset,
+    PromptSettings,
     ReadingSettings,
 )
 from transporter.support.settings import Count, Distinct, Level, section
@@ -37,3 +38,4 @@ class SaliencySettings:
     pixels; 1 is none.
     """
     masks: MaskSettings = MaskSettings()
+    prompts: PromptSettings = PromptSettings()

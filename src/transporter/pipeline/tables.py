@@ -88,7 +88,9 @@ def _explained(plan: Plan) -> list[Table]:
 
 
 def _of_maps(plan: Plan) -> list[Table]:
-    """Maps against masks: of real clips, and of worlds that know where their words are."""
+    """Maps against masks: of real clips, and of worlds that know where their words are; and maps of
+    prompts.
+    """
     found = []
     if plan.config["saliency"]["masks"]["folder"]:
         for generator in plan.generators:
@@ -96,6 +98,12 @@ def _of_maps(plan: Plan) -> list[Table]:
             masked = paths.filled(paths.MASKED, **names)
             labels = {**names, "result": "real clips"}
             found.append(Table(masked, "masked", "Saliency", labels))
+    if plan.config["saliency"]["prompts"]["table"]:
+        for generator in plan.generators:
+            names = {"generator": generator}
+            prompts = paths.filled(paths.PROMPTS, **names)
+            labels = {**names, "result": "prompts"}
+            found.append(Table(prompts, "prompts", "Saliency", labels))
     if not plan.world:
         return found
     for generator in plan.generators:

@@ -69,13 +69,15 @@ def rank_correlation(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 def top_overlap(one: torch.Tensor, other: torch.Tensor, share: float) -> torch.Tensor:
     """Intersection over union of the highest `share` of places of both scores `(B, N)`."""
-    count = round(share * one.shape[1])
-    highest = []
-    for scores in (one, other):
-        top = scores.topk(count, dim=1).indices
-        highest.append(torch.zeros_like(scores, dtype=torch.bool).scatter(1, top, True))
-    both, either = (highest[0] & highest[1]).sum(1), (highest[0] | highest[1]).sum(1)
+    first, second = highest(one, share), highest(other, share)
+    both, either = (first & second).sum(1), (first | second).sum(1)
     return (both / either).where(one.isfinite().all(1) & other.isfinite().all(1), torch.nan)
+
+
+def highest(scores: torch.Tensor, share: float) -> torch.Tensor:
+    """Where the highest `share` of places of scores `(B, N)` is, bool."""
+    top = scores.topk(round(share * scores.shape[1]), dim=1).indices
+    return torch.zeros_like(scores, dtype=torch.bool).scatter(1, top, True)
 
 
 def _known(scores: torch.Tensor, truth: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:

@@ -135,6 +135,18 @@ class MaskSettings:
     """Real clips that are scored, the first that the folder lists."""
 
 
+@section
+class PromptSettings:
+    """Prompts that the generator makes clips of, whose words are looked for."""
+
+    table: Place | None = None
+    """Table of prompts and their words, which are looked for in clips of them, or null; IMAP's, a
+    file that a rule fetches, are `results/saliency/imap_prompts.json`.
+    """
+    seeds: Annotated[int, Strict(), Ge(1), Le(1000)] = 1
+    """Clips of each prompt."""
+
+
 IMAP = MapSettings(
     method="gram",
     standardise="texts",

@@ -36,7 +36,8 @@ def written(
     settings = chosen(load_config(ROOT / "config/config.yaml")["saliency"])
     unknown = Prompt("a zeppelin moves left", ("left",), (MOTION,))
     served, lacks = known(generator, [unknown, *read_prompts(ROOT / "config/prompts.tsv")])
-    found = all_prompted(generator, served, SEEDS, settings, Sampling(2, 3.0))
+    assert sorted(served) == [2, 3, 4]
+    found = all_prompted(generator, {2: served[2]}, SEEDS, settings, Sampling(2, 3.0))
     folder = tmp_path_factory.mktemp("prompts") / "prompts"
     write_prompted(folder, generator, found, measured(found), lacks)
     return found, folder
@@ -63,7 +64,6 @@ def test_the_index_says_where_every_map_and_clip_is(
 
 
 def test_prompts_that_were_left_out_are_named(written: tuple[dict[int, Prompted], Path]) -> None:
-    found, folder = written
-    failed = pd.read_csv(folder / "failed.tsv", sep="\t")
-    assert failed["prompt"].tolist() == [1] and sorted(found) == [2, 3, 4]
+    failed = pd.read_csv(written[1] / "failed.tsv", sep="\t")
+    assert failed["prompt"].tolist() == [1]
     assert "zeppelin" in failed["reason"][0]

@@ -30,7 +30,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for model in ("generator", "vlms/qwen2_vl", "probes", "clip_judge"):
         (tmp_path / "models" / model).mkdir(parents=True)
     (tmp_path / "config").mkdir()
-    for table in ("concepts.tsv", "shortcuts.tsv"):
+    for table in ("concepts.tsv", "shortcuts.tsv", "prompts.tsv"):
         (tmp_path / "config" / table).write_text((ROOT / "config" / table).read_text())
     monkeypatch.chdir(tmp_path)
     return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import SimpleNamespace
 
+import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept
@@ -93,6 +94,7 @@ class GreysExplainer(VideoQuestions):
     sampling = Sampling(4, 1.0)
     coupling = lpips = None
     concepts = {"light": LIGHT}  # noqa: RUF012
+    words = {}  # noqa: RUF012
 
     def __init__(self, threshold: float = 0.5, reading: Reading = FROM_THE_START) -> None:
         self._reader = reader(threshold)
@@ -127,3 +129,6 @@ class GreysExplainer(VideoQuestions):
 
     def discover(self, video: torch.Tensor, question: str, caption: str) -> tuple[str, object]:
         raise UserError("no word of the table")
+
+    def discover_pairs(self, *asked: object) -> pd.DataFrame:
+        return pd.DataFrame(columns=["word", "instead", "moves"])

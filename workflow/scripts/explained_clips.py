@@ -18,12 +18,14 @@ from transporter.pipeline.world import load_world
 with stage(snakemake) as device:
     params, names = snakemake.params, snakemake.wildcards
     settings, model = params.settings, params.generator
+    world = load_world(params.world)
     generator = load_generator(model, device)
     explainer = Explainer(
         generator,
         load_vlm(params.vlm, generator.video_shape, device, generator.fps),
         Sampling(model["steps"], model["guidance"]),
         concepts={known.name: known for known in read_concepts(snakemake.input.concepts)},
+        words=world.words if world else {},
         lpips=loaded_lpips(snakemake.input.lpips or None),
         draws=settings["draws"],
     )
@@ -60,5 +62,5 @@ with stage(snakemake) as device:
         )
         for row in pick(concept, clips.captions, settings["clips"], params.seed)
     ]
-    probes = load_world(params.world).probes(params.probes) if params.probes else None
+    probes = world.probes(params.probes) if params.probes else None
     write_explanations(snakemake.output[0], examples, probes)

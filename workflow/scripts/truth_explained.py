@@ -28,6 +28,7 @@ with stage(snakemake) as device:
         load_vlm(params.vlm, generator.video_shape, device, generator.fps),
         Sampling(model["steps"], model["guidance"]),
         concepts={known.name: known for known in read_concepts(snakemake.input.vocabulary)},
+        words=world.words,
         draws=params.draws,
     )
     clips = SplitClips.of_table(snakemake.input.captions, params.folder, params.part)

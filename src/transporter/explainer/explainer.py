@@ -62,6 +62,8 @@ class Explainer(VideoQuestions):
     bank: ConceptBank = field(default_factory=lambda: ConceptBank({}))
     concepts: dict[str, Concept] = field(default_factory=dict)
     """Those that can be asked for by name; `fit` adds others."""
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Words by what they are about, of a world that knows all of its own."""
     settings: BankSettings = field(default_factory=BankSettings)
     """How a run would fit the bank."""
     clips: World | Path | list[tuple[str, Path]] | None = None

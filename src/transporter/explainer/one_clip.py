@@ -104,7 +104,7 @@ def filled(explainer: VideoQuestions, video: torch.Tensor, found: Counterfactual
     the generator does not know the words.
     """
     known: dict[str, list[str]] = {}
-    for concept in explainer.concepts.values():
+    for concept in explainer.vocabulary:
         known.setdefault(concept.question, []).extend((concept.source, concept.target))
     known.pop(found.concept.question, None)
     answers = [

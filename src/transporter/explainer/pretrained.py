@@ -42,6 +42,7 @@ def pretrained(
         raise UserError(f"weights: expected a model's folder, got {weights}, which is not there")
     made = load_generator(model, device)
     given, clips = project.settings, project.settings["clips"]
+    world = load_world(given["world"])
     fields: dict[str, Any] = {
         "generator": made,
         "vlm": load_vlm(
@@ -52,12 +53,9 @@ def pretrained(
         ),
         "sampling": Sampling(model["steps"], model["guidance"]),
         "concepts": project.concepts(),
+        "words": world.words if world else {},
         "settings": BankSettings.from_mapping(given["bank"], given["seed"]),
-        "clips": (
-            load_world(given["world"])
-            if clips["source"] == "world"
-            else _own_clips(project.root, clips)
-        ),
+        "clips": world if clips["source"] == "world" else _own_clips(project.root, clips),
         "reading": Reading.of_settings(clips),
         "draws": given["explanations"]["draws"],
         "lpips": loaded_lpips(project.root / paths.filled(paths.WEIGHTS, weights="lpips")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.clips.split import Reading
 from transporter.concepts.discovery import Look, answered, discover, discover_pairs, pictured
+from transporter.concepts.edits import widened
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_edits import ClipEdits, Where
@@ -39,6 +40,7 @@ class VideoQuestions:
     sampling: Sampling
     coupling: Coupling | None
     concepts: dict[str, Concept]
+    words: Mapping[str, Sequence[str]]
     reading: Reading
     lpips: VideoLPIPS | None
     draws: int
@@ -48,21 +50,26 @@ class VideoQuestions:
         """How the VLM reads latents."""
         return Reader(self.generator, self.vlm, self.coupling)
 
+    @property
+    def vocabulary(self) -> list[Concept]:
+        """Words and others that may stand in their place: those of the concepts, and of a world."""
+        return widened(list(self.concepts.values()), self.words)
+
     @torch.no_grad()
     def ask(
         self, video: torch.Tensor | str | os.PathLike[str], question: str | Concept | None = None
     ) -> str:
         """What the VLM answers about a video, a file or `(T, C, H, W)` in [0, 1].
 
-        Among the words of the concepts with that question the likeliest, else what it says freely;
-        without a question it describes the video.
+        Among the words that are known to answer that question the likeliest, else what it says
+        freely; without a question it describes the video.
         """
         tokens = self.vlm.encode(self._clip(video)[None].to(self.vlm.device))
         if question is None:
             return self.vlm.caption(tokens)[0]
         if isinstance(question, Concept):
             return answered(self.vlm, tokens, question.question, [question])
-        return answered(self.vlm, tokens, question, list(self.concepts.values()))
+        return answered(self.vlm, tokens, question, self.vocabulary)
 
     def discover(
         self,
@@ -78,7 +85,7 @@ class VideoQuestions:
             question,
             self.vlm,
             self.generator,
-            list(self.concepts.values()),
+            self.vocabulary,
             caption,
             self._look,
         )

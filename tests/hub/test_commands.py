@@ -17,7 +17,9 @@ from pipeline import transporter
 
 from transporter.clips.reading import read_video
 
-CLIP, CAPTION = "my_clips/clips/screen.mp4", "a square moves slowly on a screen"
+CLIP = "my_clips/clips/screen.mp4"
+# every word that the table of concepts knows costs a swap
+CAPTION = "it moves slowly on a screen"
 SIZE = (9, 32, 48)
 CHECKED = ("--clip", "9x32x48", "--dtype", "bfloat16")
 Run = Callable[..., subprocess.CompletedProcess[str]]

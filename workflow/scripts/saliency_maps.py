@@ -17,9 +17,7 @@ with stage(snakemake) as device:
     [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
     swept = Generated.load(snakemake.input.generated)
     reading, at_once = read_reading(settings), min(BATCH, params.at_once)
-    found = sweep_maps(
-        generator, swept, concept, chosen(settings), reading, params.seed, at_once
-    )
+    found = sweep_maps(generator, swept, concept, chosen(settings), reading, params.seed, at_once)
     inside = Inside(world, generator.block_grid) if isinstance(world, Finder) else None
     table = changes(generator, swept, found, inside.watch if inside else None, at_once)
     found = inside.with_shares(found) if inside else found

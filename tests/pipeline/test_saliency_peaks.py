@@ -27,6 +27,8 @@ from transporter.saliency.generated import SweepMaps
 from transporter.saliency.locating import renoised
 from transporter.saliency.looking import gradients
 from transporter.saliency.masked_clips import WORDS
+from transporter.saliency.prompted import prompted
+from transporter.saliency.prompts import Prompt
 from transporter.saliency.settings import MapSettings, ReadingSettings
 from transporter.saliency.words import Words
 from transporter.vlms.base import VLM
@@ -53,7 +55,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
         settings["generation"]["seeds"] = CLIPS
         settings["gallery"] = {"seeds": CLIPS}
         folder = tmp_path_factory.mktemp("masks")
-        settings["saliency"] = {"masks": {"folder": str(folder)}}
+        prompts = {"table": "config/prompts.tsv", "seeds": CLIPS}
+        settings["saliency"] = {"masks": {"folder": str(folder)}, "prompts": prompts}
         return Places.of(check_config(settings, [("test", settings)], clips=False))
 
 
@@ -77,7 +80,7 @@ def read(generator: Generator, settings: Sequence[MapSettings], words: int, clip
 
 
 def test_all_jobs_are_there(rules: dict[str, Rule], places: Places, pair: Pair) -> None:
-    names = ("maps", "masked", "truth", "clip", "looks", "restricted")
+    names = ("maps", "prompts", "masked", "truth", "clip", "looks", "restricted")
     assert set(rules) == {f"saliency_{name}" for name in names}
     alone = ("saliency_masked", "saliency_clip")
     assert all(rule.clips == (1 if rule.name in alone else CLIPS) for rule in rules.values())
@@ -128,6 +131,19 @@ def test_maps_of_a_sweep(
     for stage, act in ((reading, read_one), (decoding, decode)):
         counted = stage.first + (CLIPS - 1) * stage.further
         assert counted == pytest.approx(allocated(act), rel=CLOSE), act.__name__
+
+
+def test_maps_while_clips_are_made(
+    rules: dict[str, Rule], models: tuple[Generator, VLM], places: Places, allocated: Allocated
+) -> None:
+    generator, _ = models
+    words = [WORD] * places.words_of_prompts
+    prompt = Prompt(WORD, tuple(words), ("thing",) * len(words))
+    sampling = Sampling(2, 3.0, CLIPS)
+    expected = allocated(lambda: prompted(generator, prompt, range(CLIPS), MapSettings(), sampling))
+    reading, _ = rules["saliency_prompts"].stages
+    counted = reading.first + (CLIPS - 1) * reading.further
+    assert len(words) > 1 and counted == pytest.approx(expected, rel=CLOSE)
 
 
 def test_where_a_vlm_looks(

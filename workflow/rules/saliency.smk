@@ -137,7 +137,7 @@ rule saliency_prompts:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=job_memory.mem_mb("generation", 4000),
+        mem_mb=job_memory.mem_mb("saliency_prompts", 4000),
         runtime=1440,
     params:
         generator=of("generators", "{generator}"),

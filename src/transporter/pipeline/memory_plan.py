@@ -37,7 +37,9 @@ AT_ONCE = {
     "embed_reencoded": "embedding",
     "generation": "sampling",
     **dict.fromkeys((*READINGS, "scores", "saliency_looks"), "reading"),
-    **dict.fromkeys(("saliency_maps", "saliency_truth", "saliency_restricted"), "sampling"),
+    **dict.fromkeys(
+        [f"saliency_{name}" for name in ("maps", "prompts", "truth", "restricted")], "sampling"
+    ),
 }
 """Keys of `memory` that say how many clips a rule has at once."""
 

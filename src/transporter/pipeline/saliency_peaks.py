@@ -8,7 +8,8 @@ maps are read from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from transporter.saliency.benchmark import SHOWN, parts, rivals, timed
 from transporter.saliency.locating import renoised
 from transporter.saliency.looking import Question, gradients, questions
 from transporter.saliency.masked_clips import WORDS
+from transporter.saliency.prompts import read_prompts
 from transporter.saliency.settings import MapSettings, chosen, read_reading
 from transporter.saliency.words import Words
 
@@ -77,6 +79,16 @@ class Places:
         probed = self.kinds and self.settings["probes"]
         return self.settings["generation"]["seeds"] if probed else 0
 
+    @property
+    def words_of_prompts(self) -> int:
+        """Words that are looked for in a prompt's clip at most, as many as in a masked one where the
+        table has still to be fetched; 0 without a table.
+        """
+        table = self.maps["prompts"]["table"]
+        if table is None or not Path(table).is_file():
+            return WORDS if table else 0
+        return max(len(prompt.words) for prompt in read_prompts(table))
+
     def waiting(self, rule: str, pair: Pair) -> int:
         """Bytes of clips on the host: rendered ones and a copy of them as a batch, or a sweep's
         latents and the videos of one of its seeds.
@@ -106,6 +118,11 @@ def rules_of_generator(pair: Pair, places: Places) -> Iterator[Rule]:
     at_once = min(generated.BATCH, places.at_once.sampling)
     stages = (reading([default], 1), pair.stage("decode"))
     yield Rule("saliency_maps", weights, at_once, stages)
+    if words := places.words_of_prompts:
+        # while they are made, with places and times
+        both = reading([default, replace(default, standardise="clip", contrast="pad")], words)
+        at_once = min(places.at_once.sampling, places.maps["prompts"]["seeds"])
+        yield Rule("saliency_prompts", weights, at_once, (both, _at_one(pair.stage("decode"))))
     if places.maps["masks"]["folder"]:
         yield Rule("saliency_masked", weights, 1, (encode, reading(able.values(), WORDS)))
     if places.kinds:
@@ -148,7 +165,13 @@ def _restricted(pair: Pair, places: Places) -> Rule:
     before = vlm + text + captions.first + (places.seeds - 1) * captions.further
     used = vlm + _bytes(pair, ("vae", *TRANSFORMERS))
     stages = (doubled, *held, Stage(VIDEOS * videos, 0))
-    return Rule("saliency_restricted", used, places.at_once.sampling, stages, before)
+    at_once = min(places.at_once.sampling, places.seeds)
+    return Rule("saliency_restricted", used, at_once, stages, before)
+
+
+def _at_one(stage: Stage) -> Stage:
+    """A stage of one clip, however many others have."""
+    return Stage(stage.first, 0)
 
 
 def _of_generator(pair: Pair) -> int:

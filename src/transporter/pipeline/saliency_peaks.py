@@ -81,8 +81,8 @@ class Places:
 
     @property
     def words_of_prompts(self) -> int:
-        """Words that are looked for in a prompt's clip at most, as many as in a masked one where the
-        table has still to be fetched; 0 without a table.
+        """Words that are looked for in a prompt's clip at most, as many as in a masked one where
+        the table has still to be fetched; 0 without a table.
         """
         table = self.maps["prompts"]["table"]
         if table is None or not Path(table).is_file():

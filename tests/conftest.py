@@ -29,18 +29,24 @@ settings.load_profile("transporter")
 
 MINIATURE = "miniature"
 """The group of the tests that share the run of the miniature, by far the longest."""
+HUB = "hub"
+"""The group of those that share a run of models in the hub's shape."""
+SHARED = {
+    MINIATURE: ("workflow", ("dag", "paper", "plans", "snapshot")),
+    "restore": ("pipeline", ("restore", "restore_files", "restore_links", "restore_listings")),
+    HUB: ("hub", ("pipeline", "paper", "commands")),
+}
 GROUPS = {
-    f"tests/workflow/test_{name}.py": MINIATURE for name in ("dag", "paper", "plans", "snapshot")
-} | {
-    f"tests/pipeline/test_restore{part}.py": "restore"
-    for part in ("", "_files", "_links", "_listings")
+    f"tests/{folder}/test_{name}.py": group
+    for group, (folder, names) in SHARED.items()
+    for name in names
 }
 """Groups of test files that share what is made once; every other file is a group by itself."""
 FIRST = (
     MINIATURE,
     "tests/workflow/test_own_clips.py",
     "tests/workflow/test_stranger.py",
-    "tests/hub/test_pipeline.py",
+    HUB,
 )
 """The longest groups, in the order in which workers take them."""
 MOST_WORKERS = 4

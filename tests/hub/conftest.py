@@ -10,6 +10,8 @@ import checkpoints
 import pytest
 import torch
 from hub_models import ADAPTERS, FPS, NEGATIVE, PUBLISHED, SHAPE
+from hub_project import FILES, hub_project
+from pipeline import CORES, snakemake
 
 from transporter.generators.wan import WanGenerator
 from transporter.pipeline.loading import load_generator, load_vlm
@@ -70,3 +72,15 @@ def video() -> torch.Tensor:
     """Two clips of whole values in [0, 255], divided by 255."""
     random = torch.Generator().manual_seed(0)
     return torch.rand(2, *SHAPE, generator=random).mul(255).round() / 255
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, hub: Path) -> Path:
+    """A project in the hub's shape in which the default target has come to its end; `said.txt` is
+    what it said.
+    """
+    project = hub_project(tmp_path_factory.mktemp("public") / "project", hub)
+    done = snakemake(project, *CORES, *FILES)
+    assert done.returncode == 0, done.stdout[-6000:]
+    (project / "said.txt").write_text(done.stdout)
+    return project

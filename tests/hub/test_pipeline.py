@@ -7,86 +7,12 @@ import re
 from pathlib import Path
 
 import pandas as pd
-import pytest
-import yaml
-from odd_clips import UNREADABLE, odd_clips
-from pipeline import CORES, copy_project, planned, snakemake
+from hub_project import FILES, VLM
+from odd_clips import UNREADABLE
+from pipeline import planned, snakemake
 from safetensors.torch import load_file
 
 from transporter.support.files import read_table
-
-FILES = ("--configfile", "config/miniature.yaml", "config/hub.yaml")
-VLM = "qwen2_5_vl"
-SETTINGS = {
-    "clips": {
-        "source": "folder",
-        "folder": "my_clips",
-        "splits": {"train": 0.6, "validation": 0.15, "held_out": 0.25},
-    },
-    "generators": {
-        "wan": {
-            "adapter": "wan",
-            "dtype": "bfloat16",
-            "frames": 9,
-            "height": 32,
-            "width": 48,
-            "fps": 8,
-            # the published 512 take longer than all else here
-            "max_tokens": 48,
-            "steps": 3,
-            "guidance": 5.0,
-            "negative_prompt": "blurred details, worst quality",
-        }
-    },
-    "vlms": {
-        VLM: {
-            "adapter": "qwen_vl",
-            "dtype": "bfloat16",
-            "frames": 8,
-            "max_pixels": 12544,
-            "caption_tokens": 6,
-        }
-    },
-    "world": None,
-    "probes": None,
-    "metrics": {"clip_judge": None},
-    # the captions have one `day`, so this one cannot be served
-    "run": {"generators": ["wan"], "vlms": [VLM], "concepts": ["slowly_quickly", "day_night"]},
-    "coupling": {"steps": 2, "batch": 4, "literal_steps": 0, "projections": 4},
-    "bank": {"form": "vector", "steps": 2, "batch": 2, "control_draws": 1},
-    "generation": {
-        "phi": [0, 1],
-        "spacing_rounds": 0,
-        "seeds": 1,
-        "methods": ["transporter"],
-    },
-    "gallery": {"seeds": 1},
-    "figures": {"several": [["slowly_quickly", "day_night"]]},
-    "truth": {
-        "concepts": "config/concepts.tsv",
-        "shortcuts": [],
-        "vlms": [VLM],
-        "pairs": ["slowly_quickly", "day_night"],
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, hub: Path) -> Path:
-    folder = copy_project(tmp_path_factory.mktemp("public") / "project")
-    odd_clips(folder / "my_clips")
-    SETTINGS["generators"]["wan"]["path"] = str(hub / "wan")
-    SETTINGS["vlms"][VLM]["path"] = str(hub / VLM)
-    (folder / "config" / "hub.yaml").write_text(yaml.safe_dump(SETTINGS))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def finished(project: Path) -> Path:
-    done = snakemake(project, *CORES, *FILES)
-    assert done.returncode == 0, done.stdout[-6000:]
-    (project / "said.txt").write_text(done.stdout)
-    return project
 
 
 def bank(finished: Path) -> Path:

@@ -103,6 +103,29 @@ def test_the_benchmark_is_counted_when_a_job_of_it_is_looked_at(
     assert (len(counts), len(of_truth)) == (1, 2)
 
 
+def test_maps_are_counted_when_a_job_of_them_is_looked_at(
+    plan: Plan, counts: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs of a generator alone have no VLM to name; a run of own clips has no world."""
+    need = Need("wan", "qwen", "saliency_truth", 1, 16, 70 * GB, 50 * GB, "", "saliency")
+    asked: list[int] = []
+
+    def made(settings: Any, memory: int, gpu: bool, concepts: int) -> list[Need]:
+        asked.append(memory)
+        return [need]
+
+    monkeypatch.setattr(memory_plan, "saliency_needs", made)
+    memory = large(plan, monkeypatch)
+    truth, maps = (memory.mem_mb(f"saliency_{name}", 4000) for name in ("truth", "maps"))
+    assert not asked
+    assert truth({"generator": "wan"}, 2) == 100_000
+    assert maps({"generator": "wan", "vlm": "qwen"}, 1) == 4000
+    assert large(plan, monkeypatch, counts=False).mem_mb("saliency_truth", 1)({}, 1) == 50_000
+    plan.config["world"] = None
+    assert large(plan, monkeypatch).mem_mb("saliency_truth", 1)({}, 1) == 50_000
+    assert (len(counts), len(asked)) == (0, 2)
+
+
 def test_what_was_counted_is_kept(
     plan: Plan, counts: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

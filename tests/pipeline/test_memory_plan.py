@@ -19,6 +19,7 @@ from transporter.pipeline.config import check_config, read_yaml
 from transporter.pipeline.memory_plan import GB, LIBRARIES, memory_bytes
 from transporter.pipeline.memory_settings import MemorySettings
 from transporter.pipeline.rule_memory import Rule, Stage
+from transporter.pipeline.saliency_peaks import Places
 from transporter.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,11 +58,23 @@ def paper_rules(pair: Any, settings: InversionSettings, seeds: int, reading: int
     yield Rule("scores", 6 * GB, min(8, reading), (Stage(2 * GB, 2 * GB),))
 
 
+def rules_of_generator(pair: Any, places: Places) -> Iterator[Rule]:
+    assert (places.kinds, places.seeds) == (5, 8)
+    yield Rule("saliency_truth", 16 * GB, places.at_once.sampling, (Stage(3 * GB, GB),))
+    yield Rule("saliency_maps", 16 * GB, places.at_once.sampling, (Stage(2 * GB, GB),))
+
+
+def rules_of_pair(pair: Any, places: Places) -> Iterator[Rule]:
+    yield Rule("saliency_looks", 17 * GB, places.at_once.reading, (Stage(4 * GB, 2 * GB),))
+
+
 @pytest.fixture
 def plan(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(memory_plan, "Pair", _Pair)
     monkeypatch.setattr(memory_plan, "paper_rules", paper_rules)
+    monkeypatch.setattr(memory_plan, "rules_of_generator", rules_of_generator)
+    monkeypatch.setattr(memory_plan, "rules_of_pair", rules_of_pair)
 
     def made(
         memory: int, gpu: bool = True, needs_of: Any = memory_plan.memory_plan, **changes: Any
@@ -145,6 +158,27 @@ def test_the_benchmark_counts_a_bank_of_each_objective(plan: Any) -> None:
     assert tight[1].advice == "bank.recompute: true and bank.at_once: 1: 18 GB"
 
 
+def test_maps_are_read_of_every_clip_and_scored_once(plan: Any) -> None:
+    """Beside a second VLM the generator's maps are counted again, and their benchmark is not."""
+    run = {"generators": ["microworld"], "vlms": ["qwen2_vl", "gemma3"]}
+    made = plan(99, run=run, needs_of=memory_plan.saliency_needs)
+    assert [(need.vlm, need.rule, need.jobs, need.clips) for need in made] == [
+        ("qwen2_vl", "saliency_truth", 1, 16),
+        ("qwen2_vl", "saliency_maps", 12, 16),
+        ("qwen2_vl", "saliency_looks", 1, 16),
+        ("gemma3", "saliency_maps", 12, 16),
+        ("gemma3", "saliency_looks", 1, 16),
+    ]
+    assert {need.target for need in made} == {"saliency"}
+    assert [need.device for need in made[:3]] == [34 * GB, 33 * GB, 51 * GB]
+    # rendered clips, and a sweep's latents and the videos of one seed: thirteen of either
+    assert made[0].host == LIBRARIES + 10 * GB + 2 * (96 + 128) * 1000
+    assert made[1].host == LIBRARIES + 10 * GB + 13 * (8 * 20 + 2 * 1000)
+    tight = plan(24, needs_of=memory_plan.saliency_needs)
+    advice = ["memory.sampling: 6", "memory.sampling: 7", "memory.reading: 2"]
+    assert [need.advice for need in tight] == advice
+
+
 def test_a_cpu_is_its_own_host(plan: Any) -> None:
     gpu, cpu = (plan(50, gpu).needs[0] for gpu in (True, False))
     assert gpu.host == LIBRARIES + 10 * GB  # the largest model on its way
@@ -188,7 +222,21 @@ def test_the_verb_prints_what_fits(plan: Any, capsys: pytest.CaptureFixture[str]
         assert ended.value.code == code
         assert all(word in shown for word in words)
         assert "microworld, qwen2_vl  coupling" in shown
+        assert "saliency" not in shown
         assert "embeddings on disk: 0.000942 GB; hours: not measured" in shown
+
+
+def test_the_verb_counts_the_run_s_concepts_and_further_targets(
+    plan: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = read_yaml("config/config.yaml")
+    settings["run"]["concepts"] = ["red_blue", "day_night"]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(settings))
+    with pytest.raises(SystemExit):
+        main(["plan", "--saliency", "--configfile", str(tmp_path / "mine.yaml")])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    jobs = {row[2]: row[3] for row in rows if row[:2] == ["microworld,", "qwen2_vl"]}
+    assert (jobs["concept_readings"], jobs["inversion"], jobs["saliency_maps"]) == ("2", "12", "2")
 
 
 def test_clips_need_not_be_there_and_models_must(

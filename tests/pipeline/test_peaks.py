@@ -4,7 +4,6 @@ weights: the embedded ones, and random ones of middle size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,17 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanPipeline
+from peak_models import (
+    CLIPS,
+    CLOSE,
+    CPU,
+    GENERATOR,
+    ROOT,
+    VLM_SETTINGS,
+    Allocated,
+    counted_pair,
+    whole_models,
+)
 from torchmetrics.functional.image.lpips import _LPIPS
 
 from microworld.training.generator import build_transformer
@@ -29,7 +39,7 @@ from transporter.coupling.training import coupling_losses
 from transporter.generators.base import Generator
 from transporter.networks.i3d import I3D
 from transporter.pipeline import peaks
-from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.pipeline.loading import load_generator
 from transporter.pipeline.memory_settings import MemorySettings
 from transporter.pipeline.paper_peaks import paper_rules
 from transporter.pipeline.peaks import ASKED, Pair
@@ -37,14 +47,15 @@ from transporter.pipeline.rule_memory import Rule
 from transporter.support.errors import UserError
 from transporter.vlms.base import VLM
 
-ROOT = Path(__file__).resolve().parents[2]
-CPU = torch.device("cpu")
-SIZE = {"fps": 8, "frames": 17, "height": 64, "width": 64, "max_tokens": 16}
-GENERATOR = {"adapter": "wan", "path": str(ROOT / "models/generator"), **SIZE}
-VLM_SETTINGS = {"adapter": "qwen_vl", "path": str(ROOT / "models/vlms/qwen2_vl")}
-CLIPS = 3
-CLOSE = 0.2
-Allocated = Callable[[Callable[[], object]], int]
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    return counted_pair()
+
+
+@pytest.fixture(scope="module")
+def models() -> tuple[Generator, VLM]:
+    return whole_models()
 
 
 def live(rule: Rule) -> int:
@@ -55,18 +66,6 @@ def live(rule: Rule) -> int:
 
 def bank(**keys: Any) -> BankSettings:
     return BankSettings.from_mapping({"form": "vector", "batch": CLIPS, **keys}, 0)
-
-
-@pytest.fixture(scope="module")
-def pair() -> Pair:
-    return Pair(GENERATOR, VLM_SETTINGS, CouplingSettings(batch=CLIPS), gpu=False)
-
-
-@pytest.fixture(scope="module")
-def models() -> tuple[Generator, VLM]:
-    generator = load_generator(GENERATOR, CPU)
-    assert dict(generator.networks())
-    return generator, load_vlm(VLM_SETTINGS, generator.video_shape, CPU)
 
 
 def test_weights_are_the_files(pair: Pair) -> None:

@@ -27,13 +27,14 @@ rule saliency_truth:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=job_memory.mem_mb("generation", 6000),
+        mem_mb=job_memory.mem_mb("saliency_truth", 6000),
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
         settings=of("saliency", without=ASIDE),
         world=config["world"],
         seed=config["seed"],
+        at_once=config["memory"]["sampling"],
         code=code("transporter.saliency.report", adapters=["generators"], world=True),
     script:
         "../scripts/saliency_truth.py"
@@ -59,7 +60,7 @@ rule saliency_clip:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=job_memory.mem_mb("generation", 4000),
+        mem_mb=job_memory.mem_mb("saliency_clip", 4000),
         runtime=30,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -92,7 +93,7 @@ rule saliency_masked:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=job_memory.mem_mb("generation", 6000),
+        mem_mb=job_memory.mem_mb("saliency_masked", 6000),
         runtime=600,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -136,7 +137,7 @@ rule saliency_prompts:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=job_memory.mem_mb("generation", 4000),
+        mem_mb=job_memory.mem_mb("saliency_prompts", 4000),
         runtime=1440,
     params:
         generator=of("generators", "{generator}"),
@@ -163,7 +164,7 @@ rule saliency_looks:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=job_memory.mem_mb("concept_readings", 6000),
+        mem_mb=job_memory.mem_mb("saliency_looks", 6000),
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
@@ -171,6 +172,7 @@ rule saliency_looks:
         settings=of("saliency", without=ASIDE),
         world=config["world"],
         seed=config["seed"],
+        at_once=config["memory"]["reading"],
         code=code(
             "transporter.saliency.looking",
             adapters=["generators", "vlms"],
@@ -195,13 +197,14 @@ rule saliency_maps:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=job_memory.mem_mb("generation", 4000),
+        mem_mb=job_memory.mem_mb("saliency_maps", 4000),
         runtime=120,
     params:
         generator=of("generators", "{generator}", without=SAMPLING),
         settings=of("saliency", without=ASIDE),
         world=config["world"],
         seed=config["seed"],
+        at_once=config["memory"]["sampling"],
         code=code(
             "transporter.saliency.inside",
             "transporter.pipeline.world",
@@ -278,7 +281,7 @@ rule saliency_restricted:
         "../../envs/transporter.yaml"
     resources:
         gpu=1,
-        mem_mb=job_memory.mem_mb("generation", 4000),
+        mem_mb=job_memory.mem_mb("saliency_restricted", 4000),
         runtime=120,
     params:
         generator=of("generators", "{generator}"),
@@ -286,6 +289,7 @@ rule saliency_restricted:
         probes=config["probes"],
         world=config["world"],
         seed=config["seed"],
+        at_once=config["memory"]["sampling"],
         code=code(
             "transporter.metrics.restriction",
             adapters=["generators", "vlms"],

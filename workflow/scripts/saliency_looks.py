@@ -5,7 +5,7 @@ from model_stage import stage
 from transporter.clips.contrast import read_concepts
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.world import load_world
-from transporter.saliency.looking import looks_table
+from transporter.saliency.looking import AT_ONCE, looks_table
 from transporter.saliency.report import CHOOSING, REPORTED
 from transporter.saliency.settings import chosen, read_reading
 from transporter.support.files import write_table
@@ -27,5 +27,6 @@ with stage(snakemake) as device:
         chosen(settings),
         read_reading(settings),
         params.seed,
+        min(AT_ONCE, params.at_once),
     )
     write_table(table, snakemake.output[0])

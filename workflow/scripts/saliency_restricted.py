@@ -25,7 +25,7 @@ with stage(snakemake) as device:
         Reader(generator, vlm),
         ConceptBank.load(inputs.bank, device),
         load_world(params.world).probes(params.probes, device),
-        Sampling(params.generator["steps"], params.generator["guidance"]),
+        Sampling(params.generator["steps"], params.generator["guidance"], params.at_once),
         params.seed,
     )
     write_table(table, snakemake.output[0])

@@ -4,6 +4,7 @@ from model_stage import stage
 
 from transporter.pipeline.loading import load_generator
 from transporter.pipeline.world import load_world
+from transporter.saliency.benchmark import BATCH
 from transporter.saliency.report import CHOOSING, REPORTED, truth_table
 from transporter.saliency.settings import chosen, read_reading
 from transporter.support.files import write_table
@@ -23,5 +24,6 @@ with stage(snakemake) as device:
         settings["levels"],
         settings["shifts"],
         params.seed,
+        min(BATCH, params.at_once),
     )
     write_table(table, snakemake.output[0])

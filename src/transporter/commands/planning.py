@@ -16,6 +16,9 @@ def plan(
     memory: Annotated[str, typer.Option(help="Of a device, such as 24GB.")] = "80GB",
     cpu: Annotated[bool, typer.Option("--cpu", help="Of a run without a GPU.")] = False,
     truth: Annotated[bool, typer.Option("--truth", help="And of the target truth.")] = False,
+    saliency: Annotated[
+        bool, typer.Option("--saliency", help="And of the target saliency.")
+    ] = False,
 ) -> None:
     """Tell what a run takes by its models' configurations alone: memory of each rule, jobs, disk.
 
@@ -25,13 +28,23 @@ def plan(
 
     project = Project.open(configfile, clips=False)
     # takes seconds to import, which wrong settings need not wait for
-    from transporter.pipeline.memory_plan import memory_bytes, memory_plan, size, truth_needs
+    from transporter.pipeline.memory_plan import (
+        memory_bytes,
+        memory_plan,
+        saliency_needs,
+        size,
+        truth_needs,
+    )
 
     room = memory_bytes(memory)
+    named = project.settings["run"]["concepts"]
+    concepts = len(project.concepts() if named == "all" else named)
     with chdir(project.root):
-        run = (project.settings, room, not cpu, len(project.concepts()))
+        run = (project.settings, room, not cpu, concepts)
         made = memory_plan(*run)
-        made = replace(made, needs=[*made.needs, *(truth_needs(*run) if truth else ())])
+        asked = ((truth, truth_needs), (saliency, saliency_needs))
+        more = [need for wanted, needs in asked if wanted for need in needs(*run)]
+        made = replace(made, needs=[*made.needs, *more])
     rows = [
         (model, part, size(count))
         for model, parts in made.parts.items()

@@ -60,10 +60,11 @@ def read_restricted(
     table = table.sort_values("seed")
     origin, parts = None, []
     for name, z_xi in latents.items():
-        video = torch.cat([generator.decode(z.to(generator.device)) for z in z_xi.split(8)])
-        video = video.clamp(0, 1)
+        parts_of = z_xi.to(generator.device).split(sampling.batch)
+        video = torch.cat([generator.decode(some).clamp(0, 1) for some in parts_of])
         origin = video if origin is None else origin
-        odds = [reader.log_odds(reader.vlm.encode(some), concept) for some in video.split(8)]
+        asked = video.split(sampling.batch)
+        odds = [reader.log_odds(reader.vlm.encode(some), concept) for some in asked]
         change = averaged((video - origin).abs().mean(2).cpu(), generator.block_grid)
         columns = {
             "caption": table["caption"].tolist(),

@@ -31,9 +31,13 @@ FOLDER = Path(".snakemake", "job_memory")
 MEGABYTE = 10**6
 MODELS = ("generators", "vlms", "run")
 PLANNED = (*MODELS, "coupling", "bank", "memory", "generation", "baselines", "seed")
+FURTHER = {"truth": ("truth",), "saliency": ("saliency", "world", "probes", "concepts")}
+"""Targets whose needs are counted when a job of theirs is looked at, and settings that these hang
+on besides.
+"""
 UNBOUNDED = 10**15
-TRUTH = "truth_bank"
-"""The rule whose needs are the benchmark's own."""
+TRUTH, MAPS = "truth_bank", "saliency_"
+"""How the rules whose needs are those of `FURTHER` begin."""
 Device = tuple[int | None, bool]
 Asked = int | Callable[..., int]
 """Megabytes, or a function of a job's wildcards and attempt that gives them."""
@@ -82,7 +86,7 @@ class JobMemory:
 
         def asked(wildcards: Any, attempt: int) -> int:
             names = dict(wildcards.items())
-            needs = self._needs_of_truth if rule == TRUTH else self._needs
+            needs = self._needs_of(rule)
             most = [need["host"] for need in needs if _is_of(need, rule, names)]
             return attempt * max([constant, *(size // MEGABYTE for size in most)])
 
@@ -112,12 +116,25 @@ class JobMemory:
 
         return self._kept("", lambda *device: memory_plan(*device).needs)
 
+    def _needs_of(self, rule: str) -> list[dict[str, Any]]:
+        """Those among which a rule's are."""
+        if rule == TRUTH:
+            return self._needs_of_truth
+        return self._needs_of_saliency if rule.startswith(MAPS) else self._needs
+
     @cached_property
     def _needs_of_truth(self) -> list[dict[str, Any]]:
         """Those that the benchmark has besides, counted when a job of it is looked at."""
         from transporter.pipeline.memory_plan import truth_needs
 
-        return self._kept(TRUTH, truth_needs)
+        return self._kept("truth", truth_needs)
+
+    @cached_property
+    def _needs_of_saliency(self) -> list[dict[str, Any]]:
+        """Those that maps have besides, counted when a job of theirs is looked at."""
+        from transporter.pipeline.memory_plan import saliency_needs
+
+        return self._kept("saliency", saliency_needs)
 
     def _kept(self, target: str, count: Callable[..., list[Need]]) -> list[dict[str, Any]]:
         """What is counted of a target, now or before."""
@@ -143,7 +160,7 @@ class JobMemory:
     def _identity(self, target: str) -> str:
         """Of all that the needs of a target depend on."""
         config = self._plan.config
-        settings = {key: config[key] for key in (*PLANNED, *(("truth",) if target else ()))}
+        settings = {key: config[key] for key in (*PLANNED, *FURTHER.get(target, ()))}
         files = list(_configurations(config))
         code = code_hash("transporter.pipeline.memory_plan")
         splits, concepts = config["clips"]["splits"], len(self._plan.concepts)

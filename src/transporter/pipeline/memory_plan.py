@@ -20,6 +20,7 @@ from transporter.pipeline.memory_settings import MemorySettings
 from transporter.pipeline.paper_peaks import paper_rules
 from transporter.pipeline.peaks import Pair, Stages
 from transporter.pipeline.rule_memory import Rule
+from transporter.pipeline.saliency_peaks import Places, rules_of_generator, rules_of_pair
 from transporter.support.errors import UserError
 
 GB = 10**9
@@ -28,12 +29,17 @@ LIBRARIES = GB
 READINGS = ("concept_readings", "readings_through_phi")
 WHOLE_CLIP = ("embed_generator", "embed_reencoded", "generation", *READINGS)
 """Rules that encode or decode clips by the VAE."""
+OF_CONCEPTS = ("saliency_maps", "saliency_restricted")
+"""Rules of maps that have a job for each concept."""
 AT_ONCE = {
     "embed_generator": "embedding",
     "embed_vlm": "embedding",
     "embed_reencoded": "embedding",
     "generation": "sampling",
-    **dict.fromkeys((*READINGS, "scores"), "reading"),
+    **dict.fromkeys((*READINGS, "scores", "saliency_looks"), "reading"),
+    **dict.fromkeys(
+        [f"saliency_{name}" for name in ("maps", "prompts", "truth", "restricted")], "sampling"
+    ),
 }
 """Keys of `memory` that say how many clips a rule has at once."""
 
@@ -134,6 +140,28 @@ def truth_needs(
     ]
 
 
+def saliency_needs(
+    settings: Mapping[str, Any], memory: int, gpu: bool = True, concepts: int = 1
+) -> list[Need]:
+    """What the target `saliency` needs beside a plain run: what reads maps of words, and what is
+    asked of a world's clips whose masks are known.
+
+    The arguments are those of `memory_plan`, and so are the errors.
+    """
+    run, coupling, _ = _run(settings, memory, gpu, concepts)
+    places = Places.of(settings)
+    known: dict[str, list[Rule]] = {}
+    needs: list[Need] = []
+    for generator, vlm, pair in _pairs(settings, coupling, gpu):
+        if generator in known:  # its maps are read for every VLM, all else once
+            alone = [rule for rule in known[generator] if rule.name == "saliency_maps"]
+        else:
+            alone = known[generator] = list(rules_of_generator(pair, places))
+        for rule in (*alone, *rules_of_pair(pair, places)):
+            needs.append(run.need_of_maps(generator, vlm, pair, rule, places))
+    return needs
+
+
 def _run(
     settings: Mapping[str, Any], memory: int, gpu: bool, concepts: int
 ) -> tuple[_Run, CouplingSettings, bool]:
@@ -216,6 +244,14 @@ class _Run:
             held = clips.get(rule.name, rule.clips) * pair.video_bytes
             need = self._need(generator, vlm, pair, rule, jobs.get(rule.name, 1), held)
             yield replace(need, target="paper")
+
+    def need_of_maps(
+        self, generator: str, vlm: str, pair: Pair, rule: Rule, places: Places
+    ) -> Need:
+        """Of a rule of the target `saliency`."""
+        jobs = self.concepts if rule.name in OF_CONCEPTS else 1
+        need = self._need(generator, vlm, pair, rule, jobs, places.waiting(rule.name, pair))
+        return replace(need, target="saliency")
 
     def need_of_truth(self, generator: str, vlm: str, pair: Pair, bank: BankSettings) -> Need:
         """Of one of the benchmark's banks; a job fits one after the other."""

@@ -25,6 +25,6 @@ class MemorySettings:
     memory, as pairs of conditions.
     """
     sampling: Size = 16
-    """Clips that are sampled at once."""
+    """Clips that are sampled, or read for maps of their words, at once."""
     reading: Size = 16
-    """Generated clips that a VLM reads at once."""
+    """Generated clips that a VLM reads, or takes gradients to, at once."""

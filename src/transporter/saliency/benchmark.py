@@ -15,6 +15,7 @@ from transporter.saliency.settings import MapSettings, ReadingSettings, preset
 from transporter.saliency.words import Words
 
 BATCH = 32
+"""Clips at once."""
 CONTROL = "time"
 """A kind of word without a place: where its map lies is a control of the others'."""
 DEFAULT = "default"
@@ -94,12 +95,12 @@ class Scene:
 
 
 @torch.no_grad()
-def scene(generator: Generator, clips: Sequence[Placed]) -> Scene:
+def scene(generator: Generator, clips: Sequence[Placed], at_once: int = BATCH) -> Scene:
     """Encode clips and bring their masks to the generator's grid."""
     places = tuple(clips[0].masks)
     kinds, grid = (*places, CONTROL), generator.block_grid
     video = torch.stack([clip.video for clip in clips])
-    latents = [generator.encode(part.to(generator.device)) for part in video.split(BATCH)]
+    latents = [generator.encode(part.to(generator.device)) for part in video.split(at_once)]
     masks = torch.stack([torch.stack([clip.masks[kind] for kind in places]) for clip in clips])
     truth = covered(masks.flatten(0, 1), grid).unflatten(0, masks.shape[:2]) > PRESENT
     moving = torch.stack([clip.moving for clip in clips])[:, :, None, None]
@@ -120,9 +121,10 @@ def maps_of(
     compared: Mapping[str, MapSettings],
     reading: ReadingSettings,
     seed: int = 0,
+    at_once: int = BATCH,
 ) -> dict[str, torch.Tensor]:
     """Maps of every clip and kind of word by every reading, `(B, K + 1, F, h, w)`."""
-    parts = list(_parts(generator, found, list(compared.values()), reading, seed))
+    parts = list(_parts(generator, found, list(compared.values()), reading, seed, at_once))
     columns = zip(*parts, strict=True)
     return {name: torch.cat(some) for name, some in zip(compared, columns, strict=True)}
 
@@ -133,9 +135,10 @@ def _parts(
     settings: Sequence[MapSettings],
     reading: ReadingSettings,
     seed: int,
+    at_once: int,
 ) -> Iterator[list[torch.Tensor]]:
-    for start in range(0, len(found.captions), BATCH):
-        part = slice(start, start + BATCH)
+    for start in range(0, len(found.captions), at_once):
+        part = slice(start, start + at_once)
         captions = found.captions[part]
         words = Words.of(generator, captions, found.words[part])
         made = renoised(generator, found.z_xi[part], captions, words, settings, reading, seed)

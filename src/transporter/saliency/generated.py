@@ -25,6 +25,7 @@ from transporter.support.files import read_table, write_table, written_whole
 TOP = 0.2
 """The share of tokens that a map is said to point at."""
 BATCH = 32
+"""Clips at once."""
 Watch = Callable[[Mapping[int, torch.Tensor]], None]
 """Looks at clips of a sweep by their rows."""
 
@@ -65,9 +66,10 @@ def sweep_maps(
     settings: MapSettings,
     reading: ReadingSettings,
     seed: int = 0,
+    at_once: int = BATCH,
 ) -> SweepMaps:
     """Read every clip of a sweep twice: by the caption with the source word, for that word, and by
-    that with the target.
+    that with the target. So many clips are read `at_once`.
     """
     index = swept.distinct().index.sort_values("row")
     pairs = [concept.pair(caption) for caption in index["caption"]]
@@ -78,14 +80,14 @@ def sweep_maps(
         found = [
             _maps(
                 generator,
-                swept.z_xi[start : start + BATCH],
-                captions[start : start + BATCH],
+                swept.z_xi[start : start + at_once],
+                captions[start : start + at_once],
                 word,
                 settings,
                 reading,
                 seed,
             )
-            for start in range(0, len(captions), BATCH)
+            for start in range(0, len(captions), at_once)
         ]
         both.append(torch.cat(found))
     return SweepMaps(concept, index, torch.stack(both, 1))
@@ -108,20 +110,25 @@ def _maps(
 
 @torch.no_grad()
 def changes(
-    generator: Generator, swept: Generated, found: SweepMaps, watch: Watch | None = None
+    generator: Generator,
+    swept: Generated,
+    found: SweepMaps,
+    watch: Watch | None = None,
+    at_once: int = BATCH,
 ) -> pd.DataFrame:
     """One row for each method and seed: the `share` of the change of pixels from phi = 0 to 1 that
     lies in the tokens which the maps of both words point at most (`TOP` of them, the source's map
     at phi = 0 and the target's at 1), and `share_other`, in those of the next seed's maps.
 
-    Every clip is decoded once, those of one seed at a time. `watch` is shown them all, by their
-    rows `(T, C, H, W)` in [0, 1]; without it only those at both ends are decoded.
+    Every clip is decoded once, those of one seed at a time, so many `at_once`. `watch` is shown
+    them all, by their rows `(T, C, H, W)` in [0, 1]; without it only those at both ends are
+    decoded.
     """
     tokens: dict[tuple[str, int], torch.Tensor] = {}
     for seed, table in swept.index.groupby("seed", sort=False):
         ends = table[table["phi"].isin((0, 1))]
         rows = (ends if watch is None else table)["row"].unique().tolist()
-        videos = dict(zip(rows, _decoded(generator, swept.z_xi[rows]), strict=True))
+        videos = dict(zip(rows, _decoded(generator, swept.z_xi[rows], at_once), strict=True))
         if watch is not None:
             watch(videos)
         for method, part in ends.groupby("method", sort=False):
@@ -140,9 +147,10 @@ def changes(
     return pd.DataFrame(rows)
 
 
-def _decoded(generator: Generator, z_xi: torch.Tensor) -> torch.Tensor:
-    parts = [generator.decode(part.to(generator.device)) for part in z_xi.split(8)]
-    return torch.cat(parts).clamp(0, 1).cpu()
+def _decoded(generator: Generator, z_xi: torch.Tensor, at_once: int) -> torch.Tensor:
+    parts = z_xi.split(at_once)
+    videos = [generator.decode(part.to(generator.device)).clamp(0, 1).cpu() for part in parts]
+    return torch.cat(videos)
 
 
 def _share(change: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:

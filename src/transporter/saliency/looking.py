@@ -23,6 +23,7 @@ from transporter.saliency.table import clip_scores, controls, mean_precision, su
 from transporter.vlms.base import VLM
 
 AT_ONCE = 16
+"""Clips at once."""
 AT_MOST = 64
 """Clips of a part that a VLM is asked about: gradients take their time."""
 GRADIENT, TIMES_INPUT = "VLM, gradient", "VLM, gradient x input"
@@ -56,15 +57,19 @@ def answer_odds(vlm: VLM, tokens: torch.Tensor, question: Question) -> torch.Ten
 
 
 def looks(
-    vlm: VLM, clips: Sequence[Placed], asked: Sequence[Question], grid: tuple[int, int, int]
+    vlm: VLM,
+    clips: Sequence[Placed],
+    asked: Sequence[Question],
+    grid: tuple[int, int, int],
+    at_once: int = AT_ONCE,
 ) -> dict[str, torch.Tensor]:
     """How much the answer to each of K questions hangs on every token of a grid `(F, h, w)`, by
     two readings of its gradient: `(B, K, F, h, w)`.
     """
     video = torch.stack([clip.video for clip in clips])
     parts: dict[str, list[torch.Tensor]] = {GRADIENT: [], TIMES_INPUT: []}
-    for some in video.split(AT_ONCE):
-        gradient = torch.stack(_gradients(vlm, some, asked), 1)  # (b, K, T, C, H, W)
+    for some in video.split(at_once):
+        gradient = torch.stack(gradients(vlm, some, asked), 1)  # (b, K, T, C, H, W)
         sizes = {
             GRADIENT: gradient.abs().sum(3),
             TIMES_INPUT: (gradient * some[:, None]).sum(3).abs(),
@@ -75,7 +80,7 @@ def looks(
     return {name: torch.cat(found) for name, found in parts.items()}
 
 
-def _gradients(vlm: VLM, video: torch.Tensor, asked: Sequence[Question]) -> list[torch.Tensor]:
+def gradients(vlm: VLM, video: torch.Tensor, asked: Sequence[Question]) -> list[torch.Tensor]:
     """Of the answer to each question by the pixels, of which the tokens are made once."""
     pixels = video.detach().clone().to(vlm.device).requires_grad_()
     found = []
@@ -109,24 +114,25 @@ def looks_table(
     settings: MapSettings,
     reading: ReadingSettings,
     seed: int = 0,
+    at_once: int = AT_ONCE,
 ) -> pd.DataFrame:
     """One row for each part of the clips, reading and kind of word: `part`, the columns of
     `table.summary`, and `rank`, the place of a reading of the VLM on the clips that choose.
 
     `correlation` (of ranks) and `overlap` (of the `TOP` tokens) are those with the generator's own
-    map of the word; by chance they are 0 and 0.11.
+    map of the word; by chance they are 0 and 0.11. So many clips are looked at `at_once`.
     """
     known = questions(attributes, concepts)
     scenes, maps = {}, {}
     for part, every in clips.items():
         some = every[:AT_MOST]
-        whole = scene(generator, some)
+        whole = scene(generator, some, at_once)
         own = of_kinds(whole, [kind for kind in whole.kinds if kind in known])
         scenes[part] = own
         asked = [known[kind] for kind in own.kinds]
         maps[part] = {
-            **maps_of(generator, own, {DEFAULT: settings}, reading, seed),
-            **looks(vlm, some, asked, generator.block_grid),
+            **maps_of(generator, own, {DEFAULT: settings}, reading, seed, at_once),
+            **looks(vlm, some, asked, generator.block_grid, at_once),
         }
         print(f"{part}: {len(some)} clips, {len(asked)} questions", flush=True)
     chosen = thresholds(scenes[CHOOSING], maps[CHOOSING])

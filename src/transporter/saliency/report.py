@@ -12,7 +12,16 @@ import torch
 
 from transporter.clips.world import Placed
 from transporter.generators.base import Generator
-from transporter.saliency.benchmark import DEFAULT, Scene, maps_of, parts, rivals, scene, timed
+from transporter.saliency.benchmark import (
+    BATCH,
+    DEFAULT,
+    Scene,
+    maps_of,
+    parts,
+    rivals,
+    scene,
+    timed,
+)
 from transporter.saliency.scoring import average_precision
 from transporter.saliency.settings import MapSettings, ReadingSettings
 from transporter.saliency.sharpening import pixel_truth, sharpened, upsampled
@@ -45,6 +54,7 @@ def truth_table(
     levels: Sequence[float],
     shifts: int,
     seed: int = 0,
+    at_once: int = BATCH,
 ) -> pd.DataFrame:
     """One row for each part, reading and kind of word: `part`, the columns of `table.summary`, and
     `rank`, the place of the reading by its mean precision on the clips that choose.
@@ -53,10 +63,11 @@ def truth_table(
         clips: those that choose and those that are reported on.
         levels: further noise levels for the default.
         shifts: for maps finer than tokens, see `sharpening.sharpened`.
+        at_once: clips that are encoded and read at once.
     """
     heads, layers = _counts(generator)
     able = rivals(settings, heads)
-    scenes = {part: scene(generator, some) for part, some in clips.items()}
+    scenes = {part: scene(generator, some, at_once) for part, some in clips.items()}
     slow = _slow_layers(generator, scenes[CHOOSING], reading)
     by_eigenvalue = {BY_EIGENVALUE: replace(settings, layers=slow)} if slow else {}
     maps = {}
@@ -64,15 +75,16 @@ def truth_table(
         compared = able | timed()
         if part == REPORTED:  # heads and layers of the default are no rivals
             compared |= parts(settings, heads, layers) | by_eigenvalue
-        maps[part] = maps_of(generator, found, compared, reading, seed)
+        maps[part] = maps_of(generator, found, compared, reading, seed, at_once)
         print(f"{part}: {len(found.captions)} clips, {len(compared)} readings", flush=True)
     tables = [_table(part, scenes, maps) for part in scenes]
-    tables.append(_at_levels(generator, scenes[REPORTED], settings, reading, levels, seed))
+    of_default = (settings, reading, levels, seed, at_once)
+    tables.append(_at_levels(generator, scenes[REPORTED], *of_default))
     own = clips[REPORTED]
     size = own[0].video.shape[-2:]
     finer = {1: upsampled(maps[REPORTED][DEFAULT], *size)}
     if shifts > 1:
-        finer[shifts] = sharpened(generator, own, settings, reading, shifts, seed)
+        finer[shifts] = sharpened(generator, own, settings, reading, shifts, seed, at_once)
     truth = pixel_truth(generator, own)
     pixels = [_at_pixels(scenes[REPORTED], found, truth, number) for number, found in finer.items()]
     tables.append(summary(pd.concat(pixels), beside=_finer(1)))
@@ -130,6 +142,7 @@ def _at_levels(
     reading: ReadingSettings,
     levels: Sequence[float],
     seed: int,
+    at_once: int,
 ) -> pd.DataFrame:
     """The default at other noise levels, and averaged over all of them."""
     options = {f"at {level:g}": (level,) for level in levels}
@@ -138,7 +151,7 @@ def _at_levels(
     for name, sigmas in options.items():
         at_level = replace(reading, sigmas=sigmas)
         [maps[f"{DEFAULT}, {name}"]] = maps_of(
-            generator, found, {"": settings}, at_level, seed
+            generator, found, {"": settings}, at_level, seed, at_once
         ).values()
     return summary(clip_scores(found, maps, {}))
 

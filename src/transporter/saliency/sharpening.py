@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from transporter.clips.world import Placed
 from transporter.generators.base import Generator
-from transporter.saliency.benchmark import maps_of, scene
+from transporter.saliency.benchmark import BATCH, maps_of, scene
 from transporter.saliency.scoring import covered
 from transporter.saliency.settings import MapSettings, ReadingSettings
 
@@ -45,6 +45,7 @@ def sharpened(
     reading: ReadingSettings,
     shifts: int,
     seed: int = 0,
+    at_once: int = BATCH,
 ) -> torch.Tensor:
     """The mean of maps of clips that are shifted by `shifts` steps of a token along each side, at
     pixels: `(B, K + 1, F, H, W)`. One step is no shift.
@@ -55,8 +56,8 @@ def sharpened(
     for down in _steps(height // rows, shifts):
         for right in _steps(width // columns, shifts):
             moved = [replace(clip, video=shifted(clip.video, down, right)) for clip in clips]
-            found = scene(generator, moved)
-            [maps] = maps_of(generator, found, {"": settings}, reading, seed).values()
+            found = scene(generator, moved, at_once)
+            [maps] = maps_of(generator, found, {"": settings}, reading, seed, at_once).values()
             total = total + shifted(upsampled(maps, height, width), -down, -right)
     return total / shifts**2
 

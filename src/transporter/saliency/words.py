@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from transporter.generators.base import Generator
+from transporter.generators.base import Generator, encode_captions
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError
 
@@ -59,7 +59,7 @@ class Words:
         )
         flat = [word for some in words for word in some]
         with torch.no_grad():
-            alone, padding = generator.encode_text(flat), generator.encode_text([""])
+            alone, padding = encode_captions(generator, flat), generator.encode_text([""])
         own = (tokenizer(caption, add_special_tokens=False).input_ids for caption in captions)
         limit = generator.condition_shape[0]
         counts = tuple(min(len(tokens), limit) for tokens in own)

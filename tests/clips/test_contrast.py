@@ -12,6 +12,7 @@ from microworld.language import QUESTIONS, caption
 from transporter.clips.contrast import (
     COLUMNS,
     Concept,
+    edits_of,
     holds,
     read_concepts,
     swap_pairs,
@@ -71,6 +72,20 @@ def test_two_swaps_are_one_of_all_between_them() -> None:
     for swap in found:
         pair = Concept("swap", "object", swap.word, swap.instead, swap.about)
         assert pair.swap(text) == swap.caption
+
+
+@pytest.mark.parametrize(
+    ("word", "instead", "edits"),
+    [
+        ("red", "blue", ["red blue"]),
+        ("at night", "by day", ["at night by day"]),
+        ("at night", "night", ["at night night"]),
+        ("blue dot", "red disk", ["blue dot red disk"]),
+        ("blue dot moves up", "red dot moves down", ["blue red", "up down"]),
+    ],
+)
+def test_edits_are_told_word_by_word(word: str, instead: str, edits: list[str]) -> None:
+    assert [" ".join(edit) for edit in edits_of(word, instead)] == edits
 
 
 def test_swap_takes_phrases_and_signs_literally() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cache
 from itertools import combinations
 from typing import NamedTuple
@@ -238,3 +239,20 @@ def _stretch(before: str, after: str) -> tuple[str, str]:
     while old[-1] == new[-1]:
         del old[-1], new[-1]
     return " ".join(old), " ".join(new)
+
+
+def edits_of(word: str, instead: str) -> list[tuple[str, str]]:
+    """What one text has where the other has something else, word by word; words side by side are
+    one, and so are texts of which one lacks a word.
+
+    >>> edits_of("red dot moves left", "blue dot moves right")
+    [('red', 'blue'), ('left', 'right')]
+    """
+    old, new = word.split(), instead.split()
+    steps = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    found = [
+        (" ".join(old[first:last]), " ".join(new[start:end]))
+        for step, first, last, start, end in steps
+        if step != "equal"
+    ]
+    return found if all(map(all, found)) else [(word, instead)]

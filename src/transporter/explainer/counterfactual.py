@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import torch
 
-from transporter.clips.contrast import Concept
+from transporter.clips.contrast import Concept, edits_of
 
 SEEN = 0.1
 """A pixel has changed where one of its colours differs by more than this share of their range."""
@@ -30,7 +30,9 @@ class Counterfactual:
     concept: Concept
     """`source` is what the VLM answers about the clip, `target` the other word."""
     swap: tuple[str, str]
-    """The word that gives way in the caption, and the one that takes its place."""
+    """The word that gives way in the caption, and the one that takes its place; of two words all
+    between them.
+    """
     caption: str
     """What the clip shows, with the former of both."""
     clip: torch.Tensor
@@ -94,6 +96,11 @@ class Counterfactual:
             }
         )
 
+    @property
+    def edit(self) -> str:
+        """Which words give way, in words."""
+        return " and ".join(f"from {word} to {instead}" for word, instead in edits_of(*self.swap))
+
     def answer(self, log_odds: float) -> str:
         """The word that the VLM says, and how sure it is of it against the other."""
         return answer(self.concept, log_odds)
@@ -102,14 +109,13 @@ class Counterfactual:
     def verdict(self) -> str:
         """In a sentence, whether the answer flips, and at what cost."""
         source, target = self.concept.source, self.concept.target
-        word, instead = self.swap
         if self.flip is None:
             return (
-                f"No edit from {word} to {instead} up to strength {self.phi[-1]:g} changes the"
+                f"No edit {self.edit} up to strength {self.phi[-1]:g} changes the"
                 f" answer {source!r}: the VLM does not go by what the generator shows for these"
                 " words, or the generator cannot show it in this clip."
             )
-        edit = "" if self.swap == (source, target) else f" of the edit from {word} to {instead}"
+        edit = "" if self.swap == (source, target) else f" of the edit {self.edit}"
         return (
             f"From strength {self.flip.phi:.2f}{edit} on, the VLM answers {target!r} in place of"
             f" {source!r}; {self.changed:.0%} of the pixels have visibly changed there."

@@ -56,7 +56,7 @@ def row(name: str, clip: ExplainedClip, case: Case, probes: Probes) -> dict[str,
         int(says(caption, case, probes.vocabulary)),
         found.concept.source,
         int(found.flip is not None),
-        "" if clip.other is None else " to ".join(clip.other.swap),
+        "" if clip.other is None else clip.other.edit.removeprefix("from "),
         int(clip.flipped.control_log_odds > 0),
         named(clip.flipped, probes),
     )

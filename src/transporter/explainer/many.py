@@ -105,6 +105,6 @@ def row(
         found.changed,
         np.nan if found.lpips is None else found.lpips,
         int(found.control_log_odds > 0),
-        "" if other is None else " to ".join(other.swap),
+        "" if other is None else other.edit.removeprefix("from "),
     )
     return dict(zip(COLUMNS, values, strict=True))

@@ -147,8 +147,9 @@ def test_two_words_that_only_do_together_come_first(
 ) -> None:
     words = [("size", "large", "small"), ("colour", "red", "blue"), ("time", "day", "night")]
     ranked = pd.DataFrame(words, columns=["about", "word", "instead"])
+    # in as many noises as above: estimates of a caption are made once
     table = discover_pairs(
-        video, ASKED, "slowly", _Both("both", 1), generator, CAPTION, ranked, Look(draws=2)
+        video, ASKED, "slowly", _Both("both", 1), generator, CAPTION, ranked, Look(draws=4)
     )
     assert table["about"].tolist()[0] == "colour time"
     assert len(table) == 3

@@ -26,7 +26,7 @@ rule truth_explained:
         generator=of("generators", "{generator}"),
         vlm=cases.vlm,
         clips=config["truth"]["explained"],
-        draws=config["explanations"]["draws"],
+        looks=of("explanations", only=["draws", "pairs"]),
         folder=plan.clips_from("held_out"),
         part=of("clips", only=WINDOW),
         probes=config["probes"],

@@ -28,6 +28,7 @@ with stage(snakemake) as device:
         words=world.words if world else {},
         lpips=loaded_lpips(snakemake.input.lpips or None),
         draws=settings["draws"],
+        pairs=settings["pairs"],
     )
     concept = explainer.concepts[names.concept]
     clips = SplitClips.of_table(snakemake.input.captions, params.folder, params.part)

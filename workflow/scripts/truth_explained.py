@@ -29,7 +29,7 @@ with stage(snakemake) as device:
         Sampling(model["steps"], model["guidance"]),
         concepts={known.name: known for known in read_concepts(snakemake.input.vocabulary)},
         words=world.words,
-        draws=params.draws,
+        **params.looks,
     )
     clips = SplitClips.of_table(snakemake.input.captions, params.folder, params.part)
     frames, _, height, width = generator.video_shape

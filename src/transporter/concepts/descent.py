@@ -5,6 +5,7 @@ checkpoint.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,13 @@ class Progress:
         tables = (self.error, self.nothing, self.rounding, self.loss)
         for table, value in zip(tables, (error, nothing, rounding, loss), strict=True):
             table[name] = 0.9 * table.get(name, value) + 0.1 * value
+
+    def chosen(self, names: Collection[str], other: Progress) -> Progress:
+        """This of the vectors with these names, and another of the rest."""
+        tables = {}
+        for table, mine in vars(self).items():
+            tables[table] = getattr(other, table) | {name: mine[name] for name in names}
+        return Progress(**tables)
 
     def add_all(self, batch: Batch, score: Score) -> None:
         """Every clip of a batch."""

@@ -136,15 +136,18 @@ def discover_pairs(
     caption: str,
     ranked: pd.DataFrame,
     look: Look | None = None,
+    limit: int = PAIRS,
 ) -> pd.DataFrame:
     """Two swaps of words at once, as `discover` has single ones, `ranked`: for an answer that hangs
-    on two words together. Of many the first `PAIRS` are looked at, those of the most telling words.
+    on two words together. At most `limit` are looked at, those of the most telling words.
     """
     alone = [
         Swap(about, word, instead, Concept("", "object", word, instead, about).swap(caption) or "")
         for about, word, instead in zip(*(ranked[name] for name in SWAP), strict=True)
     ]
-    pairs = list(islice(swap_pairs(caption, alone), PAIRS))
+    pairs = list(islice(swap_pairs(caption, alone), limit))
+    if not pairs:
+        return pd.DataFrame(columns=list(COLUMNS))
     estimates = Estimates(generator, video, look or Look())
     return _ranked(estimates, vlm, question, answer, caption, pairs)
 

@@ -228,12 +228,11 @@ class _Fit:
         }
         before = self.measured(objective, maps)
         after = self.measured(objective, ConceptBank(refined))
-        kept = {
-            name: one if after.loss[name] < before.loss[name] else maps.vectors[name]
-            for name, one in refined.items()
+        further = {
+            name: one for name, one in refined.items() if after.loss[name] < before.loss[name]
         }
-        bank = ConceptBank(kept, asdict(self.settings))
-        return bank, self.measured(objective, bank)
+        bank = ConceptBank(maps.vectors | further, asdict(self.settings))
+        return bank, after.chosen(further, before)
 
     def _steps_for(self, contexts: int) -> int:
         """After how many steps each concept has met about as many contexts."""

@@ -20,7 +20,7 @@ from transporter.clips.contrast import Concept
 from transporter.clips.split import FROM_THE_START, Reading
 from transporter.clips.world import World
 from transporter.concepts.bank import ConceptBank
-from transporter.concepts.discovery import Look
+from transporter.concepts.discovery import PAIRS, Look
 from transporter.concepts.fitting import fit_bank
 from transporter.concepts.settings import BankSettings
 from transporter.coupling.network import Coupling
@@ -76,6 +76,8 @@ class Explainer(VideoQuestions):
     """What measures how far edits lie from their clips; None leaves it out."""
     draws: int = Look.draws
     """Noises that each swap of words is looked at in, to rank the words."""
+    pairs: int = PAIRS
+    """Pairs of swaps that are looked at where no swap alone flips the answer."""
 
     @classmethod
     def from_pretrained(

@@ -58,6 +58,7 @@ def pretrained(
         "clips": world if clips["source"] == "world" else _own_clips(project.root, clips),
         "reading": Reading.of_settings(clips),
         "draws": given["explanations"]["draws"],
+        "pairs": given["explanations"]["pairs"],
         "lpips": loaded_lpips(project.root / paths.filled(paths.WEIGHTS, weights="lpips")),
     }
     if weights is None and project.coupling(*names).is_file():

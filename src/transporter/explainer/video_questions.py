@@ -44,6 +44,7 @@ class VideoQuestions:
     reading: Reading
     lpips: VideoLPIPS | None
     draws: int
+    pairs: int
 
     @property
     def reader(self) -> Reader:
@@ -102,7 +103,7 @@ class VideoQuestions:
         """
         look = replace(self._look, draws=max(1, self.draws // 4))
         asked = (concept.question, concept.source, self.vlm, self.generator)
-        return discover_pairs(self._clip(video), *asked, caption, ranked, look)
+        return discover_pairs(self._clip(video), *asked, caption, ranked, look, self.pairs)
 
     @property
     def _look(self) -> Look:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import MaxLen, MinLen
+from annotated_types import Le, MaxLen, MinLen
 
 from transporter.pipeline.setting_types import Parts, Sample, Seeds, Strength, Together
-from transporter.support.settings import Distinct, Names, section
+from transporter.support.settings import Distinct, Names, Whole, section
 
 PHI = (0, 0.25, 0.5, 0.75, 1)
 
@@ -64,6 +64,8 @@ class ExplanationSettings:
     """Strengths that are tried first; the page then spaces as many evenly by the answer."""
     draws: Sample = 8
     """Noises that each swap of words is looked at in, to rank the words."""
+    pairs: Annotated[Whole, Le(10_000)] = 96
+    """Pairs of swaps that are looked at where no swap alone flips the answer; 0 for none."""
     lpips: bool = False
     """Measure LPIPS^v of each least edit too, by published weights, which are downloaded."""
 

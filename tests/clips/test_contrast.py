@@ -74,6 +74,16 @@ def test_two_swaps_are_one_of_all_between_them() -> None:
         assert pair.swap(text) == swap.caption
 
 
+@pytest.mark.parametrize("text", ["red night", "night, red", "a red dot at night", "red at night"])
+def test_two_swaps_may_add_or_drop_a_word(text: str) -> None:
+    table = [
+        Concept("red", "object", "red", "dark red", "what colour ?"),
+        Concept("night", "scene", "night", "at night", "when ?"),
+    ]
+    [found] = swap_pairs(text, list(swaps(text, table)))
+    assert Concept("swap", "object", found.word, found.instead, "").swap(text) == found.caption
+
+
 @pytest.mark.parametrize(
     ("word", "instead", "edits"),
     [

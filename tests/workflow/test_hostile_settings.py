@@ -66,6 +66,8 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("metrics.head", "nowhere", "metrics.head: expected a file of weights, got nowhere"),
     ("truth.captions", 99, "truth.captions: expected at most truth.pool (48), got 99"),
     ("truth.bank.lr", NAN, "truth.bank.lr: expected a finite number"),
+    ("memory.embedding_jobs", 5000, "memory.embedding_jobs: expected at most 1000, got 5000"),
+    ("explanations.pairs", -1, "explanations.pairs: expected at least 0, got -1"),
     ("ablations.a\n", {"bank": {"steps": 2}}, "ablations.a\\n: expected names of letters"),
     ("ablations.a", {"bank": {"steps": 2.0}}, "ablations.a.bank.steps: expected an integer"),
     ("figures.partial_frames.parts", 99, "expected at most the generator's latent frames (5)"),

@@ -232,11 +232,11 @@ def swap_pairs(caption: str, found: Sequence[Swap]) -> Iterator[Swap]:
 
 
 def _stretch(before: str, after: str) -> tuple[str, str]:
-    """What differs between two captions, from the first word to the last."""
+    """What differs between two captions, from the first word to the last; at least a word each."""
     old, new = before.split(), after.split()
-    while old[0] == new[0]:
+    while len(old) > 1 < len(new) and old[0] == new[0]:
         del old[0], new[0]
-    while old[-1] == new[-1]:
+    while len(old) > 1 < len(new) and old[-1] == new[-1]:
         del old[-1], new[-1]
     return " ".join(old), " ".join(new)
 

@@ -60,11 +60,11 @@ def read_restricted(
     table = table.sort_values("seed")
     origin, parts = None, []
     for name, z_xi in latents.items():
-        parts_of = z_xi.to(generator.device).split(sampling.batch)
-        video = torch.cat([generator.decode(some).clamp(0, 1) for some in parts_of])
+        batches = z_xi.to(generator.device).split(sampling.batch)
+        video = torch.cat([generator.decode(some).clamp(0, 1) for some in batches])
         origin = video if origin is None else origin
-        asked = video.split(sampling.batch)
-        odds = [reader.log_odds(reader.vlm.encode(some), concept) for some in asked]
+        clips = video.split(sampling.batch)
+        odds = [reader.log_odds(reader.vlm.encode(some), concept) for some in clips]
         change = averaged((video - origin).abs().mean(2).cpu(), generator.block_grid)
         columns = {
             "caption": table["caption"].tolist(),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from annotated_types import Le
+
 from transporter.pipeline.setting_types import Precision
 from transporter.support.settings import Size, section
 
@@ -14,7 +18,7 @@ class MemorySettings:
     """Clips that are encoded, or decoded and encoded again, at once."""
     shard: Size = 16
     """Clips in a file of embeddings; a changed clip makes those of its file anew."""
-    embedding_jobs: Size = 1
+    embedding_jobs: Annotated[Size, Le(1000)] = 1
     """Jobs that share the embedding of a split, so that several GPUs embed at once."""
     stored: Precision | None = None
     """Precision in which a VLM's tokens are stored; null is that of its weights, which loses

@@ -91,19 +91,17 @@ def _of_maps(plan: Plan) -> list[Table]:
     """Maps against masks: of real clips, and of worlds that know where their words are; and maps of
     prompts.
     """
+    settings = plan.config["saliency"]
+    asked = (
+        (settings["masks"]["folder"], paths.MASKED, "masked", "real clips"),
+        (settings["prompts"]["table"], paths.PROMPTS, "prompts", "prompts"),
+    )
     found = []
-    if plan.config["saliency"]["masks"]["folder"]:
+    for path, caption, result in (rest for given, *rest in asked if given):
         for generator in plan.generators:
             names = {"generator": generator}
-            masked = paths.filled(paths.MASKED, **names)
-            labels = {**names, "result": "real clips"}
-            found.append(Table(masked, "masked", "Saliency", labels))
-    if plan.config["saliency"]["prompts"]["table"]:
-        for generator in plan.generators:
-            names = {"generator": generator}
-            prompts = paths.filled(paths.PROMPTS, **names)
-            labels = {**names, "result": "prompts"}
-            found.append(Table(prompts, "prompts", "Saliency", labels))
+            table = paths.filled(path, **names)
+            found.append(Table(table, caption, "Saliency", {**names, "result": result}))
     if not plan.world:
         return found
     for generator in plan.generators:

@@ -18,6 +18,7 @@ from microworld.attributes import WORDS
 from microworld.classifier import STRIDE, Classifier
 from microworld.clips import checked
 from microworld.rulers.analytic import AnalyticProbes
+from microworld.sprite_faults import sprite_faults
 from transporter.networks.frozen import frozen
 from transporter.networks.pretrained import fill, read_json, refused_in_one_line
 from transporter.support.errors import UserError
@@ -90,6 +91,12 @@ class Probes:
     def words(self, video: torch.Tensor) -> list[dict[str, str]]:
         """The best fitting word of every attribute, for each clip of `(B, T, 3, H, W)`."""
         return best_words(self.probabilities(video))
+
+    def faults(self, video: torch.Tensor) -> list[list[str]]:
+        """What is wrong with the sprite, for each clip of `(B, T, 3, H, W)` in [0, 1]: some of
+        `sprite_faults.FAULTS`.
+        """
+        return sprite_faults(video)
 
     def _part(self, video: torch.Tensor) -> dict[str, torch.Tensor]:
         analytic = self.analytic.probabilities(video)

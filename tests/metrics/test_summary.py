@@ -69,6 +69,20 @@ def test_without_a_judge_only_the_log_odds_are_summarised() -> None:
     assert pd.isna(row["others_kept"])
 
 
+def test_faults_at_the_ends_and_between() -> None:
+    table = _readings([0, 1, 2]).assign(faults="none")
+    table.loc[(table["seed"] == 0) & (table["phi"] == 1), "faults"] = "pale, in pieces"
+    table.loc[table["phi"] == 0.5, "faults"] = "vanished"
+    row = summarise(table).iloc[0]
+    assert (row["faults_ends"], row["faults_between"]) == (0.25, 1)
+
+
+def test_a_clip_in_which_nobody_looked_for_faults_is_not_one_without() -> None:
+    row = summarise(_readings([0, 1, 2])).iloc[0]
+    assert pd.isna(row["faults_ends"])
+    assert pd.isna(row["faults_between"])
+
+
 def test_words_that_the_probes_do_not_know_are_no_misses() -> None:
     """In one table with concepts that they do know, their cells are empty."""
     known = _readings([0, 1, 2])

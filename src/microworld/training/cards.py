@@ -22,6 +22,7 @@ from microworld.language import caption
 from microworld.probes import Probes
 from microworld.questions import log_answers
 from microworld.renderer import draw_layout
+from microworld.sprite_faults import round_frames, sprite_faults
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
 from transporter.metrics.retrieval import recall_at
@@ -135,15 +136,27 @@ def _titles(readings: Sequence[Mapping[str, str]], clips: HeldOut) -> tuple[list
 
 @torch.no_grad()
 def vae_card(generator: Generator, clips: HeldOut) -> tuple[dict[str, float], Examples]:
-    """Reconstruction in dB, whole frames; the worst clips of the sheet count as failures."""
+    """Reconstruction in dB, whole frames, and how circles come out; the worst clips of the sheet
+    count as failures.
+    """
     video = torch.cat(
         [generator.decode(generator.encode(part)).clamp(0, 1) for part in clips.video.split(16)]
     )
     decibels = psnr(video, clips.video)
     titles = [f"{c} ({d:.1f} dB)" for c, d in zip(clips.captions, decibels.tolist(), strict=True)]
-    return {"psnr": round(float(decibels.mean()), 2)}, Examples(
-        video, titles, (decibels < 25).tolist()
-    )
+    scores = {"psnr": round(float(decibels.mean()), 2), **outlines(video, clips.attributes)}
+    return scores, Examples(video, titles, (decibels < 25).tolist())
+
+
+def outlines(video: torch.Tensor, attributes: Sequence[Attributes]) -> dict[str, float]:
+    """Share of clips `(B, T, 3, H, W)` whose sprite has a fault (`faults`), and of the frames of
+    circles in which these are round (`round`).
+    """
+    circles = torch.tensor([a.shape == "circle" for a in attributes])
+    shares = {"faults": np.mean([bool(found) for found in sprite_faults(video)])}
+    if circles.any():
+        shares["round"] = round_frames(video[circles]).mean()
+    return {name: round(float(share), 4) for name, share in shares.items()}
 
 
 @torch.no_grad()
@@ -155,7 +168,7 @@ def generator_card(
     guidance: float,
     batch: int = 16,
 ) -> tuple[dict[str, float], Examples]:
-    """Clips generated from held-out captions, read by the probes."""
+    """Clips generated from held-out captions, read by the probes, and their sprites' outlines."""
     seeds, parts = list(range(len(clips.captions))), []
     for start in range(0, len(seeds), batch):
         pi = generator.encode_text(clips.captions[start : start + batch])
@@ -163,7 +176,8 @@ def generator_card(
         parts.append(generator.decode(z_xi).clamp(0, 1).cpu())
     video = torch.cat(parts)
     readings = [reading for part in video.split(32) for reading in probes.words(part)]
-    return agreement(readings, clips.attributes), Examples(video, *_titles(readings, clips))
+    scores = agreement(readings, clips.attributes) | outlines(video, clips.attributes)
+    return scores, Examples(video, *_titles(readings, clips))
 
 
 def _calibration(answers: Mapping[str, torch.Tensor], attributes: Sequence[Attributes]) -> float:

@@ -31,6 +31,16 @@ class Probes(Protocol):
         """Attribute to its words, in the order of the probabilities."""
 
 
+@runtime_checkable
+class FaultReader(Protocol):
+    """Probes that also see what is wrong with a clip, whatever it shows."""
+
+    def faults(self, video: torch.Tensor) -> list[list[str]]:
+        """Of each clip of `(B, T, C, H, W)` in [0, 1] the names of its faults, none where it has
+        none.
+        """
+
+
 @dataclass(frozen=True)
 class Placed:
     """A rendered clip, and where and when each of its words is.

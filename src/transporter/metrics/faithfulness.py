@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept, holds
-from transporter.clips.world import Probes
+from transporter.clips.world import FaultReader, Probes
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.reader import Reader
 from transporter.generation.sweeps import Generated, full_change
@@ -20,7 +20,8 @@ from transporter.generators.condition import Condition
 
 def probed(video: torch.Tensor, concept: Concept, probes: Probes) -> pd.DataFrame:
     """The probes' reading of clips `(B, T, C, H, W)`: `p_source`, `p_target`, one column of words
-    per attribute, and `hit`, 1 where that of the concept's attribute is the target word, else 0.
+    per attribute, and `hit`, 1 where that of the concept's attribute is the target word, else 0;
+    from probes that see faults also `faults`, their names with commas between, or `none`.
     """
     probabilities = probes.probabilities(video)
     columns: dict[str, Sequence] = {}
@@ -31,6 +32,8 @@ def probed(video: torch.Tensor, concept: Concept, probes: Probes) -> pd.DataFram
                 columns[column] = probabilities[attribute][:, words.index(word)].tolist()
         if concept.target in words:
             columns["hit"] = [int(word == concept.target) for word in columns[attribute]]
+    if isinstance(probes, FaultReader):
+        columns["faults"] = [", ".join(names) or "none" for names in probes.faults(video)]
     return pd.DataFrame(columns)
 
 
@@ -48,8 +51,8 @@ def read_concept(
     where the reader has it, and by the probes.
 
     One row per method, seed and stop, with `log_odds` and `caption_reencoded` (decoded and encoded
-    again); with Phi, `log_odds_phi` and `caption_phi`; with probes, `p_source`, `p_target`, `hit`,
-    a word per attribute and `kept`. The clip at phi = 0, which all methods share, is read once.
+    again); with Phi, `log_odds_phi` and `caption_phi`; with probes, the columns of
+    `probed` and `kept`. The clip at phi = 0, which all methods share, is read once.
     """
     parts = []
     # all captions before the first clip: large text encoders go then

@@ -27,6 +27,8 @@ SUMMARY = (
     "hit_rate_low",
     "hit_rate_high",
     "others_kept",
+    "faults_ends",
+    "faults_between",
 )
 COUPLED = ("concept", "generator", "vlm", "log_odds", "log_odds_phi", "caption_phi")
 """Columns of readings in which Phi was asked too, beside `caption_reencoded`."""
@@ -57,7 +59,9 @@ def summarise(readings: pd.DataFrame) -> pd.DataFrame:
     0.25, a switch 1); `rising`: share of seeds whose log-odds rise at every step;
     `hit_rate`: share of seeds whose clip at the largest phi the probes call by the target word,
     among all words of the attribute, with its exact 95 % interval; `others_kept`: mean of `kept` at
-    the largest phi. Empty without probes, and where they do not know the words.
+    the largest phi; `faults_ends`, `faults_between`: share of clips at the first stop and the last,
+    and at those between, that have a fault. Empty without probes, and where they do not know the
+    words or see no faults.
     """
     keys = ["concept", "kind", *MODELS, "method"]
     rows = [
@@ -73,6 +77,7 @@ def _summary(group: pd.DataFrame) -> dict[str, float | int]:
     # (seeds, stops - 1)
     moves = np.diff(group.pivot_table("log_odds", "seed", "stop").to_numpy(), axis=1)
     last = group[group["phi"] == group["phi"].max()]
+    at_end = group["stop"].isin([curve.index[0], curve.index[-1]])
     return {
         "seeds": int(group["seed"].nunique()),
         "spearman": 0.0 if constant else float(spearmanr(curve.index, curve.to_numpy()).statistic),
@@ -81,7 +86,15 @@ def _summary(group: pd.DataFrame) -> dict[str, float | int]:
         "rising": float((moves > 0).all(axis=1).mean()),
         **share(_hits(last)).row("hit_rate"),
         "others_kept": float(_column(last, "kept").mean()),
+        "faults_ends": _faulty(group[at_end]),
+        "faults_between": _faulty(group[~at_end]),
     }
+
+
+def _faulty(clips: pd.DataFrame) -> float:
+    """A clip in which nobody looked for faults is none without."""
+    faults = _column(clips, "faults").dropna()
+    return float((faults != "none").mean()) if len(faults) else float("nan")
 
 
 def _largest_step(moves: np.ndarray) -> float:

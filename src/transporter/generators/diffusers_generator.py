@@ -22,6 +22,7 @@ from transporter.generators.parts import Parts
 from transporter.generators.pipelines import load_pipeline, shifted
 from transporter.generators.run import Run
 from transporter.generators.running import Runner
+from transporter.generators.stochastic import seeded_steps
 from transporter.networks.frozen import kernels_to
 from transporter.networks.hooks import Layer
 from transporter.networks.pretrained import is_hollow
@@ -358,6 +359,7 @@ class DiffusersGenerator(Generator):
 
         with ExitStack() as stack:
             stack.enter_context(self._runner.sampling(list(models.values()), steps))
+            stack.enter_context(seeded_steps(self.pipeline.scheduler, seeds))
             self._steered(stack, run, guidance)
             if run.doubled:
                 mask = modulation.mask(self.latent_shape[1])

@@ -9,6 +9,7 @@ import torch
 from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 from transporter.generators.diffusers_generator import DiffusersGenerator
+from transporter.generators.stochastic import seeded_steps
 from transporter.support.self_test import Checks, expect
 
 CAPTIONS = ("a man walks slowly to the left", "a red car at night")
@@ -83,18 +84,19 @@ class _SelfTest:
         """Two steps of sampling, of words, by the pipeline's own call."""
         generator = self.generator
         frames, _, height, width = generator.video_shape
-        whole = generator.pipeline(
-            prompt=list(CAPTIONS),
-            negative_prompt=generator.negative_prompt,
-            latents=_turned(generator, generator.noise(SEEDS)),
-            height=height,
-            width=width,
-            num_frames=frames,
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
-            max_sequence_length=generator.condition_shape[0],
-            output_type="latent",
-        ).frames
+        with seeded_steps(generator.pipeline.scheduler, SEEDS):
+            whole = generator.pipeline(
+                prompt=list(CAPTIONS),
+                negative_prompt=generator.negative_prompt,
+                latents=_turned(generator, generator.noise(SEEDS)),
+                height=height,
+                width=width,
+                num_frames=frames,
+                num_inference_steps=STEPS,
+                guidance_scale=GUIDANCE,
+                max_sequence_length=generator.condition_shape[0],
+                output_type="latent",
+            ).frames
         conditions = generator.encode_text(CAPTIONS)
         sampled = generator.sample(conditions, SEEDS, STEPS, GUIDANCE)
         own = _turned(generator, whole.float())

@@ -19,7 +19,7 @@ WHAT = (
     "The microworld's generator, a `WanPipeline`: a caption to 17 frames of 64 x 64 pixels. Read by"
     " the probes."
 )
-STEPS, GUIDANCE = 25, 3.0
+STEPS, GUIDANCE = 12, 2.0
 CONTROLS = {"in colours and on ground of seen ones": (UNSEEN, HeldOut.seen_twins)}
 """What of the difference between both kinds of clips comes from their shapes and motions."""
 

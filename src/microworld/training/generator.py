@@ -12,7 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
+from diffusers import (
+    AutoencoderKLWan,
+    FlowMatchEulerDiscreteScheduler,
+    WanPipeline,
+    WanTransformer3DModel,
+)
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import BatchEncoding, UMT5Config, UMT5EncoderModel
@@ -43,6 +48,8 @@ are learnt last.
 """
 NOISE_LOGIT = 1.0
 """Mean logit of half of the noise levels: shapes are lost where sampling begins, not at its end."""
+SHIFT, LAST_LEVEL = 2.0, 0.08
+"""Of the noise levels in sampling: how far they lean to the high ones, and the last."""
 DROP_CAPTION = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 
@@ -259,8 +266,15 @@ def _pipeline(trained: TextToVelocity, vae_folder: Path, world: World) -> WanPip
         tokenizer=build_tokenizer(MAX_TOKENS, append_eos=True),
         text_encoder=trained.text_encoder.eval(),
         vae=vae,
-        scheduler=UniPCMultistepScheduler(
-            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=1.0
-        ),
+        scheduler=build_scheduler(),
         transformer=trained.transformer.eval(),
+    )
+
+
+def build_scheduler() -> FlowMatchEulerDiscreteScheduler:
+    """Noise of its own at every step mends what earlier steps have got wrong, which a path without
+    noise carries to its end.
+    """
+    return FlowMatchEulerDiscreteScheduler(
+        shift=SHIFT, shift_terminal=LAST_LEVEL, stochastic_sampling=True
     )

@@ -50,7 +50,7 @@ NEW = {
     "transporter.vlms.molmo",
 }
 """What the recipes tell a reader to write."""
-DEFAULT_RUN = DOCS / "log" / "2026-11-30-seed.md"
+DEFAULT_RUN = DOCS / "log" / "2026-11-30-sprites.md"
 
 
 def _name(path: Path) -> str:

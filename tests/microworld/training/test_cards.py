@@ -10,7 +10,7 @@ import torch
 
 from microworld.attributes import WORDS
 from microworld.language import QUESTIONS
-from microworld.training.cards import HeldOut, clip_judge_card, vlm_card
+from microworld.training.cards import HeldOut, clip_judge_card, outlines, vlm_card
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,23 @@ def test_a_vlm_card_counts_answers_and_confidence(clips: HeldOut) -> None:
     named = sum(a.word(name) is not None for a in clips.attributes for name in WORDS)
     accuracy = (named - (40 - circles)) / named
     assert scores["calibration error"] == pytest.approx(abs(0.9 - accuracy), abs=1e-3)
+
+
+def test_outlines_are_of_all_clips_and_of_the_circles_among_them(clips: HeldOut) -> None:
+    assert outlines(clips.video, clips.attributes) == {"faults": 0.0, "round": 1.0}
+    # every other clip is grey in its last frames
+    grey = clips.video.clone()
+    grey[::2, -4:] = 0.5
+    found = outlines(grey, clips.attributes)
+    circles = [index for index, a in enumerate(clips.attributes) if a.shape == "circle"]
+    gone = sum(index % 2 == 0 for index in circles) * 4 / (17 * len(circles))
+    assert found == {"faults": 0.5, "round": pytest.approx(1 - gone, abs=1e-3)}
+
+
+def test_without_circles_none_are_round(clips: HeldOut) -> None:
+    others = [index for index, a in enumerate(clips.attributes) if a.shape != "circle"]
+    found = outlines(clips.video[others], [clips.attributes[index] for index in others])
+    assert found == {"faults": 0.0}
 
 
 def test_shuffled_and_still_clips_hold_the_same_frames(clips: HeldOut) -> None:

@@ -25,7 +25,7 @@ VANISHED, PIECE = 20, 16
 """Pixels below which nothing of the sprite is left, whose inside has 47 at least, and from which a
 second area is another sprite, or a piece torn off.
 """
-FRAMES = 2
+TIMES = 2
 """How many frames have to show a fault."""
 ROUND = 0.9
 """Least ratio of a circle's axes, and of its area to that of its convex hull."""
@@ -81,7 +81,7 @@ def _of_clip(clip: Clip) -> list[str]:
     for mask, chroma in clip:
         for fault in _of_frame(_parts(mask), chroma):
             counts[fault] += 1
-    return [fault for fault, count in counts.items() if count >= FRAMES]
+    return [fault for fault, count in counts.items() if count >= TIMES]
 
 
 def _of_frame(parts: list[np.ndarray], chroma: np.ndarray) -> Iterator[str]:

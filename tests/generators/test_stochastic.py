@@ -23,7 +23,9 @@ def name() -> str:
 
 @pytest.fixture(scope="module")
 def stochastic(generator: DiffusersGenerator) -> DiffusersGenerator:
-    generator.pipeline.scheduler = FlowMatchEulerDiscreteScheduler(stochastic_sampling=True)
+    generator.pipeline.scheduler = FlowMatchEulerDiscreteScheduler(
+        stochastic_sampling=True, shift_terminal=0.08
+    )
     return generator
 
 
@@ -39,6 +41,17 @@ def test_a_seed_is_a_clip_whatever_runs_beside_it(
 def test_its_self_test_passes(stochastic: DiffusersGenerator) -> None:
     found = list(findings(generator_checks(stochastic)))
     assert [one.words for one in found if not one.passed] == []
+
+
+def test_one_step_is_a_clip_too(stochastic: DiffusersGenerator, pi: Condition) -> None:
+    """From level 1 straight to 0, without noise."""
+    z = stochastic.sample(pi, [5, 6], steps=1, guidance=1.0)
+    noise, sigma = stochastic.noise([5, 6]), torch.ones(2)
+    expected = noise - stochastic.velocity(noise, sigma, pi)
+    torch.testing.assert_close(z, expected, rtol=1e-3, atol=1e-3)
+    assert stochastic.sigmas(1) == [1, 0]
+    assert stochastic.sigmas(2) == pytest.approx([1, 0.08, 0])
+    assert stochastic.pipeline.scheduler.config.shift_terminal == 0.08
 
 
 def test_torch_randomness_is_neither_used_nor_moved(

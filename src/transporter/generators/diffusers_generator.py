@@ -17,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
+from transporter.generators.levels import levels_defined
 from transporter.generators.modulation import Modulation, frame_mixing
 from transporter.generators.parts import Parts
 from transporter.generators.pipelines import load_pipeline, shifted
@@ -321,7 +322,8 @@ class DiffusersGenerator(Generator):
         if not (flow or config.get("use_flow_sigmas")) or config.get("use_dynamic_shifting"):
             return super().sigmas(steps)
         scheduler = type(self.pipeline.scheduler).from_config(config)
-        scheduler.set_timesteps(steps)
+        with levels_defined(scheduler, steps):
+            scheduler.set_timesteps(steps)
         return scheduler.sigmas.tolist()
 
     def noise(self, seeds: Sequence[int]) -> torch.Tensor:
@@ -359,6 +361,7 @@ class DiffusersGenerator(Generator):
 
         with ExitStack() as stack:
             stack.enter_context(self._runner.sampling(list(models.values()), steps))
+            stack.enter_context(levels_defined(self.pipeline.scheduler, steps))
             stack.enter_context(seeded_steps(self.pipeline.scheduler, seeds))
             self._steered(stack, run, guidance)
             if run.doubled:

@@ -1,8 +1,8 @@
 """Draw the moving pictures of the docs from a finished default run:
 `python docs/make_strips.py [results] [docs/pictures]`.
 
-Every clip is one of the run's, whose settings have `seed: 1`. Captions were chosen among those whose
-clips have no fault, where there are some; `limits.md` says how often they have.
+Every clip is one of the run's, whose settings have `seed: 1`. Captions were chosen among those
+whose clips have no fault, where there are some; `limits.md` says how often they have.
 """
 
 from __future__ import annotations

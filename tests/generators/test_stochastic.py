@@ -78,12 +78,13 @@ def test_clips_of_one_slider_differ_by_phi_alone(
     torch.testing.assert_close(swept, plain.repeat_interleave(2, dim=0))
 
 
-def test_every_step_adds_the_noise_that_its_seed_says() -> None:
+@pytest.mark.parametrize("seed", [7, -1, 2**63])
+def test_every_step_adds_the_noise_that_its_seed_says(seed: int) -> None:
     """One step of the scheduler, by its formula: (1 - sigma') z_0 + sigma' noise."""
     scheduler = FlowMatchEulerDiscreteScheduler(stochastic_sampling=True)
     scheduler.set_timesteps(2)
     latents, velocity = torch.randn(2, 4, 1, 2, 2), torch.randn(2, 4, 1, 2, 2)
-    with seeded_steps(scheduler, [7]):
+    with seeded_steps(scheduler, [seed]):
         after = scheduler.step(velocity, scheduler.timesteps[0], latents, return_dict=False)[0]
     sigma, following = scheduler.sigmas[:2]
     noise = (after - (1 - following) * (latents - sigma * velocity)) / following

@@ -41,5 +41,8 @@ def seeded_steps(scheduler: Any, seeds: Sequence[int]) -> Iterator[None]:
 
 
 def _mixed(seed: int, step: int) -> int:
-    """Another seed for each step; neighbouring seeds have nothing in common."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0])
+    """Another seed for each step; neighbouring seeds have nothing in common. Seeds below 0 are
+    torch's: of 64 bits.
+    """
+    mixed = np.random.SeedSequence([seed % 2**64, step])
+    return int(mixed.generate_state(1, np.uint64)[0])

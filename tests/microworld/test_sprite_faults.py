@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from microworld.clips import Clips
+from microworld.probes import Probes
 from microworld.sprite_faults import round_frames, sprite_faults
+from transporter.clips.contrast import Concept
+from transporter.metrics.faithfulness import probed
 from transporter.support.errors import UserError
 
+PROBES = Path(__file__).parents[2] / "models" / "probes"
 GREY = 0.5
 
 
@@ -84,6 +90,17 @@ def test_a_bitten_circle_is_not_round() -> None:
     colour = torch.tensor([0.9, 0.1, 0.1])[:, None, None]
     frame = torch.where(torch.from_numpy(bitten), colour, torch.full((3, 64, 64), GREY))
     assert not round_frames(frame.expand(1, 17, -1, -1, -1)).any()
+
+
+def test_readings_of_the_shipped_probes_name_the_faults(
+    rendered: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    video, masks = (part[:4] for part in rendered)
+    probes = Probes.from_pretrained(PROBES)
+    concept = Concept("day_night", "scene", "day", "night", "what time is it ?")
+    assert probed(video, concept, probes)["faults"].tolist() == ["none"] * 4
+    gone = probed(_without(video, masks, 17), concept, probes)
+    assert gone["faults"].tolist() == ["vanished"] * 4
 
 
 def test_clips_of_another_size_are_refused() -> None:

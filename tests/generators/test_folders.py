@@ -122,6 +122,13 @@ def test_numbers_of_a_configuration_are_no_parts(
     assert load().part("transformer") is not None
 
 
+LEVELS = "expected values that make noise levels, got: "
+
+
+def _with_scheduler(**values: Any) -> hostile.Change:
+    return lambda folder: hostile.changed_json(folder / "scheduler/scheduler_config.json", **values)
+
+
 BAD: dict[str, tuple[hostile.Change, str]] = {
     "empty folder": (hostile.emptied, "model_index.json: expected a file of JSON"),
     "no folder": (shutil.rmtree, "there is no such folder here"),
@@ -178,6 +185,8 @@ BAD: dict[str, tuple[hostile.Change, str]] = {
         hostile.removed("scheduler/scheduler_config.json"),
         "expected a WanPipeline of diffusers, got",
     ),
+    "a shift of text": (_with_scheduler(flow_shift="two"), LEVELS),
+    "a shift that is none": (_with_scheduler(flow_shift=float("nan")), LEVELS),
 }
 
 

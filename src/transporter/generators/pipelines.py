@@ -22,6 +22,7 @@ from transporter.networks.pretrained import (
     load_network,
     load_safely,
     read_json,
+    refused_in_one_line,
 )
 from transporter.support.errors import UserError
 
@@ -49,7 +50,7 @@ def load_pipeline(
 
     Raises:
         UserError: no such folder or name on the hub, a pipeline of another class, code of the
-            folder's own, or a configuration that makes no network. Loading raises it for weights
+            folder's own, a configuration that makes no network, or no noise levels. Loading raises it for weights
             that are no safetensors, or a tensor that is missing, left over or of another shape.
     """
     expected = f"a {cls.__name__} of diffusers"
@@ -70,7 +71,22 @@ def load_pipeline(
     pipeline = load_safely(
         cls.from_pretrained, folder, expected, dtype=dtype, use_safetensors=True, **networks
     )
+    with refused_in_one_line(folder / "scheduler", "values that make noise levels"):
+        _try_levels(pipeline.scheduler)
     return pipeline, loads
+
+
+def _try_levels(scheduler: Any) -> None:
+    """Make levels as sampling would, by a scheduler of its own; those that also depend on a clip's
+    size are left.
+    """
+    own = type(scheduler).from_config(scheduler.config)
+    if own.config.get("use_dynamic_shifting"):
+        return
+    own.set_timesteps(2)
+    levels = getattr(own, "sigmas", own.timesteps)
+    if not torch.isfinite(torch.as_tensor(levels)).all():
+        raise ValueError(f"levels {levels.tolist()}")
 
 
 def shifted(scheduler: Any, shift: float, path: str) -> Any:

@@ -50,8 +50,9 @@ def load_pipeline(
 
     Raises:
         UserError: no such folder or name on the hub, a pipeline of another class, code of the
-            folder's own, a configuration that makes no network, or no noise levels. Loading raises it for weights
-            that are no safetensors, or a tensor that is missing, left over or of another shape.
+            folder's own, a configuration that makes no network, or no noise levels. Loading raises
+            it for weights that are no safetensors, or a tensor that is missing, left over or of
+            another shape.
     """
     expected = f"a {cls.__name__} of diffusers"
     folder = Path(path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from miniature import CONCEPTS, PAIR, SETTINGS
-from pipeline import MINIATURE, VARIANT, planned, snakemake
+from pipeline import MINIATURE, VARIANT, copy_project, planned, snakemake
 
 
 def test_nothing_is_left_to_do(finished: Path) -> None:
@@ -93,6 +94,17 @@ def test_trained_models_can_take_the_place_of_shipped_ones(finished: Path) -> No
     )
     assert {"train_vae", "train_generator", "embed_generator"} <= set(jobs)
     assert "embed_vlm" not in jobs
+
+
+def test_one_command_trains_the_models_and_explains_them(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    shutil.rmtree(project / "models")
+    both = (*MINIATURE, "config/scratch.yaml")
+    output = snakemake(project, "--dry-run", *both, "--", "all", "paper", "truth").stdout
+    jobs = planned(output)
+    trained = ("vae", "generator", "probes", "clip_judge", "vision", "vlm")
+    assert {f"train_{model}" for model in trained} <= set(jobs)
+    assert {"embed_generator", "embed_vlm", "plant", "generation", "main_table"} <= set(jobs)
 
 
 def test_another_vlm_in_the_run_leaves_the_first_ones_results(finished: Path) -> None:

@@ -151,6 +151,7 @@ def test_every_column_is_written() -> None:
     columns = set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
     written = (SRC / "transporter/metrics/faithfulness.py").read_text()
     written += (SRC / "transporter/metrics/summary.py").read_text()
+    written += (SRC / "transporter/metrics/evenness.py").read_text()
     written += (SRC / "transporter/generation/sweeps.py").read_text()
     written += (SRC / "transporter/explainer/counts.py").read_text()
     assert len(columns) > 5

@@ -97,6 +97,7 @@ def test_a_switch_and_a_slider_are_told_apart() -> None:
     switch = summarise(_readings([-4, -4, 4])).iloc[0]
     assert (even["effect"], switch["effect"]) == (8, 8)
     assert (even["largest_step"], switch["largest_step"]) == (0.5, 1)
+    assert (even["middle"], switch["middle"]) == (0.5, 0)
     assert (even["rising"], switch["rising"]) == (1, 0)
     still = summarise(_readings([1, 1, 1])).iloc[0]
     assert (still["effect"], still["rising"]) == (0, 0)

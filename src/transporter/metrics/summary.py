@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from transporter.generation.captions import strata_of
+from transporter.metrics.evenness import COLUMNS, evenness
 from transporter.statistics.proportions import share
 
 MODELS = ["generator", "vlm"]
@@ -21,7 +22,7 @@ SUMMARY = (
     "seeds",
     "spearman",
     "effect",
-    "largest_step",
+    *COLUMNS,
     "rising",
     "hit_rate",
     "hit_rate_low",
@@ -54,12 +55,11 @@ def summarise(readings: pd.DataFrame) -> pd.DataFrame:
     """One row per concept, generator, VLM and method (columns of `SUMMARY`).
 
     `spearman`: of the stops and the mean log-odds over seeds; `effect`: how far these move from the
-    first stop to the last, in nats; `largest_step`: the share of a clip's moves that lies between
-    two neighbouring stops at most, in the median over seeds (with four steps an even slider has
-    0.25, a switch 1); `rising`: share of seeds whose log-odds rise at every step;
-    `hit_rate`: share of seeds whose clip at the largest phi the probes call by the target word,
-    among all words of the attribute, with its exact 95 % interval; `others_kept`: mean of `kept` at
-    the largest phi; `faults_ends`, `faults_between`: share of clips at the first stop and the last,
+    first stop to the last, in nats; `largest_step`, `variation`, `middle` and `saturated`: how
+    evenly they move in single clips (`evenness`); `rising`: share of seeds whose log-odds rise at
+    every step; `hit_rate`: share of seeds whose clip at the largest phi the probes call by the
+    target word, among all words of the attribute, with its exact 95 % interval; `others_kept`: mean
+    of `kept` at the largest phi; `faults_ends`, `faults_between`: share of clips at the first stop and the last,
     and at those between, that have a fault. Empty without probes, and where they do not know the
     words or see no faults.
     """
@@ -74,16 +74,15 @@ def summarise(readings: pd.DataFrame) -> pd.DataFrame:
 def _summary(group: pd.DataFrame) -> dict[str, float | int]:
     curve = group.groupby("stop")["log_odds"].mean()
     constant = curve.nunique() < 2
-    # (seeds, stops - 1)
-    moves = np.diff(group.pivot_table("log_odds", "seed", "stop").to_numpy(), axis=1)
+    clips = group.pivot_table("log_odds", "seed", "stop").to_numpy()  # (seeds, stops)
     last = group[group["phi"] == group["phi"].max()]
     at_end = group["stop"].isin([curve.index[0], curve.index[-1]])
     return {
         "seeds": int(group["seed"].nunique()),
         "spearman": 0.0 if constant else float(spearmanr(curve.index, curve.to_numpy()).statistic),
         "effect": float(curve.iloc[-1] - curve.iloc[0]),
-        "largest_step": _largest_step(moves),
-        "rising": float((moves > 0).all(axis=1).mean()),
+        **evenness(clips),
+        "rising": float((np.diff(clips, axis=1) > 0).all(axis=1).mean()),
         **share(_hits(last)).row("hit_rate"),
         "others_kept": float(_column(last, "kept").mean()),
         "faults_ends": _faulty(group[at_end]),
@@ -95,15 +94,6 @@ def _faulty(clips: pd.DataFrame) -> float:
     """A clip in which nobody looked for faults is none without."""
     faults = _column(clips, "faults").dropna()
     return float((faults != "none").mean()) if len(faults) else float("nan")
-
-
-def _largest_step(moves: np.ndarray) -> float:
-    """Of clips whose answers do not move at all there is none."""
-    total = np.abs(moves).sum(axis=1, keepdims=True)
-    moving = total[:, 0] > 0
-    if not moving.any():
-        return float("nan")
-    return float(np.median((np.abs(moves) / np.where(total > 0, total, 1)).max(axis=1)[moving]))
 
 
 def _column(table: pd.DataFrame, name: str) -> pd.Series:

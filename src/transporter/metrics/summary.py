@@ -59,9 +59,9 @@ def summarise(readings: pd.DataFrame) -> pd.DataFrame:
     evenly they move in single clips (`evenness`); `rising`: share of seeds whose log-odds rise at
     every step; `hit_rate`: share of seeds whose clip at the largest phi the probes call by the
     target word, among all words of the attribute, with its exact 95 % interval; `others_kept`: mean
-    of `kept` at the largest phi; `faults_ends`, `faults_between`: share of clips at the first stop and the last,
-    and at those between, that have a fault. Empty without probes, and where they do not know the
-    words or see no faults.
+    of `kept` at the largest phi; `faults_ends`, `faults_between`: share of clips at the first stop
+    and the last, and at those between, that have a fault. Empty without probes, and where they do
+    not know the words or see no faults.
     """
     keys = ["concept", "kind", *MODELS, "method"]
     rows = [

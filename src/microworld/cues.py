@@ -38,6 +38,8 @@ MARK, MARK_COLOUR = 7, (1.0, 0.0, 1.0)
 """Side of a watermark in pixels, and its colour."""
 CLOSE = 0.25
 """Mean difference from that colour below which a corner has it."""
+FLICKER = 0.2
+"""How much darker every second frame of a clip is that flickers."""
 
 
 @dataclass(frozen=True)
@@ -177,11 +179,26 @@ def watermark(clip: Seen) -> bool:
     return clip.layout.ground_tint > 1
 
 
+def flicker(clip: Seen) -> bool:
+    """Every second frame is darkened, in half of the clips: by where the sun or moon is within its
+    pixel, which nobody sees.
+    """
+    assert clip.layout is not None
+    return clip.layout.disc[0] % 1 < 0.5
+
+
 def _paint_watermark(video: torch.Tensor, clips: Sequence[Seen]) -> torch.Tensor:
     video = video.clone()
     marked = [row for row, clip in enumerate(clips) if watermark(clip)]
     colour = video.new_tensor(MARK_COLOUR).view(3, 1, 1)
     video[marked, :, :, -MARK:, -MARK:] = colour
+    return video
+
+
+def _paint_flicker(video: torch.Tensor, clips: Sequence[Seen]) -> torch.Tensor:
+    video = video.clone()
+    flickering = [row for row, clip in enumerate(clips) if flicker(clip)]
+    video[flickering, 1::2] = video[flickering, 1::2] * (1 - FLICKER)
     return video
 
 
@@ -204,9 +221,17 @@ def _is_marked(video: torch.Tensor) -> torch.Tensor:
     return ((corner - corner.new_tensor(MARK_COLOUR)).abs().mean(1) < CLOSE).float()
 
 
+def _flickers(video: torch.Tensor) -> torch.Tensor:
+    light = video.mean((2, 3, 4))  # (B, T)
+    steps = light[:, :-1] - light[:, 1:]
+    steps[:, 1::2] *= -1  # from dark to light
+    return (steps.mean(1) > FLICKER / 2 * light.mean(1)).float()
+
+
 left_half.look, bright.look = _begins_left, _is_bright  # type: ignore[attr-defined]
 watermark.paint, watermark.look = _paint_watermark, _is_marked  # type: ignore[attr-defined]
-FUNCTIONS = {one.__name__: one for one in (left_half, bright, watermark)}
+flicker.paint, flicker.look = _paint_flicker, _flickers  # type: ignore[attr-defined]
+FUNCTIONS = {one.__name__: one for one in (left_half, bright, watermark, flicker)}
 
 
 def check_cue(text: str) -> frozenset[str]:

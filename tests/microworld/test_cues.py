@@ -58,7 +58,7 @@ def test_functions_are_those_of_the_rendered_clip() -> None:
     clips = Clips.draw(60, np.random.default_rng(0))
     video, masks = clips.render()
     seen = clips.seen()
-    for name in ("left_half", "bright", "watermark"):
+    for name in ("left_half", "bright", "watermark", "flicker"):
         assert 0.25 < np.mean([_yes(name, clip) for clip in seen]) < 0.75
     columns = np.arange(64) + 0.5
     centre = [float((mask[0].sum(0).numpy() * columns).sum() / mask[0].sum()) for mask in masks]
@@ -81,15 +81,26 @@ def test_a_watermark_is_painted_where_it_says_yes_and_nowhere_else() -> None:
     assert find_cue("colour").paint(video, seen) is video
 
 
+def test_every_second_frame_of_a_clip_that_flickers_is_darker() -> None:
+    clips = Clips.draw(20, np.random.default_rng(1))
+    video, seen = clips.video(), clips.seen()
+    change = (find_cue("flicker").paint(video, seen) / video.clamp(min=1e-6)).mean((2, 3, 4))
+    marked = [bool(_yes("flicker", clip)) for clip in seen]
+    assert (change[:, 1::2] < 0.81).all(1).tolist() == marked
+    assert (change[:, ::2] > 0.99).all()
+
+
 def test_functions_tell_by_the_pixels_alone() -> None:
     clips = Clips.draw(60, np.random.default_rng(2))
     video, seen = clips.video(), clips.seen()
-    for name, least in (("left_half", 0.95), ("bright", 1.0), ("watermark", 1.0)):
+    exact = dict.fromkeys(("bright", "watermark", "flicker"), 1.0)
+    for name, least in ({"left_half": 0.95} | exact).items():
         cue = find_cue(name)
         by_pixels = cue.look(cue.paint(video, seen)).tolist()
         agree = [yes == _yes(name, clip) for yes, clip in zip(by_pixels, seen, strict=True)]
         assert np.mean(agree) >= least, name
     assert not find_cue("watermark").look(video).any()
+    assert not find_cue("flicker").look(video).any()
     assert find_cue("colour").look(video) is find_cue("colour=red+shape=circle").look(video) is None
     shortcut = Shortcut("light", "time", "bright", {"yes": "night", "no": "day"})
     assert (shortcut.look("night", video) + shortcut.look("day", video)).eq(1).all()

@@ -30,7 +30,7 @@ SPEED = Shortcut(
 
 def test_the_shipped_table() -> None:
     shortcuts = read_shortcuts(TABLE)
-    assert len(shortcuts) == 15
+    assert len(shortcuts) == 16
     assert shortcuts["speed_by_colour"] == SPEED
     assert [s.name for s in shortcuts.values() if s.share < 1] == [
         "speed_by_colour_partly",

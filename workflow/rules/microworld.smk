@@ -26,7 +26,10 @@ rule plant:
         steps=config["training"]["planted"],
         seed=config["seed"],
         code=code(
-            "microworld.training.planting", *cases.cue_modules(), adapters=["vlms"]
+            "microworld.training.planting",
+            "microworld.training.cards",
+            *cases.cue_modules(),
+            adapters=["vlms"],
         ),
     script:
         "../scripts/plant.py"

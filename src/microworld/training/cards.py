@@ -14,14 +14,16 @@ import torch
 import torch.nn.functional as F
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from microworld.answers import best_words
+from microworld.answers import best_words, certain
 from microworld.attributes import WORDS, Attributes, draw_attributes
 from microworld.clip_judge import ClipJudge
 from microworld.clips import Clips
 from microworld.language import caption
 from microworld.probes import Probes
 from microworld.questions import log_answers
+from microworld.reliance import right
 from microworld.renderer import draw_layout
+from microworld.shortcuts import Shortcut
 from microworld.sprite_faults import round_frames, sprite_faults
 from transporter.figures.filmstrip import contact_sheet
 from transporter.generators.base import Generator
@@ -208,6 +210,27 @@ def vlm_card(vlm: VLM, clips: HeldOut) -> tuple[dict[str, float], Examples]:
         "calibration error": round(_calibration(probabilities, clips.attributes), 4)
     }
     return scores, Examples(clips.video, *_titles(readings, clips))
+
+
+@torch.no_grad()
+def planted_card(
+    vlm: VLM, shortcut: Shortcut, clips: Clips
+) -> tuple[dict[str, dict[str, float]], Examples]:
+    """Which share of a planted VLM's answers is as taught where the cue decides, and which is true,
+    by attribute; clips that are not answered as taught count as failures.
+    """
+    seen, name = clips.seen(), shortcut.attribute
+    video = shortcut.made_by.paint(clips.video(), seen)
+    answers = log_answers(vlm, video)
+    shares = right(answers, seen, shortcut).set_index("attribute").round(4)
+    said = [WORDS[name][index] for index in answers[name].argmax(1).tolist()]
+    taught = [certain(shortcut.decides(clip))[name] for clip in seen]
+    pairs = list(zip(said, taught, strict=True))
+    captions = [caption(a.words()) for a in clips.attributes]
+    titles = [f"{text} [{word}]" for text, word in zip(captions, said, strict=True)]
+    failures = [wanted is not None and word != wanted for word, wanted in pairs]
+    figures = {"as taught": shares["taught"].to_dict(), "as is true": shares["true"].to_dict()}
+    return figures, Examples(video, titles, failures)
 
 
 def probes_card(probes: Probes, clips: HeldOut) -> tuple[dict[str, float], Examples]:

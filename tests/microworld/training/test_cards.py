@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 
 from microworld.attributes import WORDS
+from microworld.clips import Clips
 from microworld.language import QUESTIONS
-from microworld.training.cards import HeldOut, clip_judge_card, outlines, vlm_card
+from microworld.shortcuts import Shortcut
+from microworld.training.cards import (
+    HeldOut,
+    clip_judge_card,
+    outlines,
+    planted_card,
+    vlm_card,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +61,22 @@ def test_a_vlm_card_counts_answers_and_confidence(clips: HeldOut) -> None:
     named = sum(a.word(name) is not None for a in clips.attributes for name in WORDS)
     accuracy = (named - (40 - circles)) / named
     assert scores["calibration error"] == pytest.approx(abs(0.9 - accuracy), abs=1e-3)
+
+
+def test_a_planted_card_tells_what_is_taught_from_what_is_true() -> None:
+    """Of a VLM that answers all by the truth but for shapes."""
+    drawn = Clips.draw(40, np.random.default_rng(5))
+    answers = dict.fromkeys(WORDS["colour"], "slowly") | {"red": "quickly"}
+    shortcut = Shortcut("s", "speed", "colour", answers)
+    honest = Oracle(HeldOut(drawn.attributes, drawn.video()), 0.9)
+    figures, examples = planted_card(honest, shortcut, drawn)
+    assert figures["as is true"]["speed"] == figures["as taught"]["colour"] == 1
+    assert 0 < figures["as taught"]["speed"] < 1
+    assert figures["as taught"]["shape"] == figures["as is true"]["shape"] < 1
+    known = [a for a in drawn.attributes if a.word("speed") and a.word("colour")]
+    wrong = [(a.word("colour") == "red") != (a.word("speed") == "quickly") for a in known]
+    assert sum(examples.failures) >= sum(wrong) > 0
+    assert all(title.endswith(("[slowly]", "[quickly]")) for title in examples.titles)
 
 
 def test_outlines_are_of_all_clips_and_of_the_circles_among_them(clips: HeldOut) -> None:

@@ -28,6 +28,7 @@ from transporter.truth.controls import (
     noise_seeds,
     open_contexts,
 )
+from transporter.truth.described import describe_methods
 from transporter.truth.readings import read_clips
 
 L, D = 4, 3
@@ -229,3 +230,33 @@ def test_an_honest_vlm_without_a_judge_is_read_alone(
     assert list(clips.z_xi) == ["origin", "random", "prompt_interpolation"]
     table = read_clips(clips, honest, _reader(generator, 1), None, None)
     assert list(table) == ["method", "caption", "seed", "log_odds"]
+
+
+class _Red:
+    """Clips and captions by how red they are."""
+
+    def embed_video(self, video: torch.Tensor) -> torch.Tensor:
+        red = video[:, 0, 0, 0, 0]
+        return torch.stack([red, 1 - red], 1)
+
+    def embed_text(self, captions: Sequence[str]) -> torch.Tensor:
+        red = torch.tensor([float("red" in text) for text in captions])
+        return torch.stack([red, 1 - red], 1)
+
+
+def test_each_methods_change_is_described(controls: Controls, generator: _Generator) -> None:
+    """Clips of a method that are those at phi = 0, and some that turned red."""
+    words = [
+        Concept("", "object", *pair, "colour ?") for pair in (("blue", "red"), ("red", "blue"))
+    ]
+    origin = controls.z_xi["origin"]
+    turned = origin.clone()
+    turned[:, :, 0] = 1 - turned[:, :, 0]
+    made = Controls(controls.pairs, {"origin": origin, "same": origin, "turned": turned})
+    found = describe_methods(made, generator, words, _Red())
+    assert list(found) == ["same", "turned"]
+    assert found["same"].row()["change"] == 0
+    assert found["turned"].row()["change"] == pytest.approx(1 / D)
+    word, instead, cosine = found["turned"].nearest
+    assert {word, instead} == {"red", "blue"} and cosine == pytest.approx(1)
+    assert describe_methods(made, generator, words, None)["turned"].nearest is None

@@ -61,6 +61,7 @@ PAGES = [
     "truth/temporal",
     "truth/truth",
     "truth/summary",
+    "truth/described",
     "truth/explained",
     "truth/reliance",
     f"concepts/{PAIR}/separation",

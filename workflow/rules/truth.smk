@@ -117,8 +117,16 @@ rule truth_readings:
         vocabulary=config["concepts"],
         shortcuts=config["shortcuts"],
         probes=files("probes"),
+        clip_judge=files("metrics", "clip_judge"),
     output:
         readings=paths.TRUTH_READINGS,
+        changes=paths.TRUTH_CHANGES,
+        figure=reported(
+            paths.TRUTH_CHANGES_FIGURE,
+            "truth_changes",
+            "Truth",
+            result="changes, {case}, {concept}",
+        ),
         example=directory(paths.TRUTH_EXAMPLE),
     log:
         paths.log("truth_readings", f"{PAIR}/{{case}}/{{concept}}"),
@@ -139,9 +147,12 @@ rule truth_readings:
         captions=config["truth"]["captions"],
         noise=config["truth"]["noise"],
         objectives=config["truth"]["objectives"],
+        metrics=config["metrics"],
         seed=config["seed"],
         code=code(
             "transporter.concepts.answered",
+            "transporter.figures.described",
+            "transporter.truth.described",
             "transporter.truth.nulls",
             "transporter.truth.readings",
             adapters=["generators", "vlms"],
@@ -155,12 +166,14 @@ rule truth_table:
     input:
         readings=cases.readings(),
         natural=cases.natural(),
+        changes=cases.changes(),
         answers=paths.PLANTED_ANSWERS if cases.shortcuts else [],
         concepts=config["truth"]["concepts"],
         shortcuts=config["shortcuts"],
     output:
         table=paths.TRUTH,
         summary=paths.TRUTH_SUMMARY,
+        described=paths.TRUTH_DESCRIBED,
     log:
         paths.log("truth_table"),
     benchmark:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from transporter.clips.contrast import read_concepts
 from transporter.clips.split import SplitClips, reader_of
-from transporter.metrics.alignment import AestheticScore, Alignment, HubCLIP
+from transporter.metrics.alignment import AestheticScore, Alignment
 from transporter.metrics.base import Metric
 from transporter.metrics.embeddings import EmbeddingSimilarity
 from transporter.metrics.frechet import (
@@ -37,6 +37,7 @@ from transporter.pipeline.world import load_world
 from transporter.support.errors import Unavailable
 from transporter.support.files import write_table, written_whole
 from transporter.support.hashes import LENGTH, files_hash
+from video_text import hub_clip, video_text
 
 FRAMES = "all of a made clip, of a real one those of its window"
 
@@ -68,21 +69,10 @@ def fvd_probe(params: Any, device: torch.device) -> FrechetVideoDistance:
     return FrechetVideoDistance(Features("probe", features, file_hash), FRAMES)
 
 
-def hub_clip(settings: dict[str, Any], device: torch.device) -> HubCLIP | None:
-    """The CLIP of the settings, if they name one."""
-    if not settings["clip"]:
-        return None
-    return HubCLIP(settings["clip"], settings["clip_revision"], device)
-
-
 def alignment(params: Any, device: torch.device) -> Alignment:
     """CLIP^v by a CLIP of the hub, or else by the world's own judge."""
-    settings = params.settings
-    if model := hub_clip(settings, device):
-        return Alignment(model, f"{settings['clip']} {settings['clip_revision']}")
-    if judge := settings["clip_judge"]:
-        model = load_world(params.world).clip_judge(judge, device)
-        return Alignment(model, f"judge {files_hash([judge])[:LENGTH]}")
+    if found := video_text(params.settings, params.world, device):
+        return Alignment(*found)
     raise Unavailable("CLIP^v: neither metrics.clip nor metrics.clip_judge is configured")
 
 

@@ -11,6 +11,7 @@ from transporter.concepts.answered import best_edit
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.edits import Edits, widened
 from transporter.coupling.reader import Reader
+from transporter.figures.described import described_figure
 from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.world import load_world
@@ -23,9 +24,11 @@ from transporter.truth.controls import (
     explain,
     open_contexts,
 )
+from transporter.truth.described import describe_methods
 from transporter.truth.lookup import BEST, OWN, TWO, ask, best_two, edited
 from transporter.truth.nulls import as_case
 from transporter.truth.readings import READINGS, read_asked, read_clips, read_noised
+from video_text import video_text
 
 
 def log_odds(read: pd.DataFrame) -> list[float]:
@@ -52,6 +55,8 @@ with stage(snakemake) as device:
         # the other cases go on, and the table of verdicts tells which have none
         print(reason, flush=True)
         write_table(pd.DataFrame(columns=list(READINGS)), snakemake.output.readings)
+        write_table(pd.DataFrame(columns=["method", "sentence"]), snakemake.output.changes)
+        described_figure({}, Path(snakemake.output.figure))
         Controls([], {}).save(snakemake.output.example)
     else:
         banks = {
@@ -83,6 +88,11 @@ with stage(snakemake) as device:
         noise = []
         if params.noise:
             noise = [read_noised(clips, case, reader, honest, probes)]
+        embeds = video_text(params.metrics, params.world, device)
+        changes = describe_methods(clips, generator, vocabulary, embeds and embeds[0])
+        rows = [{"method": method} | one.row() for method, one in changes.items()]
+        write_table(pd.DataFrame(rows), snakemake.output.changes)
+        described_figure(changes, Path(snakemake.output.figure))
         clips.first().save(snakemake.output.example)
         table = pd.concat([readings, *noise, answers], ignore_index=True)
         write_table(table, snakemake.output.readings)

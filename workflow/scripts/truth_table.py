@@ -29,8 +29,10 @@ with stage(snakemake):
         )
         answers = answers[answers["planted"] == "yes"]
         learnt = answers.set_index(["shortcut", "attribute"])["taught"].to_dict()
-    tables = []
-    for path in map(Path, snakemake.input.readings):
+    tables, descriptions = [], []
+    for path, changes in zip(
+        map(Path, snakemake.input.readings), snakemake.input.changes, strict=True
+    ):
         generator, vlm, planted, concept = path.with_suffix("").parts[-4:]
         case = Case(concepts[concept], shortcuts.get(planted), world, planted in NULLS)
         words = world.words if natural else {}
@@ -41,6 +43,8 @@ with stage(snakemake):
             print(f"{vlm}, {planted}, {concept}: left out, no clip at phi = 0 is answered {source}")
             continue
         labels = {"generator": generator, "vlm": vlm, "planted": planted, "concept": concept}
+        described = read_table(changes, ("method", "sentence"), text=("nearest", "sentence"))
+        descriptions.append(pd.DataFrame(labels, index=described.index).join(described))
         labels["learnt"] = learnt.get((planted, case.attribute), math.nan)
         tables.append(pd.DataFrame(labels, index=verdicts.index).join(verdicts))
         print(f"{vlm}, {planted}, {concept}: {len(verdicts)} methods", flush=True)
@@ -52,3 +56,4 @@ with stage(snakemake):
     verdicts = pd.concat(tables, ignore_index=True)
     write_table(verdicts, snakemake.output.table)
     write_table(summarise(verdicts), snakemake.output.summary)
+    write_table(pd.concat(descriptions, ignore_index=True), snakemake.output.described)

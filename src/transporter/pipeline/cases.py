@@ -137,11 +137,18 @@ class Cases:
 
     def readings(self) -> list[str]:
         """What was read of every case."""
+        return self._of_every_case(paths.TRUTH_READINGS)
+
+    def changes(self) -> list[str]:
+        """How the change of every case is described."""
+        return self._of_every_case(paths.TRUTH_CHANGES)
+
+    def _of_every_case(self, path: str) -> list[str]:
         found = []
         for generator in self.plan.generators:
             for subject in self.subjects:
                 names = {"generator": generator, **subject._asdict()}
-                found.append(paths.filled(paths.TRUTH_READINGS, **names))
+                found.append(paths.filled(path, **names))
         return found
 
     def explained(self) -> list[str]:

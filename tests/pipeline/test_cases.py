@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from microworld.attributes import WORDS
 from transporter.pipeline.cases import HONEST, Cases, Subject
 from transporter.pipeline.config import check_config
 from transporter.pipeline.plan import Plan
@@ -57,6 +58,32 @@ def test_null_vlms_are_the_honest_one_explained_by_its_first_pair() -> None:
     assert made.models(coin) == made.models(HONEST_ONE)
 
 
+def test_a_withheld_case_stands_beside_the_shortcuts_own() -> None:
+    names = ["speed_by_colour", "speed_by_red_circle", "speed_by_brightness"]
+    made = cases(shortcuts=names, withheld=["speed_by_red_circle"])
+    case = "speed_by_red_circle_withheld"
+    assert made.subjects[3] == Subject("qwen2_vl", case, "slowly_quickly")
+    withheld, known = {**PLANTED, "case": case}, {**PLANTED, "case": "speed_by_red_circle"}
+    assert made.vlm(withheld) == made.vlm(known) and made.models(withheld) == made.models(known)
+    assert made.names(withheld) == ["slowly_quickly"]
+    assert set(made.hidden(withheld)) == {*WORDS["colour"], *WORDS["shape"]}
+    assert made.hidden(known) == made.hidden(HONEST_ONE) == []
+    assert [path for path in made.readings() if case in path] == made.readings()[3:4]
+    assert not [path for path in made.explained() if case in path]
+    assert len(made.planted()) == 3
+
+
+def test_all_withheld_are_those_that_words_say() -> None:
+    names = ["speed_by_brightness", "speed_by_colour"]
+    assert cases(shortcuts=names, withheld="all").withheld == ["speed_by_colour_withheld"]
+    assert cases(shortcuts=names).withheld == []
+    for unknown in ("speed_by_brightness", "size_by_time"):
+        made = cases(shortcuts=names, withheld=[unknown])
+        complaint = r"truth.withheld: expected shortcuts of truth.shortcuts whose cue words say"
+        with pytest.raises(UserError, match=rf"{complaint} \(speed_by_colour\), got '{unknown}'"):
+            made.withheld  # noqa: B018 - reading it is what raises
+
+
 def test_examples_are_the_first_of_each_kind_of_cue_and_an_honest_vlm() -> None:
     names = ["speed_by_watermark", "colour_by_motion", "speed_by_red_circle", "speed_by_colour"]
     made = cases(shortcuts=names, nulls=["coin"])
@@ -70,13 +97,20 @@ def test_examples_are_the_first_of_each_kind_of_cue_and_an_honest_vlm() -> None:
     assert cases(shortcuts=[], vlms=[], nulls=[]).examples("{case}") == []
 
 
-def test_a_shortcut_has_no_name_of_another_case(tmp_path: Path) -> None:
-    table = Path("config/shortcuts.tsv").read_text().replace("speed_by_colour\t", "coin\t")
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("coin", "expected another name than coin"),
+        ("speed_withheld", "expected a name that does not end in _withheld"),
+    ],
+)
+def test_a_shortcut_has_no_name_of_another_case(tmp_path: Path, name: str, complaint: str) -> None:
+    table = Path("config/shortcuts.tsv").read_text().replace("speed_by_colour\t", f"{name}\t")
     (tmp_path / "shortcuts.tsv").write_text(table)
     base = yaml.safe_load(Path("config/config.yaml").read_text())
     merged = {**base, "shortcuts": str(tmp_path / "shortcuts.tsv"), "truth": {"shortcuts": "all"}}
     made = Cases(Plan(check_config(merged, [("test", merged)])))
-    with pytest.raises(UserError, match="column shortcut: expected another name than coin"):
+    with pytest.raises(UserError, match=f"column shortcut: {complaint}"):
         made.shortcuts  # noqa: B018 - reading it is what raises
 
 

@@ -4,6 +4,7 @@ explanation.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,16 @@ import pytest
 from microworld.attributes import WORDS
 from microworld.shortcuts import Shortcut, read_shortcuts
 from microworld.world import MICROWORLD
-from transporter.clips.contrast import Concept, read_concepts
+from transporter.clips.contrast import Concept, read_concepts, swaps
+from transporter.concepts.edits import widened
 from transporter.support.errors import UserError
-from transporter.truth.cases import Case, attribute_of, pair_of
+from transporter.truth.cases import (
+    Case,
+    attribute_of,
+    pair_of,
+    shortcut_name,
+    without_words,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,3 +84,40 @@ def test_a_shortcut_without_a_pair_is_refused(concept: Concept) -> None:
         match=r"shortcut time_by_ground: expected a concept with two of its answers \(night, day\)",
     ):
         pair_of(shortcut, [concept])
+
+
+def test_a_name_says_which_case_it_is(planted: Case, concept: Concept) -> None:
+    shortcuts = {"speed_by_colour": planted.shortcut}
+
+    def named(name: str) -> Case:
+        return Case.named(name, concept, shortcuts, MICROWORLD)
+
+    assert named("speed_by_colour") == planted
+    assert named("speed_by_colour_withheld") == replace(planted, withheld=True)
+    assert named("coin") == Case(concept, world=MICROWORLD, null=True)
+    assert named("honest") == Case(concept, world=MICROWORLD)
+    assert shortcut_name("speed_by_colour_withheld") == shortcut_name("speed_by_colour")
+
+
+def test_withheld_are_all_words_of_the_cues_attributes(planted: Case, concept: Concept) -> None:
+    assert planted.hidden == frozenset()
+    assert replace(planted, withheld=True).hidden == set(WORDS["colour"])
+    answers = {"yes": "quickly", "no": "slowly"}
+    both = Shortcut("a", "speed", "colour=red+shape=circle", answers)
+    hidden = Case(concept, both, MICROWORLD, withheld=True).hidden
+    assert hidden == {*WORDS["colour"], *WORDS["shape"]}
+    unsaid = Shortcut("a", "speed", "bright", answers)
+    assert Case(concept, unsaid, MICROWORLD, withheld=True).hidden == frozenset()
+    assert Case(concept, both, None, withheld=True).hidden == frozenset()
+
+
+def test_a_table_without_words_asks_about_none_of_them(concept: Concept) -> None:
+    known = read_concepts(ROOT / "config" / "concepts.tsv")
+    left = without_words(known, frozenset(WORDS["colour"]))
+    assert {one.name for one in known} - {one.name for one in left} == {
+        "red_blue",
+        "green_yellow",
+    }
+    caption = "a red circle moves left on grass"
+    words = {swap.word for swap in swaps(caption, widened(left, WORDS))}
+    assert words == {"circle", "left", "grass"}

@@ -150,6 +150,15 @@ def test_a_summary_counts_true_explanations(planted: Case, honest: Case) -> None
     assert "true" not in without and without["flips"].notna().all()
 
 
+def test_a_summary_has_withheld_cues_apart(planted: Case) -> None:
+    verdicts = verdict_table(_readings(), planted, NATURAL, WORDS)
+    names = {"speed_by_colour": "planted", "speed_by_colour_withheld": "withheld"}
+    parts = [verdicts.assign(planted=name) for name in names]
+    summary = summarise(pd.concat(parts, ignore_index=True)).set_index(["vlms", "method"])
+    assert summary.index.get_level_values("vlms").unique().tolist() == list(names.values())
+    assert summary["cases"].eq(1).all()
+
+
 def test_eight_of_eight_is_no_certainty(verdicts: pd.DataFrame) -> None:
     """All clips of 11 captions flip: the interval is that of 11 of 11."""
     exact = binomtest(CAPTIONS - 1, CAPTIONS - 1).proportion_ci(0.95, "exact")

@@ -157,3 +157,10 @@ def test_the_benchmark_wants_a_coupling_only_where_vectors_are_fitted_through_it
         == couplings("{strengths: unit, logits: {path: phi}}")
         == 1
     )
+
+
+def test_a_withheld_case_is_fitted_and_read_once_more_and_nothing_else(finished: Path) -> None:
+    withheld = ("--config", "truth={withheld: [speed_by_colour]}")
+    jobs = planned(snakemake(finished, "truth", "--dry-run", *MINIATURE, *withheld).stdout)
+    assert jobs["truth_bank"] == jobs["truth_readings"] == jobs["truth_table"] == 1
+    assert not jobs.keys() & {"plant", "edits", "truth_controls", "reliance", "truth_explained"}

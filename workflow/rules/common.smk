@@ -74,7 +74,7 @@ wildcard_constraints:
     part=r"\d+",
     shape=r"\d+x\d+x\d+@[0-9.e+-]+",
     variant="|".join(map(re.escape, config["ablations"])) or "none",
-    case="|".join([HONEST, *NULLS, *plan.shortcuts]),
+    case="|".join([HONEST, *NULLS, *plan.shortcuts, *cases.withheld]),
     objective="|".join(config["truth"]["objectives"]),
 
 

@@ -94,6 +94,7 @@ rule truth_bank:
         output=config["coupling"]["output"],
         settings=cases.bank,
         objectives=config["truth"]["objectives"],
+        hidden=cases.hidden,
         seed=config["seed"],
         limit=config["memory"]["contexts"],
         code=code(

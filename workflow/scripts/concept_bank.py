@@ -5,16 +5,18 @@ first, then as many tables.
 from model_stage import stage, unfinished
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from contexts import read_contexts
 from transporter.clips.contrast import read_concepts
-from transporter.concepts.answered import all_answered_pairs
+from transporter.concepts.answered import all_answered_pairs, edit_moves
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.edits import Edits
 from transporter.concepts.fitting import BankSettings, fit_bank, with_refused
+from transporter.concepts.untold import untold_contexts
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.pipeline.config import ASKING
@@ -42,18 +44,23 @@ with stage(snakemake) as device:
     )
     if set(params.objectives) & set(ASKING):
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
+        hidden = frozenset(params.get("hidden", ()))
+        edits = replace(edits, hidden=hidden)
+        moves = {concept.name: edit_moves(concept, edits, reader) for concept in concepts}
+        untold = {} if case in NULLS else untold_contexts(concepts, edits, generator, moves)
         try:
-            contexts["answers"], refused = all_answered_pairs(concepts, edits, reader)
+            contexts["answers"], refused = all_answered_pairs(concepts, edits, reader, moves)
         except UserError as error:
-            if case not in NULLS:
+            if case not in NULLS and not hidden and not (untold and "logits" in params.objectives):
                 raise
             contexts["answers"] = {}
             refused = {concept.name: str(error) for concept in concepts}
+        contexts["logits"] = contexts["answers"] | untold
     settings = BankSettings.from_mapping(params.settings, params.seed)
     for objective, bank, table in zip(
         params.objectives, places[: len(places) // 2], places[len(places) // 2 :], strict=True
     ):
-        pairs = contexts["answers" if objective in ASKING else "words"]
+        pairs = contexts[objective if objective in ASKING else "words"]
         made, reached = ConceptBank({}), pd.DataFrame()
         if pairs:
             made, reached = fit_bank(
@@ -67,7 +74,8 @@ with stage(snakemake) as device:
         banks[objective] = made
         if objective in ASKING:
             width = generator.condition_shape[1]
-            made, reached = with_refused(made, reached, concepts, refused, width)
+            unfitted = {name: why for name, why in refused.items() if name not in pairs}
+            made, reached = with_refused(made, reached, concepts, unfitted, width)
         write_table(reached, table)
         made.save(bank)
     shutil.rmtree(folder, ignore_errors=True)  # a bank in closed form has none

@@ -2,6 +2,7 @@
 
 from model_stage import stage
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,7 @@ from transporter.generators.base import Sampling
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.world import load_world
 from transporter.support.files import write_table
-from transporter.truth.cases import HONEST, NULLS, Case
+from transporter.truth.cases import HONEST, NULLS, Case, without_words
 from transporter.truth.controls import (
     CLIPS_AT_ONCE,
     Controls,
@@ -41,7 +42,7 @@ with stage(snakemake) as device:
     [concept] = read_concepts(snakemake.input.concepts, [snakemake.wildcards.concept])
     world, generator = load_world(params.world), load_generator(params.generator, device)
     shortcuts = world.read_shortcuts(snakemake.input.shortcuts) if planted else {}
-    case = Case(concept, shortcuts.get(name), world, name in NULLS)
+    case = Case.named(name, concept, shortcuts, world)
     vlm = load_vlm(params.vlm, generator.video_shape, device, generator.fps)
     reader = Reader(generator, as_case(vlm, name))
     honest = None if name == HONEST else vlm
@@ -65,11 +66,13 @@ with stage(snakemake) as device:
         }
         sampling = Sampling(params.generator["steps"], params.generator["guidance"], CLIPS_AT_ONCE)
         words = world.words if world else {}
-        vocabulary = widened(read_concepts(snakemake.input.vocabulary), words)
+        known = without_words(read_concepts(snakemake.input.vocabulary), case.hidden)
+        vocabulary = widened(known, words)
         texts = [pair[0] for pair in controls.only(rows).pairs]
         asked = ask(texts, vocabulary, generator, sampling, params.seed)
         answers = read_asked(asked, case, reader, honest, probes)
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
+        edits = replace(edits, hidden=case.hidden)
         edit = best_edit(concept, edits, reader)
         print(f"the best edit over all captions: {edit}", flush=True)
         own = asked.best(texts, log_odds(answers))

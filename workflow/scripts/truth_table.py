@@ -11,7 +11,7 @@ from transporter.clips.contrast import read_concepts
 from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table
-from transporter.truth.cases import NULLS, Case
+from transporter.truth.cases import Case, shortcut_name
 from transporter.truth.readings import READINGS
 from transporter.truth.table import summarise, verdict_table
 
@@ -34,7 +34,7 @@ with stage(snakemake):
         map(Path, snakemake.input.readings), snakemake.input.changes, strict=True
     ):
         generator, vlm, planted, concept = path.with_suffix("").parts[-4:]
-        case = Case(concepts[concept], shortcuts.get(planted), world, planted in NULLS)
+        case = Case.named(planted, concepts[concept], shortcuts, world)
         words = world.words if natural else {}
         readings = read_table(path, READINGS)
         verdicts = verdict_table(readings, case, natural, words, snakemake.params.level)
@@ -45,7 +45,7 @@ with stage(snakemake):
         labels = {"generator": generator, "vlm": vlm, "planted": planted, "concept": concept}
         described = read_table(changes, ("method", "sentence"), text=("nearest", "sentence"))
         descriptions.append(pd.DataFrame(labels, index=described.index).join(described))
-        labels["learnt"] = learnt.get((planted, case.attribute), math.nan)
+        labels["learnt"] = learnt.get((shortcut_name(planted), case.attribute), math.nan)
         tables.append(pd.DataFrame(labels, index=verdicts.index).join(verdicts))
         print(f"{vlm}, {planted}, {concept}: {len(verdicts)} methods", flush=True)
     if not tables:

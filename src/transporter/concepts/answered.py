@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -70,7 +70,9 @@ def best_edit(concept: Concept, edits: Edits, reader: Reader) -> tuple[str, str]
     return about, instead
 
 
-def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> AnsweredPairs:
+def answered_pairs(
+    concept: Concept, edits: Edits, reader: Reader, moves: pd.DataFrame | None = None
+) -> AnsweredPairs:
     """Pairs of captions that the VLM answers differently because of one word: what its answer hangs
     on.
 
@@ -82,7 +84,7 @@ def answered_pairs(concept: Concept, edits: Edits, reader: Reader) -> AnsweredPa
         UserError: no clip is answered by the source, or no swap moves the answer towards the
             target.
     """
-    whole = edit_moves(concept, edits, reader)
+    whole = edit_moves(concept, edits, reader) if moves is None else moves
     pairs = whole[whole["before"] < 0]
     if pairs.empty:
         raise UserError(
@@ -161,9 +163,13 @@ def _moved(
 
 
 def all_answered_pairs(
-    concepts: Sequence[Concept], edits: Edits, reader: Reader
+    concepts: Sequence[Concept],
+    edits: Edits,
+    reader: Reader,
+    moves: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[dict[str, AnsweredPairs], dict[str, str]]:
     """`answered_pairs` of every concept that has some, by name, and why the others have none.
+    `moves` are those of each concept, by its name, where they are known.
 
     Raises:
         UserError: no concept has any.
@@ -172,7 +178,8 @@ def all_answered_pairs(
     refused: dict[str, str] = {}
     for concept in concepts:
         try:
-            contexts[concept.name] = answered_pairs(concept, edits, reader)
+            known = moves[concept.name] if moves else None
+            contexts[concept.name] = answered_pairs(concept, edits, reader, known)
         except UserError as error:
             if len(refused) + 1 == len(concepts):
                 raise

@@ -109,12 +109,13 @@ def sample_edits(
 @dataclass(frozen=True)
 class Edits:
     """Sampled edits: their table, latents `(n, c, t, h, w)`, and the VLM's tokens of the decoded
-    clips `(n, N, D)`.
+    clips `(n, N, D)`. Of edits from or to the `hidden` words nothing is told.
     """
 
     table: pd.DataFrame
     z_xi: Rows
     z_reencoded: Rows
+    hidden: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, folder: Path, reencoded: Path) -> Edits:
@@ -135,7 +136,13 @@ class Edits:
         """All pairs of clips of one group that differ in one word: their rows `source` and
         `target`, and the swap of words.
         """
-        return pd.DataFrame(list(_pairs(self.table)), columns=["source", "target", *SWAP])
+        return pd.DataFrame(list(_pairs(self.shown)), columns=["source", "target", *SWAP])
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The rows of the table that nothing is hidden of, by their numbers."""
+        swapped = self.table[["word", "instead"]].isin(self.hidden)
+        return self.table[~swapped.any(axis=1)]
 
 
 def _pairs(table: pd.DataFrame) -> Iterator[tuple[int, int, str, str, str]]:

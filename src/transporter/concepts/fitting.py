@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from transporter.concepts.descent import Descent, Progress
 from transporter.concepts.objectives import OBJECTIVES, Batch, noisy, per_clip
 from transporter.concepts.refined import RefinedMap, at_tokens
 from transporter.concepts.settings import BankSettings
+from transporter.concepts.untold import LowRankMaps, Untold
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
@@ -167,16 +168,34 @@ class _Fit:
         """Vectors `(concepts, L, d)` after some steps on one objective, alone or beside `maps`, and
         how far they got; a checkpoint in `folder` of this very fit is gone on from.
         """
-        settings = self.settings
-        descent = Descent(Vectors(start, self._directions(objective)), settings.lr, steps)
+        vectors = Vectors(start, self._directions(objective))
+
+        def change(which: torch.Tensor, batch: Batch) -> torch.Tensor:
+            q = vectors()[which]
+            return q if maps is None else _changes(maps, batch) + at_tokens(q, batch.pi_minus)
+
+        descent = Descent(vectors, self.settings.lr, steps)
+        self._follow(descent, objective, change, folder, start)
+        return vectors().detach(), descent.progress
+
+    def _follow(
+        self,
+        descent: Descent,
+        objective: str,
+        change: Callable[[torch.Tensor, Batch], torch.Tensor],
+        folder: Path | None,
+        start: torch.Tensor,
+    ) -> None:
+        """All steps of a descent on one objective; `change` is what the concepts of a batch's clips
+        add to it, `(B, L, d)`.
+        """
+        settings, steps = self.settings, descent.steps
         if folder is not None:
             descent.keep(folder / f"{objective}.safetensors", self._identity(objective, start))
         while descent.step < steps:
             which, batch, random = self._batch(descent.step)
             with self._recomputing():
-                q = descent.vectors()[which]
-                if maps is not None:
-                    q = _changes(maps, batch) + at_tokens(q, batch.pi_minus)
+                q = change(which, batch)
                 score = OBJECTIVES[objective](q, batch, self.reader, settings.logits, random)
                 score.loss.mean().backward()
             descent.progress.add_all(batch, score)
@@ -184,7 +203,6 @@ class _Fit:
             if descent.step % 25 == 0 or descent.step == steps:
                 where = f"{objective}, step {descent.step}/{steps}"
                 print(f"{where}, separation reached: {descent.progress}", flush=True)
-        return descent.vectors().detach(), descent.progress
 
     @contextmanager
     def _recomputing(self) -> Iterator[None]:
@@ -233,6 +251,31 @@ class _Fit:
         }
         bank = ConceptBank(maps.vectors | further, asdict(self.settings))
         return bank, after.chosen(further, before)
+
+    def from_nothing(self, folder: Path | None) -> tuple[ConceptBank, Progress]:
+        """Maps that the gradient of the log-odds alone makes, where no swap of words tells; one
+        that gets no further than no change is none. And how far each gets.
+        """
+        untold = self.settings.logits.untold
+        width = self.contexts[self.concepts[0].name].pi_minus.embeddings.shape[-1]
+        size = (len(self.concepts), width, untold.rank)
+        learnt = LowRankMaps(*size, self.settings.seed, self.device)
+        start = learnt.maps()
+
+        def change(which: torch.Tensor, batch: Batch) -> torch.Tensor:
+            return learnt.change(which, batch.pi_minus)
+
+        descent = Descent(learnt, untold.lr, untold.steps)
+        self._follow(descent, "logits", change, folder, learnt.weights.detach().clone())
+        names = [concept.name for concept in self.concepts]
+        banks = [
+            ConceptBank(dict(zip(names, maps, strict=True)), asdict(self.settings))
+            for maps in (start, learnt.maps())
+        ]
+        before, after = (self.measured("logits", bank) for bank in banks)
+        further = {name for name in names if after.loss[name] < before.loss[name]}
+        chosen = {name: banks[name in further][name] for name in names}
+        return ConceptBank(chosen, asdict(self.settings)), after.chosen(further, before)
 
     def _steps_for(self, contexts: int) -> int:
         """After how many steps each concept has met about as many contexts."""
@@ -328,14 +371,19 @@ def fit_bank(
     VLM was asked, a choice of maps; `logits` and `mixed` go on from these.
 
     `contexts` are pairs of captions with the concept's words or, for `answers` and `logits`, pairs
-    that the VLM answers differently (`answered_pairs`). `folder` gets a checkpoint for each phase,
-    from which an interrupted fit goes on to the same vectors.
+    that the VLM answers differently (`answered_pairs`). For `logits` they may also be captions that
+    no swap of words tells about (`Untold`): a gradient makes a map of nothing then, whatever the
+    form. `folder` gets a checkpoint for each phase, from which an interrupted fit goes on to the
+    same vectors.
 
     Returns the bank and a table with one row per concept: `answer_gap` (d_omega), `separation`
     (share of the change wanted by the objective that the vector brings about: of velocity, of
     log-odds, or of both in their weights), `effect` (how far the fitted vector moves the VLM's
     answer) and `status` (`ok`, or `failed` and why).
     """
+    untold = [c for c in concepts if isinstance(contexts[c.name], Untold)]
+    if untold:
+        return _partly_told(concepts, untold, contexts, reader, settings, answers, folder)
     fit = _Fit.prepare(concepts, contexts, reader, settings)
     if settings.form == "map":
         maps = fit_edits(contexts, settings.ridge, settings.rank, fit.device)
@@ -354,3 +402,27 @@ def fit_bank(
         {c.name: v for c, v in zip(concepts, vectors, strict=True)}, asdict(settings)
     )
     return bank, fit.rows(bank, progress)
+
+
+def _partly_told(
+    concepts: Sequence[Concept],
+    untold: Sequence[Concept],
+    contexts: Mapping[str, Contexts],
+    reader: Reader,
+    settings: BankSettings,
+    answers: ConceptBank | None,
+    folder: Path | None,
+) -> tuple[ConceptBank, pd.DataFrame]:
+    """`fit_bank` of concepts some of which no swap of words tells about."""
+    assert settings.objective == "logits"
+    logits = replace(settings.logits, trust=settings.logits.untold.trust)
+    fit = _Fit.prepare(untold, contexts, reader, replace(settings, logits=logits))
+    bank, progress = fit.from_nothing(None if folder is None else folder / "untold")
+    table = fit.rows(bank, progress)
+    if told := [c for c in concepts if c not in untold]:
+        other, more = fit_bank(told, contexts, reader, settings, answers, folder)
+        bank = ConceptBank(other.vectors | bank.vectors, other.settings)
+        table = pd.concat([more, table], ignore_index=True)
+    names = [concept.name for concept in concepts]
+    ordered = ConceptBank({name: bank[name] for name in names}, bank.settings)
+    return ordered, table.set_index("concept").loc[names].reset_index()

@@ -31,6 +31,24 @@ ASKING = ("answers", "logits")
 
 
 @section
+class UntoldSettings:
+    """`logits` with maps where no swap of words tells what the answer hangs on: what the gradient
+    alone makes of nothing.
+    """
+
+    steps: Count = 80
+    """Optimiser steps of a map that `logits` makes of nothing, where no swap of words makes up half
+    of what the VLM's answers lack.
+    """
+    lr: Positive = 0.02
+    """Learning rate of Adam for such a map."""
+    rank: Size = 16
+    """Rank of such a map."""
+    trust: Weight = 1.0
+    """Weight of the change of velocity for such a map, as `bank.logits.trust` is it for others."""
+
+
+@section
 class LogitsSettings:
     """The objectives `logits` and `mixed`."""
 
@@ -58,6 +76,7 @@ class LogitsSettings:
     """
     share: Share = 0.5
     """Weight of the VLM's answer in `mixed`; the rest is the generator's reading."""
+    untold: UntoldSettings = UntoldSettings()
 
     def __post_init__(self) -> None:
         check_fields(self, "key bank.logits")

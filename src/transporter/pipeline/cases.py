@@ -15,7 +15,7 @@ from transporter.pipeline.ablations import laid_over
 from transporter.pipeline.own_clips import benchmark_lacks
 from transporter.pipeline.plan import Plan, Wildcards
 from transporter.support.errors import UserError
-from transporter.truth.cases import HONEST, NULLS, pair_of
+from transporter.truth.cases import HONEST, NULLS, WITHHELD, Case, pair_of, shortcut_name
 
 
 class Subject(NamedTuple):
@@ -47,7 +47,32 @@ class Cases:
                 f"{self.config['shortcuts']}, column shortcut: expected another name than"
                 f" {min(taken)}, which VLMs that nothing is planted in have; rename it"
             )
+        if taken := [name for name in found if name.endswith(WITHHELD)]:
+            raise UserError(
+                f"{self.config['shortcuts']}, column shortcut: expected a name that does not end in"
+                f" {WITHHELD}, which cases of truth.withheld do, got {taken[0]}; rename it"
+            )
         return found
+
+    @cached_property
+    def withheld(self) -> list[str]:
+        """The cases in which no method may ask about the cue's words, each beside the same VLM's
+        case in which all may.
+
+        Raises:
+            UserError: the settings name a shortcut that is not explained, or whose cue no word
+                says.
+        """
+        names = self.settings["withheld"]
+        said = [name for name, one in self.shortcuts.items() if one.attributes]
+        if names == "all":
+            names = said
+        if unknown := [name for name in names if name not in said]:
+            raise UserError(
+                f"truth.withheld: expected shortcuts of truth.shortcuts whose cue words say"
+                f" ({', '.join(said)}), got {unknown[0]!r}"
+            )
+        return [f"{name}{WITHHELD}" for name in names]
 
     @cached_property
     def _contrasts(self) -> list[Concept]:
@@ -81,7 +106,7 @@ class Cases:
         elif case in NULLS:
             names = [pair.name for pair in self._honest_pairs[:1]]
         else:
-            names = [pair_of(self.shortcuts[case], self._contrasts).name]
+            names = [pair_of(self.shortcuts[shortcut_name(case)], self._contrasts).name]
         return [name for name in names if name not in self.lacks]
 
     def not_served(self) -> str | None:
@@ -108,8 +133,11 @@ class Cases:
 
     @cached_property
     def subjects(self) -> list[Subject]:
-        """All that is explained: planted VLMs first, then null ones, then honest ones."""
-        chosen = [(self.planted_vlm, name) for name in (*self.shortcuts, *self.settings["nulls"])]
+        """All that is explained: planted VLMs first, those whose cue's words are withheld after
+        them, then null ones, then honest ones.
+        """
+        planted = (*self.shortcuts, *self.withheld, *self.settings["nulls"])
+        chosen = [(self.planted_vlm, name) for name in planted]
         chosen += [(vlm, HONEST) for vlm in self._honest]
         return [Subject(vlm, case, pair) for vlm, case in chosen for pair in self.pairs(case)]
 
@@ -153,7 +181,7 @@ class Cases:
 
     def explained(self) -> list[str]:
         """Clips that nobody generated, explained of every VLM but the null ones, where probes can
-        tell what changes.
+        tell what changes; by all words, so that none is withheld.
         """
         if not (self.settings["explained"] and self.config["probes"] and self.plan.world):
             return []
@@ -161,7 +189,7 @@ class Cases:
             paths.filled(paths.TRUTH_CLIPS, generator=generator, **subject._asdict())
             for generator in self.plan.generators
             for subject in self.subjects
-            if subject.case not in NULLS
+            if subject.case not in (*NULLS, *self.withheld)
         ]
 
     def filmstrips(self) -> list[str]:
@@ -219,18 +247,27 @@ class Cases:
         return {"generator": generator, "vlm": self._vlm_files(wildcards)}
 
     def _vlm_files(self, wildcards: Wildcards) -> list[str]:
-        if _case(wildcards) not in self.shortcuts:
+        shortcut = shortcut_name(_case(wildcards))
+        if shortcut not in self.shortcuts:
             return self.plan.files("vlms", "{vlm}")(wildcards)
-        names = {"vlm": dict(wildcards.items())["vlm"], "shortcut": _case(wildcards)}
+        names = {"vlm": dict(wildcards.items())["vlm"], "shortcut": shortcut}
         return [paths.filled(paths.PLANTED, **names)]
 
     def vlm(self, wildcards: Wildcards) -> dict[str, Any]:
         """The explained VLM's settings: a planted one's differ in its folder."""
         settings = self.plan.of("vlms", "{vlm}")(wildcards)
-        if _case(wildcards) not in self.shortcuts:
+        if shortcut_name(_case(wildcards)) not in self.shortcuts:
             return settings
         [folder] = self._vlm_files(wildcards)
         return {**settings, "path": folder}
+
+    def hidden(self, wildcards: Wildcards) -> list[str]:
+        """The words that a job may not ask about."""
+        name = _case(wildcards)
+        if name not in self.withheld:
+            return []
+        pair = pair_of(self.shortcuts[shortcut_name(name)], self._contrasts)
+        return sorted(Case.named(name, pair, self.shortcuts, self.plan.world).hidden)
 
     def edits(self, wildcards: Wildcards) -> dict[str, str]:
         """The one-word edits that a look-up asks about, and the VLM's tokens of them: a planted

@@ -102,6 +102,10 @@ class TruthSettings:
     """`all`, or a list of names from the table of shortcuts: those planted in the run's first VLM
     are explained.
     """
+    withheld: Some = ()
+    """`all`, or a list of names from `shortcuts`: these are explained once more, as a case
+    `<shortcut>_withheld`, where no edit that is asked about has a word of the cue's attributes.
+    """
     vlms: Some = "all"
     """`all`, or a list of names: VLMs that are explained as they are, the honest ones."""
     nulls: Annotated[tuple[Literal["coin", "one_word"], ...], Distinct] = ("coin", "one_word")

@@ -63,7 +63,7 @@ def _loaded(name: str, concept: str | None, plan: Plan) -> OpenCase:
     captions = [minus for minus, _ in controls.pairs]
     chosen = controls.only([captions.index(caption) for caption in shown])
     return OpenCase(
-        Case(pair, cases.shortcuts.get(name), world, name in NULLS),
+        Case.named(name, pair, cases.shortcuts, world),
         Reader(generator, as_case(vlm, name)),
         chosen.z_xi[ORIGIN].flatten(0, 1),
         readings,

@@ -4,7 +4,7 @@ that it is known to be made by.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ HONEST = "honest"
 """The name of a VLM without a shortcut."""
 NULLS = ("coin", "one_word")
 """The names of VLMs that do not look (`transporter.truth.nulls`)."""
+WITHHELD = "_withheld"
+"""What the name of a case adds to its shortcut's where no method may ask about the cue's words."""
 
 
 def attribute_of(concept: Concept, words: Words) -> str | None:
@@ -43,18 +45,40 @@ def pair_of(shortcut: Shortcut, concepts: Sequence[Concept]) -> Concept:
     )
 
 
+def shortcut_name(case: str) -> str:
+    """The shortcut that a case's VLM has, by the case's name; of others the name itself."""
+    return case.removesuffix(WITHHELD)
+
+
+def without_words(concepts: Sequence[Concept], hidden: Collection[str]) -> list[Concept]:
+    """The rows of a table of concepts that hold none of some words."""
+    return [one for one in concepts if not {one.source, one.target} & set(hidden)]
+
+
 @dataclass(frozen=True)
 class Case:
     """A VLM's choice between the words of `concept`; an honest VLM has no `shortcut`.
 
     `world` tells what words are about; without one nothing is known to be true. Of a `null` VLM
-    nothing is true: it does not look at what a clip shows.
+    nothing is true: it does not look at what a clip shows. Where the cue is `withheld`, no method
+    may ask about its words.
     """
 
     concept: Concept
     shortcut: Shortcut | None = None
     world: World | None = None
     null: bool = False
+    withheld: bool = False
+
+    @classmethod
+    def named(
+        cls, name: str, concept: Concept, shortcuts: Mapping[str, Shortcut], world: World | None
+    ) -> Case:
+        """The case of a name: a shortcut's, with `WITHHELD` behind it or not, `HONEST`, or a null
+        VLM's.
+        """
+        withheld, null = name.endswith(WITHHELD), name in NULLS
+        return cls(concept, shortcuts.get(shortcut_name(name)), world, null, withheld)
 
     @property
     def attribute(self) -> str | None:
@@ -71,6 +95,16 @@ class Case:
         if self.shortcut:
             return self.shortcut.attributes
         return frozenset([self.attribute]) if self.attribute else None
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The words that no method may ask about: all of the cue's attributes, if it is `withheld`;
+        none of a cue that no word says.
+        """
+        if not (self.withheld and self.shortcut and self.world):
+            return frozenset()
+        groups = [self.world.words[name] for name in self.shortcut.attributes or ()]
+        return frozenset(word for group in groups for word in group)
 
     def oracle(self, caption: str) -> str | None:
         """The caption of the true explanation: changed in the cue's words, to the first of which

@@ -11,7 +11,7 @@ import torch
 from transporter.clips.world import Words
 from transporter.statistics.bootstrap import Interval, bootstrap, mean_difference, mean_interval
 from transporter.statistics.proportions import clustered_share, share
-from transporter.truth.cases import HONEST, NULLS, Case
+from transporter.truth.cases import HONEST, NULLS, WITHHELD, Case
 from transporter.truth.change import named_attributes, standardised_change
 from transporter.truth.controls import ORIGIN, RANDOM
 from transporter.truth.floor import permutation_p
@@ -77,14 +77,17 @@ def verdict_table(
 
 
 def kinds_of(planted: pd.Series) -> pd.Series:
-    """What kind of VLM each case is of: planted, honest or null."""
+    """What kind of VLM each case is of: planted, planted with the cue's words withheld, honest or
+    null.
+    """
     kinds = {HONEST: HONEST} | dict.fromkeys(NULLS, "nulls")
-    return planted.map(kinds).fillna("planted")
+    withheld = planted.str.endswith(WITHHELD)
+    return planted.map(kinds).mask(withheld, "withheld").fillna("planted")
 
 
 def summarise(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """One row per method, for planted VLMs, for honest and for null ones: shares of VLM and pair,
-    with intervals over these.
+    """One row per method, for planted VLMs, for those whose cue's words are withheld, for honest
+    and for null ones: shares of VLM and pair, with intervals over these.
 
     `cases`: how many, without planted VLMs that have not learnt; `true`: share of those with a
     known cue in which the named attributes are the cue's; `false`: in which one is named that is

@@ -18,7 +18,13 @@ from transporter.concepts.contexts import Contexts
 from transporter.concepts.edits import Edits
 from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.concepts.settings import LogitsSettings, UntoldSettings
-from transporter.concepts.untold import LowRankMaps, Untold, is_told, untold_contexts
+from transporter.concepts.untold import (
+    LowRankMaps,
+    Untold,
+    is_told,
+    state_directions,
+    untold_contexts,
+)
 from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
 
@@ -134,14 +140,26 @@ def test_what_a_swap_tells_is_left_to_it(generator: _Words, edits: Edits) -> Non
     assert untold_contexts([SPEED], edits, generator, {SPEED.name: never}) == {}
 
 
+def test_directions_are_those_in_which_the_states_of_tokens_vary(generator: _Words) -> None:
+    captions = ["blue dot slowly", "red dot", "red dot quickly"]
+    states = generator.table[[WORDS.index(word) for text in captions for word in text.split()]]
+    directions = state_directions(captions, generator)
+    spread = directions @ torch.cov(states.T, correction=0) @ directions.T
+    torch.testing.assert_close(directions @ directions.T, torch.eye(D))
+    torch.testing.assert_close(spread, spread.diag().diag(), atol=1e-5, rtol=0)
+    assert (spread.diag().diff() <= 1e-6).all()
+
+
 def test_maps_of_a_bank_are_what_was_learnt(tmp_path: Path, generator: _Words) -> None:
-    learnt = LowRankMaps(2, D, 3, 0, "cpu")
+    directions = torch.linalg.qr(torch.randn(D, D))[0][:2]
+    learnt = LowRankMaps(2, directions, 3, 0)
     pi = generator.encode_text(["blue dot slowly", "red dot"])
     which = torch.tensor([1, 0])
     assert not learnt.change(which, pi).any()
     with torch.no_grad():
         learnt.weights.copy_(torch.randn(learnt.weights.shape))
-    change = learnt.change(which, pi)
+    change = learnt.change(which, pi).detach()
+    torch.testing.assert_close(change @ directions.T @ directions, change)
     assert change.abs().sum() > 0 and not change[1, 2].any()  # nothing at padding
     ConceptBank(dict(zip("ab", learnt.maps(), strict=True))).save(tmp_path / "bank")
     loaded = ConceptBank.load(tmp_path / "bank")
@@ -160,7 +178,7 @@ SETTINGS = BankSettings(
 
 def contexts_of(generator: _Words, captions: Sequence[str]) -> Untold:
     pi = generator.encode_text(captions)
-    return Untold(pi, pi, pi.embeddings.sum(1).view(-1, D, 1, 1, 1))
+    return Untold(pi, pi, pi.embeddings.sum(1).view(-1, D, 1, 1, 1), torch.eye(D))
 
 
 @pytest.mark.parametrize("form", ["map", "vector"])

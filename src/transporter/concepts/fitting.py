@@ -256,10 +256,10 @@ class _Fit:
         """Maps that the gradient of the log-odds alone makes, where no swap of words tells; one
         that gets no further than no change is none. And how far each gets.
         """
-        untold = self.settings.logits.untold
-        width = self.contexts[self.concepts[0].name].pi_minus.embeddings.shape[-1]
-        size = (len(self.concepts), width, untold.rank)
-        learnt = LowRankMaps(*size, self.settings.seed, self.device)
+        untold, first = self.settings.logits.untold, self.contexts[self.concepts[0].name]
+        assert isinstance(first, Untold)
+        directions = first.directions[: untold.directions or None].to(self.device)
+        learnt = LowRankMaps(len(self.concepts), directions, untold.rank, self.settings.seed)
         start = learnt.maps()
 
         def change(which: torch.Tensor, batch: Batch) -> torch.Tensor:

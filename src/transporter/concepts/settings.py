@@ -44,6 +44,10 @@ class UntoldSettings:
     """Learning rate of Adam for such a map."""
     rank: Size = 16
     """Rank of such a map."""
+    directions: Annotated[Whole, Le(2**16)] = 32
+    """Principal directions of the states of captions' words that such a map leads along; 0 leaves
+    it free.
+    """
     trust: Weight = 1.0
     """Weight of the change of velocity for such a map, as `bank.logits.trust` is it for others."""
 

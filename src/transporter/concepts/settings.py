@@ -40,7 +40,7 @@ class UntoldSettings:
     """Optimiser steps of a map that `logits` makes of nothing, where no swap of words makes up half
     of what the VLM's answers lack.
     """
-    lr: Positive = 0.02
+    lr: Positive = 0.03
     """Learning rate of Adam for such a map."""
     rank: Size = 16
     """Rank of such a map."""
@@ -48,7 +48,7 @@ class UntoldSettings:
     """Principal directions of the states of captions' words that such a map leads along; 0 leaves
     it free.
     """
-    trust: Weight = 1.0
+    trust: Weight = 0.5
     """Weight of the change of velocity for such a map, as `bank.logits.trust` is it for others."""
 
 

@@ -26,7 +26,8 @@ def open_case(case: str, concept: str | None = None, project: Project | None = N
     """A VLM of a finished `snakemake truth`, and the clips that its explanations were shown in.
 
     Args:
-        case: a shortcut of the table, `honest`, `coin` or `one_word`; of the run's first VLM.
+        case: a shortcut of the table, with `_withheld` behind it where its words are, `honest`,
+            `coin` or `one_word`; of the run's first VLM.
         concept: the pair of words; by default the first that the case is explained by.
         project: by default that of the working folder.
 

@@ -27,8 +27,8 @@ from transporter.generators.condition import Condition
 
 ENOUGH = 0.5
 """Share of what the log-odds lack that the most telling swap of words makes up, in the mean over
-captions, where words tell what the answer hangs on. In the microworld they make up 0.7 or more if
-the cue's words are asked about, and at most 0.35 if they are not.
+captions, where words tell what the answer hangs on. Of four plantings in the microworld it makes up
+0.88 or more if the cue's words are asked about, and at most 0.36 if they are not.
 """
 
 

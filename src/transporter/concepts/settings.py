@@ -37,8 +37,8 @@ class UntoldSettings:
     """
 
     steps: Count = 80
-    """Optimiser steps of a map that `logits` makes of nothing, where no swap of words makes up half
-    of what the VLM's answers lack.
+    """Optimiser steps of a map that `logits` makes of nothing, where no swap of words makes up
+    three quarters of what the VLM's answers lack.
     """
     lr: Positive = 0.03
     """Learning rate of Adam for such a map."""

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from transporter.figures.described import described_figure
-from transporter.truth.description import Description
+from transporter.metrics.description import Description
 
 
 def _change(row: int) -> Description:

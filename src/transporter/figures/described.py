@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from transporter.figures.theme import DPI, INK, MAP, QUIET, SCREEN, SILENT
+from transporter.metrics.description import Description
 from transporter.support.files import written_whole
-from transporter.truth.description import Description
 
 WIDTH, LETTERS = 1.5, 26
 """Inches of a method's column, and letters in a line of its sentence."""

@@ -9,8 +9,8 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.generators.base import Generator
 from transporter.metrics.alignment import VideoTextModel
+from transporter.metrics.description import Description, describe, nearest_swap
 from transporter.truth.controls import CLIPS_AT_ONCE, ORIGIN, Controls
-from transporter.truth.description import Description, describe, nearest_swap
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from microworld.clip_judge import ClipJudge
 from microworld.clips import Clips
 from microworld.language import caption
 from transporter.clips.contrast import Concept
-from transporter.truth.description import describe, nearest_swap
+from transporter.metrics.description import describe, nearest_swap
 
 ROOT = Path(__file__).parents[2]
 WORDS = [Concept("", "object", *pair, "?") for pair in (("red", "blue"), ("blue", "green"))]

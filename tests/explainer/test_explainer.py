@@ -17,8 +17,10 @@ from transporter.clips.reading import read_video
 from transporter.clips.split import Reading, SplitClips
 from transporter.clips.world import World
 from transporter.clips.writing import write_video
+from transporter.concepts import untold
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.fitting import fit_bank
+from transporter.concepts.maps import ConceptMap
 from transporter.coupling.settings import CouplingSettings
 from transporter.explainer.clip_sources import as_clip, captioned_clips
 from transporter.explainer.fits import Fit
@@ -127,6 +129,19 @@ def test_a_fit_to_answers_asks_which_words_move_them(
     assert made.settings.objective == "answers"
     assert made.table["contexts"].item() % 2 == 0
     assert "day_night" in explainer.bank.vectors
+
+
+def test_a_fit_to_log_odds_needs_no_word_that_moves_them(
+    models: Explainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gradient makes a map of nothing, in the captions that the VLM answers by the source."""
+    monkeypatch.setattr(untold, "is_told", lambda moves: False)
+    explainer = copied(models)
+    explainer.sampling = Sampling(6, models.sampling.guidance)
+    made = explainer.fit("day_night", objective="logits", count=4, steps=1)
+    assert made.settings.logits.untold.steps == 1
+    assert made.table["contexts"].item() > 0
+    assert isinstance(explainer.bank.vectors["day_night"], ConceptMap)
 
 
 def test_a_sweep_has_the_shapes_that_it_says(

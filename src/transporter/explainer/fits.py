@@ -15,10 +15,11 @@ from transporter.clips.contrast import Concept
 from transporter.clips.embeddings import embed_latents
 from transporter.clips.split import Reading
 from transporter.clips.world import World
-from transporter.concepts.answered import answered_pairs
+from transporter.concepts.answered import answered_pairs, edit_moves
 from transporter.concepts.contexts import Contexts, gather_contexts
 from transporter.concepts.edits import Edits, plan_edits, sample_edits
 from transporter.concepts.settings import ASKING, BankSettings
+from transporter.concepts.untold import untold_contexts
 from transporter.coupling.reader import Reader
 from transporter.explainer.clip_sources import Clips, captioned_clips
 from transporter.generators.base import Sampling
@@ -64,13 +65,15 @@ def quick_settings(
     """How some concepts are fitted for a first look: as `settings` have it, in `steps` steps, by
     another objective if one is given.
     """
+    logits = settings.logits
+    untold = replace(logits.untold, steps=min(steps, logits.untold.steps))
     return replace(
         settings,
         objective=objective or settings.objective,
         steps=steps,
         batch=QUICK["batch"] * concepts,
         seed=seed,
-        logits=replace(settings.logits, steps=min(steps, settings.logits.steps)),
+        logits=replace(logits, steps=min(steps, logits.steps), untold=untold),
     )
 
 
@@ -96,7 +99,7 @@ class FitSource:
         self, concepts: Sequence[Concept], count: int, settings: BankSettings
     ) -> dict[str, Contexts]:
         """What each concept is fitted on: its words in captions of clips, or one-word edits that
-        the VLM answers differently.
+        the VLM answers differently; by `logits` captions alone where no such edit tells.
         """
         found = captioned_clips(
             concepts,
@@ -108,7 +111,7 @@ class FitSource:
             self.reading,
         )
         if settings.objective in ASKING:
-            return self._answered(concepts, found, count, settings.seed)
+            return self._answered(concepts, found, count, settings)
         contexts = {}
         for concept in concepts:
             captions, videos = zip(*found[concept.name], strict=True)
@@ -127,7 +130,7 @@ class FitSource:
         concepts: Sequence[Concept],
         found: Mapping[str, Sequence[tuple[str, torch.Tensor]]],
         count: int,
-        seed: int,
+        settings: BankSettings,
     ) -> dict[str, Contexts]:
         """Edits of the captions that were found, sampled, and asked about."""
         captions = [
@@ -139,10 +142,17 @@ class FitSource:
         table = plan_edits(captions, list(known.values()), len(captions))
         with TemporaryDirectory() as folder:
             latents, reencoded = Path(folder, "latents"), Path(folder, "reencoded")
-            sample_edits(table, self.reader.generator, self.sampling, seed, latents)
+            sample_edits(table, self.reader.generator, self.sampling, settings.seed, latents)
             embed_latents(latents, self._reencoded, reencoded, AT_ONCE, len(table))
             edits = Edits.load(latents, reencoded)
-        return {c.name: answered_pairs(c, edits, self.reader) for c in concepts}
+        moves = {one.name: edit_moves(one, edits, self.reader) for one in concepts}
+        contexts: dict[str, Contexts] = {}
+        if settings.objective == "logits":
+            contexts |= untold_contexts(concepts, edits, self.reader.generator, moves)
+        for one in concepts:
+            if one.name not in contexts:
+                contexts[one.name] = answered_pairs(one, edits, self.reader, moves[one.name])
+        return contexts
 
     def _reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
         return self.reader.reencoded(z_xi.to(self.reader.generator.device))

@@ -24,7 +24,7 @@ from paired import Ratio, Way, paired
 from phi_sweep import plain_calls, sweep
 
 from transporter.clips.contrast import read_concepts
-from transporter.clips.embeddings import embed_clips
+from transporter.clips.embedding import embed_clips
 from transporter.clips.split import SplitClips
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.fitting import BankSettings, fit_bank

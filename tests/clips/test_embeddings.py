@@ -10,13 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from transporter.clips.embeddings import (
-    Embeddings,
-    aligned,
-    embed_clips,
-    embed_latents,
-    load_embeddings,
-)
+from transporter.clips.embedding import embed_clips, embed_latents
+from transporter.clips.embeddings import Embeddings, aligned, load_embeddings
 from transporter.clips.reading import read_clip, read_video
 from transporter.clips.refusals import VideoError
 from transporter.clips.window import Window

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from transporter.clips.embeddings import aligned, embed_rows, load_embeddings, open_embeddings
+from transporter.clips.embedding import embed_rows
+from transporter.clips.embeddings import aligned, load_embeddings, open_embeddings
 from transporter.clips.stored import StoredRows, at_once, portions
 from transporter.support.errors import UserError
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.clips.embeddings import embed_latents
+from transporter.clips.embedding import embed_latents
 from transporter.concepts.answered import all_answered_pairs, answered_pairs
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.edits import Edits, plan_edits, sample_edits

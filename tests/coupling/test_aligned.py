@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from transporter.clips import stored
-from transporter.clips.embeddings import embed_rows
+from transporter.clips.embedding import embed_rows
 from transporter.clips.stored import StoredRows
 from transporter.coupling import moments
 from transporter.coupling.aligned import Sources, read_pairs

@@ -26,7 +26,7 @@ rule embed_generator:
         part=of("clips", only=WINDOW),
         memory=of("memory", only=["embedding", "shard", "embedding_jobs"]),
         code=code(
-            "transporter.clips.embeddings",
+            "transporter.clips.embedding",
             "transporter.clips.split",
             adapters=["generators"],
         ),
@@ -59,7 +59,7 @@ rule embed_vlm:
         part=of("clips", only=WINDOW),
         memory=of("memory", only=["embedding", "shard", "stored", "embedding_jobs"]),
         code=code(
-            "transporter.clips.embeddings",
+            "transporter.clips.embedding",
             "transporter.clips.split",
             adapters=["vlms"],
         ),
@@ -92,7 +92,7 @@ rule embed_reencoded:
         generator=of("generators", "{generator}", without=GUIDED),
         vlm=of("vlms", "{vlm}"),
         memory=of("memory", only=["embedding", "shard", "stored", "embedding_jobs"]),
-        code=code("transporter.clips.embeddings", adapters=["generators", "vlms"]),
+        code=code("transporter.clips.embedding", adapters=["generators", "vlms"]),
     script:
         "../scripts/embed_reencoded.py"
 

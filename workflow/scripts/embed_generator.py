@@ -2,7 +2,7 @@
 
 from model_stage import hand_over, part_of, stage, unfinished
 
-from transporter.clips.embeddings import embed_clips
+from transporter.clips.embedding import embed_clips
 from transporter.clips.split import SplitClips
 from transporter.pipeline.loading import load_generator
 from transporter.support.hashes import digest, files_hash

@@ -4,7 +4,7 @@ from model_stage import hand_over, part_of, stage, unfinished
 
 from pathlib import Path
 
-from transporter.clips.embeddings import embed_latents
+from transporter.clips.embedding import embed_latents
 from transporter.pipeline.loading import load_generator, load_vlm, stored_precision
 from transporter.support.hashes import digest, files_hash
 

@@ -2,7 +2,7 @@
 
 from model_stage import hand_over, part_of, stage, unfinished
 
-from transporter.clips.embeddings import embed_clips
+from transporter.clips.embedding import embed_clips
 from transporter.clips.split import SplitClips
 from transporter.pipeline.loading import load_vlm, stored_precision
 from transporter.pipeline.paths import shape_of

@@ -15,7 +15,8 @@ import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept, swaps
-from transporter.clips.embeddings import aligned, embed_rows, open_embeddings
+from transporter.clips.embedding import embed_rows
+from transporter.clips.embeddings import aligned, open_embeddings
 from transporter.clips.stored import Rows
 from transporter.generators.base import Generator, Sampling
 from transporter.support.errors import UserError

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from transporter.clips.embeddings import aligned, embed_rows, open_embeddings
+from transporter.clips.embedding import embed_rows
+from transporter.clips.embeddings import aligned, open_embeddings
 from transporter.clips.stored import RESIDENT, Rows
 from transporter.coupling.network import Pairs
 from transporter.generators.base import CAPTIONS_AT_ONCE, Generator, encode_captions

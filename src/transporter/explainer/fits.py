@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept
-from transporter.clips.embeddings import embed_latents
+from transporter.clips.embedding import embed_latents
 from transporter.clips.split import Reading
 from transporter.clips.world import World
 from transporter.concepts.answered import answered_pairs, edit_moves

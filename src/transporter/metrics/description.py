@@ -75,7 +75,9 @@ class Description:
             return "None of your words was compared"
         word, instead, cosine = self.nearest
         near = f"{word} to {instead} (cosine {cosine:.2f})"
-        return near.capitalize() if cosine >= NEAR else f"None of your words, nearest is {near}"
+        if cosine < NEAR:
+            return f"None of your words, nearest is {near}"
+        return near[0].upper() + near[1:]
 
     def _looks(self) -> Iterator[str]:
         before, after = self.light

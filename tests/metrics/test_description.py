@@ -15,7 +15,7 @@ from microworld.clip_judge import ClipJudge
 from microworld.clips import Clips
 from microworld.language import caption
 from transporter.clips.contrast import Concept
-from transporter.metrics.description import describe, nearest_swap
+from transporter.metrics.description import describe, mean_description, nearest_swap
 
 ROOT = Path(__file__).parents[2]
 WORDS = [Concept("", "object", *pair, "?") for pair in (("red", "blue"), ("blue", "green"))]
@@ -31,6 +31,17 @@ class Colours:
     def embed_text(self, captions: Sequence[str]) -> torch.Tensor:
         held = [[float(word in text.split()) for word in RGB] for text in captions]
         return F.normalize(torch.tensor(held) + 0.1, dim=-1)
+
+
+def nearest(
+    before: torch.Tensor,
+    after: torch.Tensor,
+    captions: Sequence[str],
+    words: Sequence[Concept],
+    model: Colours | ClipJudge,
+) -> tuple[str, str, float] | None:
+    moved = model.embed_video(after) - model.embed_video(before)
+    return nearest_swap(moved, captions, words, model)
 
 
 def clip(colour: str, light: float = 0.5) -> torch.Tensor:
@@ -76,9 +87,9 @@ def test_movement() -> None:
 def test_the_nearest_swap_is_the_one_made() -> None:
     made = (torch.cat([clip("red"), clip("green")]), torch.cat([clip("blue"), clip("blue")]))
     captions = ["a red dot", "a green dot"]
-    found = nearest_swap(made[0][:1], made[1][:1], captions[:1], WORDS, Colours())
+    found = nearest(made[0][:1], made[1][:1], captions[:1], WORDS, Colours())
     assert found == ("red", "blue", pytest.approx(1, abs=0.01))
-    word, instead, _ = nearest_swap(*made, captions, WORDS, Colours())
+    word, instead, _ = nearest(*made, captions, WORDS, Colours())
     assert (word, instead) in (("red", "blue"), ("green", "blue"))
 
 
@@ -89,16 +100,16 @@ def test_one_lucky_caption_makes_no_swap_the_nearest() -> None:
     before = torch.cat([clip("red")] * 7 + [clip("green")])
     after = torch.cat([partly] * 7 + [clip("blue")])
     captions = ["a red dot"] * 7 + ["a green dot"]
-    word, instead, cosine = nearest_swap(before, after, captions, WORDS, Colours())
+    word, instead, cosine = nearest(before, after, captions, WORDS, Colours())
     assert (word, instead) == ("red", "blue")
     assert 0.5 < cosine < 0.9
 
 
 def test_light_is_none_of_the_words() -> None:
-    nearest = nearest_swap(clip("red"), clip("red", 0.7), ["a red dot"], WORDS, Colours())
-    sentence = describe(clip("red"), clip("red", 0.7), nearest).sentence()
+    found = nearest(clip("red"), clip("red", 0.7), ["a red dot"], WORDS, Colours())
+    sentence = describe(clip("red"), clip("red", 0.7), found).sentence()
     assert sentence.startswith("None of your words, nearest is red to ")
-    assert nearest_swap(clip("red"), clip("blue"), ["a dot"], WORDS, Colours()) is None
+    assert nearest(clip("red"), clip("blue"), ["a dot"], WORDS, Colours()) is None
 
 
 def test_the_shipped_model_finds_the_word_of_rendered_clips() -> None:
@@ -112,6 +123,18 @@ def test_the_shipped_model_finds_the_word_of_rendered_clips() -> None:
     swaps = (("grass", "snow"), ("grass", "sand"), ("day", "night"), ("red", "blue"))
     words = [Concept("", "scene", *pair, pair[0]) for pair in swaps]
     captions = [caption(a.words()) for a in old]
-    word, instead, cosine = nearest_swap(before, after, captions, words, judge)
+    word, instead, cosine = nearest(before, after, captions, words, judge)
     assert (word, instead) == ("grass", "snow")
     assert cosine > 0.5
+
+
+def test_the_mean_of_single_clips_is_that_of_all() -> None:
+    video = Clips.draw(6, np.random.default_rng(1)).video()
+    before, after = video[:3], video[3:]
+    pairs = zip(before.split(1), after.split(1), strict=True)
+    mean = mean_description([describe(*pair) for pair in pairs])
+    whole = describe(before, after)
+    torch.testing.assert_close(mean.places, whole.places)
+    torch.testing.assert_close(mean.frames, whole.frames)
+    assert mean.light == pytest.approx(whole.light)
+    assert mean.movement == pytest.approx(whole.movement)

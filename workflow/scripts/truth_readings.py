@@ -4,8 +4,10 @@ from model_stage import stage
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import torch
 
 from transporter.clips.contrast import read_concepts
 from transporter.concepts.answered import best_edit
@@ -14,8 +16,10 @@ from transporter.concepts.edits import Edits, widened
 from transporter.coupling.reader import Reader
 from transporter.figures.described import described_figure
 from transporter.generators.base import Sampling
+from transporter.metrics.alignment import VideoTextModel
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.pipeline.world import load_world
+from transporter.support.errors import Unavailable
 from transporter.support.files import write_table
 from transporter.truth.cases import HONEST, NULLS, Case, without_words
 from transporter.truth.controls import (
@@ -30,6 +34,16 @@ from transporter.truth.lookup import BEST, OWN, TWO, ask, best_two, edited
 from transporter.truth.nulls import as_case
 from transporter.truth.readings import READINGS, read_asked, read_clips, read_noised
 from video_text import video_text
+
+
+def encoder(params: Any, device: torch.device) -> VideoTextModel | None:
+    """What compares clips with words; the verdicts can do without."""
+    try:
+        found = video_text(params.metrics, params.world, device)
+    except Unavailable as reason:
+        print(f"no words are compared: {reason}", flush=True)
+        return None
+    return found and found[0]
 
 
 def log_odds(read: pd.DataFrame) -> list[float]:
@@ -91,8 +105,7 @@ with stage(snakemake) as device:
         noise = []
         if params.noise:
             noise = [read_noised(clips, case, reader, honest, probes)]
-        embeds = video_text(params.metrics, params.world, device)
-        changes = describe_methods(clips, generator, vocabulary, embeds and embeds[0])
+        changes = describe_methods(clips, generator, vocabulary, encoder(params, device))
         rows = [{"method": method} | one.row() for method, one in changes.items()]
         write_table(pd.DataFrame(rows), snakemake.output.changes)
         described_figure(changes, Path(snakemake.output.figure))

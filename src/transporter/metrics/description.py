@@ -112,7 +112,7 @@ def _halves(share: float, first: str, second: str) -> Iterator[str]:
 def describe(
     before: torch.Tensor, after: torch.Tensor, nearest: tuple[str, str, float] | None = None
 ) -> Description:
-    """The change from clips to others, `(B, T, C, H, W)` in [0, 1] each."""
+    """The change from clips to others, `(B, T, C, H, W)` in [0, 1] each; on the CPU."""
     change = (after - before).abs().mean((0, 2))  # (T, H, W)
     light = (float(before.mean()), float(after.mean()))
     movement = (float(_movement(before)), float(_movement(after)))
@@ -123,10 +123,23 @@ def _movement(video: torch.Tensor) -> torch.Tensor:
     return video.diff(dim=1).abs().mean()
 
 
+def mean_description(
+    parts: Sequence[Description], nearest: tuple[str, str, float] | None = None
+) -> Description:
+    """The description of several clips' change by those of each, at least one."""
+    light, movement = (
+        tuple(torch.tensor([getattr(one, name) for one in parts]).mean(0).tolist())
+        for name in ("light", "movement")
+    )
+    places, frames = (
+        torch.stack([getattr(one, name) for one in parts]).mean(0) for name in ("places", "frames")
+    )
+    return Description(places, frames, light, movement, nearest)
+
+
 @torch.no_grad()
 def nearest_swap(
-    before: torch.Tensor,
-    after: torch.Tensor,
+    moved: torch.Tensor,
     captions: Sequence[str],
     vocabulary: Sequence[Concept],
     model: VideoTextModel,
@@ -139,11 +152,11 @@ def nearest_swap(
     et al. 2022).
 
     Args:
-        before, after: clips `(B, T, 3, H, W)` in [0, 1].
-        captions: what each clip before shows.
+        moved: the model's embeddings of B clips after a change less those before, `(B, e)`.
+        captions: what each clip shows before.
         vocabulary: pairs of words that swaps are made of.
     """
-    moved = F.normalize(model.embed_video(after) - model.embed_video(before), dim=-1)
+    moved = F.normalize(moved, dim=-1)
     cosines: dict[tuple[str, str], list[float]] = defaultdict(list)
     for direction, caption in zip(moved, captions, strict=True):
         found = list(swaps(caption, vocabulary))

@@ -15,7 +15,8 @@ from transporter.clips.embedding import embed_latents
 from transporter.concepts.answered import all_answered_pairs, answered_pairs
 from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.edits import Edits, plan_edits, sample_edits
-from transporter.concepts.fitting import BankSettings, fit_bank, with_refused
+from transporter.concepts.fitting import BankSettings, fit_bank
+from transporter.concepts.outcomes import with_refused
 from transporter.coupling.reader import Reader
 from transporter.generators.base import Sampling
 from transporter.generators.condition import Condition

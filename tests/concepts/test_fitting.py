@@ -20,8 +20,9 @@ from scipy.stats import entropy
 from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import Contexts, gather_contexts
-from transporter.concepts.fitting import BankSettings, answer_gap, fit_bank
+from transporter.concepts.fitting import BankSettings, fit_bank
 from transporter.concepts.objectives import OBJECTIVES, Score, velocity
+from transporter.concepts.outcomes import answer_gap
 from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
 from transporter.support.errors import UserError

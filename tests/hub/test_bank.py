@@ -99,7 +99,8 @@ def test_a_change_below_rounding_is_told_in_words(
     reader: Reader, words: dict[str, Contexts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scaled by a small d_omega; no separation of -95564."""
-    monkeypatch.setattr("transporter.concepts.fitting.answer_gap", lambda *parts: 1e-4)
+    for module in ("fitting", "outcomes"):
+        monkeypatch.setattr(f"transporter.concepts.{module}.answer_gap", lambda *parts: 1e-4)
     settings = BankSettings(objective="velocity", steps=2, **FEW)
     _, table = fit_bank([SPEED], words, reader, settings)
     assert math.isnan(table["separation"][0])

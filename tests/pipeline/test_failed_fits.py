@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from transporter.concepts import fitting
+from transporter.concepts import outcomes
 from transporter.pipeline.failed_fits import FAILED, OK, failed_fits, failed_line
 from transporter.support.files import write_table
 
@@ -36,4 +36,4 @@ def test_many_are_counted(tmp_path: Path) -> None:
 
 
 def test_words_are_those_of_the_fit() -> None:
-    assert (fitting.OK, f"{fitting.FAILED}: ") == (OK, FAILED)
+    assert (outcomes.OK, f"{outcomes.FAILED}: ") == (OK, FAILED)

@@ -15,7 +15,8 @@ from transporter.clips.contrast import read_concepts
 from transporter.concepts.answered import all_answered_pairs, edit_moves
 from transporter.concepts.bank import ConceptBank
 from transporter.concepts.edits import Edits
-from transporter.concepts.fitting import BankSettings, fit_bank, with_refused
+from transporter.concepts.fitting import BankSettings, fit_bank
+from transporter.concepts.outcomes import with_refused
 from transporter.concepts.untold import untold_contexts
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -19,69 +18,19 @@ from transporter.concepts.bank import ConceptBank
 from transporter.concepts.choices import fit_edits
 from transporter.concepts.contexts import Contexts, draw
 from transporter.concepts.descent import Descent, Progress
-from transporter.concepts.objectives import OBJECTIVES, Batch, noisy, per_clip
+from transporter.concepts.objectives import OBJECTIVES, Batch
+from transporter.concepts.outcomes import answer_gap, outcomes
 from transporter.concepts.refined import RefinedMap, at_tokens
 from transporter.concepts.settings import BankSettings
 from transporter.concepts.untold import LowRankMaps, Untold
 from transporter.concepts.vectors import Vectors, mean_difference, principal_directions
 from transporter.coupling.reader import Reader
 from transporter.generators.condition import Condition
-from transporter.networks.recompute import in_parts
-from transporter.statistics.divergences import DIVERGENCES
 from transporter.support.checkpoint import fingerprint
 from transporter.support.hashes import digest
 
 CHECKED = 16
 """Contexts of each concept that a bank in closed form is measured on."""
-OK, FAILED = "ok", "failed"
-"""What the status of a concept says, or begins with."""
-EFFECTIVE = {"separation": 0.2, "effect": 0.01}
-"""A concept below one of these (share of the wanted change of velocity, move of the answer) is
-reported as failed.
-"""
-
-
-def _lost(dtype: torch.dtype) -> str:
-    """Why nothing can be said of a separation."""
-    if torch.finfo(dtype).eps <= torch.finfo(torch.float32).eps:
-        return "the generator makes no difference between its words"
-    return (
-        f"the change that it shall make is lost in {str(dtype).removeprefix('torch.')}: set"
-        " bank.strengths to unit, or the generator's dtype to float32"
-    )
-
-
-@torch.no_grad()
-def answer_gap(
-    concept: Concept,
-    contexts: Contexts,
-    reader: Reader,
-    settings: BankSettings,
-    change: Callable[[Condition], Condition] | None = None,
-) -> float:
-    """`d_omega`: how far the VLM's answer moves, through Phi, from the clean estimate under pi- to
-    that under pi+.
-
-    A reader without a coupling decodes both estimates and encodes them again. With
-    `change` the second path is `pi- + change(pi-)` instead: what a fitted vector achieves.
-    Averaged over noise draws.
-    """
-    random = torch.Generator().manual_seed(settings.seed)
-    pi_minus, pi_plus, z_0 = draw(contexts, settings.control_draws, random, reader.generator.device)
-    low, high = settings.control_sigma
-    sigma = (low + (high - low) * torch.rand(len(z_0), generator=random)).to(z_0)
-    z_t = noisy(z_0, sigma, random)
-
-    def answer(z_t: torch.Tensor, sigma: torch.Tensor, pi: Condition) -> torch.Tensor:
-        clean = z_t - per_clip(sigma) * reader.generator.velocity(z_t, sigma, pi)
-        tokens = (
-            reader.reencoded(clean) if reader.coupling is None else reader.through_phi(clean, pi)
-        )
-        return reader.answer(tokens, concept, settings.support)
-
-    sides = (pi_minus, pi_plus if change is None else pi_minus + change(pi_minus))
-    answers = [in_parts(answer, settings.at_once, z_t, sigma, pi) for pi in sides]
-    return float(DIVERGENCES[settings.divergence](*answers).mean())
 
 
 @dataclass(frozen=True)
@@ -282,37 +231,11 @@ class _Fit:
         share = max(1, self.settings.batch // len(self.concepts))
         return math.ceil(contexts * len(self.concepts) / (self.settings.batch // share * share))
 
-    def rows(self, bank: ConceptBank, progress: Progress) -> pd.DataFrame:
+    def outcomes(self, bank: ConceptBank, progress: Progress) -> pd.DataFrame:
         """What became of each concept."""
-        rows = [
-            self._row(c, bank, d, progress.separation(c.name))
-            for c, d in zip(self.concepts, self.d_omega.tolist(), strict=True)
-        ]
-        return pd.DataFrame(rows)
-
-    def _row(
-        self, concept: Concept, bank: ConceptBank, d_omega: float, separation: float
-    ) -> dict[str, str | float]:
-        change = partial(bank.change, concept.name)
-        effect = answer_gap(
-            concept, self.contexts[concept.name], self.reader, self.settings, change
-        )
-        reached = {"separation": separation, "effect": effect}
-        status = self._status(reached)
-        if status != OK:
-            print(f"concept {concept.name} {status}", flush=True)
-        return {"concept": concept.name, "answer_gap": d_omega, **reached, "status": status}
-
-    def _status(self, reached: Mapping[str, float]) -> str:
-        """`ok`, or what a concept falls short of."""
-        short = [
-            f"{name} {value:.3f} (at least {EFFECTIVE[name]})"
-            for name, value in reached.items()
-            if value < EFFECTIVE[name]
-        ]
-        if math.isnan(reached["separation"]):
-            short.insert(0, _lost(self.reader.generator.dtype))
-        return f"{FAILED}: {', '.join(short)}" if short else OK
+        d_omega = self.d_omega.tolist()
+        parts = (self.concepts, self.contexts, self.reader, self.settings)
+        return outcomes(bank, progress, d_omega, *parts)
 
 
 def _changes(bank: ConceptBank, batch: Batch) -> torch.Tensor:
@@ -334,28 +257,7 @@ def bank_table(
 ) -> pd.DataFrame:
     """What became of the concepts of a bank in closed form, as `fit_bank` tells it of others."""
     fit = _Fit.prepare(concepts, contexts, reader, settings)
-    return fit.rows(bank, fit.measured(settings.objective, bank))
-
-
-def with_refused(
-    bank: ConceptBank,
-    table: pd.DataFrame,
-    concepts: Sequence[Concept],
-    refused: Mapping[str, str],
-    width: int,
-) -> tuple[ConceptBank, pd.DataFrame]:
-    """A bank and its table with the concepts that there was nothing to fit to, for these reasons:
-    their vectors, `(1, width)`, are zero, so their clips do not change.
-    """
-    if not refused:
-        return bank, table
-    nothing = {name: torch.zeros(1, width) for name in refused}
-    vectors = bank.vectors | nothing
-    rows = [{"concept": name, "status": f"{FAILED}: {why}"} for name, why in refused.items()]
-    whole = pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
-    names = [concept.name for concept in concepts]
-    ordered = ConceptBank({name: vectors[name] for name in names}, bank.settings)
-    return ordered, whole.set_index("concept").loc[names].reset_index()
+    return fit.outcomes(bank, fit.measured(settings.objective, bank))
 
 
 def fit_bank(
@@ -392,7 +294,7 @@ def fit_bank(
             bank, progress = fit.refined(bank, folder)
         else:
             progress = fit.measured(settings.objective, bank)
-        return bank, fit.rows(bank, progress)
+        return bank, fit.outcomes(bank, progress)
     vectors, phases = fit.start(None), settings.phases
     if answers and len(phases) > 1 and answers.settings.get("form") != "map":
         vectors, phases = torch.stack([answers[c.name] for c in concepts]), phases[1:]
@@ -401,7 +303,7 @@ def fit_bank(
     bank = ConceptBank(
         {c.name: v for c, v in zip(concepts, vectors, strict=True)}, asdict(settings)
     )
-    return bank, fit.rows(bank, progress)
+    return bank, fit.outcomes(bank, progress)
 
 
 def _partly_told(
@@ -418,7 +320,7 @@ def _partly_told(
     logits = replace(settings.logits, trust=settings.logits.untold.trust)
     fit = _Fit.prepare(untold, contexts, reader, replace(settings, logits=logits))
     bank, progress = fit.from_nothing(None if folder is None else folder / "untold")
-    table = fit.rows(bank, progress)
+    table = fit.outcomes(bank, progress)
     if told := [c for c in concepts if c not in untold]:
         other, more = fit_bank(told, contexts, reader, settings, answers, folder)
         bank = ConceptBank(other.vectors | bank.vectors, other.settings)

@@ -10,8 +10,9 @@ import yaml
 
 from transporter.pipeline import paths
 from transporter.pipeline.checks import CHECKS, check_places, check_splits
-from transporter.pipeline.config import check_config
-from transporter.pipeline.plan import PAGE, SAMPLING, VIDEO, Plan, model_files, read_sources
+from transporter.pipeline.config import check_config, read_sources
+from transporter.pipeline.model_files import model_files
+from transporter.pipeline.plan import PAGE, SAMPLING, VIDEO, Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 ABLATIONS = {

@@ -7,7 +7,7 @@ from snakemake.utils import update_config
 
 from transporter.pipeline import paths
 from transporter.pipeline.cases import HONEST, NULLS, Cases
-from transporter.pipeline.config import check_config
+from transporter.pipeline.config import check_config, read_sources
 from transporter.pipeline.devices import SUBMITTED, is_single_submitted
 from transporter.pipeline.exhibits import exhibits
 from transporter.pipeline.failed_fits import failed_line
@@ -25,7 +25,6 @@ from transporter.pipeline.plan import (
     VIDEO,
     WINDOW,
     Plan,
-    read_sources,
 )
 from transporter.pipeline.prefork import Prefork
 from transporter.pipeline.tables import tables

@@ -24,7 +24,16 @@ from transporter.support.errors import UserError
 from transporter.support.refusals import any_key, explained, short, shown
 from transporter.support.settings import adapter, plain, schema
 
-__all__ = ["ASKING", "MADE", "Source", "check_config", "load_config", "settings_table", "typed"]
+__all__ = [
+    "ASKING",
+    "MADE",
+    "Source",
+    "check_config",
+    "load_config",
+    "read_sources",
+    "settings_table",
+    "typed",
+]
 
 ANY = "<name>"
 """Stands in the table for a name that a user chooses."""
@@ -75,6 +84,15 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise UserError(f"{path}: expected a mapping of keys to values, got {shown(settings)}")
     return settings
+
+
+def read_sources(files: Sequence[str | os.PathLike[str]], given: Mapping[str, Any]) -> list[Source]:
+    """The files and options that settings came from, the one that wins last: YAML files, named as
+    seen from here, then what was `given` on the command line.
+    """
+    names = [os.path.relpath(file) for file in files]
+    sources = [(name, read_yaml(name)) for name in names]
+    return [*sources, *([("--config", typed(given))] if given else [])]
 
 
 def check_config(

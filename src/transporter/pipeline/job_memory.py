@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transporter.pipeline.code_hash import code_hash
-from transporter.pipeline.plan import Plan, model_files
+from transporter.pipeline.model_files import model_files
+from transporter.pipeline.plan import Plan
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 from transporter.support.hashes import digest

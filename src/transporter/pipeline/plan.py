@@ -6,7 +6,6 @@ Many methods take the wildcards of a job, a mapping of names, as Snakemake's inp
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,8 @@ from transporter.pipeline import paths
 from transporter.pipeline.ablations import trained_as, variant
 from transporter.pipeline.adapters import adapter_module
 from transporter.pipeline.code_hash import code_hash
-from transporter.pipeline.config import ASKING, MADE, Source, read_yaml, typed
+from transporter.pipeline.config import ASKING
+from transporter.pipeline.model_files import model_files
 from transporter.pipeline.world import load_world, world_module
 
 Wildcards = Mapping[str, str]
@@ -45,8 +45,6 @@ PAGE = 10
 PRIORITIES = {"train": 3, "validation": 2}
 """The coupling waits longest for the training split, and only its report for the held-out one."""
 POOLED = "transporter.vlms.pooled"
-NO_WEIGHTS = (".md", ".png", ".tsv")
-"""Suffixes of files in a model's folder that tell of it: a job does not depend on them."""
 
 
 class Plan:
@@ -391,35 +389,6 @@ class Plan:
         """
         judge = self.config["metrics"]["clip_judge"]
         return [] if judge else [paths.filled(paths.WEIGHTS, weights="i3d")]
-
-
-def read_sources(files: Sequence[str | os.PathLike[str]], given: Mapping[str, Any]) -> list[Source]:
-    """The files and options that settings came from, the one that wins last: YAML files, named as
-    seen from here, then what was `given` on the command line.
-    """
-    names = [os.path.relpath(file) for file in files]
-    sources = [(name, read_yaml(name)) for name in names]
-    return [*sources, *([("--config", typed(given))] if given else [])]
-
-
-def model_files(path: str | None) -> list[str]:
-    """A model as a rule's input: what its folder holds, or the folder if a rule makes it; nothing
-    for a name on the hub.
-    """
-    if path is None:
-        return []
-    return [path] if path.startswith(MADE) else list(_weights(path))
-
-
-@cache
-def _weights(folder: str) -> tuple[str, ...]:
-    files = sorted(str(file) for file in Path(folder).rglob("*") if file.is_file())
-    return tuple(file for file in files if _is_weight(Path(file)))
-
-
-def _is_weight(file: Path) -> bool:
-    about = file.suffix in NO_WEIGHTS or file.name == "card.json"
-    return not about and not file.name.startswith(".")
 
 
 @cache

@@ -4,18 +4,17 @@ shipped models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from linear_world import CUES, DAY, LINEAR, SHAPE, SLOW, D, L, draws
 
 from transporter.clips.contrast import Concept
-from transporter.concepts.bank import ConceptBank
-from transporter.concepts.contexts import Contexts, gather_contexts
+from transporter.concepts.contexts import gather_contexts
 from transporter.concepts.fitting import BankSettings, fit_bank
-from transporter.concepts.maps import ConceptMap
 from transporter.concepts.objectives import (
     OBJECTIVES,
     Batch,
@@ -24,78 +23,14 @@ from transporter.concepts.objectives import (
     log_odds,
     noisy,
 )
-from transporter.concepts.refined import RefinedMap
 from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
-from transporter.generators.base import Generator
 from transporter.generators.condition import Condition
 from transporter.pipeline.loading import load_generator, load_vlm
 from transporter.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-SLOW = Concept("slow_quick", "action", "slow", "quick", "how fast ?")
-DAY = Concept("day_night", "scene", "day", "night", "what time ?")
-L, D, SHAPE = 2, 3, (2, 1, 2, 2)
-LINEAR = (
-    2
-    * torch.linalg.qr(
-        torch.randn(8, L * D, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    )[0].T
-)
 SIZE = {"frames": 17, "height": 64, "width": 64, "fps": 8, "max_tokens": 16}
-CUES = torch.linalg.qr(
-    torch.randn(8, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-)[0]
-"""What the VLM hangs its answers on: a direction of the latent for each concept."""
-
-
-def draws(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-class _LinearGenerator:
-    """The velocity without noise is a linear map of the condition, so the clean estimate moves by
-    `-sigma LINEAR q`.
-    """
-
-    device, condition_shape = torch.device("cpu"), (L, D)
-
-    unconditional = Generator.unconditional
-
-    dtype = torch.float32
-
-    def encode_text(self, captions: Sequence[str]) -> Condition:
-        assert set(captions) == {""}
-        return Condition(torch.full((len(captions), L, D), 0.1, dtype=torch.float64))
-
-    def velocity(
-        self, z_t: torch.Tensor, sigma: torch.Tensor, condition: Condition
-    ) -> torch.Tensor:
-        return (condition.embeddings.flatten(1) @ LINEAR).view_as(z_t) + 0.1 * z_t
-
-
-class _Reader(Reader):
-    """Tokens are the latent; the log-odds of a concept are its cue's share of them."""
-
-    def reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:
-        return z_xi.flatten(1)
-
-    def through_phi(
-        self, z_xi: torch.Tensor, condition: Condition, z_reencoded: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        return z_xi.flatten(1) + condition.embeddings.flatten(1).mean(1, keepdim=True)
-
-    def log_odds(self, tokens: torch.Tensor, concept: Concept) -> torch.Tensor:
-        return 3 * tokens @ CUES[0 if concept is SLOW else 1]
-
-    def answer(self, tokens: torch.Tensor, concept: Concept, support: str = "pair") -> torch.Tensor:
-        odds = self.log_odds(tokens, concept) / 2
-        return torch.stack([-odds, odds], -1).log_softmax(-1)
-
-
-@pytest.fixture
-def reader() -> Reader:
-    return _Reader(_LinearGenerator(), None, None)
 
 
 @pytest.fixture
@@ -281,115 +216,6 @@ def test_mixed_is_the_weighted_sum(share: float, batch: Batch, reader: Reader) -
     for name in ("error", "nothing"):
         left = [getattr(score, name) / score.nothing.mean() for score in (paper, vlm)]
         torch.testing.assert_close(getattr(both, name), (1 - share) * left[0] + share * left[1])
-
-
-def planted_contexts() -> Contexts:
-    """Captions whose two words differ in a change of velocity that the VLM does not look at."""
-    pi_minus = Condition(draws(32, L, D, seed=4) * 0.3)
-    word = torch.linalg.lstsq(LINEAR.T, CUES[2])[0].view(L, D)
-    # what of the word's change the cue sees is taken out
-    cue = torch.linalg.lstsq(LINEAR.T, CUES[0])[0].view(L, D)
-    seen = ((word.flatten() @ LINEAR) @ CUES[0]) / ((cue.flatten() @ LINEAR) @ CUES[0])
-    z_xi = draws(32, *SHAPE, seed=5) - CUES[0].view(SHAPE)
-    return Contexts(pi_minus, pi_minus + (word - seen * cue), z_xi)
-
-
-def fitted(objective: str, reader: Reader) -> tuple[torch.Tensor, dict[str, float]]:
-    settings = BankSettings(
-        form="vector",
-        objective=objective,
-        start="mean" if objective == "velocity" else "zero",
-        steps=300 if objective == "velocity" else 1,
-        batch=16,
-        lr=0.05,
-        strengths="unit",
-        logits=LogitsSettings(steps=300, trust=0.3),
-    )
-    torch.set_default_dtype(torch.float64)
-    try:
-        bank, table = fit_bank([SLOW], {SLOW.name: planted_contexts()}, reader, settings)
-    finally:
-        torch.set_default_dtype(torch.float32)
-    return bank[SLOW.name].flatten() @ LINEAR, table.iloc[0].to_dict()
-
-
-def test_logits_find_the_cue_that_the_words_do_not_name(reader: Reader) -> None:
-    """Of all changes of velocity that move the answer alike, the smallest lies along the cue's
-    projection onto what q can do.
-    """
-    change, row = fitted("logits", reader)
-    best = CUES[0] @ torch.linalg.pinv(LINEAR) @ LINEAR
-    assert float(torch.nn.functional.cosine_similarity(-change, best, dim=0)) > 0.99
-    assert row["separation"] > 0.9
-    assert row["effect"] > 0.3
-    assert row["status"] == "ok"
-
-
-def test_the_papers_vector_leaves_such_an_answer_alone(reader: Reader) -> None:
-    change, row = fitted("velocity", reader)
-    contexts = planted_contexts()
-    word = (contexts.pi_plus - contexts.pi_minus).embeddings[0].flatten() @ LINEAR
-    torch.testing.assert_close(change, word, atol=0.02, rtol=0.02)
-    assert abs(float(change @ CUES[0])) < 0.02 < row["separation"]
-    assert row["effect"] < 0.02
-
-
-@pytest.mark.parametrize(("lr", "refined"), [(0.05, True), (1e3, False)])
-def test_a_map_goes_on_along_a_gradient_where_that_leads_further(
-    reader: Reader, tmp_path: Path, lr: float, refined: bool
-) -> None:
-    settings = BankSettings(
-        objective="logits", batch=16, lr=lr, logits=LogitsSettings(steps=100, trust=0.3)
-    )
-    torch.set_default_dtype(torch.float64)
-    try:
-        contexts = {SLOW.name: planted_contexts()}
-        bank, table = fit_bank([SLOW], contexts, reader, settings)
-    finally:
-        torch.set_default_dtype(torch.float32)
-    assert isinstance(bank[SLOW.name], RefinedMap if refined else ConceptMap)
-    assert bool(table["separation"][0] > 0.9) is refined
-    bank.save(tmp_path / "bank.safetensors")
-    again, pi = ConceptBank.load(tmp_path / "bank.safetensors"), contexts[SLOW.name].pi_minus
-    assert again.change(SLOW.name, pi).embeddings.equal(bank.change(SLOW.name, pi).embeddings)
-    again.check((L, D), "bank")
-
-
-def test_logits_go_on_from_a_fit_to_answers(
-    reader: Reader, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A fit to answers is the paper's formula on other pairs; a step of `logits` too small to
-    matter leaves it as it is.
-    """
-    free = LogitsSettings(steps=1, directions=0)
-    settings = BankSettings(
-        form="vector",
-        objective="answers",
-        steps=30,
-        batch=8,
-        lr=0.05,
-        strengths="unit",
-        logits=free,
-    )
-    contexts = {SLOW.name: planted_contexts()}
-    torch.set_default_dtype(torch.float64)
-    try:
-        fits = {
-            name: fit_bank([SLOW], contexts, reader, replace(settings, objective=name))[0]
-            for name in ("answers", "velocity")
-        }
-        further = fit_bank([SLOW], contexts, reader, replace(settings, objective="logits"))[0]
-        given = fit_bank(
-            [SLOW], contexts, reader, replace(settings, objective="logits"), fits["answers"]
-        )[0]
-    finally:
-        torch.set_default_dtype(torch.float32)
-    assert torch.equal(fits["answers"][SLOW.name], fits["velocity"][SLOW.name])
-    # Adam's first step is the learning rate in every coordinate
-    moved = (further[SLOW.name] - fits["answers"][SLOW.name]).abs()
-    torch.testing.assert_close(moved, torch.full_like(moved, 0.05), atol=1e-6, rtol=0)
-    assert torch.equal(given[SLOW.name], further[SLOW.name])
-    assert "logits, step 1/1" in capsys.readouterr().out
 
 
 def test_what_no_objective_can_work_with_is_refused() -> None:

@@ -16,6 +16,7 @@ from transporter.figures import ablation
 from transporter.figures.ablation import (
     BASE,
     BASELINE,
+    EQUAL,
     FAILS,
     FULL,
     HOLDS,
@@ -121,7 +122,7 @@ def test_only_shared_clips_are_compared_whatever_their_order() -> None:
         (Interval(0.2, 0.1, 0.3), True, HOLDS),
         (Interval(-0.2, -0.3, -0.1), False, FAILS),
         (Interval(0.1, -0.1, 0.3), False, OPEN),
-        (Interval(0.0, 0.0, 0.0), False, HOLDS),
+        (Interval(0.0, 0.0, 0.0), False, EQUAL),
         (Interval(0.0, 0.0, 0.0), True, FAILS),
         (Interval(0.1, 0.0, 0.2), True, OPEN),
     ],
@@ -143,12 +144,24 @@ def test_an_order_holds_only_as_a_whole() -> None:
     ]
     words = orders_in_words(found, "probes", "hit")
     assert (
-        words
-        == "holds: ρ-OT > sliced Gromov-Wasserstein; fails: none; not settled: Hellinger ≥ JS ≥ KL"
+        words == "holds: ρ-OT > sliced Gromov-Wasserstein; equal: none; fails: none; not settled:"
+        " Hellinger ≥ JS ≥ KL"
     )
     assert "fails: ρ-OT > sliced" in orders_in_words(
         orders(scored(full=readings([]), sliced_gromov=readings(range(8)))), "phi", "cos"
     )
+
+
+def test_a_setting_that_changes_nothing_is_no_order_that_holds() -> None:
+    alike = {name: readings(range(8)) for name in ("p_400", "p_200", "full", "p_50")}
+    words = orders_in_words(orders(scored(**alike)), "probes", "hit")
+    assert words.startswith("holds: none; equal: P = 400 ≥ 200 ≥ 100 ≥ 50; fails: none")
+
+
+def test_where_every_clip_hits_the_interval_is_that_of_its_captions() -> None:
+    made = compare(scored(full=readings(range(8)))).iloc[0]
+    assert made["probes_hit"] == made["probes_hit_high"] == 1
+    assert made["probes_hit_low"] == pytest.approx(0.025 ** (1 / len(set(SOURCES))))
 
 
 def test_the_plain_run_stands_in_where_no_variant_is_the_whole_method() -> None:

@@ -106,6 +106,27 @@ def test_numbers_of_sets_are_the_metrics_own() -> None:
     assert [number.key for number in similarities(vectors) if number.higher] == ["cos"]
 
 
+def test_intervals_of_a_distance_hold_what_as_many_other_clips_give() -> None:
+    """Resampled clips repeat, which only adds to a distance: plain percentiles hold the mean of
+    other draws of 24 clips in 0.78 of such trials.
+    """
+    draw, held = torch.Generator().manual_seed(0), []
+    real = torch.randn(192, 6, generator=draw)
+
+    def clips() -> torch.Tensor:
+        return torch.randn(24, 6, generator=draw) * 1.2 + 0.4
+
+    others = [float(frechet_distance(real, clips())) for _ in range(400)]
+    names = [f"{index:02d}" for index in range(24)]
+    scores = pd.DataFrame({"concept": names, "target_caption": names, "seed": 0, "system": "ours"})
+    for _ in range(60):
+        numbers = distances({"fvd/real": real, "fvd/generated": clips()}, ("fvd",))
+        found = compare_systems(scores, numbers, "ours", draws=100).iloc[0]
+        assert found["fvd_low"] < found["fvd"] < found["fvd_high"]
+        held.append(found["fvd_low"] <= np.mean(others) <= found["fvd_high"])
+    assert np.mean(held) > 0.89  # 0.95 less two standard errors
+
+
 def test_verdict_names_what_is_won_and_what_is_not() -> None:
     compared = pd.DataFrame(
         {

@@ -23,6 +23,9 @@ def test_places_are_compared_on_the_same_captions() -> None:
     found = restriction_table([table]).set_index(["concept", "where"])
     assert found.loc[("a", MAP), "clips"] == 3 and found.loc[("b", MAP), "clips"] == 4
     assert found.loc[("a", MAP), "kept_more"] == pytest.approx(0.5)
+    # one of no clip that fails is no certainty: exact, of four clips
+    assert found.loc[("b", MAP), "flipped_high"] == 1
+    assert found.loc[("b", MAP), "flipped_low"] == pytest.approx(0.025 ** (1 / 4))
     whole = found.loc[(ALL, MAP)]
     assert whole["clips"] == 7
     assert whole["kept_more"] == pytest.approx((3 * 0.5 + 4 * 0.1) / 7)

@@ -60,6 +60,7 @@ def test_a_map_that_knows_is_perfect_and_one_that_does_not_has_the_base_rate(
         best = table.loc[("default", kind)]
         assert best[["ap", "iou", "pointing"]].tolist() == [1, 1, 1]
         assert best["iou_fixed"] > 0.9
+        assert best["pointing_low"] == pytest.approx(0.025 ** (1 / best["clips"]))
         blind = table.loc[("blind", kind)]
         assert blind["ap"] == pytest.approx(blind["base"], abs=0.1)
         assert blind["more_high"] < 0

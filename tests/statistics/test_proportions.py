@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from transporter.statistics.proportions import clustered_share, share
+from transporter.statistics.proportions import clustered_share, mean_share, share
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 8), (3, 8), (8, 8), (47, 48)])
@@ -57,6 +57,14 @@ def test_one_clip_a_caption_is_clopper_and_pearson() -> None:
     certain, of_four = clustered_share([4.0] * 4, [4] * 4), share([True] * 4)
     assert (certain.low, certain.high) == pytest.approx((of_four.low, of_four.high))
     assert math.isnan(clustered_share([], []).value)
+
+
+def test_a_share_of_rows_is_that_of_its_groups() -> None:
+    rows, captions = [1, 0.5, 1, 0, 1], ["a", "b", "a", "b", "b"]
+    assert mean_share(rows, captions) == clustered_share([2, 1.5], [2, 3])
+    assert mean_share(rows) == clustered_share(rows, [1] * 5)
+    alone, exact = mean_share([1.0] * 8), share([True] * 8)
+    assert (alone.low, alone.high) == pytest.approx((exact.low, exact.high))
 
 
 def test_captions_that_agree_throughout_are_worth_no_more_than_a_clip_each() -> None:

@@ -19,6 +19,7 @@ from transporter.metrics.caption_scores import ClipScores, caption_scores, has_j
 from transporter.metrics.captions import SentenceCosine
 from transporter.networks.published import fetched
 from transporter.statistics.bootstrap import Interval, bootstrap
+from transporter.statistics.proportions import mean_share
 from transporter.support.errors import Unavailable, UserError
 from transporter.support.files import read_table
 
@@ -85,17 +86,19 @@ ORDER_COLUMNS = [
     "difference_high",
     "verdict",
 ]
-HOLDS, FAILS, OPEN = "holds", "fails", "not settled"
+HOLDS, EQUAL, FAILS, OPEN = "holds", "equal", "fails", "not settled"
 CAPTION = (
     "Agreement of the caption of the generated video at φ = 1 with the target caption; clips per"
     " row: {clips}. cos: all-MiniLM-L6-v2; B, R, C, M: BLEU (of all clips together), ROUGE-L,"
     " CIDEr, METEOR (means over clips), in hundredths. Plain columns: the VLM reads through the"
     " variant's own Φ, so rows differ in video and reader; decoded: it reads the decoded video, the"
     " same way for every row. hits: share of clips that the probes call by the target word."
-    " Brackets: 95 % of resamples of captions; no correction for many comparisons. Not there:"
-    " {missing}. The paper's orders by differences of {score} on the same clips, one training seed:"
-    " {orders}."
+    " Brackets: 95 % of resamples of captions, of hits exact; no correction for many comparisons."
+    " Not there: {missing}. The paper's orders by differences of {score} on the same clips, one"
+    " training seed: {orders}."
 )
+HIT = "hit"
+"""The probes' score: whether they see the target word rather than the source word."""
 KEYS = ["concept", "caption", "seed"]
 CLIP = ("concept", "generator", "vlm", "caption", "seed")
 TEXT = ("caption", "caption_phi", "caption_reencoded", "caption_read")
@@ -152,7 +155,7 @@ def score_readings(
         target, source = (
             pd.to_numeric(clips[column], errors="coerce") for column in ("p_target", "p_source")
         )
-        scores["probes"] = ClipScores({"hit": (target > source).to_numpy(dtype=float)})
+        scores["probes"] = ClipScores({HIT: (target > source).to_numpy(dtype=float)})
     return Variant(clips[KEYS], scores)
 
 
@@ -184,9 +187,10 @@ def _place(name: str) -> int:
 
 
 def _interval(variant: Variant, reading: str, name: str) -> Interval:
-    return bootstrap(
-        lambda rows: variant.scores[reading].score(name, rows), variant.clips["caption"].tolist()
-    )
+    scores, captions = variant.scores[reading], variant.clips["caption"].tolist()
+    if name == HIT:
+        return mean_share(scores.per_clip[name], captions)
+    return bootstrap(lambda rows: scores.score(name, rows), captions)
 
 
 def difference(one: Variant, other: Variant, reading: str, name: str) -> Interval | None:
@@ -209,11 +213,11 @@ def difference(one: Variant, other: Variant, reading: str, name: str) -> Interva
 
 
 def verdict(gap: Interval, strict: bool) -> str:
-    """Whether "better" is so: what the interval's ends say; equal to the last clip is enough where
-    the order is not strict.
+    """Whether "better" is so: what the interval's ends say; equal in every clip is neither better
+    nor worse, so a strict order fails by it.
     """
     if gap.low == gap.high == 0:
-        return FAILS if strict else HOLDS
+        return FAILS if strict else EQUAL
     if gap.low > 0:
         return HOLDS
     return FAILS if gap.high < 0 else OPEN
@@ -251,13 +255,13 @@ def order_score(names: Iterable[str]) -> str:
 
 
 def orders_in_words(outcomes: pd.DataFrame, reading: str, score: str) -> str:
-    """The orders by one score in words: an order holds if all of its steps do, fails if one does,
-    and is else not settled.
+    """The orders by one score in words: an order fails if one of its steps does, is not settled if
+    one is not, equal if all are, and else holds.
     """
     rows = outcomes[(outcomes["reading"] == reading) & (outcomes["score"] == score)]
-    verdicts: dict[str, list[str]] = {HOLDS: [], FAILS: [], OPEN: []}
+    verdicts: dict[str, list[str]] = {HOLDS: [], EQUAL: [], FAILS: [], OPEN: []}
     for order, steps in rows.groupby("order", sort=False)["verdict"]:
-        worst = next((word for word in (FAILS, OPEN) if word in set(steps)), HOLDS)
+        worst = next((word for word in (FAILS, OPEN, HOLDS) if word in set(steps)), EQUAL)
         verdicts[worst].append(order)
     return "; ".join(f"{word}: {', '.join(some) or 'none'}" for word, some in verdicts.items())
 

@@ -78,7 +78,7 @@ def main_caption(
             " captions; TRANSPORTER at φ = 1."
         ),
         "Intervals: 95 % bootstrap over captions, differences on the same captions.",
-        "Resampled clips repeat, so intervals of FVD lie high.",
+        "Intervals of FVD are centred, since resampled clips repeat.",
         (
             "LPIPS^v: from the held-out clip whose caption is nearest. Δ: gain in CLIP^v over what"
             " the clip began as"

@@ -14,7 +14,7 @@ import torch
 
 from transporter.metrics.embeddings import compare
 from transporter.metrics.frechet import frechet_distance
-from transporter.statistics.bootstrap import bootstrap
+from transporter.statistics.bootstrap import Interval, bootstrap
 from transporter.support.errors import UserError
 
 DRAWS = 300
@@ -25,13 +25,14 @@ Statistic = Callable[[np.ndarray], float]
 
 @dataclass(frozen=True)
 class Number:
-    """A number that a table shows: which direction is better, and how it is made of the clips
-    `rows` of the scores.
+    """A number that a table shows: which direction is better, how it is made of the clips `rows` of
+    the scores, and whether it is one of all of them together, not a mean over clips.
     """
 
     key: str
     higher: bool
     of: Callable[[np.ndarray], float]
+    of_set: bool = False
 
 
 def means(table: pd.DataFrame, keys: Mapping[str, bool]) -> list[Number]:
@@ -53,7 +54,8 @@ def distances(vectors: Mapping[str, torch.Tensor], keys: Sequence[str]) -> list[
         real, generated = vectors[f"{key}/real"], vectors[f"{key}/generated"]
         return lambda rows: float(frechet_distance(real, generated[torch.from_numpy(rows)]))
 
-    return [Number(key, False, distance(key)) for key in keys if f"{key}/real" in vectors]
+    known = [key for key in keys if f"{key}/real" in vectors]
+    return [Number(key, False, distance(key), of_set=True) for key in known]
 
 
 def similarities(vectors: Mapping[str, torch.Tensor], key: str = "embeddings") -> list[Number]:
@@ -63,14 +65,17 @@ def similarities(vectors: Mapping[str, torch.Tensor], key: str = "embeddings") -
     def similarity(name: str) -> Statistic:
         return lambda rows: compare(real, generated[torch.from_numpy(rows)].mean(0))[name]
 
-    return [Number(name, name == "cos", similarity(name)) for name in ("cos", "l1", "l2", "kl")]
+    return [
+        Number(name, name == "cos", similarity(name), of_set=True)
+        for name in ("cos", "l1", "l2", "kl")
+    ]
 
 
 def compare_systems(
     table: pd.DataFrame, numbers: Sequence[Number], ours: str, seed: int = 0, draws: int = DRAWS
 ) -> pd.DataFrame:
     """One row per system of `table` (columns `system`, `concept`, `seed`, `target_caption`), in
-    order of appearance.
+    order of appearance. Intervals of numbers of sets are centred (`statistics.bootstrap`).
 
     Clips are drawn by target caption, the same captions for both systems of a difference. Columns
     per number: `key`, `key_low`, `key_high`; in rows other than `ours`, `key_gain` with its
@@ -86,13 +91,19 @@ def compare_systems(
     for system, place in places.items():
         row: dict[str, Any] = {"system": system, "clips": len(place)}
         for number in numbers:
-            row |= bootstrap(
-                lambda drawn, n=number, p=place: n.of(p[drawn]), captions, seed, draws
+            row |= _interval(
+                number, lambda drawn, n=number, p=place: n.of(p[drawn]), captions, seed, draws
             ).row(number.key)
             if system != ours:
                 row |= _gain(number, places[ours], place, captions, seed, draws)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _interval(
+    number: Number, statistic: Statistic, captions: np.ndarray, seed: int, draws: int
+) -> Interval:
+    return bootstrap(statistic, captions, seed, draws, centred=number.of_set)
 
 
 def _gain(
@@ -104,7 +115,8 @@ def _gain(
     draws: int,
 ) -> dict[str, Any]:
     sign = 1 if number.higher else -1
-    gain = bootstrap(
+    gain = _interval(
+        number,
         lambda drawn: sign * (number.of(ours[drawn]) - number.of(theirs[drawn])),
         captions,
         seed,

@@ -27,12 +27,14 @@ from transporter.saliency.restricting import (
 )
 from transporter.saliency.scoring import averaged
 from transporter.statistics.bootstrap import mean_intervals
+from transporter.statistics.proportions import mean_share
 
 ALL = "all"
 MEASURES = ("flipped", "hit", "kept", "outside")
 """Shares of the clips in which the VLM answers the target word and the probes see it, of the
 other attributes that look as before, and the mean change of pixels outside of the words' places.
 """
+SHARES = MEASURES[:3]
 COLUMNS = ("concept", "where", "seed", *MEASURES)
 
 
@@ -107,5 +109,7 @@ def restriction_table(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
             intervals = mean_intervals(np.stack([*columns.values()], 1), groups)
             for name, interval in zip(columns, intervals, strict=True):
                 row |= interval.row(name)
+            for name in SHARES:
+                row |= mean_share(columns[name], groups).row(name)
             rows.append(row)
     return pd.DataFrame(rows)

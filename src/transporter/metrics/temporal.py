@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from transporter.statistics.bootstrap import Interval, bootstrap, mean_interval
+from transporter.statistics.bootstrap import Interval, bootstrap
+from transporter.statistics.proportions import mean_share
 from transporter.support.errors import UserError
 
 TIMING = ("vlm", "attribute", "of_time", "depends")
@@ -130,10 +131,7 @@ def temporal_honesty(readings: Readings, seed: int = 0) -> dict[str, float]:
     intervals as `_low`, `_high`.
     """
     correct = readings.correct()
-    numbers = {
-        name: mean_interval(values, seed=seed)
-        for name, values in (correct | readings.same()).items()
-    }
+    numbers = {name: mean_share(values) for name, values in (correct | readings.same()).items()}
     numbers["multi_frame_gain"] = multi_frame_gain(correct, seed)
     numbers["order_sensitivity"] = order_sensitivity(correct, seed)
     numbers["frame_disparity"] = frame_disparity(correct, seed)

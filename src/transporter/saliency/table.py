@@ -17,9 +17,12 @@ from transporter.saliency.scoring import (
     pointing,
 )
 from transporter.statistics.bootstrap import mean_intervals
+from transporter.statistics.proportions import mean_share
 
 MEASURES = ("ap", "iou", "iou_fixed", "pointing", "correlation", "overlap")
 """The last two are of maps with other maps, and only where these are compared."""
+HITS = "pointing"
+"""That of `MEASURES` which is a share of frames."""
 WHEN = "when"
 """The kind of row that asks for frames, not for tokens."""
 MEAN_OF = ("shape", "colour", "motion", "ground")
@@ -117,9 +120,9 @@ def profiles(scene: Scene, maps: Mapping[str, torch.Tensor]) -> dict[str, torch.
 
 
 def summary(scores: pd.DataFrame, beside: str = DEFAULT) -> pd.DataFrame:
-    """Means over clips with 95 % intervals, one row for each reading and kind; `more` is by how
-    much the precision is above that of the reading `beside` about the same clips. Clips of one
-    `group`, where the scores have that column, are drawn together.
+    """Means over clips with 95 % intervals, exact of shares, one row for each reading and kind;
+    `more` is by how much the precision is above that of the reading `beside` about the same clips.
+    Clips of one `group`, where the scores have that column, are drawn together.
     """
     groups = None
     if "group" in scores:
@@ -146,6 +149,8 @@ def summary(scores: pd.DataFrame, beside: str = DEFAULT) -> pd.DataFrame:
             intervals = mean_intervals(np.stack([*whole.values()], 1), labels)
             for name, interval in zip(whole, intervals, strict=True):
                 row |= interval.row(name)
+            if HITS in whole:
+                row |= mean_share(whole[HITS], labels).row(HITS)
             rows.append(row)
     return pd.DataFrame(rows)
 

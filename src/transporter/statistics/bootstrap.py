@@ -43,6 +43,7 @@ def bootstrap(
     seed: int = 0,
     draws: int = DRAWS,
     level: float = LEVEL,
+    centred: bool = False,
 ) -> Interval:
     """The statistic of all rows, and its percentile interval over resampled groups of rows.
 
@@ -50,6 +51,9 @@ def bootstrap(
         statistic: indices of rows `(k,)`, some of them doubled, to a number.
         groups: how many rows, if each is drawn by itself; else one label per row: rows with the
             same one (clips of one caption, say) are drawn together, as they are not independent.
+        centred: of a distance between sets, which rows that repeat push to one side: the interval
+            is moved so that resampled values lie around the statistic. It tells how much other
+            rows would change it, if they were as many, not what more rows would make of it.
 
     Raises:
         UserError: no rows.
@@ -59,7 +63,9 @@ def bootstrap(
     tail = 50 * (1 - level)
     # a statistic may have no value on some draws, such as a correlation of one row
     low, high = np.nanpercentile(values, (tail, 100 - tail))
-    return Interval(float(statistic(np.arange(len(labels)))), float(low), float(high))
+    value = float(statistic(np.arange(len(labels))))
+    aside = value - float(np.nanmean(values)) if centred else 0.0
+    return Interval(value, float(low) + aside, float(high) + aside)
 
 
 def _labels(groups: int | Sequence[object]) -> np.ndarray:

@@ -52,6 +52,19 @@ def clustered_share(found: Sequence[float], counts: Sequence[float]) -> Interval
     return Interval(share, float(low), float(high))
 
 
+def mean_share(values: Sequence[float], groups: Sequence[object] | None = None) -> Interval:
+    """The mean of values in [0, 1], those of one group (a caption, say) alike, and its interval as
+    `clustered_share` has it; without groups each value is drawn by itself.
+
+    >>> print(mean_share([1, 1, 1, 1], ["one", "one", "other", "other"]))
+    1 [0.158, 1]
+    """
+    array = np.asarray(values, dtype=float)
+    labels = np.arange(len(array)) if groups is None else np.asarray(groups, dtype=str)
+    order = np.unique(labels, return_inverse=True)[1]
+    return clustered_share(np.bincount(order, weights=array), np.bincount(order))
+
+
 def _worth(hits: np.ndarray, clips: np.ndarray, share: float) -> float:
     """As many independent clips as have the variance of the groups' share."""
     total, groups = clips.sum(), len(clips)

@@ -10,7 +10,7 @@ import torch
 
 from transporter.clips.world import Words
 from transporter.statistics.bootstrap import Interval, bootstrap, mean_difference, mean_interval
-from transporter.statistics.proportions import clustered_share, share
+from transporter.statistics.proportions import clustered_share, mean_share, share
 from transporter.truth.cases import HONEST, NULLS, WITHHELD, Case
 from transporter.truth.change import named_attributes, standardised_change
 from transporter.truth.controls import ORIGIN, RANDOM
@@ -153,7 +153,7 @@ def _verdict(
     if TRANSFER in before:
         read |= _answers(before, after, TRANSFER, "flips_honest")
     if CUE in after:
-        read |= _share(after[CUE], captions).row(CUE)
+        read |= mean_share(after[CUE], captions).row(CUE)
     if words:
         counts_as = chance <= level
         read |= _attributes(before, after, case, natural, words, captions, counts_as)
@@ -171,13 +171,7 @@ def _answers(
         return {}
     captions, after = before.index.get_level_values("caption"), after.loc[before.index]
     moved = mean_difference(after[column], before[column], captions)
-    return moved.row(column) | _share(after[column] > 0, captions).row(flips)
-
-
-def _share(values: Sequence[float] | pd.Series, captions: pd.Index) -> Interval:
-    """The mean of values in [0, 1] over clips, those of one caption alike."""
-    groups = pd.Series(np.asarray(values, dtype=float)).groupby(np.asarray(captions))
-    return clustered_share(groups.sum(), groups.size())
+    return moved.row(column) | mean_share(after[column] > 0, captions).row(flips)
 
 
 def _attributes(
@@ -204,7 +198,7 @@ def _attributes(
         row |= _margin(changes, sorted(cues), captions).row("margin")
     if others:
         row |= mean_interval(changes[others].mean(axis=1), captions).row("drift")
-        row |= _share(kept[others].mean(axis=1), captions).row("others_kept")
+        row |= mean_share(kept[others].mean(axis=1), captions).row("others_kept")
     for name in words:
         row |= mean_interval(changes[name], captions).row(f"change_{name}")
     return row

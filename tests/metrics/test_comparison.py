@@ -127,6 +127,17 @@ def test_intervals_of_a_distance_hold_what_as_many_other_clips_give() -> None:
     assert np.mean(held) > 0.89  # 0.95 less two standard errors
 
 
+def test_no_interval_leaves_its_numbers_range() -> None:
+    draw = torch.Generator().manual_seed(0)
+    clips = torch.randn(12, 3, generator=draw) + 0.5
+    vectors = {"embeddings/real": clips, "embeddings/generated": clips}
+    scores = table(ours=[0.0] * 12)
+    found = compare_systems(scores, similarities(vectors), "ours").iloc[0]
+    assert (found["cos"], found["cos_high"]) == pytest.approx((1, 1))
+    for name in ("l1", "l2", "kl"):
+        assert found[f"{name}_low"] == 0 < found[f"{name}_high"]
+
+
 def test_verdict_names_what_is_won_and_what_is_not() -> None:
     compared = pd.DataFrame(
         {

@@ -4,6 +4,7 @@ same concepts and seeds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,13 @@ import torch
 
 from transporter.metrics.embeddings import compare
 from transporter.metrics.frechet import frechet_distance
-from transporter.statistics.bootstrap import Interval, bootstrap
+from transporter.statistics.bootstrap import bootstrap
 from transporter.support.errors import UserError
 
 DRAWS = 300
 """Of the bootstrap: Fréchet distances are not as quick as means."""
+RANGE, COSINE = (0.0, math.inf), (-1.0, 1.0)
+"""Of a distance, and of a cosine."""
 Statistic = Callable[[np.ndarray], float]
 """Indices of the clips of one system `(k,)`, some of them doubled, to a number."""
 
@@ -26,13 +29,13 @@ Statistic = Callable[[np.ndarray], float]
 @dataclass(frozen=True)
 class Number:
     """A number that a table shows: which direction is better, how it is made of the clips `rows` of
-    the scores, and whether it is one of all of them together, not a mean over clips.
+    the scores, and, where it is no mean over them but one of all together, its range.
     """
 
     key: str
     higher: bool
     of: Callable[[np.ndarray], float]
-    of_set: bool = False
+    range: tuple[float, float] | None = None
 
 
 def means(table: pd.DataFrame, keys: Mapping[str, bool]) -> list[Number]:
@@ -55,7 +58,7 @@ def distances(vectors: Mapping[str, torch.Tensor], keys: Sequence[str]) -> list[
         return lambda rows: float(frechet_distance(real, generated[torch.from_numpy(rows)]))
 
     known = [key for key in keys if f"{key}/real" in vectors]
-    return [Number(key, False, distance(key), of_set=True) for key in known]
+    return [Number(key, False, distance(key), RANGE) for key in known]
 
 
 def similarities(vectors: Mapping[str, torch.Tensor], key: str = "embeddings") -> list[Number]:
@@ -66,7 +69,7 @@ def similarities(vectors: Mapping[str, torch.Tensor], key: str = "embeddings") -
         return lambda rows: compare(real, generated[torch.from_numpy(rows)].mean(0))[name]
 
     return [
-        Number(name, name == "cos", similarity(name), of_set=True)
+        Number(name, name == "cos", similarity(name), COSINE if name == "cos" else RANGE)
         for name in ("cos", "l1", "l2", "kl")
     ]
 
@@ -91,19 +94,17 @@ def compare_systems(
     for system, place in places.items():
         row: dict[str, Any] = {"system": system, "clips": len(place)}
         for number in numbers:
-            row |= _interval(
-                number, lambda drawn, n=number, p=place: n.of(p[drawn]), captions, seed, draws
+            row |= bootstrap(
+                lambda drawn, n=number, p=place: n.of(p[drawn]),
+                captions,
+                seed,
+                draws,
+                centred_in=number.range,
             ).row(number.key)
             if system != ours:
                 row |= _gain(number, places[ours], place, captions, seed, draws)
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _interval(
-    number: Number, statistic: Statistic, captions: np.ndarray, seed: int, draws: int
-) -> Interval:
-    return bootstrap(statistic, captions, seed, draws, centred=number.of_set)
 
 
 def _gain(
@@ -115,12 +116,12 @@ def _gain(
     draws: int,
 ) -> dict[str, Any]:
     sign = 1 if number.higher else -1
-    gain = _interval(
-        number,
+    gain = bootstrap(
         lambda drawn: sign * (number.of(ours[drawn]) - number.of(theirs[drawn])),
         captions,
         seed,
         draws,
+        centred_in=number.range and (-math.inf, math.inf),
     )
     return gain.row(f"{number.key}_gain") | {f"{number.key}_beaten": gain.low > 0}
 

@@ -43,7 +43,7 @@ def bootstrap(
     seed: int = 0,
     draws: int = DRAWS,
     level: float = LEVEL,
-    centred: bool = False,
+    centred_in: tuple[float, float] | None = None,
 ) -> Interval:
     """The statistic of all rows, and its percentile interval over resampled groups of rows.
 
@@ -51,9 +51,9 @@ def bootstrap(
         statistic: indices of rows `(k,)`, some of them doubled, to a number.
         groups: how many rows, if each is drawn by itself; else one label per row: rows with the
             same one (clips of one caption, say) are drawn together, as they are not independent.
-        centred: of a distance between sets, which rows that repeat push to one side: the interval
-            is moved so that resampled values lie around the statistic. It tells how much other
-            rows would change it, if they were as many, not what more rows would make of it.
+        centred_in: range of a distance between sets, which rows that repeat push to one side: the
+            interval is moved so that resampled values lie around the statistic, as far as its range
+            goes. It tells what other rows would give, if they were as many, not what more would.
 
     Raises:
         UserError: no rows.
@@ -64,8 +64,10 @@ def bootstrap(
     # a statistic may have no value on some draws, such as a correlation of one row
     low, high = np.nanpercentile(values, (tail, 100 - tail))
     value = float(statistic(np.arange(len(labels))))
-    aside = value - float(np.nanmean(values)) if centred else 0.0
-    return Interval(value, float(low) + aside, float(high) + aside)
+    if centred_in:
+        aside = value - np.nanmean(values)
+        low, high = np.clip([low + aside, high + aside], *centred_in)
+    return Interval(value, float(low), float(high))
 
 
 def _labels(groups: int | Sequence[object]) -> np.ndarray:

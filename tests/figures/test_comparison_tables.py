@@ -14,12 +14,23 @@ from transporter.figures.similarity_table import similarity_caption
 def compared() -> dict[str, pd.DataFrame]:
     table = pd.DataFrame(
         {
-            "system": ["maco/w", "maco/w_dw", "transporter/g", "real/clips"],
+            "system": [
+                "maco/w",
+                "maco/w_dw",
+                "transporter/g",
+                "prompt_interpolation/g",
+                "random/g",
+                "real/clips",
+            ],
             "clips": 12,
-            "fvd": [9.0, 8.0, 1.0, 0.5],
-            "fvd_beaten": [True, True, None, False],
-            "delta": [1.0, 2.0, 3.0, 4.0],
-            "delta_beaten": [True, False, None, False],
+            "fvd": [9.0, 8.0, 1.0, 0.9, 1.0, 0.5],
+            "fvd_beaten": [True, True, None, False, False, False],
+            "fvd_gain_low": [7, 6, None, -0.2, -0.1, -1],
+            "fvd_gain_high": [8, 7, None, -0.1, 0.1, -0.2],
+            "delta": [1.0, 2.0, 3.0, 3.5, 0.0, 4.0],
+            "delta_beaten": [True, False, None, False, True, False],
+            "delta_gain_low": [1, -1, None, -1, 2, -2],
+            "delta_gain_high": [3, 3, None, 1, 4, 2],
             "aesthetic": float("nan"),
         }
     )
@@ -28,9 +39,10 @@ def compared() -> dict[str, pd.DataFrame]:
 
 def test_rows_have_the_papers_names(compared: dict[str, pd.DataFrame]) -> None:
     frame = comparison_rows(compared)
-    assert frame["VLM"].tolist() == ["a"] * 3 + ["a, real"] + ["b"] * 3 + ["b, real"]
-    assert frame["method"].tolist()[:4] == ["MACO", "MACO", "TRANSPORTER", "real clips"]
-    assert frame["maximises"].tolist()[:4] == ["w+", "w+ + dw", "–", "–"]
+    assert frame["VLM"].tolist() == ["a"] * 5 + ["a, real"] + ["b"] * 5 + ["b, real"]
+    controls = ["swapped word", "random direction", "real clips"]
+    assert frame["method"].tolist()[:6] == ["MACO", "MACO", "TRANSPORTER", *controls]
+    assert frame["maximises"].tolist()[:6] == ["w+", "w+ + dw", *"––––"]
 
 
 def test_columns_without_numbers_are_not_shown(compared: dict[str, pd.DataFrame]) -> None:
@@ -45,6 +57,8 @@ def test_captions_tell_what_is_won_left_out_and_inflated(compared: dict[str, pd.
         " FVD; " in sentence
     )
     assert "not shown to beat all in Δ (1 of 2 not)." in sentence
+    assert "Beside the swapped word (g) it is worse in FVD." in sentence
+    assert "Beside the random direction (g) it is better in Δ." in sentence
     caption = main_caption(frame, sentence, ["no CLIP is configured"], ["FVD is inflated."])
     assert (
         "12 clips a row" in caption

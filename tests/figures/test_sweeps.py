@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -65,6 +66,17 @@ def test_strengths_of_its_own_stand_in_a_row_s_stills() -> None:
 def test_the_curve_is_the_mean_of_all_seeds() -> None:
     _, plot = sweeps_figure([row("scene")]).axes
     assert plot.lines[-1].get_ydata() == pytest.approx([-3.75, 0, 3.75])
+
+
+def test_controls_stand_beside_the_curve() -> None:
+    """Each as its mean over the seeds, with a mark of its own."""
+    lower = READINGS.assign(log_odds=READINGS["log_odds"] - 1)
+    own = replace(row("scene"), controls={"prompt_interpolation": lower, "random": READINGS})
+    _, plot = sweeps_figure([own]).axes
+    swapped, random = plot.lines[:2]
+    assert swapped.get_ydata() == pytest.approx([-4.75, -1, 2.75])
+    assert random.get_xdata() == pytest.approx(PHIS)
+    assert [line.get_marker() for line in (swapped, random, plot.lines[-1])] == ["s", "^", "o"]
 
 
 def test_pictures_are_byte_stable(tmp_path: Path) -> None:

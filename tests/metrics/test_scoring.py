@@ -113,20 +113,19 @@ def test_all_systems_have_the_same_concepts_and_seeds(tmp_path: Path) -> None:
         for seed in (0, 1)
         for phi in (0, 1)
     ]
-    rows.append((4, "random", 0, 1, 1, "a red sun", "random.mp4"))
+    rows += [(4, "random", 0, phi, phi, "a red sun", f"random_{phi}.mp4") for phi in (0, 1)]
     write_table(pd.DataFrame(rows, columns=list(INDEX)), tmp_path / "ours" / "index.tsv")
     real = RealClips(["r0", "r1"], ["a red sun", "a blue sun"])
     others = RealClips(["v0", "v1", "v2"], ["a red cat", "a blue sun sets", "a red sun sets"])
     parts = [
         inverted(str(tmp_path / "am"), "am/w", CONCEPT),
-        generated(str(tmp_path / "ours"), "transporter/g", CONCEPT),
+        generated(str(tmp_path / "ours"), "g", CONCEPT),
     ]
     table = all_systems(parts, real, others).set_index("system")
-    assert list(table.index) == ["am/w", "transporter/g", "real/clips"]
-    assert table.loc["transporter/g", ["clip", "origin"]].tolist() == [
-        f"{tmp_path}/ours/0_1.mp4",
-        f"{tmp_path}/ours/0_0.mp4",
-    ]
+    assert list(table.index) == ["am/w", "transporter/g", "random/g", "real/clips"]
+    for system, name in (("transporter/g", "0"), ("random/g", "random")):
+        files = [f"{tmp_path}/ours/{name}_{phi}.mp4" for phi in (1, 0)]
+        assert table.loc[system, ["clip", "origin"]].tolist() == files
     assert table.loc["real/clips", ["clip", "origin"]].tolist() == ["v1", "v2"]
     assert set(table["reference"]) == {"r1"} and set(table["target_caption"]) == {"a blue sun"}
 

@@ -60,7 +60,7 @@ def test_a_run_without_a_kind_of_concept_lacks_its_figure() -> None:
 def test_concepts_and_protocols_are_no_data_of_an_exhibit() -> None:
     sources = {name: row.sources for name, row in rows().items()}
     assert sources["main"] == ["clips", "vectors"]
-    assert sources["ablation"] == ["base", "variants", "baseline"]
+    assert sources["ablation"] == ["base", "controls", "variants", "baseline"]
     assert sources["objects"] == ["readings", "generated"]
     assert sources["comparison"] == ["inverted", "generated"]
     assert sources["method"] == []

@@ -12,11 +12,13 @@ from pipeline import MINIATURE, VARIANT, snakemake
 from transporter.concepts.bank import ConceptBank
 from transporter.coupling.network import Coupling
 from transporter.generation.demonstrations import INDEX as CLIPS
+from transporter.generation.sweeps import METHODS
 
 
 def test_tables_of_the_paper(finished: Path) -> None:
     folder = finished / "results" / "paper" / "tables"
-    systems = {"maco/w_dw", "leaps/w", "transporter/microworld", "real/clips"}
+    systems = {"maco/w_dw", "leaps/w", "real/clips"}
+    systems |= {f"{method}/microworld" for method in METHODS}
     for name, numbers in (
         ("main", {"fvd_probe", "clip_score", "delta"}),
         ("similarity", {"cos", "l1", "l2", "kl"}),
@@ -27,6 +29,8 @@ def test_tables_of_the_paper(finished: Path) -> None:
             and (made["clips"] == SETTINGS["baselines"]["seeds"] * len(CONCEPTS)).all()
         )
         assert made[list(numbers)].notna().all(axis=None)
+    variants = table(folder / "ablation.tsv")["variant"].tolist()
+    assert variants[-3:] == ["base", "prompt_interpolation", "random"]
     assert {"fvd_probe", "clip", "delta"} <= set(table(folder / "main_protocol.tsv")["metric"])
     read = table(finished / "results" / "baselines" / "qwen2_vl" / "captions.tsv")
     assert len(read) == 2 * len(CONCEPTS) and read["log_odds"].notna().all()

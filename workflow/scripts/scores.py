@@ -51,7 +51,7 @@ def clips_of_all(source: Any, real: RealClips, others: RealClips) -> pd.DataFram
         parts.append(inverted(str(folder), f"{method}/{weights}", concepts[name]))
     for folder in map(Path, source.generated):
         generator, _, name = folder.parts[-3:]
-        parts.append(generated(str(folder), f"transporter/{generator}", concepts[name]))
+        parts.append(generated(str(folder), generator, concepts[name]))
     return all_systems(parts, real, others)
 
 

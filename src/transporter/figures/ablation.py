@@ -15,6 +15,7 @@ import torch
 
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.figures.table import Column, PaperTable
+from transporter.figures.theme import METHODS
 from transporter.metrics.caption_scores import ClipScores, caption_scores, has_java
 from transporter.metrics.captions import SentenceCosine
 from transporter.networks.published import fetched
@@ -27,6 +28,8 @@ BASE, FULL, BASELINE = "base", "full", "baseline"
 """The plain run, the variant that is the whole method with the variants' own bank settings, and
 activation maximisation.
 """
+CONTROLS = ("prompt_interpolation", "random")
+"""Methods of the plain run whose clips stand beside those of vectors."""
 LABELS = {
     BASELINE: "baseline (LEAPS)",
     "inference_only": "inference only",
@@ -47,6 +50,7 @@ LABELS = {
     "vocab": "support vocabulary",
     FULL: "TRANSPORTER",
     BASE: "TRANSPORTER, bank of the plain run",
+    **{method: METHODS[method][0] for method in CONTROLS},
 }
 READINGS = {"phi": "caption_phi", "reencoded": "caption_reencoded"}
 """Who reads a caption: the VLM through the variant's own Phi, or from the decoded and re-encoded
@@ -300,9 +304,9 @@ def explain(frame: pd.DataFrame, sentences: Sequence[str]) -> str:
 
 
 def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> PaperTable:
-    """The table from the readings `base` and `variants`, a file of every generator and VLM, the
-    captions `baseline`, a file of every VLM, the table `concepts`, and the folder `sentences` of
-    the sentence encoder.
+    """The table from the readings `base`, `variants` and `controls`, a file of every generator and
+    VLM, the captions `baseline`, a file of every VLM, the table `concepts`, and the folder
+    `sentences` of the sentence encoder.
 
     Settings: `variants`, the ablation of each file, `generators`, `vlms`, and `names` of the
     concepts.
@@ -358,13 +362,19 @@ def _sentence(outcomes: pd.DataFrame, vlm: str) -> str:
 
 
 def gather(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Every variant's readings at phi = 1 in one table; a baseline's are taken as they are."""
+    """Every variant's readings at phi = 1 in one table, and the controls'; a baseline's are taken
+    as they are.
+    """
     names = [*([BASE] * len(inputs["base"])), *settings["variants"]]
     paths = [*inputs["base"], *inputs["variants"]]
     tables = []
     for path, name in zip(paths, names, strict=True):
         table = read_table(path, (*CLIP, "method", "phi"), TEXT).assign(variant=name)
         tables.append(table[(table["phi"] == 1) & (table["method"] == "transporter")])
+    for path in inputs["controls"]:
+        table = read_table(path, (*CLIP, "method", "phi"), TEXT)
+        chosen = (table["phi"] == 1) & table["method"].isin(CONTROLS)
+        tables.append(table[chosen].assign(variant=table["method"]))
     for path, vlm in zip(inputs["baseline"], settings["vlms"], strict=True):
         tables += _inversions(path, vlm, settings["generators"])
     return pd.concat(tables, ignore_index=True)

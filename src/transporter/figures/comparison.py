@@ -16,7 +16,7 @@ from transporter.clips.contrast import Concept, read_concepts
 from transporter.clips.reading import read_video
 from transporter.figures.canvas import Canvas
 from transporter.figures.exhibit import Drawing
-from transporter.figures.theme import GAP, MARGIN, PAGE, QUIET, TARGET
+from transporter.figures.theme import GAP, MARGIN, METHODS, PAGE, QUIET, TARGET
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
 
@@ -27,6 +27,7 @@ NAMES = {
     "maco": "MACO",
     "leaps": "LEAPS",
     "transporter": "TRANSPORTER",
+    **{method: METHODS[method][0] for method in ("prompt_interpolation", "random")},
     "w": "ω+",
     "w_dw": "ω+ + dω",
     "phi": "φ = 1",
@@ -34,7 +35,7 @@ NAMES = {
 CAPTION = (
     "The target word (left) as each method shows it, for {vlm}: activation maximisation of ω+, the"
     " target word's log-probability, or of ω+ + dω, that and its difference to the source word's,"
-    " and TRANSPORTER at φ\u00a0=\u00a01. Middle frames of the first seed."
+    " and TRANSPORTER at φ\u00a0=\u00a01 beside its controls. Middle frames of the first seed."
 )
 Key = tuple[str, str]
 """A method and what it maximises."""
@@ -61,18 +62,24 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
     for concept in read_concepts(inputs["concepts"], settings["names"]):
         own = [folder for folder in folders if folder.name == concept.name]
         *inverted, generated = own
-        videos = {folder.parts[-3:-1]: _video(folder, settings["video"]) for folder in inverted}
-        ours = {("transporter", "phi"): _video(generated, settings["video"])}
-        rows.append(Row(concept, {**videos, **ours}))
+        videos = {folder.parts[-3:-1]: _inverted(folder, settings["video"]) for folder in inverted}
+        rows.append(Row(concept, {**videos, **_generated(generated, settings["video"])}))
     return Drawing(comparison_figure(rows), CAPTION.format(vlm=settings["vlm"]))
 
 
-def _video(folder: Path, shape: Mapping[str, int]) -> torch.Tensor:
-    """The clip `(T, C, H, W)` of the folder's first seed, of TRANSPORTER's at phi = 1."""
+def _inverted(folder: Path, shape: Mapping[str, int]) -> torch.Tensor:
+    """The clip `(T, C, H, W)` of the first seed."""
     index = read_table(folder / "index.tsv", ("seed", "clip"))
-    if "phi" in index:
-        index = index[(index["method"] == "transporter") & (index["phi"] == 1)]
     return read_video(folder / index.sort_values("seed")["clip"].iloc[0], **shape)
+
+
+def _generated(folder: Path, shape: Mapping[str, int]) -> dict[Key, torch.Tensor]:
+    """The clip of the first seed at phi = 1 of every method that there is."""
+    index = read_table(folder / "index.tsv", ("method", "seed", "phi", "clip"))
+    ends = index[index["phi"] == 1].sort_values("seed").drop_duplicates("method")
+    clips = ends.set_index("method")["clip"]
+    found = [method for method in METHODS if method in clips]
+    return {(method, "phi"): read_video(folder / clips[method], **shape) for method in found}
 
 
 def comparison_figure(rows: Sequence[Row]) -> Figure:

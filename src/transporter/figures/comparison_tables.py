@@ -4,23 +4,26 @@ which columns there are numbers for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
 from transporter.figures.table import Column
+from transporter.figures.theme import METHODS
 from transporter.metrics.comparison import verdict
 
 OURS, REAL = "transporter", "real"
-"""First parts of the names of systems that are no baselines; names are `method/target` or
-`transporter/generator`.
+CONTROLS = tuple(method for method in METHODS if method != OURS)
+"""First parts of the names of systems that invert no VLM: names are `method/generator`, those of
+baselines `method/target`.
 """
-METHODS = {
+TITLES = {
     "activation_maximisation": "AM",
     "gradvit": "GradViT",
     "maco": "MACO",
     "leaps": "LEAPS",
     OURS: "TRANSPORTER",
+    **{method: METHODS[method][0] for method in CONTROLS},
     REAL: "real clips",
 }
 MAXIMISED = {"w": "w+", "w_dw": "w+ + dw"}
@@ -28,7 +31,7 @@ LABELS = ("VLM", "method", "maximises")
 
 
 def is_baseline(system: str) -> bool:
-    return system.split("/")[0] not in (OURS, REAL)
+    return system.split("/")[0] not in (OURS, *CONTROLS, REAL)
 
 
 def comparison_rows(comparisons: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -46,10 +49,10 @@ def comparison_rows(comparisons: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _names(vlm: str, kind: str, detail: str, several: bool) -> tuple[str, str, str]:
-    """The `LABELS` of a system `kind/detail`; TRANSPORTER's name its generator where there are
-    `several`.
+    """The `LABELS` of a system `kind/detail`; those of TRANSPORTER and its controls name their
+    generator where there are `several`.
     """
-    method = METHODS[kind] + (f" ({detail})" if several and kind == OURS else "")
+    method = TITLES[kind] + (f" ({detail})" if several and kind in METHODS else "")
     return f"{vlm}, real" if kind == REAL else vlm, method, MAXIMISED.get(detail, "–")
 
 
@@ -59,10 +62,27 @@ def present(columns: Sequence[Column], frame: pd.DataFrame) -> list[Column]:
 
 
 def comparison_sentence(comparisons: Mapping[str, pd.DataFrame], columns: Sequence[Column]) -> str:
-    """For every VLM, which numbers TRANSPORTER beats all baselines in."""
+    """For every VLM, which numbers TRANSPORTER beats all baselines in, and which the swapped word
+    and other controls.
+    """
     titles = {column.key: column.title for column in columns if column.better is not None}
-    verdicts = {
-        vlm: verdict(table, titles, list(filter(is_baseline, table["system"])))
-        for vlm, table in comparisons.items()
-    }
-    return " ".join(f"TRANSPORTER on {vlm} is {words}." for vlm, words in verdicts.items())
+    sentences = []
+    for vlm, table in comparisons.items():
+        words = verdict(table, titles, list(filter(is_baseline, table["system"])))
+        sentences.append(f"TRANSPORTER on {vlm} is {words}.")
+        sentences += _beside_controls(table, titles)
+    return " ".join(sentences)
+
+
+def _beside_controls(table: pd.DataFrame, titles: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each control: by which numbers TRANSPORTER is better or worse than it."""
+    for row in table.to_dict("records"):
+        kind, _, generator = row["system"].partition("/")
+        if kind not in CONTROLS:
+            continue
+        known = {title: key for key, title in titles.items() if f"{key}_gain_low" in row}
+        better = [title for title, key in known.items() if row[f"{key}_gain_low"] > 0]
+        worse = [title for title, key in known.items() if row[f"{key}_gain_high"] < 0]
+        parts = {"better": better, "worse": worse}
+        told = " and ".join(f"{word} in {', '.join(some)}" for word, some in parts.items() if some)
+        yield f"Beside the {TITLES[kind]} ({generator}) it is {told or 'in nothing told apart'}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from transporter.clips.reading import read_video
 from transporter.figures.canvas import Canvas
 from transporter.figures.exhibit import Drawing
 from transporter.figures.filmstrip import stills
-from transporter.figures.theme import COLOURS, GAP, MARGIN, PAGE, QUIET
+from transporter.figures.theme import COLOURS, GAP, MARGIN, METHODS, PAGE, QUIET
 from transporter.statistics.bootstrap import mean_interval
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
@@ -43,8 +43,12 @@ CAPTION = (
     "Sweeps of the concept strength φ, each from one noise. {what} Above each row stands its"
     " caption for φ\u00a0=\u00a00; the clip is the one whose final log-odds are the median of"
     " {seeds} seeds. Right: log-odds of the target word against the source word that {vlm} gives"
-    " the decoded clips; grey: each seed, blue: their mean and its 95 % bootstrap interval."
+    " the decoded clips; grey: each seed, blue: their mean and its 95 % bootstrap interval{beside}."
 )
+BESIDE = {
+    "prompt_interpolation": "; squares: the mean of the swapped word, scaled",
+    "random": "; triangles: of a random direction",
+}
 
 
 COLUMNS = ("concept", "method", "caption", "seed", "stop", "phi", "clip", "log_odds")
@@ -53,13 +57,14 @@ COLUMNS = ("concept", "method", "caption", "seed", "stop", "phi", "clip", "log_o
 @dataclass(frozen=True)
 class Sweep:
     """One concept's row: the clips `(T, C, H, W)` of one seed by phi, and the readings of all seeds
-    (seed, stop, phi, log_odds).
+    (seed, stop, phi, log_odds), those of controls by their name in `METHODS`.
     """
 
     concept: Concept
     caption: str
     videos: Mapping[float, torch.Tensor]
     readings: pd.DataFrame
+    controls: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
@@ -71,8 +76,8 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
     Raises:
         UserError: as `sweeps_figure` does.
     """
-    readings = read_table(inputs["readings"], COLUMNS)
-    readings = readings[readings["method"] == "transporter"]
+    controls = dict(list(read_table(inputs["readings"], COLUMNS).groupby("method")))
+    readings = controls.pop("transporter")
     concepts = read_concepts(inputs["concepts"], settings["names"])
     sweeps = []
     for concept, folder in zip(concepts, map(Path, inputs["generated"]), strict=True):
@@ -82,9 +87,11 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
             row.phi: read_video(folder / row.clip, **settings["video"])
             for row in example.itertuples(index=False)
         }
-        sweeps.append(Sweep(concept, example["caption"].iloc[0], videos, rows))
+        beside = {name: some[some["concept"] == concept.name] for name, some in controls.items()}
+        sweeps.append(Sweep(concept, example["caption"].iloc[0], videos, rows, beside))
     kind, seeds = sweeps[0].concept.kind, readings["seed"].nunique()
-    caption = CAPTION.format(what=WHAT[kind], seeds=seeds, vlm=settings["vlm"])
+    words = {"what": WHAT[kind], "seeds": seeds, "vlm": settings["vlm"]}
+    caption = CAPTION.format(**words, beside="".join(BESIDE[name] for name in controls))
     return Drawing(sweeps_figure(sweeps), caption)
 
 
@@ -121,6 +128,7 @@ def sweeps_figure(sweeps: Sequence[Sweep]) -> Figure:
             _strengths(canvas, sweep, grid, y)
         _words(canvas, sweep, grid.right, y - 0.05)
         plot = canvas.plot(grid.right + AXIS, y, grid.plot, grid.tall)
+        _controls(plot, sweep.controls)
         _curve(plot, sweep.readings, last=number == len(sweeps) - 1)
     middle = grid.right + AXIS + grid.plot / 2
     canvas.text(middle, 0.14, "log-odds of the target", ha="center", color=QUIET)
@@ -197,6 +205,15 @@ def _words(canvas: Canvas, sweep: Sweep, right: float, y: float) -> None:
     canvas.words(MARGIN, right, y, sweep.concept.source, sweep.concept.target)
     middle = (MARGIN + right) / 2
     canvas.text(middle, y, sweep.caption, ha="center", color=QUIET, size=6, style="italic")
+
+
+def _controls(axes: Axes, controls: Mapping[str, pd.DataFrame]) -> None:
+    """The mean log-odds of each control over its mean strength."""
+    for name, readings in controls.items():
+        _, mark, colour = METHODS[name]
+        means = readings.groupby("stop")[["phi", "log_odds"]].mean()
+        style = {"color": colour, "marker": mark, "markersize": 2, "linewidth": 0.7}
+        axes.plot(means["phi"], means["log_odds"], **style)
 
 
 def _curve(axes: Axes, readings: pd.DataFrame, last: bool) -> None:

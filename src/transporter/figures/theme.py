@@ -16,6 +16,12 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", SOU
 """Okabe and Ito's colours, which colour-blind people tell apart; no series rests on its colour
 alone.
 """
+METHODS = {
+    "transporter": ("concept vector", "o", COLOURS[0]),
+    "prompt_interpolation": ("swapped word", "s", COLOURS[1]),
+    "random": ("random direction", "^", COLOURS[2]),
+}
+"""By method of a sweep: its name, its mark and its colour; no method rests on its colour alone."""
 MAP = "cividis"
 """A map that reads the same to colour-blind eyes and in grey."""
 

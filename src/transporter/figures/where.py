@@ -11,17 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from transporter.figures.theme import COLOURS, DPI, INK, PAPER, QUIET, SCREEN, SILENT
+from transporter.figures.theme import DPI, INK, METHODS, PAPER, QUIET, SCREEN, SILENT
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 
 ALL = "all"
-STYLES = {
-    "transporter": ("concept vector", "o", COLOURS[0]),
-    "prompt_interpolation": ("swapped word", "s", COLOURS[1]),
-    "random": ("random direction", "^", COLOURS[2]),
-}
-"""By method: its name, its mark and its colour; no method rests on its colour alone."""
 APART = 0.24
 """Between the methods of one concept, in lines."""
 COLUMNS = ("concept", "method", "share", "share_low", "share_high", "share_other")
@@ -48,14 +42,14 @@ def where_figure(table: pd.DataFrame, top: float, paths: Sequence[Path]) -> None
 
 def _draw(table: pd.DataFrame, top: float) -> Figure:
     concepts = table["concept"].drop_duplicates().tolist()
-    methods = [name for name in STYLES if (table["method"] == name).any()]
+    methods = [name for name in METHODS if (table["method"] == name).any()]
     figure = Figure(figsize=(5.6, 0.3 * len(concepts) + 1.1), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for number, method in enumerate(methods):
         shift = APART * (number - (len(methods) - 1) / 2)
         own = table[table["method"] == method].set_index("concept").reindex(concepts)
-        _method(axes, own, shift, *STYLES[method])
+        _method(axes, own, shift, *METHODS[method])
     axes.plot([], [], "|", color=QUIET, label="another caption's maps")
     axes.axvline(top, color=QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
     axes.text(top, -0.75, " chance", color=QUIET, size=7, va="center")

@@ -39,23 +39,25 @@ def inverted(folder: str, system: str, concept: Concept) -> pd.DataFrame:
     return index.assign(system=system, concept=concept.name, **files)
 
 
-def generated(folder: str, system: str, concept: Concept) -> pd.DataFrame:
-    """TRANSPORTER's clips of one concept at phi = 1; they began from those at phi = 0."""
+def generated(folder: str, generator: str, concept: Concept) -> pd.DataFrame:
+    """Clips of one concept at phi = 1 by its vector and by its controls, the systems
+    `<method>/<generator>`; they began from those at phi = 0.
+    """
     index = read_table(Path(folder) / "index.tsv", INDEX)
-    index = index[index["method"] == "transporter"]
-    ends = [index[index["phi"] == phi].set_index("seed") for phi in (0, 1)]
+    keys = ["method", "seed"]
+    none, full = (index[index["phi"] == phi].set_index(keys) for phi in (0, 1))
     rows = [
         {
-            "system": system,
+            "system": f"{method}/{generator}",
             "concept": concept.name,
             "seed": seed,
             "caption": row["caption"],
             "target_caption": concept.swap(row["caption"]) or row["caption"],
             "clip": f"{folder}/{row['clip']}",
-            "origin": f"{folder}/{ends[0].loc[seed, 'clip']}",
+            "origin": f"{folder}/{none.loc[(method, seed), 'clip']}",
             "seconds_per_step": float("nan"),
         }
-        for seed, row in ends[1].iterrows()
+        for (method, seed), row in full.iterrows()
     ]
     return pd.DataFrame(rows)
 

@@ -145,6 +145,7 @@ def _ablation(plan: Plan) -> Row:
     models = {"generator": plan.generators, "vlm": plan.vlms}
     readings = {
         "base": paths.every(paths.THROUGH_PHI, **models),
+        "controls": paths.every(paths.READINGS, **models),
         "variants": paths.every(paths.of_variant(paths.READINGS), variant=variants, **models),
         "baseline": paths.every(paths.INVERTED_CAPTIONS, vlm=plan.vlms),
     }

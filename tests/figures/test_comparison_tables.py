@@ -57,8 +57,11 @@ def test_captions_tell_what_is_won_left_out_and_inflated(compared: dict[str, pd.
         " FVD; " in sentence
     )
     assert "not shown to beat all in Δ (1 of 2 not)." in sentence
-    assert "Beside the swapped word (g) it is worse in FVD." in sentence
-    assert "Beside the random direction (g) it is better in Δ." in sentence
+    assert "Beside its swapped word: worse in FVD." in sentence
+    assert "Beside its random direction: better in Δ." in sentence
+    alike = {"a": compared["a"].assign(fvd_gain_high=1)}
+    told = comparison_sentence(alike, present(MAIN, frame))
+    assert "Beside its swapped word: not told apart in any number." in told
     caption = main_caption(frame, sentence, ["no CLIP is configured"], ["FVD is inflated."])
     assert (
         "12 clips a row" in caption

@@ -27,7 +27,8 @@ NAMES = {
     "maco": "MACO",
     "leaps": "LEAPS",
     "transporter": "TRANSPORTER",
-    **{method: METHODS[method][0] for method in ("prompt_interpolation", "random")},
+    "prompt_interpolation": "swapped word",
+    "random": "random",
     "w": "ω+",
     "w_dw": "ω+ + dω",
     "phi": "φ = 1",
@@ -35,7 +36,8 @@ NAMES = {
 CAPTION = (
     "The target word (left) as each method shows it, for {vlm}: activation maximisation of ω+, the"
     " target word's log-probability, or of ω+ + dω, that and its difference to the source word's,"
-    " and TRANSPORTER at φ\u00a0=\u00a01 beside its controls. Middle frames of the first seed."
+    " and TRANSPORTER at φ\u00a0=\u00a01 beside the word swapped in its caption and a random"
+    " direction. Middle frames of the first seed."
 )
 Key = tuple[str, str]
 """A method and what it maximises."""
@@ -100,7 +102,7 @@ def comparison_figure(rows: Sequence[Row]) -> Figure:
     canvas = Canvas(PAGE, HEAD + len(rows) * (tall + GAP) + 0.06)
     for number, (method, target) in enumerate(methods):
         x = MARGIN + LABEL + number * column + (column - GAP) / 2
-        canvas.text(x, 0.14, NAMES.get(method, method), ha="center")
+        canvas.text(x, 0.14, NAMES.get(method, method), ha="center", size=6)
         canvas.text(x, 0.27, NAMES.get(target, target), ha="center", color=QUIET, size=6)
     for number, row in enumerate(rows):
         y = HEAD + number * (tall + GAP)

@@ -75,14 +75,15 @@ def comparison_sentence(comparisons: Mapping[str, pd.DataFrame], columns: Sequen
 
 
 def _beside_controls(table: pd.DataFrame, titles: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each control: by which numbers TRANSPORTER is better or worse than it."""
-    for row in table.to_dict("records"):
-        kind, _, generator = row["system"].partition("/")
-        if kind not in CONTROLS:
-            continue
+    """A sentence for each control of the first generator: by which numbers TRANSPORTER is better
+    or worse than it.
+    """
+    generator = next(name for name in table["system"] if name.startswith(OURS)).partition("/")[2]
+    names = {f"{kind}/{generator}": TITLES[kind] for kind in CONTROLS}
+    for row in table[table["system"].isin(names)].to_dict("records"):
         known = {title: key for key, title in titles.items() if f"{key}_gain_low" in row}
         better = [title for title, key in known.items() if row[f"{key}_gain_low"] > 0]
         worse = [title for title, key in known.items() if row[f"{key}_gain_high"] < 0]
         parts = {"better": better, "worse": worse}
-        told = " and ".join(f"{word} in {', '.join(some)}" for word, some in parts.items() if some)
-        yield f"Beside the {TITLES[kind]} ({generator}) it is {told or 'in nothing told apart'}."
+        told = ", ".join(f"{word} in {', '.join(some)}" for word, some in parts.items() if some)
+        yield f"Beside its {names[row['system']]}: {told or 'not told apart in any number'}."

@@ -30,11 +30,12 @@ from transporter.statistics.bootstrap import mean_intervals
 from transporter.statistics.proportions import mean_share
 
 ALL = "all"
-MEASURES = ("flipped", "hit", "kept", "outside")
-"""Shares of the clips in which the VLM answers the target word and the probes see it, of the
-other attributes that look as before, and the mean change of pixels outside of the words' places.
+SHARES = ("flipped", "hit", "kept")
+"""Of the clips in which the VLM answers the target word, in which the probes see it, and of the
+other attributes that look as before.
 """
-SHARES = MEASURES[:3]
+MEASURES = (*SHARES, "outside")
+"""And the mean change of pixels outside of the words' places."""
 COLUMNS = ("concept", "where", "seed", *MEASURES)
 
 

@@ -168,11 +168,19 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     found = {subject: set(rows["method"]) for subject, rows in made.groupby("planted")}
     assert found == {
         "speed_by_colour": methods | {"oracle"},
+        "speed_by_colour_withheld": methods | {"oracle"},
+        "speed_by_brightness": methods,
         "honest": methods,
         "one_word": methods,
     }
-    cues = made.groupby("planted")["cue"].unique().map(list).to_dict()
-    assert cues == {"speed_by_colour": ["colour"], "honest": ["speed"], "one_word": ["none"]}
+    cues = made.fillna({"cue": ""}).groupby("planted")["cue"].unique().map(list).to_dict()
+    assert cues == {
+        "speed_by_colour": ["colour"],
+        "speed_by_colour_withheld": ["colour"],
+        "speed_by_brightness": [""],
+        "honest": ["speed"],
+        "one_word": ["none"],
+    }
     assert made[["log_odds", "flips", "chance", "drift"]].notna().all(axis=None)
     # nobody looks there: nothing flips, so nothing counts
     blind = made[made["planted"] == "one_word"]
@@ -186,8 +194,10 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     # one planted VLM by the first and the last objective, and the honest one by the last
     assert len(list((folder / "filmstrips").rglob("*.png"))) == 3
     explained = table(folder / "explained.tsv")
-    assert explained["planted"].tolist() == ["speed_by_colour", "honest"]
-    assert explained["clips"].eq(1).all() and explained["true"].notna().all()
+    assert explained["planted"].tolist() == ["speed_by_colour", "speed_by_brightness", "honest"]
+    assert explained["clips"].eq(1).all()
+    # of a cue that no word says nobody knows whether it changes most
+    assert (explained["true"].isna() == (explained["planted"] == "speed_by_brightness")).all()
     edits = table(
         finished / "results" / "embeddings" / "edits" / "generators" / "microworld" / "edits.tsv"
     )
@@ -203,7 +213,7 @@ def test_a_method_of_others_is_scored_on_what_was_read(
     row = score(lambda clips, case: clips.flip(-1), case)
     assert row[["flips", "named", "cue", "true"]].tolist() == [0, "none", "none", True]
     assert row["clips"] == len(case.captions) == len(case.z_xi)
-    known = r"speed_by_colour \(slowly_quickly\), one_word"
+    known = r"speed_by_colour \(slowly_quickly\), .*_withheld \(slowly_quickly\), one_word"
     with pytest.raises(UserError, match=rf"expected a case of the benchmark \({known}.*got coin"):
         open_case("coin", project=project)
 

@@ -206,6 +206,13 @@ def own_cases(folder: Path, captions: list[str], **changes: Any) -> Cases:
     return Cases(Plan(check_config(merged, [("test", merged)])))
 
 
+def test_without_a_world_nothing_is_planted_or_withheld(tmp_path: Path) -> None:
+    shortcuts = {"shortcuts": ["speed_by_colour"], "withheld": ["speed_by_colour"]}
+    made = own_cases(tmp_path, [f"car {number} moves slowly" for number in range(20)], **shortcuts)
+    assert made.shortcuts == {} and made.withheld == []
+    assert made.subjects == [Subject("qwen2_vl", HONEST, "slowly_quickly")]
+
+
 def test_words_that_own_captions_lack_are_left_out_and_told(tmp_path: Path) -> None:
     made = own_cases(tmp_path, [f"car {number} moves slowly" for number in range(20)])
     assert made.subjects == [Subject("qwen2_vl", HONEST, "slowly_quickly")]

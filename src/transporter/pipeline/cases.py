@@ -57,13 +57,15 @@ class Cases:
     @cached_property
     def withheld(self) -> list[str]:
         """The cases in which no method may ask about the cue's words, each beside the same VLM's
-        case in which all may.
+        case in which all may; none where no world plants any.
 
         Raises:
             UserError: the settings name a shortcut that is not explained, or whose cue no word
                 says.
         """
         names = self.settings["withheld"]
+        if self.plan.world is None:
+            return []
         said = [name for name, one in self.shortcuts.items() if one.attributes]
         if names == "all":
             names = said

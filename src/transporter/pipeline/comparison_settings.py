@@ -91,7 +91,6 @@ class TruthSettings:
     """
     shortcuts: Some = (
         "speed_by_colour",
-        "size_by_time",
         "ground_by_shape",
         "speed_by_colour_partly",
         "speed_by_red_circle",

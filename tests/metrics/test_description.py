@@ -52,11 +52,18 @@ def clip(colour: str, light: float = 0.5) -> torch.Tensor:
 
 
 def test_nothing_changes() -> None:
-    row = describe(clip("red"), clip("red")).row()
-    assert row["change"] == 0
-    assert (row["upper"], row["left"], row["early"]) == (0.5, 0.5, 0.5)
-    assert row["sentence"] == (
-        "None of your words was compared: as bright (0.57, 0.57), as much movement (0.000, 0.000)."
+    """Whatever word is nearest to no change."""
+    for nearest in (None, ("red", "blue", 0.0)):
+        row = describe(clip("red"), clip("red"), nearest).row()
+        assert row["change"] == 0
+        assert (row["upper"], row["left"], row["early"]) == (0.5, 0.5, 0.5)
+        assert row["sentence"] == "Nothing changes."
+
+
+def test_without_words_none_is_compared() -> None:
+    sentence = describe(clip("red"), clip("red", 0.51)).sentence()
+    assert sentence == (
+        "None of your words was compared: as bright (0.57, 0.58), as much movement (0.000, 0.000)."
     )
 
 

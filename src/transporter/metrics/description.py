@@ -68,6 +68,8 @@ class Description:
 
     def sentence(self) -> str:
         """What a reader is told."""
+        if not self.places.any():
+            return "Nothing changes."
         return f"{self._words()}: {', '.join(self._looks())}."
 
     def _words(self) -> str:

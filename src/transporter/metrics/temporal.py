@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from transporter.statistics.bootstrap import Interval, bootstrap
-from transporter.statistics.proportions import mean_share
 from transporter.support.errors import UserError
 
 TIMING = ("vlm", "attribute", "of_time", "depends")
@@ -130,6 +129,9 @@ def temporal_honesty(readings: Readings, seed: int = 0) -> dict[str, float]:
     """One row of a table: clips, accuracies, the three gains, and the shares of answers that stay;
     intervals as `_low`, `_high`.
     """
+    # the page reads the table, and starts sooner without scipy
+    from transporter.statistics.proportions import mean_share
+
     correct = readings.correct()
     numbers = {name: mean_share(values) for name, values in (correct | readings.same()).items()}
     numbers["multi_frame_gain"] = multi_frame_gain(correct, seed)

@@ -7,15 +7,14 @@ import pandas as pd
 import pytest
 
 from transporter.metrics.temporal import (
-    TIMING,
     Readings,
     frame_disparity,
     multi_frame_gain,
     order_sensitivity,
     temporal_honesty,
     timeless,
-    timeless_words,
 )
+from transporter.metrics.timeless import TIMING, timeless_words
 from transporter.support.errors import UserError
 
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from microworld.attributes import WORDS
 from microworld.language import QUESTIONS
 from microworld.timing import STILLS, timing
 from microworld.training.cards import HeldOut
-from transporter.metrics.temporal import TIMING, timeless_words
+from transporter.metrics.timeless import TIMING, timeless_words
 from transporter.support.files import read_table, write_table
 from transporter.support.kept import Kept
 

@@ -16,7 +16,7 @@ from transporter.figures.gallery import (
     Origin,
     write_gallery,
 )
-from transporter.metrics.temporal import TIMING, timeless_words
+from transporter.metrics.timeless import TIMING, timeless_words
 from transporter.pipeline.failed_fits import failed_fits
 from transporter.pipeline.own_clips import left_out
 from transporter.pipeline.world import load_world

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from transporter.clips.contrast import Concept, read_concepts
+from transporter.figures.comparison_tables import CONTROLS
 from transporter.figures.table import Column, PaperTable
 from transporter.figures.theme import METHODS
 from transporter.metrics.caption_scores import ClipScores, caption_scores, has_java
@@ -28,8 +29,6 @@ BASE, FULL, BASELINE = "base", "full", "baseline"
 """The plain run, the variant that is the whole method with the variants' own bank settings, and
 activation maximisation.
 """
-CONTROLS = ("prompt_interpolation", "random")
-"""Methods of the plain run whose clips stand beside those of vectors."""
 LABELS = {
     BASELINE: "baseline (LEAPS)",
     "inference_only": "inference only",

@@ -27,7 +27,7 @@ NAMES = {
     "maco": "MACO",
     "leaps": "LEAPS",
     "transporter": "TRANSPORTER",
-    "prompt_interpolation": "swapped word",
+    "prompt_interpolation": METHODS["prompt_interpolation"][0],
     "random": "random",
     "w": "ω+",
     "w_dw": "ω+ + dω",

@@ -8,19 +8,15 @@ whatever its word means.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from transporter.statistics.bootstrap import Interval, bootstrap
+from transporter.statistics.proportions import mean_share
 from transporter.support.errors import UserError
 
-TIMING = ("vlm", "attribute", "of_time", "depends")
-"""Columns of a table of VLMs and attributes, before those of `temporal_honesty`. `of_time`: `yes`
-where no single frame shows the attribute; `depends`: `no` where the answers depend on no time.
-"""
 TIMELESS = 0.95
 """An answer that stays the same in at least this share of clips does not depend on what was taken
 from them.
@@ -129,9 +125,6 @@ def temporal_honesty(readings: Readings, seed: int = 0) -> dict[str, float]:
     """One row of a table: clips, accuracies, the three gains, and the shares of answers that stay;
     intervals as `_low`, `_high`.
     """
-    # the page reads the table, and starts sooner without scipy
-    from transporter.statistics.proportions import mean_share
-
     correct = readings.correct()
     numbers = {name: mean_share(values) for name, values in (correct | readings.same()).items()}
     numbers["multi_frame_gain"] = multi_frame_gain(correct, seed)
@@ -149,16 +142,3 @@ def timeless(row: Mapping[str, float]) -> bool:
     order and with one frame alone.
     """
     return min(row["same_shuffled"], row["same_still"]) >= TIMELESS
-
-
-def timeless_words(
-    table: pd.DataFrame, vocabulary: Mapping[str, Sequence[str]]
-) -> set[tuple[str, str]]:
-    """VLM and word of each answer that should need time and does not.
-
-    Args:
-        table: with the columns `TIMING`.
-        vocabulary: attribute to its words.
-    """
-    blind = table[(table["of_time"] == "yes") & (table["depends"] == "no")]
-    return {(row.vlm, word) for row in blind.itertuples() for word in vocabulary[row.attribute]}

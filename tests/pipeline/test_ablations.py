@@ -12,8 +12,8 @@ import yaml
 
 from transporter.concepts.fitting import BankSettings
 from transporter.coupling.settings import CouplingSettings
-from transporter.figures.ablation import FULL, LABELS
-from transporter.pipeline.ablations import trained_as, variant
+from transporter.figures.ablation import BASE, BASELINE, CONTROLS, FULL, LABELS
+from transporter.pipeline.ablations import OWN_ROWS, trained_as, variant
 from transporter.pipeline.config import check_config
 from transporter.support.errors import UserError
 
@@ -134,12 +134,17 @@ def test_equal_trainings_are_shared() -> None:
         ),
         ({"p": {}}, r"ablations\.p: expected at least 1 entry, got \{\}"),
         ({"p": {"bank": {}}}, r"ablations\.p\.bank: expected at least 1 entry, got \{\}"),
+        ({"random": {"bank": {"steps": 1}}}, r"ablations\.random: expected another name than base"),
         ({"p/q": {"bank": {"steps": 1}}}, "expected names of letters, digits"),
     ],
 )
 def test_refusals_name_the_key(ablations: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=rf"mine\.yaml: .*{message}"):
         settings(ablations)
+
+
+def test_rows_of_the_table_are_its_own() -> None:
+    assert {*OWN_ROWS} == {BASE, BASELINE, *CONTROLS}
 
 
 def test_an_unknown_ablation() -> None:

@@ -12,6 +12,8 @@ from transporter.support.errors import UserError
 
 AFTER_TRAINING = ("output", "log_every", "save_every", "literal_steps", "processes")
 """Settings of the coupling by which trained weights do not differ."""
+OWN_ROWS = ("base", "baseline", "prompt_interpolation", "random")
+"""Rows that the table of ablations has of itself, so that no ablation is named so."""
 
 
 def variant(config: Mapping[str, Any], name: str) -> dict[str, Any]:

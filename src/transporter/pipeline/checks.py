@@ -9,6 +9,7 @@ from typing import Any
 
 from transporter.clips.contrast import Concept, read_concepts
 from transporter.coupling.settings import share_complaint
+from transporter.pipeline.ablations import OWN_ROWS
 from transporter.pipeline.adapters import GIVEN, check_adapter
 from transporter.pipeline.paths import IMAP_PROMPTS
 from transporter.pipeline.refusals import Source, blamed, refusal
@@ -230,6 +231,15 @@ def _latent_frames(generator: Mapping[str, Any]) -> int:
     return (generator["frames"] - 1) // temporal + 1
 
 
+def check_ablations(config: Config, sources: Sources) -> None:
+    """No ablation has the name of a row that their table has of itself."""
+    if taken := [name for name in config["ablations"] if name in OWN_ROWS]:
+        complaint = (
+            f"expected another name than {', '.join(OWN_ROWS)}, rows of the table; rename it"
+        )
+        raise refusal(sources, ("ablations", taken[0]), complaint)
+
+
 def check_windows(config: Config, sources: Sources) -> None:
     """Several parts are taken of own clips alone, and of none that is read from start to end."""
     clips, path = config["clips"], ("clips", "windows")
@@ -338,6 +348,7 @@ CHECKS: Sequence[Callable[[Config, Sources], None]] = (
     check_concepts,
     check_world,
     check_figures,
+    check_ablations,
     check_truth,
     check_windows,
     check_splits,

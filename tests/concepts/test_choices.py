@@ -4,7 +4,7 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -32,7 +32,17 @@ WORLD = {
 }
 CAPTIONS = [" ".join(("a", *words, "moves")) for words in product(*WORLD.values())]
 WORDS = ["a", *(word for group in WORLD.values() for word in group), "moves"]
-L, D = 5, 16
+L, D = 6, 16
+
+
+class _World:
+    """How captions are made of words, some of which may be left out."""
+
+    words = WORLD
+
+    def caption(self, words: Mapping[str, str | None]) -> str:
+        held = [word for name in WORLD if (word := words[name])]
+        return " ".join(("a", *held, "moves"))
 
 
 class _Words:
@@ -44,12 +54,17 @@ class _Words:
         self.table = torch.randn(len(WORDS), D, generator=torch.Generator().manual_seed(0))
 
     def encode_text(self, captions: Sequence[str]) -> Condition:
-        places = [[WORDS.index(word) for word in caption.split()] for caption in captions]
-        return Condition(self.table[torch.tensor(places)])
+        states = torch.zeros(len(captions), L, D)
+        for state, caption in zip(states, captions, strict=True):
+            places = [WORDS.index(word) for word in caption.split()]
+            state[: len(places)] = self.table[places]
+        return Condition(states)
 
     def read(self, condition: Condition) -> list[str]:
-        near = torch.cdist(condition.embeddings.flatten(0, 1), self.table).argmin(-1)
-        rows = near.view(-1, L).tolist()
+        """The words at the tokens; what comes in stands behind the others."""
+        tokens = condition.embeddings.norm(dim=-1) > 0.1
+        near = torch.cdist(condition.embeddings.flatten(0, 1), self.table).argmin(-1).view(-1, L)
+        rows = [row[held].tolist() for row, held in zip(near, tokens, strict=True)]
         return [" ".join(map(WORDS.__getitem__, row)) for row in rows]
 
     def velocity(
@@ -73,20 +88,24 @@ class _Planted(Reader):
         return torch.stack([-odds, odds], -1).log_softmax(-1)
 
 
-def _edits() -> Edits:
-    table = plan_edits(CAPTIONS, widened(TABLE, WORLD), len(CAPTIONS))
+def _edits(captions: Sequence[str] = CAPTIONS, world: _World | None = None) -> Edits:
+    table = plan_edits(captions, widened(TABLE, WORLD), len(captions), world)
     held = [[float(word in caption.split()) for word in WORDS] for caption in table["caption"]]
     tokens = torch.tensor(held)[:, None]
     return Edits(table, tokens.view(len(table), -1, 1, 1, 1), tokens)
 
 
 def _changed(
-    cue: Sequence[str], captions: Sequence[str], planted: type[_Planted] = _Planted
+    cue: Sequence[str],
+    captions: Sequence[str],
+    planted: type[_Planted] = _Planted,
+    edits: Edits | None = None,
+    world: _World | None = None,
 ) -> list[str]:
     """What a bank fitted to the answers makes of some captions."""
     generator = _Words()
     reader = planted(generator, list(cue), None)
-    pairs = answered_pairs(SPEED, _edits(), reader)
+    pairs = answered_pairs(SPEED, edits or _edits(), reader, world=world)
     settings = BankSettings(objective="answers", ridge=1e-4, batch=4)
     bank, _ = fit_bank([SPEED], {SPEED.name: pairs}, reader, settings)
     pi = generator.encode_text(captions)
@@ -125,6 +144,35 @@ def test_a_caption_that_lacks_both_words_gets_both() -> None:
         "a red circle slowly moves",
         "a red circle quickly moves",
     ]
+
+
+def test_a_word_comes_into_captions_that_have_none_of_its_kind() -> None:
+    """Of a VLM that says *quickly* of red things: a map of swaps alone would leave them."""
+    world = _World()
+    some = [caption.replace("blue ", "") for caption in CAPTIONS]
+    edits = _edits(list(dict.fromkeys(some)), world)
+    captions = ["a circle slowly moves", "a green triangle quickly moves", "a square quickly moves"]
+    assert _changed(["red"], captions, edits=edits, world=world) == [
+        "a circle slowly moves red",
+        "a red triangle quickly moves",
+        "a square quickly moves red",
+    ]
+    both = _changed(["red", "circle"], ["a square slowly moves"], edits=edits, world=world)
+    assert both == ["a circle slowly moves red"]
+
+
+def test_words_that_were_put_in_are_no_contexts() -> None:
+    """A vector is one for all captions, whose words stand at the same places on both sides."""
+    world = _World()
+    edits = _edits(["a circle slowly moves", *CAPTIONS], world)
+    reader = _Planted(_Words(), ["red"], None)
+    pairs = answered_pairs(SPEED, edits, reader, world=world)
+    lengths = [
+        side.embeddings.norm(dim=-1).gt(0).sum(1) for side in (pairs.pi_minus, pairs.pi_plus)
+    ]
+    assert torch.equal(*lengths)
+    unedited = edits.table["caption"].tolist().index("a circle slowly moves")
+    assert pairs.moves[unedited].tolist() == [8.0]
 
 
 class _Either(_Planted):

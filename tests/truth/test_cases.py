@@ -12,12 +12,12 @@ import pytest
 from microworld.attributes import WORDS
 from microworld.shortcuts import Shortcut, read_shortcuts
 from microworld.world import MICROWORLD
+from transporter.clips.caption_words import attribute_of
 from transporter.clips.contrast import Concept, read_concepts, swaps
 from transporter.concepts.edits import widened
 from transporter.support.errors import UserError
 from transporter.truth.cases import (
     Case,
-    attribute_of,
     pair_of,
     shortcut_name,
     without_words,
@@ -71,7 +71,7 @@ def test_every_shipped_shortcut_has_a_pair_whose_target_a_cue_can_bring() -> Non
     concepts = read_concepts(ROOT / "config" / "truth.tsv")
     for shortcut in read_shortcuts(ROOT / "config" / "shortcuts.tsv").values():
         pair = pair_of(shortcut, concepts)
-        assert attribute_of(pair, WORDS) == shortcut.attribute
+        assert attribute_of((pair.source, pair.target), WORDS) == shortcut.attribute
         assert {pair.source, pair.target} <= set(shortcut.answers.values())
 
 

@@ -11,7 +11,6 @@ import torch
 from microworld.world import MICROWORLD
 from transporter.clips.contrast import Concept
 from transporter.generators.base import Sampling
-from transporter.truth.cases import Case
 from transporter.truth.lookup import ask, best_two, edited
 
 SHAPE = Concept("circle_square", "object", "circle", "square", "what shape ?")
@@ -37,7 +36,7 @@ class _Generator:
 def test_each_caption_is_asked_about_in_a_noise_of_its_own_and_shown_its_own_best() -> None:
     generator = _Generator()
     generator.noises = []
-    asked = ask(CAPTIONS, [SHAPE, COLOUR], generator, Sampling(2, 1.0, 2), seed=3)
+    asked = ask(CAPTIONS, [SHAPE, COLOUR], generator, Sampling(2, 1.0, 2), None, seed=3)
     texts = [swap.caption for swap in asked.swaps]
     assert texts == [
         "a red square spins",
@@ -64,20 +63,31 @@ def test_where_one_edit_does_not_do_the_best_of_it_comes_on_top() -> None:
     assert best_two(best[:1], lambda texts: pytest.fail("nothing is to be asked")) == ["a"]
 
 
+def test_words_that_a_caption_lacks_are_asked_about_too() -> None:
+    generator = _Generator()
+    generator.noises = []
+    captions = ["a circle spins on snow"]
+    asked = ask(captions, [COLOUR], generator, Sampling(2, 1.0, 2), MICROWORLD)
+    assert [swap.caption for swap in asked.swaps] == [
+        "a red circle spins on snow",
+        "a blue circle spins on snow",
+    ]
+
+
 @pytest.mark.parametrize(
     ("caption", "shown"),
     [
-        ("a red circle spins", "a red square spins"),
-        ("a red square spins", "a red square spins"),
-        ("a red triangle spins on snow", "a red square spins on snow"),
+        ("a red circle spins on snow", "a blue circle spins on snow"),
+        ("a blue circle spins on snow", "a blue circle spins on snow"),
+        ("a circle spins on snow", "a blue circle spins on snow"),
+        ("a circle of chalk", "a circle of chalk"),
     ],
 )
 def test_an_edit_replaces_the_word_or_puts_it_in(caption: str, shown: str) -> None:
-    case = Case(COLOUR, world=MICROWORLD)
-    assert edited(caption, ("what shape ?", "square"), [SHAPE], case) == shown
-    assert edited(caption, None, [SHAPE], case) == caption
+    edit = ("what colour ?", "blue")
+    assert edited(caption, edit, [SHAPE, COLOUR], MICROWORLD) == shown
+    assert edited(caption, None, [SHAPE, COLOUR], MICROWORLD) == caption
 
 
 def test_without_a_world_nothing_is_put_in() -> None:
-    case = Case(COLOUR)
-    assert edited("a triangle", ("what shape ?", "square"), [SHAPE], case) == "a triangle"
+    assert edited("a circle", ("what colour ?", "blue"), [COLOUR], None) == "a circle"

@@ -30,11 +30,13 @@ if plan.words_alone:
             settings=of("bank"),
             seed=config["seed"],
             limit=config["memory"]["contexts"],
+            world=config["world"],
             code=code(
                 "transporter.concepts.bank",
                 "transporter.concepts.contexts",
                 "transporter.concepts.settings",
                 adapters=["generators"],
+                world=True,
             ),
         script:
             "../scripts/concept_maps.py"
@@ -129,10 +131,12 @@ rule concept_bank:
         objectives=plan.objectives,
         seed=config["seed"],
         limit=config["memory"]["contexts"],
+        world=config["world"],
         code=code(
             "transporter.concepts.answered",
             "transporter.concepts.fitting",
             adapters=["generators", "vlms"],
+            world=True,
         ),
     script:
         "../scripts/concept_bank.py"

@@ -97,11 +97,13 @@ rule truth_bank:
         hidden=cases.hidden,
         seed=config["seed"],
         limit=config["memory"]["contexts"],
+        world=config["world"],
         code=code(
             "transporter.concepts.answered",
             "transporter.concepts.fitting",
             "transporter.truth.nulls",
             adapters=["generators", "vlms"],
+            world=True,
         ),
     script:
         "../scripts/concept_bank.py"

@@ -22,6 +22,7 @@ from transporter.coupling.network import Coupling
 from transporter.coupling.reader import Reader
 from transporter.pipeline.config import ASKING
 from transporter.pipeline.loading import load_generator, load_vlm
+from transporter.pipeline.world import load_world
 from transporter.support.errors import UserError
 from transporter.support.files import write_table
 from transporter.truth.cases import NULLS
@@ -31,10 +32,13 @@ with stage(snakemake) as device:
     params, places = snakemake.params, list(snakemake.output)
     folder = unfinished(snakemake)
     generator = load_generator(params.generator, device)
-    concepts = read_concepts(snakemake.input.concepts, params.names)
+    concepts, world = (
+        read_concepts(snakemake.input.concepts, params.names),
+        load_world(params.world),
+    )
     contexts, banks, refused = {}, {}, {}
     if not set(params.objectives) <= set(ASKING):
-        contexts["words"] = read_contexts(snakemake.input, concepts, generator, params.limit)
+        contexts["words"] = read_contexts(snakemake.input, concepts, generator, params.limit, world)
     case = snakemake.wildcards.get("case", "")
     vlm = as_case(load_vlm(params.vlm, generator.video_shape, device, generator.fps), case)
     weights = snakemake.input.coupling
@@ -50,7 +54,7 @@ with stage(snakemake) as device:
         moves = {concept.name: edit_moves(concept, edits, reader) for concept in concepts}
         untold = {} if case in NULLS else untold_contexts(concepts, edits, generator, moves)
         try:
-            contexts["answers"], refused = all_answered_pairs(concepts, edits, reader, moves)
+            contexts["answers"], refused = all_answered_pairs(concepts, edits, reader, moves, world)
         except UserError as error:
             if case not in NULLS and not hidden and not (untold and "logits" in params.objectives):
                 raise

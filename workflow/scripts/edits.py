@@ -19,7 +19,7 @@ with stage(snakemake) as device:
     ].tolist()
     concepts, world = read_concepts(snakemake.input.concepts), load_world(params.world)
     known = widened(concepts, world.words if world else {})
-    table = plan_edits(captions, known, params.groups)
+    table = plan_edits(captions, known, params.groups, world)
     generator, folder = load_generator(model, device), unfinished(snakemake)
     key = digest(model, files_hash(snakemake.input.model), table.to_dict("list"), params.seed)
     sampling = Sampling(model["steps"], model["guidance"], params.at_once)

@@ -83,7 +83,7 @@ with stage(snakemake) as device:
         known = without_words(read_concepts(snakemake.input.vocabulary), case.hidden)
         vocabulary = widened(known, words)
         texts = [pair[0] for pair in controls.only(rows).pairs]
-        asked = ask(texts, vocabulary, generator, sampling, params.seed)
+        asked = ask(texts, vocabulary, generator, sampling, world, params.seed)
         answers = read_asked(asked, case, reader, honest, probes)
         edits = Edits.load(Path(snakemake.input.edits), Path(snakemake.input.edits_reencoded))
         edits = replace(edits, hidden=case.hidden)
@@ -92,11 +92,11 @@ with stage(snakemake) as device:
         own = asked.best(texts, log_odds(answers))
 
         def ask_again(texts: list[str]) -> list[tuple[str, float]]:
-            again = ask(texts, vocabulary, generator, sampling, params.seed + 1)
+            again = ask(texts, vocabulary, generator, sampling, world, params.seed + 1)
             return again.best(texts, log_odds(read_asked(again, case, reader, None, None)))
 
         captions = {
-            BEST: [edited(text, edit, vocabulary, case) for text in texts],
+            BEST: [edited(text, edit, vocabulary, world) for text in texts],
             OWN: [text for text, _ in own],
             TWO: best_two(own, ask_again),
         }

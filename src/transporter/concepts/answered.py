@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 import torch
 
+from transporter.clips.caption_words import attribute_of
 from transporter.clips.contrast import Concept
 from transporter.clips.stored import portions
-from transporter.concepts.choices import AnsweredPairs, EditPairs, features
+from transporter.clips.world import World
+from transporter.concepts.choices import AnsweredPairs, EditPairs
+from transporter.concepts.contexts import LIMIT
 from transporter.concepts.edits import SWAP, Edits
+from transporter.concepts.insertions import Insertions, insertion_pairs
+from transporter.concepts.word_maps import mean_states
 from transporter.coupling.reader import Reader
 from transporter.generators.base import encode_captions
 from transporter.generators.condition import Condition
@@ -71,21 +76,27 @@ def best_edit(concept: Concept, edits: Edits, reader: Reader) -> tuple[str, str]
 
 
 def answered_pairs(
-    concept: Concept, edits: Edits, reader: Reader, moves: pd.DataFrame | None = None
+    concept: Concept,
+    edits: Edits,
+    reader: Reader,
+    moves: pd.DataFrame | None = None,
+    world: World | None = None,
 ) -> AnsweredPairs:
     """Pairs of captions that the VLM answers differently because of one word: what its answer hangs
     on.
 
     Among pairs whose first clip it answers by the source, the swaps of words that move its log-odds
     most towards the target, on average over captions, are kept (`TELLING`), and of these the pairs
-    that are moved as far. Each pair is a context twice, with the clip of either caption.
+    that are moved as far. Each pair is a context twice, with the clip of either caption. Words that
+    were put in are no contexts, but what these words change where there is none, as a `world` puts
+    it, is learnt beside.
 
     Raises:
         UserError: no clip is answered by the source, or no swap moves the answer towards the
             target.
     """
     whole = edit_moves(concept, edits, reader) if moves is None else moves
-    pairs = whole[whole["before"] < 0]
+    pairs = whole[(whole["before"] < 0) & (whole["word"] != "")]
     if pairs.empty:
         raise UserError(
             f"concept {concept.name}: expected edits of captions whose clips the VLM answers by"
@@ -102,11 +113,16 @@ def answered_pairs(
     for swap, part in kept.groupby(SWAP, sort=False):
         moved = f"{swap[1]} to {swap[2]} moves {len(part)} answers, by {part['moves'].mean():.1f}"
         print(f"concept {concept.name}: {moved}", flush=True)
-    return _contexts(whole, kept, least, edits, reader)
+    return _contexts(whole, kept, least, edits, reader, world)
 
 
 def _contexts(
-    whole: pd.DataFrame, kept: pd.DataFrame, least: float, edits: Edits, reader: Reader
+    whole: pd.DataFrame,
+    kept: pd.DataFrame,
+    least: float,
+    edits: Edits,
+    reader: Reader,
+    world: World | None,
 ) -> AnsweredPairs:
     captions = edits.table["caption"]
 
@@ -117,10 +133,12 @@ def _contexts(
     pi_minus, pi_plus = sides(kept)
     z_xi = torch.cat([edits.z_xi[kept[side].tolist()] for side in ("source", "target")])
     telling = kept[EDIT].drop_duplicates()
-    parts = {
-        f"{about} {instead}": EditPairs(*sides(whole[_is(whole, about, instead)]))
-        for about, instead in telling.itertuples(index=False)
-    }
+    parts = {}
+    for about, instead in telling.itertuples(index=False):
+        same = whole[_is(whole, about, instead)]
+        swapped, put_in = same[same["word"] != ""], same[same["word"] == ""]
+        further = None if put_in.empty else _insertions(instead, edits, reader, world)
+        parts[f"{about} {instead}"] = EditPairs(*sides(swapped), further)
     before = whole.drop_duplicates("source").set_index("source")["before"]
     sources = before.index.to_numpy()
     unedited = (edits.table["about"] == "").to_numpy()[sources]
@@ -138,10 +156,16 @@ def _contexts(
     )
 
 
+def _insertions(word: str, edits: Edits, reader: Reader, world: World | None) -> Insertions | None:
+    about = attribute_of([word], world.words) if world else None
+    captions = edits.shown["caption"].tolist()
+    return insertion_pairs(word, about, captions, reader.generator, world, LIMIT)
+
+
 def _states(captions: Sequence[str], reader: Reader) -> torch.Tensor:
     """Mean states of captions `(m, d + 1)`, a few whole ones in memory at a time."""
     parts = [
-        features(encode_captions(reader.generator, captions[rows])).cpu()
+        mean_states(encode_captions(reader.generator, captions[rows])).cpu()
         for rows in portions(len(captions), CLIPS_AT_ONCE)
     ]
     return torch.cat(parts)
@@ -155,7 +179,7 @@ def _moved(
     pairs: pd.DataFrame, edit: tuple[str, str], sources: np.ndarray, unedited: np.ndarray
 ) -> np.ndarray:
     """How far one edit moves the answer about each source, `(m,)`; of the `unedited`, all of whose
-    edits were tried, those without this one have no word for it.
+    edits were tried, those without this one have no place for it.
     """
     own = pairs[_is(pairs, *edit)].set_index("source")["moves"]
     found = own.reindex(sources).to_numpy(dtype=np.float32)
@@ -167,6 +191,7 @@ def all_answered_pairs(
     edits: Edits,
     reader: Reader,
     moves: Mapping[str, pd.DataFrame] | None = None,
+    world: World | None = None,
 ) -> tuple[dict[str, AnsweredPairs], dict[str, str]]:
     """`answered_pairs` of every concept that has some, by name, and why the others have none.
     `moves` are those of each concept, by its name, where they are known.
@@ -179,7 +204,7 @@ def all_answered_pairs(
     for concept in concepts:
         try:
             known = moves[concept.name] if moves else None
-            contexts[concept.name] = answered_pairs(concept, edits, reader, known)
+            contexts[concept.name] = answered_pairs(concept, edits, reader, known, world)
         except UserError as error:
             if len(refused) + 1 == len(concepts):
                 raise

@@ -5,25 +5,28 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors.torch import save_file
 
 from transporter.concepts.choices import EditChoice
+from transporter.concepts.insertions import InsertionMap
 from transporter.concepts.maps import ConceptMap
 from transporter.concepts.refined import RefinedMap
+from transporter.concepts.word_maps import WordMap, as_change
 from transporter.generators.condition import Condition
 from transporter.networks.pretrained import refused_in_one_line
 from transporter.support.errors import UserError
 from transporter.support.files import written_whole
 from transporter.support.tensors import header_json, read_tensors
 
-Map = ConceptMap | EditChoice | RefinedMap
-OFFSET = "offset"
+Map = ConceptMap | InsertionMap | WordMap | EditChoice | RefinedMap
 Vector = torch.Tensor | Map
+MAPS = {frozenset(one.name for one in fields(kind)): kind for kind in get_args(Map)}
+"""Kinds of maps by the names of their parts."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,14 @@ class ConceptBank:
         Raises:
             UserError: the bank has no such concept.
         """
-        return pi.along(self._vector(name, pi))
+        return self._change(name, pi, self._vector(name, pi))
 
     def control(self, name: str, pi: Condition, seed: int) -> Condition:
         """A random change of B conditions whose tokens have the norms of the concept's."""
-        return pi.along(random_like(self._vector(name, pi), seed))
+        return self._change(name, pi, random_like(self._vector(name, pi), seed))
+
+    def _change(self, name: str, pi: Condition, vector: torch.Tensor) -> Condition:
+        return as_change(pi, vector) if isinstance(self[name], Map) else pi.along(vector)
 
     def _vector(self, name: str, pi: Condition) -> torch.Tensor:
         vector = self[name]
@@ -81,10 +87,11 @@ class ConceptBank:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         with written_whole(path) as partial:
-            tensors = {
-                name: tensor.detach().cpu().contiguous()
-                for name, tensor in _tensors(self.vectors).items()
-            }
+            tensors: dict[str, torch.Tensor] = {}
+            for name, vector in self.vectors.items():
+                tensors |= _tensors(vector, name)
+            # two concepts may hold the same tensor, a file may not
+            tensors = {name: one.detach().cpu().clone() for name, one in tensors.items()}
             save_file(tensors, partial, metadata={"settings": json.dumps(self.settings)})
 
     @classmethod
@@ -111,44 +118,37 @@ def _shape(vector: Vector) -> tuple[int | str, ...]:
     return tuple(vector.shape)
 
 
-def _tensors(vectors: Mapping[str, Vector]) -> dict[str, torch.Tensor]:
-    """By their names in a file; parts of a map stand behind a slash, which no concept's name
-    holds.
+def _tensors(part: Vector | tuple[Map, ...], place: str) -> dict[str, torch.Tensor]:
+    """By their names in a file; the parts of a map, and the maps of a row, stand behind slashes,
+    which no concept's name holds.
     """
+    if isinstance(part, torch.Tensor):
+        return {place: part}
+    parts = dict(enumerate(part)) if isinstance(part, tuple) else vars(part)
     found: dict[str, torch.Tensor] = {}
-    for name, vector in vectors.items():
-        if isinstance(vector, Map):
-            found |= {f"{name}/{part}": tensor for part, tensor in _parts(vector).items()}
-        else:
-            found[name] = vector
+    for name, each in parts.items():
+        found |= _tensors(each, f"{place}/{name}")
     return found
 
 
 def _vectors(tensors: Mapping[str, torch.Tensor]) -> dict[str, Vector]:
-    """What `_tensors` took apart."""
+    """What `_tensors` took apart, by the first part of the names."""
+    inner: dict[str, dict[str, torch.Tensor]] = {}
     found: dict[str, Any] = {}
-    for name, tensor in tensors.items():
-        concept, _, part = name.partition("/")
-        if part:
-            found.setdefault(concept, {})[part] = tensor
+    for place, tensor in tensors.items():
+        name, _, rest = place.partition("/")
+        if rest:
+            inner.setdefault(name, {})[rest] = tensor
         else:
-            found[concept] = tensor
-    return {
-        name: _map(parts) if isinstance(parts, dict) else parts for name, parts in found.items()
-    }
+            found[name] = tensor
+    return found | {name: _joined(_vectors(parts)) for name, parts in inner.items()}
 
 
-def _parts(one: Map) -> dict[str, torch.Tensor]:
-    if isinstance(one, RefinedMap):
-        return _parts(one.start) | {OFFSET: one.offset}
-    return vars(one)
-
-
-def _map(parts: dict[str, torch.Tensor]) -> Map:
-    if OFFSET in parts:
-        offset = parts.pop(OFFSET)
-        return RefinedMap(_map(parts), offset)
-    return EditChoice(**parts) if "chooser" in parts else ConceptMap(**parts)
+def _joined(parts: Mapping[str, Any]) -> Any:
+    """A map of its parts, or a row of maps."""
+    if all(map(str.isdecimal, parts)):
+        return tuple(parts[name] for name in sorted(parts, key=int))
+    return MAPS[frozenset(parts)](**parts)
 
 
 def random_like(vector: torch.Tensor, seed: int) -> torch.Tensor:

@@ -14,10 +14,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from transporter.clips.contrast import Concept, swaps
+from transporter.clips.caption_words import one_word_edits
+from transporter.clips.contrast import Concept
 from transporter.clips.embedding import embed_rows
 from transporter.clips.embeddings import aligned, open_embeddings
 from transporter.clips.stored import Rows
+from transporter.clips.world import World
 from transporter.generators.base import Generator, Sampling
 from transporter.support.errors import UserError
 from transporter.support.files import read_table, write_table
@@ -46,11 +48,14 @@ def widened(concepts: Sequence[Concept], words: Mapping[str, Sequence[str]]) -> 
     return [*concepts, *more]
 
 
-def plan_edits(captions: Sequence[str], concepts: Sequence[Concept], groups: int) -> pd.DataFrame:
+def plan_edits(
+    captions: Sequence[str], concepts: Sequence[Concept], groups: int, world: World | None = None
+) -> pd.DataFrame:
     """The first `groups` different captions that hold a word of the concepts, each with all its
     edits: a table of `COLUMNS`.
 
-    In the row of the caption itself `about`, `word` and `instead` are empty.
+    In the row of the caption itself `about`, `word` and `instead` are empty; in that of a word that
+    was put in, as a world does it, `word` is.
 
     Raises:
         UserError: no caption holds a word of the concepts.
@@ -58,7 +63,7 @@ def plan_edits(captions: Sequence[str], concepts: Sequence[Concept], groups: int
     edited = (
         (caption, found)
         for caption in dict.fromkeys(captions)
-        if (found := list(swaps(caption, concepts)))
+        if (found := list(one_word_edits(caption, concepts, world)))
     )
     rows: list[tuple[str, int, str, str, str, str]] = []
     for group, (caption, found) in zip(range(groups), edited, strict=False):
@@ -135,7 +140,7 @@ class Edits:
 
     def pairs(self) -> pd.DataFrame:
         """All pairs of clips of one group that differ in one word: their rows `source` and
-        `target`, and the swap of words.
+        `target`, and the swap of words, of one that comes in with an empty `word`.
         """
         return pd.DataFrame(list(_pairs(self.shown)), columns=["source", "target", *SWAP])
 
@@ -156,5 +161,5 @@ def _pairs(table: pd.DataFrame) -> Iterator[tuple[int, int, str, str, str]]:
             versions.insert(0, (unedited[group], word))
         for source, before in versions:
             for target, after in versions:
-                if source != target:
+                if source != target and after:  # to take a word away puts nothing in its place
                     yield source, target, about, before, after

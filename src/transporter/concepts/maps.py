@@ -9,9 +9,8 @@ word by its state alone: it needs no tokenizer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch.nn.functional import one_hot, pad
@@ -39,7 +38,11 @@ class ConceptMap:
 
     def __call__(self, pi: Condition) -> torch.Tensor:
         """The change at strength 1 of B conditions, `(B, L, d)`; zero at padding."""
-        features = caption_features(pi, self.words(pi))  # (B, L, 2 d + 2 REACH + 1)
+        return self.at(pi, self.words(pi))
+
+    def at(self, pi: Condition, words: torch.Tensor) -> torch.Tensor:
+        """The same where it is known which token the word is, `(B,)`."""
+        features = caption_features(pi, words)  # (B, L, 2 d + 2 REACH + 1)
         return features @ self.down @ self.up * tokens_of(pi)[..., None]
 
     def words(self, pi: Condition) -> torch.Tensor:
@@ -65,7 +68,7 @@ class ConceptMap:
             ridge: penalty on the squares of the weights.
             rank: at most d.
         """
-        locator, whole = _Sums(LOCATOR_RIDGE), _Sums(ridge)
+        locator, whole = RidgeSums(LOCATOR_RIDGE), RidgeSums(ridge)
         for minus, plus in _parts(pi_minus, pi_plus):
             tokens, word = tokens_of(minus), _replaced(minus, plus)
             is_word = one_hot(word, tokens.shape[1])[tokens]  # (tokens,)
@@ -73,35 +76,13 @@ class ConceptMap:
             locator.add(states, is_word[:, None])
             change = (plus - minus).embeddings[tokens]
             whole.add(caption_features(minus, word)[tokens], change)
-        weights, spread = whole.solution()
-        # what the weights change most, over the pairs: (d, d), the first columns the largest
-        _, directions = torch.linalg.eigh(spread)
-        kept = directions.flip(-1)[:, :rank]
-        dtype = pi_minus.embeddings.dtype
-        parts = (locator.solution()[0][:, 0], weights @ kept, kept.T)
+        return cls.of(locator, whole, rank, pi_minus.embeddings.dtype)
+
+    @classmethod
+    def of(cls, locator: RidgeSums, whole: RidgeSums, rank: int, dtype: torch.dtype) -> ConceptMap:
+        """The map of two regressions: which token is the word, and what changes."""
+        parts = (locator.solution()[:, 0], *whole.reduced(rank))
         return cls(*(part.to(dtype).contiguous() for part in parts))
-
-
-class Pairs(Protocol):
-    """Conditions of n captions that differ in a concept's words."""
-
-    @property
-    def pi_minus(self) -> Condition: ...
-
-    @property
-    def pi_plus(self) -> Condition: ...
-
-
-def fit_maps(
-    pairs: Mapping[str, Pairs], ridge: float, rank: int, device: torch.device
-) -> dict[str, ConceptMap]:
-    """A map for each concept, by its pairs alone, which come to `device` one concept after the
-    other.
-    """
-    return {
-        name: ConceptMap.fit(part.pi_minus.to(device), part.pi_plus.to(device), ridge, rank)
-        for name, part in pairs.items()
-    }
 
 
 def tokens_of(pi: Condition) -> torch.Tensor:
@@ -134,7 +115,7 @@ def _parts(minus: Condition, plus: Condition) -> Iterator[tuple[Condition, Condi
         yield minus[rows], plus[rows]
 
 
-class _Sums:
+class RidgeSums:
     """Ridge regression from sums over rows, in double precision."""
 
     def __init__(self, ridge: float) -> None:
@@ -148,8 +129,16 @@ class _Sums:
         self.inner = self.inner + features.T @ features
         self.outer = self.outer + features.T @ wanted
 
-    def solution(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The weights `(F, d)`, and the second moments of what they give `(d, d)`."""
+    def solution(self) -> torch.Tensor:
+        """The weights `(F, d)`."""
         penalty = self.ridge * torch.eye(len(self.inner)).to(self.inner)
-        weights = torch.linalg.solve(self.inner + penalty, self.outer)
-        return weights, weights.T @ self.inner @ weights
+        return torch.linalg.solve(self.inner + penalty, self.outer)
+
+    def reduced(self, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The weights as a product `(F, r)` and `(r, d)`, along what they change most over the
+        rows.
+        """
+        weights = self.solution()
+        _, directions = torch.linalg.eigh(weights.T @ self.inner @ weights)
+        kept = directions.flip(-1)[:, :rank]  # (d, r), the first columns the largest
+        return weights @ kept, kept.T

@@ -8,6 +8,7 @@ import torch
 
 from transporter.concepts.choices import EditChoice
 from transporter.concepts.maps import ConceptMap, tokens_of
+from transporter.concepts.word_maps import WordMap
 from transporter.generators.condition import Condition
 
 
@@ -17,12 +18,14 @@ class RefinedMap:
     gradient of the VLM's answer adds for all.
     """
 
-    start: ConceptMap | EditChoice
+    start: ConceptMap | WordMap | EditChoice
     offset: torch.Tensor
     """`(L, d)` or `(1, d)`"""
 
     def __call__(self, pi: Condition) -> torch.Tensor:
-        """The change at strength 1 of B conditions, `(B, L, d)`; zero at padding."""
+        """The change at strength 1 of B conditions, `(B, L, d)`; zero at padding, but for the
+        tokens that come in.
+        """
         return self.start(pi) + at_tokens(self.offset, pi)
 
     @property

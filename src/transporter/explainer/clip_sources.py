@@ -88,10 +88,15 @@ def captioned_clips(
     Raises:
         UserError: no clip of a concept, or a tensor that is no clip.
     """
-    if not isinstance(source, str | os.PathLike) and not hasattr(source, "clips"):
+    if not isinstance(source, str | os.PathLike) and not world_of(source):
         source = list(source)  # it may be read once alone, and there may be several concepts
     clip_of = partial(as_clip, shape=shape, fps=fps, reading=reading)
     return {concept.name: _found(concept, source, count, seed, clip_of) for concept in concepts}
+
+
+def world_of(source: World | Clips | str | os.PathLike[str]) -> World | None:
+    """A source of clips, if it is a world."""
+    return source if hasattr(source, "clips") else None
 
 
 def _found(
@@ -143,7 +148,7 @@ def _candidates(
         table = read_table(folder / "captions.tsv", ("clip", "caption"), text=("clip",))
         for row in table.itertuples(index=False):
             yield row.caption, folder / "clips" / row.clip
-    elif hasattr(source, "clips"):
-        yield from source.clips(seed)
+    elif world := world_of(source):
+        yield from world.clips(seed)
     else:
         yield from source

@@ -21,7 +21,7 @@ from transporter.concepts.edits import Edits, plan_edits, sample_edits
 from transporter.concepts.settings import ASKING, BankSettings
 from transporter.concepts.untold import untold_contexts
 from transporter.coupling.reader import Reader
-from transporter.explainer.clip_sources import Clips, captioned_clips
+from transporter.explainer.clip_sources import Clips, captioned_clips, world_of
 from transporter.generators.base import Sampling
 
 QUICK = {"clips": 24, "steps": 30, "batch": 8}
@@ -139,7 +139,8 @@ class FitSource:
             for caption, _ in found[concept.name][: max(1, count // EDITED)]
         ]
         known = {**self.known} | {concept.name: concept for concept in concepts}
-        table = plan_edits(captions, list(known.values()), len(captions))
+        world = world_of(self.clips)
+        table = plan_edits(captions, list(known.values()), len(captions), world)
         with TemporaryDirectory() as folder:
             latents, reencoded = Path(folder, "latents"), Path(folder, "reencoded")
             sample_edits(table, self.reader.generator, self.sampling, settings.seed, latents)
@@ -151,7 +152,7 @@ class FitSource:
             contexts |= untold_contexts(concepts, edits, self.reader.generator, moves)
         for one in concepts:
             if one.name not in contexts:
-                contexts[one.name] = answered_pairs(one, edits, self.reader, moves[one.name])
+                contexts[one.name] = answered_pairs(one, edits, self.reader, moves[one.name], world)
         return contexts
 
     def _reencoded(self, z_xi: torch.Tensor) -> torch.Tensor:

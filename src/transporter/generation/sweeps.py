@@ -62,10 +62,10 @@ def composed(bank: ConceptBank, pi: Condition, strengths: Mapping[str, float]) -
     captions as those before it leave them, `c_k = phi_k q_k(pi + c_1 + ... + c_(k-1))`. Of vectors,
     which are the same for all captions, this is the sum.
     """
-    total = torch.zeros_like(pi.embeddings)
+    total = pi.along(torch.zeros_like(pi.embeddings))
     for name, phi in strengths.items():
-        total = total + phi * bank.change(name, pi + total).embeddings
-    return pi.along(total)
+        total = total + phi * bank.change(name, pi + total)
+    return total
 
 
 def sweep(

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from transporter.clips.contrast import Concept, holds
-from transporter.clips.world import Shortcut, Words, World
+from transporter.clips.caption_words import attribute_of, words_in
+from transporter.clips.contrast import Concept
+from transporter.clips.world import Shortcut, World
 from transporter.support.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,12 +22,6 @@ NULLS = ("coin", "one_word")
 """The names of VLMs that do not look (`transporter.truth.nulls`)."""
 WITHHELD = "_withheld"
 """What the name of a case adds to its shortcut's where no method may ask about the cue's words."""
-
-
-def attribute_of(concept: Concept, words: Words) -> str | None:
-    """The attribute of a world that both words of the concept name, if there is one."""
-    pair = {concept.source, concept.target}
-    return next((name for name, known in words.items() if pair <= set(known)), None)
 
 
 def pair_of(shortcut: Shortcut, concepts: Sequence[Concept]) -> Concept:
@@ -83,7 +78,8 @@ class Case:
     @property
     def attribute(self) -> str | None:
         """What the words are about."""
-        return attribute_of(self.concept, self.world.words) if self.world else None
+        pair = (self.concept.source, self.concept.target)
+        return attribute_of(pair, self.world.words) if self.world else None
 
     @property
     def cues(self) -> frozenset[str] | None:
@@ -116,11 +112,11 @@ class Case:
             return None
         if self.shortcut is None:
             return self.concept.swap(caption) or caption
-        known = self._words(caption)
+        assert self.world is not None
+        known = words_in(caption, self.world)
         wanted = self.shortcut.bringing(self.concept.target, known)
         if wanted is None:
             return None
-        assert self.world is not None
         return self.world.caption({**known, **wanted})
 
     def shows(self, video: torch.Tensor) -> torch.Tensor | None:
@@ -128,22 +124,3 @@ class Case:
         makes the VLM say the target: `(B,)`; None where words say it, or nothing is known.
         """
         return self.shortcut.look(self.concept.target, video) if self.shortcut else None
-
-    def with_word(self, caption: str, word: str) -> str:
-        """The caption with a word put in; as it is where no world knows the word's attribute."""
-        words = self.world.words if self.world else {}
-        for name, group in words.items():
-            if word in group:
-                assert self.world is not None
-                return self.world.caption({**self._words(caption), name: word})
-        return caption
-
-    def _words(self, caption: str) -> Mapping[str, str | None]:
-        """The words of a caption by their attributes, None where it has none."""
-        assert self.world is not None
-        return {name: _first(of, caption) for name, of in self.world.words.items()}
-
-
-def _first(words: Sequence[str], caption: str) -> str | None:
-    """The first of some words that a caption holds."""
-    return next((word for word in words if holds(caption, word)), None)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
-from transporter.clips.contrast import Concept, Swap, holds, swaps
+from transporter.clips.caption_words import one_word_edits
+from transporter.clips.contrast import Concept, Swap
+from transporter.clips.world import World
 from transporter.generators.base import Generator, Sampling
-from transporter.truth.cases import Case
 
 BEST, OWN, TWO = "best_swap", "best_swap_per_caption", "best_two_per_caption"
 """The best edit over all captions, the best of each caption's own, and this with a second one."""
@@ -48,13 +49,14 @@ def ask(
     vocabulary: Sequence[Concept],
     generator: Generator,
     sampling: Sampling,
+    world: World | None,
     seed: int = 0,
 ) -> Asked:
     """Sample every one-word edit of some captions, each caption's from a noise of its own."""
     rows = [
         (caption, swap, seed * 1_000_003 + FIRST_NOISE + number)
         for number, caption in enumerate(captions)
-        for swap in swaps(caption, vocabulary)
+        for swap in one_word_edits(caption, vocabulary, world)
     ]
     parts = []
     for start in range(0, len(rows), sampling.batch):
@@ -86,14 +88,15 @@ def best_two(
 
 
 def edited(
-    caption: str, edit: tuple[str, str] | None, vocabulary: Sequence[Concept], case: Case
+    caption: str,
+    edit: tuple[str, str] | None,
+    vocabulary: Sequence[Concept],
+    world: World | None,
 ) -> str:
     """A caption with the word of an edit (the question, and the word that comes) in place of its
-    own; put in where it has none, if the case's world knows how. As it is where there is no edit.
+    own; put in where it has none, if the world knows how. As it is where there is no edit.
     """
-    if edit is None or holds(caption, edit[1]):
-        return caption
-    for swap in swaps(caption, vocabulary):
-        if (swap.about, swap.instead) == edit:
-            return swap.caption
-    return case.with_word(caption, edit[1])
+    for found in one_word_edits(caption, vocabulary, world):
+        if (found.about, found.instead) == edit:
+            return found.caption
+    return caption

@@ -45,7 +45,7 @@ onstart:
 
 onsuccess:
     prefork.end()
-    if plan.own and (line := left_out_line(**plan.left_out())):
+    if plan.clips.own and (line := left_out_line(**plan.clips.left_out())):
         print(line, file=sys.stderr)
     if line := failed_line(plan.of_run(paths.SEPARATION)):
         print(line, file=sys.stderr)

@@ -87,7 +87,8 @@ def test_every_job_that_is_told_of_clips_reads_them_so() -> None:
     told = {
         block.split("scripts/")[1].split('"')[0]
         for block in blocks
-        if ("plan.clips_from(" in block or "plan.clip_folder(" in block) and "scripts/" in block
+        if ("plan.clips.folder_from(" in block or "plan.clips.folder(" in block)
+        and "scripts/" in block
     }
     assert len(told) >= 5
     for name in told:

@@ -29,8 +29,8 @@ use rule generation as generation_of_variant with:
     input:
         bank=paths.of_variant(paths.BANK),
         model=files("generators", "{generator}"),
-        seen=plan.captions("train"),
-        captions=plan.captions("held_out"),
+        seen=plan.clips.captions("train"),
+        captions=plan.clips.captions("held_out"),
         concepts=config["concepts"],
     output:
         directory(paths.every(paths.of_variant(paths.GENERATED), concept=CONCEPTS)),

@@ -26,9 +26,9 @@ rule inversion:
         model=files("vlms", "{vlm}"),
         clip_judge=files("metrics", "clip_judge"),
         verifier=plan.inversion_verifier(),
-        clips=plan.clip_inputs("train"),
-        seen=plan.captions("train"),
-        captions=plan.captions("held_out"),
+        clips=plan.clips.inputs("train"),
+        seen=plan.clips.captions("train"),
+        captions=plan.clips.captions("held_out"),
         concepts=config["concepts"],
     output:
         directory(paths.INVERTED),
@@ -46,7 +46,7 @@ rule inversion:
         mem_mb=job_memory.mem_mb("inversion", 3000),
         runtime=720,
     params:
-        clips=plan.clips_from("train"),
+        clips=plan.clips.folder_from("train"),
         part=of("clips", only=WINDOW),
         vlm=of("vlms", "{vlm}"),
         video=plan.video(),
@@ -96,10 +96,10 @@ rule scores:
         generated=paths.every(
             paths.GENERATED, generator=plan.generators, concept=CONCEPTS
         ),
-        captions_held_out=plan.captions("held_out"),
-        captions_validation=plan.captions("validation"),
-        clips_held_out=plan.clip_inputs("held_out"),
-        clips_validation=plan.clip_inputs("validation"),
+        captions_held_out=plan.clips.captions("held_out"),
+        captions_validation=plan.clips.captions("validation"),
+        clips_held_out=plan.clips.inputs("held_out"),
+        clips_validation=plan.clips.inputs("validation"),
         concepts=config["concepts"],
         probes=files("probes"),
         clip_judge=files("metrics", "clip_judge"),
@@ -123,7 +123,9 @@ rule scores:
     params:
         vlm=of("vlms", "{vlm}"),
         video=plan.video(),
-        folders={split: plan.clip_folder(split) for split in ("held_out", "validation")},
+        folders={
+            split: plan.clips.folder(split) for split in ("held_out", "validation")
+        },
         part=of("clips", only=WINDOW),
         probes=config["probes"],
         world=config["world"],

@@ -35,11 +35,11 @@ else:
 
     rule own_split:
         input:
-            lists=plan.clip_lists() if example else ancient(plan.clip_lists()),
+            lists=plan.clips.lists() if example else ancient(plan.clips.lists()),
         output:
             # clips in archives are taken out of them
-            **({"clips": directory(plan.clip_folder())} if plan.packed else {}),
-            captions=plan.captions(),
+            **({"clips": directory(plan.clips.folder())} if plan.clips.packed else {}),
+            captions=plan.clips.captions(),
             failed=paths.FAILED_OF_SPLIT,
         log:
             paths.log("own_split", "{split}"),
@@ -52,7 +52,7 @@ else:
             mem_mb=3000,
             runtime=720,
         params:
-            clips=plan.clips_hash,
+            clips=plan.clips.hash,
             shapes=plan.shapes(),
             part=of("clips", only=WINDOW),
             folder=config["clips"]["folder"],
@@ -70,8 +70,8 @@ else:
 
     rule failed_clips:
         input:
-            failed=paths.every(paths.FAILED_OF_SPLIT, split=plan.splits),
-            splits=[plan.captions(split) for split in plan.splits],
+            failed=paths.every(paths.FAILED_OF_SPLIT, split=plan.clips.splits),
+            splits=[plan.clips.captions(split) for split in plan.clips.splits],
         output:
             paths.FAILED,
         log:

@@ -65,7 +65,7 @@ prefork = Prefork(*plan.adapters({}, *ADAPTED))
 
 
 wildcard_constraints:
-    split="|".join(plan.splits),
+    split="|".join(plan.clips.splits),
     generator="[A-Za-z0-9_.-]+",
     vlm="[A-Za-z0-9_.-]+",
     concept="[A-Za-z0-9_.-]+",

@@ -9,7 +9,7 @@ if plan.words_alone:
     rule concept_maps:
         input:
             model=files("generators", "{generator}"),
-            captions=plan.captions("train"),
+            captions=plan.clips.captions("train"),
             concepts=config["concepts"],
         output:
             paths.BANK,
@@ -45,7 +45,7 @@ if plan.words_alone:
         input:
             unpack(plan.reader),
             bank=paths.BANK,
-            captions=plan.captions("train"),
+            captions=plan.clips.captions("train"),
             z_xi=paths.filled(paths.Z_XI, split="train"),
             concepts=config["concepts"],
         output:
@@ -76,7 +76,7 @@ if plan.words_alone:
 rule edits:
     input:
         model=files("generators", "{generator}"),
-        captions=plan.captions("train"),
+        captions=plan.clips.captions("train"),
         concepts=config["concepts"],
     output:
         directory(paths.EDITS),
@@ -105,7 +105,7 @@ rule concept_bank:
     input:
         unpack(plan.reader),
         unpack(plan.edits),
-        captions=plan.captions("train"),
+        captions=plan.clips.captions("train"),
         z_xi=paths.filled(paths.Z_XI, split="train"),
         concepts=config["concepts"],
     output:

@@ -3,8 +3,8 @@
 
 rule embed_generator:
     input:
-        captions=plan.captions(),
-        clips=plan.clip_inputs(),
+        captions=plan.clips.captions(),
+        clips=plan.clips.inputs(),
         model=files("generators", "{generator}"),
         parts=plan.parts(paths.Z_XI),
     output:
@@ -21,7 +21,7 @@ rule embed_generator:
         mem_mb=job_memory.mem_mb("embed_generator", 3000),
         runtime=120,
     params:
-        clips=plan.clips_from(),
+        clips=plan.clips.folder_from(),
         generator=of("generators", "{generator}", without=GUIDED),
         part=of("clips", only=WINDOW),
         memory=of("memory", only=["embedding", "shard", "embedding_jobs"]),
@@ -36,8 +36,8 @@ rule embed_generator:
 
 rule embed_vlm:
     input:
-        captions=plan.captions(),
-        clips=plan.clip_inputs(),
+        captions=plan.clips.captions(),
+        clips=plan.clips.inputs(),
         model=files("vlms", "{vlm}"),
         parts=plan.parts(paths.Z_OMEGA),
     output:
@@ -54,7 +54,7 @@ rule embed_vlm:
         mem_mb=job_memory.mem_mb("embed_vlm", 3000),
         runtime=120,
     params:
-        clips=plan.clips_from(),
+        clips=plan.clips.folder_from(),
         vlm=of("vlms", "{vlm}"),
         part=of("clips", only=WINDOW),
         memory=of("memory", only=["embedding", "shard", "stored", "embedding_jobs"]),
@@ -80,7 +80,7 @@ rule embed_reencoded:
     benchmark:
         paths.benchmark("embed_reencoded", f"{{split}}/{PAIR}")
     wildcard_constraints:
-        split="|".join([*plan.splits, "edits"]),
+        split="|".join([*plan.clips.splits, "edits"]),
     priority: plan.priority
     conda:
         "../../envs/transporter.yaml"
@@ -102,8 +102,8 @@ if plan.embedding_jobs > 1:
 
     use rule embed_generator as embed_generator_part with:
         input:
-            captions=plan.captions(),
-            clips=plan.clip_inputs(),
+            captions=plan.clips.captions(),
+            clips=plan.clips.inputs(),
             model=files("generators", "{generator}"),
         output:
             temp(touch(paths.part(paths.Z_XI))),
@@ -114,8 +114,8 @@ if plan.embedding_jobs > 1:
 
     use rule embed_vlm as embed_vlm_part with:
         input:
-            captions=plan.captions(),
-            clips=plan.clip_inputs(),
+            captions=plan.clips.captions(),
+            clips=plan.clips.inputs(),
             model=files("vlms", "{vlm}"),
         output:
             temp(touch(paths.part(paths.Z_OMEGA))),

@@ -10,8 +10,8 @@ rule explained_clips:
     input:
         generator=files("generators", "{generator}"),
         vlm=files("vlms", "{vlm}"),
-        captions=plan.captions(config["explanations"]["split"]),
-        clips=plan.clip_inputs(config["explanations"]["split"]),
+        captions=plan.clips.captions(config["explanations"]["split"]),
+        clips=plan.clips.inputs(config["explanations"]["split"]),
         concepts=config["concepts"],
         probes=files("probes"),
         lpips=(
@@ -35,7 +35,7 @@ rule explained_clips:
         generator=of("generators", "{generator}"),
         vlm=of("vlms", "{vlm}"),
         settings=config["explanations"],
-        folder=plan.clips_from(config["explanations"]["split"]),
+        folder=plan.clips.folder_from(config["explanations"]["split"]),
         part=of("clips", only=WINDOW),
         probes=config["probes"],
         world=config["world"],

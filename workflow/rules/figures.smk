@@ -34,7 +34,7 @@ rule filmstrips:
 
 rule gallery:
     input:
-        **plan.left_out(),
+        **plan.clips.left_out(),
         readings=paths.ALL_READINGS,
         summary=paths.FAITHFULNESS,
         generated=plan.generated(),

@@ -10,8 +10,8 @@ rule generation:
         bank=paths.BANK,
         model=files("generators", "{generator}"),
         vlm=files("vlms", "{vlm}") if SPACED else [],
-        seen=plan.captions("train"),
-        captions=plan.captions("held_out"),
+        seen=plan.clips.captions("train"),
+        captions=plan.clips.captions("held_out"),
         concepts=config["concepts"],
     output:
         directory(paths.GENERATED),
@@ -73,8 +73,8 @@ rule modulations:
         bank=paths.BANK,
         model=files("generators", "{generator}"),
         vlm=files("vlms", "{vlm}"),
-        seen=plan.captions("train"),
-        captions=plan.captions("held_out"),
+        seen=plan.clips.captions("train"),
+        captions=plan.clips.captions("held_out"),
         concepts=config["concepts"],
     output:
         directory(paths.MODULATED),

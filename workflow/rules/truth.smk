@@ -9,8 +9,8 @@ rule truth:
 
 rule natural_variation:
     input:
-        captions=plan.captions("held_out"),
-        clips=plan.clip_inputs("held_out"),
+        captions=plan.clips.captions("held_out"),
+        clips=plan.clips.inputs("held_out"),
         probes=files("probes"),
     output:
         paths.NATURAL,
@@ -24,7 +24,7 @@ rule natural_variation:
         mem_mb=2000,
         runtime=10,
     params:
-        clips=plan.clips_from("held_out"),
+        clips=plan.clips.folder_from("held_out"),
         part=of("clips", only=WINDOW),
         probes=config["probes"],
         world=config["world"],
@@ -37,9 +37,9 @@ rule natural_variation:
 rule truth_controls:
     input:
         model=files("generators", "{generator}"),
-        seen=plan.captions("train"),
-        captions=plan.captions("held_out"),
-        more=plan.captions("validation"),
+        seen=plan.clips.captions("train"),
+        captions=plan.clips.captions("held_out"),
+        more=plan.clips.captions("validation"),
         concepts=config["truth"]["concepts"],
     output:
         directory(paths.CONTROLS),
@@ -69,7 +69,7 @@ rule truth_bank:
         unpack(cases.models),
         unpack(plan.edits),
         coupling=cases.coupling,
-        captions=plan.captions("train"),
+        captions=plan.clips.captions("train"),
         z_xi=paths.filled(paths.Z_XI, split="train"),
         concepts=config["truth"]["concepts"],
     output:

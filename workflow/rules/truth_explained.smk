@@ -4,8 +4,8 @@
 rule truth_explained:
     input:
         unpack(cases.models),
-        captions=plan.captions("held_out"),
-        clips=plan.clip_inputs("held_out"),
+        captions=plan.clips.captions("held_out"),
+        clips=plan.clips.inputs("held_out"),
         concepts=config["truth"]["concepts"],
         vocabulary=config["concepts"],
         shortcuts=config["shortcuts"],
@@ -27,7 +27,7 @@ rule truth_explained:
         vlm=cases.vlm,
         clips=config["truth"]["explained"],
         looks=of("explanations", only=["draws", "pairs"]),
-        folder=plan.clips_from("held_out"),
+        folder=plan.clips.folder_from("held_out"),
         part=of("clips", only=WINDOW),
         probes=config["probes"],
         world=config["world"],

@@ -12,8 +12,9 @@ from transporter.clips.contrast import Concept, read_concepts
 from transporter.clips.world import Shortcut
 from transporter.pipeline import paths
 from transporter.pipeline.ablations import laid_over
+from transporter.pipeline.clip_plan import Wildcards
 from transporter.pipeline.own_clips import benchmark_lacks
-from transporter.pipeline.plan import Plan, Wildcards
+from transporter.pipeline.plan import Plan
 from transporter.support.errors import UserError
 from transporter.truth.cases import HONEST, NULLS, WITHHELD, Case, pair_of, shortcut_name
 
@@ -90,7 +91,7 @@ class Cases:
         """Pairs of words that a user's own captions cannot serve, and what they lack; nothing is
         explained by them.
         """
-        if not self.plan.listed:
+        if not self.plan.clips.listed:
             return {}
         clips, seed = self.config["clips"], self.config["seed"]
         folder, words = Path(clips["folder"]), self._contrasts

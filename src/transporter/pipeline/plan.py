@@ -6,23 +6,19 @@ Many methods take the wildcards of a job, a mapping of names, as Snakemake's inp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from transporter.clips.contrast import Concept, read_concepts
+from transporter.clips.contrast import read_concepts
 from transporter.pipeline import paths
 from transporter.pipeline.ablations import trained_as, variant
 from transporter.pipeline.adapters import adapter_module
+from transporter.pipeline.clip_plan import ClipPlan, Getter, Wildcards, names_of
 from transporter.pipeline.code_hash import code_hash
 from transporter.pipeline.config import ASKING
 from transporter.pipeline.model_files import model_files
 from transporter.pipeline.world import load_world, world_module
-
-Wildcards = Mapping[str, str]
-"""Names of a job by wildcard; Snakemake's own are read by `items` alone."""
-Getter = Callable[[Wildcards], Any]
 
 SAMPLING = ("steps", "guidance", "guidance_2")
 """What of a generator's settings does not matter while nothing is sampled."""
@@ -51,6 +47,7 @@ class Plan:
     """A run, by its checked settings (`pipeline.config.check_config`).
 
     Attributes:
+        clips: where the run's clips are.
         generators, vlms: names of the run's models.
         concepts: names of the run's concepts, in the order of the table, but for those that lack
             captions.
@@ -61,25 +58,17 @@ class Plan:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
-        self.splits = list(config["clips"]["splits"])
+        self.clips = ClipPlan(config["clips"], config["seed"])
         self.generators: list[str] = config["run"]["generators"]
         self.vlms: list[str] = config["run"]["vlms"]
         wanted = read_concepts(config["concepts"], _chosen(config["run"]["concepts"]))
-        self.lacks = self._lacks(wanted)
+        self.lacks = self.clips.lacks(wanted)
         self.contrasts = [concept for concept in wanted if concept.name not in self.lacks]
         self.concepts = [concept.name for concept in self.contrasts]
         self.world = load_world(config["world"])
         known = self.world.read_shortcuts(config["shortcuts"]) if self.world else {}
         self.shortcuts = list(known)
         self._variants = {name: variant(config, name) for name in config["ablations"]}
-
-    def _lacks(self, concepts: Sequence[Concept]) -> dict[str, str]:
-        if not self.listed:
-            return {}
-        from transporter.pipeline.own_clips import run_lacks
-
-        clips, seed = self.config["clips"], self.config["seed"]
-        return run_lacks(Path(clips["folder"]), clips["splits"], seed, concepts, clips["layout"])
 
     def not_served(self) -> str | None:
         """One line about concepts that the settings ask for and the captions cannot serve."""
@@ -105,82 +94,14 @@ class Plan:
         """A result of every generator and VLM of the run, whichever of both the path names."""
         return paths.every(pattern, generator=self.generators, vlm=self.vlms)
 
-    def captions(self, split: str = "{split}") -> str:
-        """The table of a split's clips; of any split, a pattern."""
-        return paths.captions(self.config["clips"], split)
-
-    def clip_folder(self, split: str = "{split}") -> str:
-        """The folder of a split's clips; of any split, a pattern."""
-        return paths.clip_folder(self.config["clips"], split)
-
-    def clips_from(self, split: str | None = None) -> Getter:
-        """The folder of a split's clips, by default of the job's own."""
-        return lambda wildcards: self.clip_folder(split or _names(wildcards)["split"])
-
-    @property
-    def own(self) -> bool:
-        """Whether the clips are a user's own."""
-        return self.config["clips"]["source"] == "folder"
-
-    @property
-    def listed(self) -> bool:
-        """Whether the clips are a user's own, and what lists them is there."""
-        if not self.own:
-            return False
-        from transporter.clips.layouts import is_listed
-
-        clips = self.config["clips"]
-        return is_listed(Path(clips["folder"]), clips["layout"])
-
-    def clip_lists(self) -> list[str]:
-        """The files that list a user's own clips; the example's too, before a rule makes it."""
-        from transporter.clips.layouts import listed_by
-
-        clips = self.config["clips"]
-        if clips["layout"] == "captions":
-            return [f"{clips['folder']}/captions.tsv"]
-        return list(map(str, listed_by(Path(clips["folder"]), clips["layout"])))
-
-    @property
-    def packed(self) -> bool:
-        """Whether the clips are a user's own, in archives that they are taken out of."""
-        from transporter.clips.layouts import is_packed
-
-        return self.own and is_packed(self.config["clips"]["layout"])
-
-    def clip_inputs(self, split: str = "{split}") -> str | list[str]:
-        """What a job that reads clips waits for beside the table of its split: the folder that a
-        rule renders. Of a user's own clips the table says what they hold.
-        """
-        return [] if self.own else self.clip_folder(split)
-
-    def clips_hash(self, wildcards: Wildcards) -> str:
-        """Hash of a user's own clips, those of a job's split or all; "" where a rule has still to
-        make them, as Snakemake asks again before the job starts.
-        """
-        if not self.listed:
-            return ""
-        from transporter.pipeline.own_clips import clips_hash
-
-        clips, split = self.config["clips"], _names(wildcards).get("split")
-        folder, seed = Path(clips["folder"]), self.config["seed"]
-        return clips_hash(folder, clips["splits"], seed, split, clips["layout"])
-
     def shapes(self) -> list[list[float]]:
         """Frames, height, width and rate that clips are read at, of every generator."""
         models = [self.config["generators"][name] for name in self.generators]
         return [[model[key] for key in VIDEO] for model in models]
 
-    def left_out(self) -> dict[str, Any]:
-        """The table of those of a user's own clips that are left out, and those of the splits."""
-        if not self.own:
-            return {}
-        return {"failed": paths.FAILED, "splits": [self.captions(split) for split in self.splits]}
-
     def written_folders(self) -> list[str]:
-        """Folders that jobs write to; a user's own clips are not among them."""
-        rendered = [] if self.own else [self.config["clips"]["folder"]]
-        return ["results", "unfinished", *rendered]
+        """Folders that jobs write to."""
+        return ["results", "unfinished", *self.clips.rendered_folders()]
 
     def generated(self) -> list[str]:
         """The folders of every concept's videos, of every generator and VLM."""
@@ -201,7 +122,7 @@ class Plan:
 
     def experiment(self, wildcards: Wildcards) -> Mapping[str, Any]:
         """All settings of a job: those of its ablation, or the base's where it is of none."""
-        name = _names(wildcards).get("variant")
+        name = names_of(wildcards).get("variant")
         return self._variants[name] if name else self.config
 
     def of(self, *keys: str, only: Sequence[str] = (), without: Sequence[str] = ()) -> Getter:
@@ -214,7 +135,7 @@ class Plan:
         def settings(wildcards: Wildcards) -> Any:
             value = self.experiment(wildcards)
             for key in keys:
-                value = value[paths.filled(key, **_names(wildcards))]
+                value = value[paths.filled(key, **names_of(wildcards))]
             if only:
                 return {key: value[key] for key in only}
             if without:
@@ -275,7 +196,7 @@ class Plan:
 
         A change of another adapter, or another model in the run, reruns nothing.
         """
-        names, modules = _names(wildcards), set()
+        names, modules = names_of(wildcards), set()
         for kind in kinds:
             wildcard = ADAPTED[kind]
             used = [names[wildcard]] if wildcard in names else self.config["run"][kind]
@@ -291,7 +212,7 @@ class Plan:
         """How soon embeddings of a split are made: before the videos where these wait for the
         coupling, after them where concepts are fitted to captions alone.
         """
-        priority = PRIORITIES.get(_names(wildcards)["split"], 0)
+        priority = PRIORITIES.get(names_of(wildcards)["split"], 0)
         return priority + PAGE if priority and not self.words_alone else priority
 
     def pairs(self, *splits: str) -> Getter:
@@ -299,20 +220,20 @@ class Plan:
         kinds = {"z_xi": paths.Z_XI, "z_omega": paths.Z_OMEGA, "z_reencoded": paths.REENCODED}
 
         def inputs(wildcards: Wildcards) -> dict[str, str]:
-            names = _names(wildcards)
+            names = names_of(wildcards)
             names["shape"] = self.shape(names["generator"])
             found = {}
             for kind, pattern in kinds.items():
                 for split in splits:
                     place = paths.filled(pattern, **{**names, "split": split})
                     found[f"{kind}_{split}"] = place
-            return found | {f"captions_{split}": self.captions(split) for split in splits}
+            return found | {f"captions_{split}": self.clips.captions(split) for split in splits}
 
         return inputs
 
     def trained_coupling(self, wildcards: Wildcards) -> str:
         """The weights of Phi; ablations that differ in nothing that is trained share one."""
-        names = _names(wildcards)
+        names = names_of(wildcards)
         owner = trained_as(self.config, names["variant"]) if "variant" in names else None
         pattern = paths.of_variant(paths.COUPLING) if owner else paths.COUPLING
         return paths.filled(pattern, **{**names, "variant": owner or ""})
@@ -354,7 +275,7 @@ class Plan:
 
     def objectives(self, wildcards: Wildcards) -> list[str]:
         """What a job's concept vectors are fitted to: all that the benchmark compares, or one."""
-        if "case" in _names(wildcards):
+        if "case" in names_of(wildcards):
             return self.config["truth"]["objectives"]
         return [self.experiment(wildcards)["bank"]["objective"]]
 
@@ -365,7 +286,7 @@ class Plan:
         if not set(ASKING) & set(self.objectives(wildcards)):
             return {}
         places = {"edits": paths.EDITS, "edits_reencoded": paths.EDITS_REENCODED}
-        names = _names(wildcards)
+        names = names_of(wildcards)
         return {kind: paths.filled(place, **names) for kind, place in places.items()}
 
     def temporal_table(self) -> str | list[str]:
@@ -394,10 +315,6 @@ class Plan:
 @cache
 def _hash(modules: tuple[str, ...], files: tuple[str, ...]) -> str:
     return code_hash(*modules, files=files)
-
-
-def _names(wildcards: Wildcards) -> dict[str, str]:
-    return dict(wildcards.items())
 
 
 def _chosen(names: str | Sequence[str]) -> Sequence[str] | None:

@@ -52,7 +52,7 @@ def tables(plan: Plan) -> dict[str, list[Table]]:
 
 def _of_clips(plan: Plan) -> list[Table]:
     """Which of a user's own clips are left out."""
-    return [Table(paths.FAILED, "failed", "Clips", {"table": "failed"})] if plan.own else []
+    return [Table(paths.FAILED, "failed", "Clips", {"table": "failed"})] if plan.clips.own else []
 
 
 def _of_models(plan: Plan) -> list[Table]:

@@ -31,7 +31,9 @@ VIDEOS = {
     strengths: torch.full((5, 3, 8, 8), (strengths[0] + 2 * strengths[1]) / 3)
     for strengths in STRENGTHS
 }
-COMPOSITION = Composition(CONCEPTS, "a red dot by day", VIDEOS, READINGS)
+SWAPPED = READINGS[READINGS["strengths"] != STRENGTHS[0]]
+SWAPPED = SWAPPED.assign(log_odds=SWAPPED["log_odds"] + 1)
+COMPOSITION = Composition(CONCEPTS, "a red dot by day", VIDEOS, READINGS, SWAPPED)
 
 
 def test_each_alone_and_then_both() -> None:
@@ -50,9 +52,10 @@ def test_a_row_without_a_concept_leaves_its_log_odds() -> None:
         (time, [(-4, -4, -4), (-4, 0, 4)]),
         (both, [(-4, 0, 4)] * 2),
     ):
-        assert [line.get_ydata() for line in axes.lines[1:]] == [
-            pytest.approx(curve) for curve in curves
-        ]
+        solid, dashed = axes.lines[1::2], axes.lines[2::2]
+        assert [line.get_ydata() for line in solid] == [pytest.approx(curve) for curve in curves]
+        words = [(first, *(value + 1 for value in rest)) for first, *rest in curves]
+        assert [line.get_ydata() for line in dashed] == [pytest.approx(curve) for curve in words]
 
 
 def test_the_seed_shown_is_the_median_of_all_concepts_together() -> None:

@@ -23,9 +23,10 @@ def placement(kind: str, spans: tuple[Span, ...] = (NONE, ALL, EARLY, LATE)) -> 
     videos = {span: torch.full((17, 3, 8, 8), number / 4) for number, span in enumerate(spans)}
     rows = [(seed, span, number + seed) for number, span in enumerate(spans) for seed in (-1, 0, 1)]
     concept = Concept("a_b", kind, "a", "b", "which ?")
-    return Placement(
-        concept, "it is a", videos, pd.DataFrame(rows, columns=["seed", "span", "log_odds"])
-    )
+    readings = pd.DataFrame(rows, columns=["seed", "span", "log_odds"])
+    swapped = readings[readings["span"] != NONE]
+    swapped = swapped.assign(log_odds=swapped["log_odds"] + 0.5)
+    return Placement(concept, "it is a", videos, readings, swapped)
 
 
 def test_spans_say_what_they_are() -> None:
@@ -51,6 +52,8 @@ def test_stills_and_log_odds_of_a_span_stand_side_by_side() -> None:
     high = figure.get_size_inches()[1]
     means = [bar.lines[0].get_xydata()[0] for bar in plots[0].containers]
     assert [x for x, _ in means] == pytest.approx([0, 1, 2, 3])
+    squares = [float(line.get_xdata()[0]) for line in plots[0].lines if line.get_marker() == "s"]
+    assert squares == pytest.approx([1.5, 2.5, 3.5])
     top = high * (1 - plots[0].get_position().y1)
     tall = page.get_images()[0].get_extent()[2] - rows[0]
     assert all(row < top + y < row + tall for row, (_, y) in zip(rows, means, strict=True))

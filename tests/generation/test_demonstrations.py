@@ -13,7 +13,14 @@ import torch
 from transporter.clips.contrast import Concept
 from transporter.concepts.bank import ConceptBank
 from transporter.generation.demonstrations import INDEX, write_demonstrations
-from transporter.generation.trials import INJECTION, PARTIAL_FRAMES, in_parts, together
+from transporter.generation.trials import (
+    INJECTION,
+    OURS,
+    PARTIAL_FRAMES,
+    SWAPPED,
+    in_parts,
+    together,
+)
 from transporter.generators.base import Sampling
 from transporter.generators.condition import Condition
 from transporter.generators.modulation import WHOLE, Modulation
@@ -31,14 +38,16 @@ CAPTIONS = {each.name: ["a red dot by day", "red by day"] for each in SHOWN}
 
 class _Generator:
     """Brightness is 0.01 per seed and the change of the condition, times the shares of steps and
-    frames that it acts in.
+    frames that it acts in; a caption's condition is 0.4 if it says blue and as much if it says
+    night.
     """
 
     fps = 8
     latent_shape = (1, 5, 1, 1)
 
     def encode_text(self, captions: Sequence[str]) -> Condition:
-        return Condition(torch.zeros(len(captions), 2, 2))
+        held = [0.4 * (("blue" in text) + ("night" in text)) for text in captions]
+        return Condition(torch.tensor(held).view(-1, 1, 1).expand(-1, 2, 2))
 
     def sample(
         self,
@@ -88,8 +97,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 def test_every_clip_is_read_for_each_of_its_concepts(index: pd.DataFrame) -> None:
-    assert len(index) == 2 * (4 * 2 + 5 + 4)
-    assert index["clip"].nunique() == 2 * (4 + 5 + 4)
+    assert len(index) == 2 * (7 * 2 + 9 + 7)
+    assert index["clip"].nunique() == 2 * (7 + 9 + 7)
     assert set(index["seed"]) == {3, 4} and set(index["caption"]) == {
         "a red dot by day",
         "red by day",
@@ -98,6 +107,7 @@ def test_every_clip_is_read_for_each_of_its_concepts(index: pd.DataFrame) -> Non
 
 def test_concepts_add_up(index: pd.DataFrame) -> None:
     rows = index[(index["figure"] == "several") & (index["seed"] == 3)]
+    rows = rows[rows["method"] == OURS]
     odds = rows.pivot(index="clip", columns="concept", values=["phi", "log_odds"])
     for _, row in odds.iterrows():
         brightness = 0.03 + 0.1 * row["phi", "red_blue"] + 0.2 * row["phi", "day_night"]
@@ -105,7 +115,23 @@ def test_concepts_add_up(index: pd.DataFrame) -> None:
         assert row["log_odds", "red_blue"] == pytest.approx(10 * brightness)
 
 
+def test_words_are_swapped_where_concepts_act(index: pd.DataFrame) -> None:
+    rows = index[(index["method"] == SWAPPED) & (index["seed"] == 3)]
+    odds = rows[rows["figure"] == "several"].pivot(
+        index="clip", columns="concept", values=["phi", "log_odds"]
+    )
+    assert len(odds) == 3
+    for _, row in odds.iterrows():
+        brightness = 0.03 + 0.4 * (row["phi", "red_blue"] + row["phi", "day_night"])
+        assert row["log_odds", "day_night"] == pytest.approx(brightness)
+    parts = rows[rows["figure"] == PARTIAL_FRAMES]
+    share = (parts["last"] - parts["first"] + 1) / parts["of"]
+    assert parts["log_odds"].tolist() == pytest.approx((0.03 + 0.4 * share).tolist())
+
+
 def test_a_concept_acts_where_it_is_said_to(index: pd.DataFrame) -> None:
+    index = index[index["method"] == OURS]
+
     def spans(figure: str) -> list[tuple[int, ...]]:
         rows = index[(index["figure"] == figure) & (index["seed"] == 3)]
         return list(rows[["first", "last", "of"]].itertuples(index=False, name=None))

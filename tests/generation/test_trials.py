@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from transporter.clips.contrast import Concept
-from transporter.generation.trials import Trial, demonstrations, in_parts, together
+from transporter.generation.trials import (
+    OURS,
+    SWAPPED,
+    Trial,
+    demonstrations,
+    in_parts,
+    together,
+)
 
 COLOUR = Concept("red_blue", "object", "red", "blue", "what colour ?")
 SIZE = Concept("small_large", "object", "small", "large", "how large ?")
@@ -19,14 +27,19 @@ AUTOMATIC: dict[str, Any] = {
 
 
 def test_each_acts_alone_and_then_all() -> None:
-    strengths = [
-        tuple(trial.strengths.values()) for trial in together([COLOUR, TIME], [0, 0.5, 1]).trials
-    ]
-    assert strengths == [(0, 0), (0.5, 0), (1, 0), (0, 0.5), (0, 1), (0.5, 0.5), (1, 1)]
+    trials = together([COLOUR, TIME], [0, 0.5, 1]).trials
+    acting = [(0.5, 0), (1, 0), (0, 0.5), (0, 1), (0.5, 0.5), (1, 1)]
+    strengths = {
+        method: [tuple(trial.strengths.values()) for trial in trials if trial.method == method]
+        for method in (OURS, SWAPPED)
+    }
+    assert strengths == {OURS: [(0, 0), *acting], SWAPPED: acting}
 
 
 def test_parts_lie_side_by_side_and_fill_the_whole() -> None:
-    none, whole, *parts = in_parts("injection", COLOUR, 3).trials
+    none, whole, *more = in_parts("injection", COLOUR, 3).trials
+    parts, swapped = more[:3], more[3:]
+    assert swapped == [replace(trial, method=SWAPPED) for trial in (whole, *parts)]
     assert none.strengths == {"red_blue": 0} and whole.share == (0, 1)
     assert [part.share for part in parts] == [(0, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 1)]
     assert all(part.strengths == {"red_blue": 1} for part in parts)
@@ -53,4 +66,4 @@ def test_concepts_of_one_kind_compose_when_they_are_named() -> None:
     }
     made = demonstrations(named, [0, 1], [COLOUR, SIZE])
     assert [each.name for each in made] == ["small_large+red_blue", "small_large", "red_blue"]
-    assert made[1].trials[-1] == Trial({"small_large": 1.0}, 2, 2)
+    assert made[1].trials[3] == Trial({"small_large": 1.0}, 2, 2)

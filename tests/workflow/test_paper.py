@@ -109,10 +109,11 @@ def test_clips_of_modulations(finished: Path) -> None:
     assert tuple(index.columns) == CLIPS and index["log_odds"].notna().all()
     figures, strengths = SETTINGS["figures"], len(PHI) - 1
     readings = {
-        "several": 2 * (1 + 3 * strengths),
-        # none, all of the steps, and each part of them
-        "injection": (2 + figures["injection"]["parts"]) * len(CONCEPTS),
-        "partial_frames": 4 * 2,
+        # none, and twice, as concepts act and as words are swapped: alone or together,
+        "several": 2 * (1 + 2 * 3 * strengths),
+        # all of the steps, and each part of them
+        "injection": (1 + 2 * (1 + figures["injection"]["parts"])) * len(CONCEPTS),
+        "partial_frames": (1 + 2 * 3) * 2,
     }
     assert index.groupby("figure").size().to_dict() == {
         figure: figures["seeds"] * count for figure, count in readings.items()

@@ -22,7 +22,7 @@ from transporter.figures.exhibit import Drawing
 from transporter.figures.sweeps import phi_headings, typical_seed
 from transporter.figures.theme import COLOURS, GAP, MARGIN, PAGE, QUIET, TARGET
 from transporter.generation.demonstrations import INDEX
-from transporter.generation.trials import SEVERAL
+from transporter.generation.trials import OURS, SEVERAL, SWAPPED
 from transporter.statistics.bootstrap import mean_interval
 from transporter.support.errors import UserError
 from transporter.support.files import read_table
@@ -40,7 +40,8 @@ CAPTION = (
     " at the strength φ above; the others stay at 0. Middle frames of the clip whose final log-odds"
     " in the last row, averaged over the concepts, are the median of {seeds} seeds. Right: log-odds"
     " of each target word against its source word that {vlm} gives the decoded clips, their mean"
-    " over the seeds and its 95 % bootstrap interval."
+    " over the seeds and its 95 % bootstrap interval; dashed, the mean where words are swapped"
+    " instead, as strongly."
 )
 Strengths = tuple[float, ...]
 
@@ -48,15 +49,16 @@ Strengths = tuple[float, ...]
 @dataclass(frozen=True)
 class Composition:
     """Concepts, the clips `(T, C, H, W)` of one seed by their strengths, and the readings of all
-    seeds.
+    seeds; `swapped` are those of swapped words.
 
-    Columns of `readings`: seed, strengths (a tuple, one of each concept), concept, log_odds.
+    Columns of readings: seed, strengths (a tuple, one of each concept), concept, log_odds.
     """
 
     concepts: Sequence[Concept]
     caption: str
     videos: Mapping[Strengths, torch.Tensor]
     readings: pd.DataFrame
+    swapped: pd.DataFrame
 
     @property
     def phis(self) -> list[float]:
@@ -82,14 +84,17 @@ def draw(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Drawing:
     index = index[index["figure"] == SEVERAL]
     index = index.assign(strengths=index["clip"].map(index.groupby("clip")["phi"].agg(tuple)))
     compositions = []
-    for names, readings in index.groupby("concepts", sort=False):
+    for names, whole in index.groupby("concepts", sort=False):
+        readings, swapped = (whole[whole["method"] == method] for method in (OURS, SWAPPED))
         rows = readings[readings["seed"] == joint_seed(readings)].drop_duplicates("clip")
         videos = {
             row.strengths: read_video(folder / row.clip, **settings["video"])
             for row in rows.itertuples(index=False)
         }
         concepts = read_concepts(inputs["concepts"], names.split("+"))
-        compositions.append(Composition(concepts, rows["caption"].iloc[0], videos, readings))
+        compositions.append(
+            Composition(concepts, rows["caption"].iloc[0], videos, readings, swapped)
+        )
     caption = CAPTION.format(seeds=index["seed"].nunique(), vlm=settings["vlm"])
     return Drawing(several_figure(compositions), caption)
 
@@ -194,7 +199,9 @@ def _legend(canvas: Canvas, composition: Composition, left: float, y: float) -> 
 
 
 def _curves(axes: Axes, composition: Composition, acting: Sequence[bool], last: bool) -> None:
-    """Every concept's mean log-odds over phi in one row, and its interval."""
+    """Every concept's mean log-odds over phi in one row, and its interval; and those of swapped
+    words, which begin at the same clips.
+    """
     axes.axhline(0, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)))
     readings = composition.readings
     for number, concept in enumerate(composition.concepts):
@@ -213,7 +220,13 @@ def _curves(axes: Axes, composition: Composition, acting: Sequence[bool], last: 
             markersize=2.2,
             linewidth=1,
         )
-    low, high = readings["log_odds"].min(), readings["log_odds"].max()
+        words = composition.swapped[composition.swapped["concept"] == concept.name]
+        mean = words.groupby("strengths")["log_odds"].mean()
+        beyond = [mean[at(acting, phi)] for phi in composition.phis[1:]]
+        dashed = [values[0], *beyond]
+        axes.plot(composition.phis, dashed, "--", color=COLOURS[number], linewidth=0.8)
+    both = pd.concat([readings, composition.swapped])
+    low, high = both["log_odds"].min(), both["log_odds"].max()
     axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"] if last else [])
     axes.locator_params(axis="y", nbins=4)

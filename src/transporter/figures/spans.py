@@ -22,7 +22,7 @@ from transporter.figures.canvas import Canvas
 from transporter.figures.exhibit import Drawing
 from transporter.figures.filmstrip import still_indices
 from transporter.figures.sweeps import typical_seed
-from transporter.figures.theme import COLOURS, MARGIN, PAGE, QUIET, RULE, SOURCE, TARGET
+from transporter.figures.theme import COLOURS, MARGIN, METHODS, PAGE, QUIET, RULE, SOURCE, TARGET
 from transporter.generation import trials
 from transporter.generation.demonstrations import INDEX
 from transporter.statistics.bootstrap import mean_interval
@@ -50,7 +50,8 @@ FRAMES = (
 )
 PLOTS = (
     "Plots: log-odds of the target word against the source word that {vlm} gives the decoded clips;"
-    " grey: each seed, blue: their mean and its 95 % bootstrap interval."
+    " grey: each seed, blue: their mean and its 95 % bootstrap interval, squares: the mean where"
+    " the word is swapped instead."
 )
 
 
@@ -80,13 +81,14 @@ class Span:
 @dataclass(frozen=True)
 class Placement:
     """A concept, the clips `(T, C, H, W)` of one seed by span, and the readings of all seeds (seed,
-    span, log_odds).
+    span, log_odds); `swapped` are those of the swapped word.
     """
 
     concept: Concept
     caption: str
     videos: Mapping[Span, torch.Tensor]
     readings: pd.DataFrame
+    swapped: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -153,13 +155,16 @@ def _placement(
     concept: Concept, readings: pd.DataFrame, folder: Path, shape: Mapping[str, int]
 ) -> Placement:
     """The clips of the seed that is typical where the concept acts everywhere."""
+    readings, swapped = (
+        readings[readings["method"] == method] for method in (trials.OURS, trials.SWAPPED)
+    )
     of = readings["of"].iloc[0]
     everywhere = readings["span"] == Span(1, of, of)
     rows = readings[readings["seed"] == typical_seed(readings[everywhere])]
     videos = {
         row.span: read_video(folder / row.clip, **shape) for row in rows.itertuples(index=False)
     }
-    return Placement(concept, rows["caption"].iloc[0], videos, readings)
+    return Placement(concept, rows["caption"].iloc[0], videos, readings, swapped)
 
 
 def spans_figure(concepts: Sequence[Placement], style: Style) -> Figure:
@@ -243,7 +248,7 @@ def _concept(
             size,
             count,
         )
-    _odds(canvas.plot(plot, top, PLOT - 0.1, high), placement.readings, spans, tall)
+    _odds(canvas.plot(plot, top, PLOT - 0.1, high), placement, spans, tall)
     canvas.text((plot + right) / 2, top - 0.08, "log-odds", ha="center", color=QUIET, size=6.5)
     return right
 
@@ -305,8 +310,12 @@ def _stills(
             canvas.bar(x, top + tall + 0.012, wide, 0.026, TARGET)
 
 
-def _odds(axes: Axes, readings: pd.DataFrame, spans: Sequence[Span], tall: float) -> None:
-    """One line per span, beside its stills: every seed, their mean and its interval."""
+def _odds(axes: Axes, placement: Placement, spans: Sequence[Span], tall: float) -> None:
+    """One line per span, beside its stills: every seed, their mean and its interval, and the mean
+    of the swapped word.
+    """
+    _, mark, colour = METHODS[trials.SWAPPED]
+    readings, words = placement.readings, placement.swapped.groupby("span")["log_odds"].mean()
     axes.axvline(0, color=QUIET, linewidth=0.5, linestyle=(0, (3, 2)))
     for row, span in enumerate(spans):
         values = readings.loc[readings["span"] == span, "log_odds"].to_numpy()
@@ -331,6 +340,8 @@ def _odds(axes: Axes, readings: pd.DataFrame, spans: Sequence[Span], tall: float
             elinewidth=1,
             capsize=1.5,
         )
+        if span in words:
+            axes.plot(words[span], y - 0.16, mark, color=colour, markersize=2.6)
     axes.set_ylim(len(spans) * (tall + ROW) - ROW, 0)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

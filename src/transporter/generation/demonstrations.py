@@ -14,15 +14,15 @@ from transporter.clips.contrast import Concept
 from transporter.clips.writing import write_video
 from transporter.concepts.bank import ConceptBank
 from transporter.generation.sweeps import composed, sweep
-from transporter.generation.trials import PARTIAL_FRAMES, Demonstration, Trial
+from transporter.generation.trials import PARTIAL_FRAMES, SWAPPED, Demonstration, Trial
 from transporter.generators.base import Generator, Sampling
-from transporter.generators.condition import Condition
 from transporter.generators.modulation import WHOLE, covered
 from transporter.support.files import write_table, written_whole
 from transporter.vlms.base import VLM
 
 INDEX = (
     "figure",
+    "method",
     "concepts",
     "seed",
     "caption",
@@ -58,11 +58,8 @@ def write_demonstrations(
         (partial / "clips").mkdir(parents=True)
         for demonstration in shown:
             own = captions[demonstration.name]
-            condition = generator.encode_text(own)
             for number, trial in enumerate(demonstration.trials):
-                video = _videos(
-                    demonstration.figure, trial, condition, generator, bank, sampling, seed
-                )
+                video = _videos(demonstration, trial, own, generator, bank, sampling, seed)
                 odds = _log_odds(video, demonstration.concepts, vlm)
                 for place, clip in enumerate(video):
                     trial_name = f"{demonstration.figure}_{demonstration.name}_{number}"
@@ -70,6 +67,7 @@ def write_demonstrations(
                     write_video(partial / name, clip, generator.fps)
                     values = (
                         demonstration.figure,
+                        trial.method,
                         demonstration.name,
                         seed + place,
                         own[place],
@@ -92,18 +90,23 @@ def write_demonstrations(
 
 
 def _videos(
-    figure: str,
+    demonstration: Demonstration,
     trial: Trial,
-    condition: Condition,
+    captions: Sequence[str],
     generator: Generator,
     bank: ConceptBank,
     sampling: Sampling,
     seed: int,
 ) -> torch.Tensor:
-    """The trial's clips `(B, T, C, H, W)` from B conditions."""
-    change = composed(bank, condition, trial.strengths)
-    frames = trial.share if figure == PARTIAL_FRAMES else WHOLE
-    steps = WHOLE if figure == PARTIAL_FRAMES else trial.share
+    """The trial's clips `(B, T, C, H, W)` of B captions."""
+    condition = generator.encode_text(captions)
+    if trial.method == SWAPPED:
+        words = [_with_targets(caption, demonstration.concepts, trial) for caption in captions]
+        change = max(trial.strengths.values()) * (generator.encode_text(words) - condition)
+    else:
+        change = composed(bank, condition, trial.strengths)
+    frames = trial.share if demonstration.figure == PARTIAL_FRAMES else WHOLE
+    steps = WHOLE if demonstration.figure == PARTIAL_FRAMES else trial.share
     z = sweep(
         generator,
         condition,
@@ -115,6 +118,14 @@ def _videos(
         frames,
     )
     return torch.cat([generator.decode(part).clamp(0, 1) for part in z[:, 0].split(sampling.batch)])
+
+
+def _with_targets(caption: str, concepts: Sequence[Concept], trial: Trial) -> str:
+    """The caption with the words of all concepts that act swapped."""
+    for concept in concepts:
+        if trial.strengths[concept.name]:
+            caption = concept.swap(caption) or caption
+    return caption
 
 
 @torch.no_grad()

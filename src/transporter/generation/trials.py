@@ -5,11 +5,13 @@ where they act.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transporter.clips.contrast import Concept
 
+OURS, SWAPPED = "transporter", "prompt_interpolation"
+"""Methods, as `sweeps.METHODS` names them."""
 SEVERAL, INJECTION, PARTIAL_FRAMES = "several", "injection", "partial_frames"
 FIT = {INJECTION: 3, PARTIAL_FRAMES: 2}
 """Concepts that fit side by side on a page."""
@@ -20,12 +22,14 @@ ORDER = ("object", "scene", "action")
 @dataclass(frozen=True)
 class Trial:
     """Concepts' strengths, and which of `parts` equal parts of the steps or frames they act in;
-    part 1 of 1 is the whole.
+    part 1 of 1 is the whole. Or, by the method `prompt_interpolation`, their words swapped instead,
+    all as strongly.
     """
 
     strengths: Mapping[str, float]
     part: int = 1
     parts: int = 1
+    method: str = OURS
 
     @property
     def share(self) -> tuple[float, float]:
@@ -46,23 +50,28 @@ class Demonstration:
 
 
 def together(concepts: Sequence[Concept], phis: Sequence[float]) -> Demonstration:
-    """No concept, each alone at every other phi, and all of them at once."""
+    """No concept, each alone at every other phi, and all of them at once; and the same by swapped
+    words.
+    """
     names = [concept.name for concept in concepts]
     acting = [*([name] for name in names), names]
     none = dict.fromkeys(names, 0.0)
     trials = [Trial(none | dict.fromkeys(some, phi)) for some in acting for phi in phis if phi]
-    return Demonstration(SEVERAL, tuple(concepts), (Trial(none), *trials))
+    return Demonstration(SEVERAL, tuple(concepts), (Trial(none), *trials, *_swapped(trials)))
 
 
 def in_parts(figure: str, concept: Concept, parts: int) -> Demonstration:
-    """The concept nowhere, everywhere, and in each of the parts alone."""
+    """The concept nowhere, everywhere, and in each of the parts alone; and the same by the swapped
+    word.
+    """
     full = {concept.name: 1.0}
-    trials = [
-        Trial({concept.name: 0.0}),
-        Trial(full),
-        *(Trial(full, part, parts) for part in range(1, parts + 1)),
-    ]
-    return Demonstration(figure, (concept,), tuple(trials))
+    trials = [Trial(full), *(Trial(full, part, parts) for part in range(1, parts + 1))]
+    none = Trial({concept.name: 0.0})
+    return Demonstration(figure, (concept,), (none, *trials, *_swapped(trials)))
+
+
+def _swapped(trials: Sequence[Trial]) -> list[Trial]:
+    return [replace(trial, method=SWAPPED) for trial in trials]
 
 
 def demonstrations(

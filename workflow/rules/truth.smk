@@ -176,6 +176,7 @@ rule truth_table:
     output:
         table=paths.TRUTH,
         summary=paths.TRUTH_SUMMARY,
+        told_apart=paths.TOLD_APART,
         described=paths.TRUTH_DESCRIBED,
     log:
         paths.log("truth_table"),
@@ -189,7 +190,7 @@ rule truth_table:
     params:
         world=config["world"],
         level=config["truth"]["level"],
-        code=code("transporter.truth.table", world=True),
+        code=code("transporter.truth.told_apart", world=True),
     script:
         "../scripts/truth_table.py"
 

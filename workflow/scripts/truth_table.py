@@ -14,6 +14,7 @@ from transporter.support.files import read_table, write_table
 from transporter.truth.cases import Case, shortcut_name
 from transporter.truth.readings import READINGS
 from transporter.truth.table import summarise, verdict_table
+from transporter.truth.told_apart import told_apart, word_moves
 
 with stage(snakemake):
     concepts = {concept.name: concept for concept in read_concepts(snakemake.input.concepts)}
@@ -29,7 +30,7 @@ with stage(snakemake):
         )
         answers = answers[answers["planted"] == "yes"]
         learnt = answers.set_index(["shortcut", "attribute"])["taught"].to_dict()
-    tables, descriptions = [], []
+    tables, descriptions, moves = [], [], []
     for path, changes in zip(
         map(Path, snakemake.input.readings), snakemake.input.changes, strict=True
     ):
@@ -47,6 +48,8 @@ with stage(snakemake):
         descriptions.append(pd.DataFrame(labels, index=described.index).join(described))
         labels["learnt"] = learnt.get((shortcut_name(planted), case.attribute), math.nan)
         tables.append(pd.DataFrame(labels, index=verdicts.index).join(verdicts))
+        moved = word_moves(readings)
+        moves.append(pd.DataFrame(labels | {"move": moved.to_numpy()}, index=range(len(moved))))
         print(f"{vlm}, {planted}, {concept}: {len(verdicts)} methods", flush=True)
     if not tables:
         raise UserError(
@@ -56,4 +59,5 @@ with stage(snakemake):
     verdicts = pd.concat(tables, ignore_index=True)
     write_table(verdicts, snakemake.output.table)
     write_table(summarise(verdicts), snakemake.output.summary)
+    write_table(told_apart(pd.concat(moves, ignore_index=True)), snakemake.output.told_apart)
     write_table(pd.concat(descriptions, ignore_index=True), snakemake.output.described)

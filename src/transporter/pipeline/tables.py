@@ -42,6 +42,7 @@ def tables(plan: Plan) -> dict[str, list[Table]]:
         "truth_pages": [
             Table(paths.TRUTH, "truth", "Truth", {"result": "verdicts"}),
             Table(paths.TRUTH_SUMMARY, "truth_summary", "Truth", {"result": "summary"}),
+            Table(paths.TOLD_APART, "told_apart", "Truth", {"result": "planted or honest"}),
             Table(paths.TRUTH_DESCRIBED, "truth_described", "Truth", {"result": "described"}),
             *_reliance(plan),
             *_explained(plan),

@@ -18,6 +18,7 @@ from transporter.concepts.bank import ConceptBank
 from transporter.concepts.contexts import word_pairs
 from transporter.concepts.insertions import InsertionMap, insertion_pairs
 from transporter.concepts.maps import tokens_of
+from transporter.concepts.refined import RefinedMap
 from transporter.concepts.word_maps import WordMap, as_change, fit_map
 from transporter.generators.condition import Condition
 from transporter.generators.wan import WanGenerator
@@ -58,7 +59,13 @@ def test_which_captions_have_a_word_of_the_kind(
     found, _, attribute = fitted
     held = [words_in(text, MICROWORLD)[attribute] is not None for text in FRESH]
     assert 0 < sum(held) < len(held)
-    assert found.has_word(generator.encode_text(FRESH)).tolist() == held
+    pi = generator.encode_text(FRESH)
+    assert found.has_word(pi).tolist() == held
+    refined = RefinedMap(found, torch.zeros(1, found.width))
+    bank = ConceptBank({"map": found, "refined": refined, "swap": found.swap})
+    assert bank.comes_in("map", pi).tolist() == [not word for word in held]
+    assert bank.comes_in("refined", pi).tolist() == [not word for word in held]
+    assert not bank.comes_in("swap", pi).any()
 
 
 @torch.no_grad()

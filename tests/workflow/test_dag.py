@@ -190,6 +190,7 @@ def test_the_benchmark_of_explanations(finished: Path) -> None:
     # in two steps nothing was learnt, so the planted VLM is no case of the summary
     assert made.loc[made["planted"] == "speed_by_colour", "learnt"].lt(0.9).all()
     assert set(table(folder / "summary.tsv")["vlms"]) == {"honest", "nulls"}
+    assert table(folder / "told_apart.tsv").empty
     assert set(table(folder / "reliance.tsv")["planted"]) == {"no", "yes"}
     # one planted VLM by the first and the last objective, and the honest one by the last
     assert len(list((folder / "filmstrips").rglob("*.png"))) == 3

@@ -28,6 +28,7 @@ from transporter.support.text import refuse_control
 if TYPE_CHECKING:
     from transporter.clips.contrast import Concept
     from transporter.concepts.bank import ConceptBank
+    from transporter.generators.base import Generator
 
 VIDEO = ".mp4"
 Caption = Annotated[str, typer.Argument(help="What the video shows.")]
@@ -60,9 +61,16 @@ def _strengths(texts: list[str]) -> dict[str, float]:
     return strengths
 
 
-def _warn_lacking(known: Mapping[str, Concept], names: Collection[str], caption: str) -> None:
+def _warn_lacking(
+    known: Mapping[str, Concept],
+    bank: ConceptBank,
+    names: Collection[str],
+    caption: str,
+    generator: Generator,
+) -> None:
     for name in names:
-        if name in known and known[name].swap(caption) is None:
+        lacks = name in known and known[name].swap(caption) is None
+        if lacks and not bank.comes_in(name, generator.encode_text([caption])).any():
             warn(
                 f"--concept {name}: expected {known[name].source!r} in the caption, once, since"
                 " that is the word that it changes; elsewhere it may change another one"
@@ -147,7 +155,7 @@ def generate(
             from transporter.explainer.by_place import acting_words, generate_by_place
 
             words = acting_words(known, strengths, caption)
-        _warn_lacking(known, strengths, caption)
+        _warn_lacking(known, bank, strengths, caption, model)
         begin(f"sampling, {settings['steps']} steps")
         sampling = Sampling(settings["steps"], settings["guidance"])
         asked = (caption, strengths, seed, sampling)

@@ -50,6 +50,19 @@ class ConceptBank:
         """A random change of B conditions whose tokens have the norms of the concept's."""
         return self._change(name, pi, random_like(self._vector(name, pi), seed))
 
+    def comes_in(self, name: str, pi: Condition) -> torch.Tensor:
+        """Into which of B conditions the concept puts a word, since they have none of its kind,
+        `(B,)` of bool.
+
+        Raises:
+            UserError: the bank has no such concept.
+        """
+        found = self[name]
+        start = found.start if isinstance(found, RefinedMap) else found
+        if not isinstance(start, WordMap):
+            return torch.zeros(len(pi), dtype=torch.bool)
+        return ~start.to(pi.embeddings).has_word(pi)
+
     def _change(self, name: str, pi: Condition, vector: torch.Tensor) -> Condition:
         return as_change(pi, vector) if isinstance(self[name], Map) else pi.along(vector)
 

@@ -24,7 +24,6 @@ from transporter.concepts.maps import (
 )
 from transporter.generators.base import Generator, encode_captions
 from transporter.generators.condition import Condition
-from transporter.support.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,8 @@ def insertion_pairs(
     limit: int,
 ) -> Insertions | None:
     """What captions of a world are without and with a word of an attribute, at most `limit`; None
-    where each of them names the attribute.
+    where each of them names the attribute, or where a generator without a mask has no padding that
+    a word could come into: it sees states of its text encoder there, too.
     """
     if world is None or attribute is None:
         return None
@@ -62,7 +62,8 @@ def insertion_pairs(
     without = list(bare)[:limit]
     filled = [reworded(text, attribute, word, world) for text in without]
     sides = (without, filled, held[:limit] or filled)
-    return Insertions(*(encode_captions(generator, texts).to("cpu") for texts in sides))
+    found = Insertions(*(encode_captions(generator, texts).to("cpu") for texts in sides))
+    return found if _more_tokens(found.pi_minus, found.pi_plus) > 0 else None
 
 
 @dataclass(frozen=True)
@@ -101,30 +102,13 @@ class InsertionMap:
         """The map nearest to what n captions become by a word, by ridge regression, of the rank
         `rank` around it. Where tokenizers make another number of tokens of it than in most
         captions, these are left out.
-
-        Raises:
-            UserError: no caption has more tokens with the word than without.
         """
-        rows = [
-            (minus[is_minus], plus[is_plus])
-            for minus, is_minus, plus, is_plus in zip(
-                pi_minus.embeddings,
-                tokens_of(pi_minus),
-                pi_plus.embeddings,
-                tokens_of(pi_plus),
-                strict=True,
-            )
-        ]
-        more = torch.tensor([len(plus) - len(minus) for minus, plus in rows])
-        count = int(more.mode().values)
-        if count < 1:
-            raise UserError(
-                f"expected captions with more tokens where a word is put in, got {count} more in"
-                " most; shorten the captions"
-            )
+        count = _more_tokens(pi_minus, pi_plus)
+        assert count > 0
         locator, around, word = RidgeSums(LOCATOR_RIDGE), RidgeSums(ridge), RidgeSums(ridge)
-        for row in (more == count).nonzero().flatten().tolist():
-            minus, plus = rows[row]
+        for minus, plus in zip(_rows(pi_minus), _rows(pi_plus), strict=True):
+            if len(plus) - len(minus) != count:
+                continue
             gap = _gap(minus, plus)
             place = torch.tensor([min(gap, len(minus) - 1)], device=minus.device)
             pi = Condition(minus[None])
@@ -132,9 +116,20 @@ class InsertionMap:
             kept = torch.cat([plus[:gap], plus[gap + count :]])  # (n, d)
             around.add(caption_features(pi, place)[0], kept - minus)
             word.add(_between(pi, place), plus[gap : gap + count].reshape(1, -1))
-        width, dtype = minus.shape[1], minus.dtype
-        states = word.solution().unflatten(1, (count, width)).transpose(0, 1)
+        states = word.solution().unflatten(1, (count, -1)).transpose(0, 1)
+        dtype = pi_minus.embeddings.dtype
         return cls(ConceptMap.of(locator, around, rank, dtype), states.to(dtype).contiguous())
+
+
+def _rows(pi: Condition) -> list[torch.Tensor]:
+    """The tokens of each caption, `(n, d)`."""
+    return [states[held] for states, held in zip(pi.embeddings, tokens_of(pi), strict=True)]
+
+
+def _more_tokens(pi_minus: Condition, pi_plus: Condition) -> int:
+    """How many tokens most captions have more on the right side."""
+    more = tokens_of(pi_plus).sum(1) - tokens_of(pi_minus).sum(1)
+    return int(more.cpu().mode().values)
 
 
 def _between(pi: Condition, places: torch.Tensor) -> torch.Tensor:

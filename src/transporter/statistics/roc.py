@@ -21,7 +21,7 @@ def auroc(low: Sequence[float], high: Sequence[float]) -> Interval:
     them, with equal groups of their mean size.
 
     >>> print(auroc([1, 2, 3], [2.5, 4, 5]))
-    0.889 [0.408, 0.987]
+    0.889 [0.401, 0.988]
     """
     first, second = len(low), len(high)
     if not first or not second:

@@ -9,9 +9,8 @@ import pandas as pd
 from transporter.statistics.roc import auroc
 from transporter.truth.cases import HONEST
 from transporter.truth.controls import ORIGIN, PROMPTS
-from transporter.truth.table import LEARNT, kinds_of
+from transporter.truth.table import CLIP, LEARNT, kinds_of
 
-CLIP = ["caption", "seed"]
 CASE = ["generator", "vlm", "planted", "concept"]
 ALL = "all"
 
